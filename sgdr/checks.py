@@ -1,0 +1,141 @@
+"""What a schedule accepts: fields and steps as Python numbers, or one line that says what to give."""
+
+import math
+import reprlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgdr.cycles import Number, StepArray
+
+_LARGEST = 1e200  # leaves room for the lengths of cycles within the range of a float
+
+
+def is_jax(value: Any) -> bool:
+    """Whether `value` is a JAX array or tracer; does not import JAX, without which there is none."""
+    return isinstance(value, getattr(sys.modules.get("jax"), "Array", ()))
+
+
+def is_array(value: Any) -> bool:
+    """Whether `value` is a NumPy array, or a JAX array or tracer."""
+    return isinstance(value, np.ndarray) or is_jax(value)
+
+
+def checked_step(step: Any, name: str = "step") -> Number:
+    """`step` as a Python number. Raises ValueError where it is not a finite number >= 0."""
+    number = _number_or_none(step)
+    if number is None or not 0 <= number < math.inf:
+        raise bad_step(name, step)
+    return number
+
+
+def checked_steps(steps: NDArray[Any]) -> StepArray:
+    """`steps` as int64 or float64. Raises ValueError where one is negative, not finite, or too large."""
+    if steps.dtype.kind not in "iuf":
+        raise bad_step("step", steps.dtype)
+    if steps.size and not (steps.min() >= 0 and steps.max() < math.inf):
+        raise bad_step("step", steps[~((steps >= 0) & (steps < math.inf))][0].item())
+    if steps.dtype.kind == "f":
+        return steps.astype(np.float64)
+    if steps.size and steps.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"step must be below 2**63 in an array, got {steps.max()}; call with a Python int")
+    return steps.astype(np.int64)
+
+
+def bad_step(name: str, value: Any) -> ValueError:
+    kinds = "; give an int, a float or an array of them" if name == "step" else "; count from step 0"
+    return ValueError(f"{name} must be a finite number >= 0, got {_shown(value)}{kinds}")
+
+
+def _shown(value: Any) -> str:
+    return " ".join(reprlib.repr(value).split())
+
+
+def _number_or_none(value: Any) -> Number | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value)
+    return None
+
+
+def _check(name: str, value: Any, good: Callable[[Number], bool], wanted: str, fix: str) -> Any:
+    number = _number_or_none(value)
+    if number is None or not good(number):
+        raise ValueError(f"{name} must be {wanted}, got {_shown(value)}; {fix}")
+    return number
+
+
+def positive(name: str, value: Any) -> Any:
+    return _check(
+        name,
+        value,
+        lambda x: 0 < x <= _LARGEST,
+        "a number > 0 and at most 1e200",
+        f"give a length, e.g. {name}=10",
+    )
+
+
+def at_least_one(name: str, value: Any) -> Any:
+    return _check(
+        name,
+        value,
+        lambda x: 1 <= x <= _LARGEST,
+        "a number >= 1 and at most 1e200",
+        f"use {name}=1 for cycles of equal length",
+    )
+
+
+def peak_rate(name: str, value: Any) -> float:
+    return float(
+        _check(
+            name,
+            value,
+            lambda x: 0 < x <= _LARGEST,
+            "a number > 0 and at most 1e200",
+            f"give the peak learning rate, e.g. {name}=0.1",
+        )
+    )
+
+
+def lowest_rate(name: str, value: Any) -> float:
+    return float(
+        _check(
+            name,
+            value,
+            lambda x: 0 <= x <= _LARGEST,
+            "a number >= 0 and at most base_lr",
+            f"use {name}=0.0 to anneal to zero",
+        )
+    )
+
+
+def decay(name: str, value: Any) -> float:
+    return float(
+        _check(
+            name, value, lambda x: 0 < x <= 1, "a number > 0 and at most 1", f"use {name}=1.0 for equal peaks"
+        )
+    )
+
+
+def whole_count(name: str, value: Any) -> Any:
+    return _check(name, value, lambda x: isinstance(x, int) and x >= 1, "an int >= 1", f"give e.g. {name}=4")
+
+
+def whole_count_or_none(name: str, value: Any) -> Any:
+    return (
+        value
+        if value is None
+        else _check(
+            name,
+            value,
+            lambda x: isinstance(x, int) and x >= 1,
+            "an int >= 1 or None",
+            f"use {name}=None for restarts without end",
+        )
+    )

@@ -1,0 +1,120 @@
+"""`Warmup`: a linear warm-up before any schedule."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgdr.checks import checked_step, checked_steps, is_array, is_jax
+from sgdr.cycles import Cycle, Number
+from sgdr.schedule import Field, register_pytree
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """``Warmup(schedule, steps)``: a linear rise over `steps` steps, then `schedule` from its own step 0.
+
+    The rate at step t is ``schedule(0) * t / steps`` for t < steps and ``schedule(t - steps)`` afterwards:
+    it starts from 0, reaches the first rate of `schedule` at step `steps`, and every cycle keeps its length,
+    `steps` steps later than without. Called as `schedule` is: Python, NumPy and JAX steps give rates of the
+    same kind (here a JAX step, or traced fields, need a `schedule` that JAX can trace).
+
+    `schedule` is a `WarmRestarts`, another `Warmup`, or any callable from step to rate, such as an
+    `optax.Schedule`; `steps` a whole number >= 0, in the unit of the steps. It is a JAX pytree of both, in
+    which a plain callable is part of the structure.
+
+    Raises:
+        ValueError: from the constructor for a bad field; from a call for a bad step.
+    """
+
+    schedule: Callable[[Any], Any]
+    steps: Field
+
+    def __post_init__(self) -> None:
+        if not callable(self.schedule):
+            raise ValueError(f"schedule must be callable, got {self.schedule!r}; give e.g. a WarmRestarts")
+        if is_array(self.steps):
+            return
+        whole = isinstance(self.steps, int | np.integer) and not isinstance(self.steps, bool)
+        if not whole or self.steps < 0:
+            raise ValueError(f"steps must be an int >= 0, got {self.steps!r}; use steps=0 for no warm-up")
+        object.__setattr__(self, "steps", int(self.steps))
+
+    def __call__(self, step: Any) -> Any:
+        if is_jax(step) or is_array(self.steps):
+            return self._rates_jax(step)
+        if isinstance(step, np.ndarray):
+            return self._rates(step)
+        step = checked_step(step)
+        if step < self.steps:
+            return self.schedule(0) * (step / self.steps)
+        return self.schedule(step - self.steps)
+
+    def cycle(self, step: Number) -> Cycle:
+        """The cycle of `schedule` at `step`, with its start counted from the beginning of the warm-up.
+
+        During the warm-up that is cycle 0 before its start: its position is negative.
+        Raises ValueError for a bad step; needs a `schedule` with cycles.
+        """
+        step = checked_step(step)
+        found: Cycle = self._cyclic.cycle(max(step - self.steps, 0))
+        start = found.start + self.steps
+        return replace(found, start=start, position=step - start if step < self.steps else found.position)
+
+    def restarts(self, until: Number) -> list[int]:
+        """The restarts of `schedule` < `until`, each `steps` steps later than without the warm-up.
+
+        The end of the warm-up, where the rate is first at its peak, is not a restart.
+        Raises ValueError for a bad `until`; needs a `schedule` with cycles.
+        """
+        return self._shifted(self._cyclic.restarts, checked_step(until, "until"))
+
+    def troughs(self, budget: Number) -> list[int]:
+        """The ends of cycles of `schedule` <= `budget`, each `steps` steps later than without the warm-up.
+
+        Raises ValueError for a bad `budget`; needs a `schedule` with cycles.
+        """
+        return self._shifted(self._cyclic.troughs, checked_step(budget, "budget"))
+
+    def scaled(self, steps_per_epoch: Field) -> "Warmup":
+        """From epochs to steps: `steps`, and the T_0 of `schedule`, times the int `steps_per_epoch`."""
+        return Warmup(self._cyclic.scaled(steps_per_epoch), self.steps * steps_per_epoch)
+
+    @property
+    def _cyclic(self) -> Any:
+        if not hasattr(self.schedule, "cycle"):
+            raise ValueError(f"schedule must have cycles, got {self.schedule!r}; wrap a WarmRestarts")
+        return self.schedule
+
+    def _shifted(self, listed: Callable[[Number], list[int]], limit: Number) -> list[int]:
+        return [step + self.steps for step in listed(limit - self.steps)] if limit >= self.steps else []
+
+    def _rates(self, steps: NDArray[Any]) -> Any:
+        steps = checked_steps(steps)
+        if is_array(first := self.schedule(0)):  # fields that are arrays
+            return self._rates_jax(steps)
+        later = self.schedule(np.maximum(steps - self.steps, 0))
+        return np.where(steps < self.steps, first * (steps / max(self.steps, 1)), later)
+
+    def _rates_jax(self, step: Any) -> Any:
+        import jax.numpy as jnp
+
+        step = jnp.asarray(step)
+        length = jnp.asarray(self.steps).astype(step.dtype)
+        first = jnp.asarray(self.schedule(jnp.zeros_like(step)))
+        later = self.schedule(jnp.maximum(step, length) - length)
+        done = jnp.maximum(step, jnp.zeros_like(step)).astype(first.dtype)
+        done = done / jnp.maximum(length, jnp.ones_like(length)).astype(first.dtype)
+        return jnp.where(step < length, first * done, later)
+
+
+def _is_plain_callable(schedule: Any) -> bool:
+    """Whether JAX would take it for a leaf; called by JAX, which is there."""
+    import jax
+
+    return callable(schedule) and jax.tree_util.all_leaves([schedule])
+
+
+register_pytree(Warmup, ("schedule", "steps"), _is_plain_callable)
