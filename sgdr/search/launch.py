@@ -1,0 +1,221 @@
+"""A sweep in this process: everything is checked first, then one worker is driven to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+
+from sgdr.search.compilations import compilations
+from sgdr.search.devices import use_all_cores
+from sgdr.search.fitting import Fitting
+from sgdr.search.interrupts import terminate_as_interrupt
+from sgdr.search.lease import living
+from sgdr.search.pruning import rungs
+from sgdr.search.record import Record
+from sgdr.search.settings import Settings, checked, differences
+from sgdr.search.space import Space
+from sgdr.search.stopwatch import Stopwatch
+from sgdr.search.storage import default_url, open_storage, sqlite_file, storage_errors
+from sgdr.search.study import Best, Study, load, made_by_sweep
+from sgdr.search.worker import Plan, Progress, Worker
+from sgdr.search.workload import CallableWorkload, Workload, find
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a sweep went."""
+
+    study: Study
+    reached: bool
+    """Whether it has its number of trials; else it stopped at its timeout, and can be resumed."""
+    timing: dict[str, float]
+    """Seconds by phase (setup, compile, sampler, storage, train), and the `wall` of all."""
+    compilations: int
+    slots: int
+    devices: str
+    epochs: int
+    """Epochs trained in this run, over all trials."""
+
+    @property
+    def best(self) -> Best:
+        """The best completed trial. Raises ValueError when there is none."""
+        return self.study.best
+
+    @property
+    def trial_steps_per_second(self) -> float | None:
+        """Optimizer steps, over all slots, per second of training; None for a callable workload."""
+        steps, seconds = self.study.attributes["steps_per_epoch"], self.timing.get("train")
+        return self.epochs * steps / seconds if steps and seconds else None
+
+
+def sweep(
+    workload: Workload | CallableWorkload | str,
+    *,
+    trials: int = 64,
+    budget: int | None = None,
+    storage: str | None = None,
+    study: str | None = None,
+    space: Space | None = None,
+    objective: str = "best-epoch",
+    pruner: str | BasePruner = "restart-aware",
+    sampler: str | BaseSampler = "tpe",
+    slots: int | str = "auto",
+    engine: str = "local",
+    seed: int = 0,
+    timeout: float | None = None,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
+) -> Result:
+    """Searches the schedule that is best for a workload, and returns how it went.
+
+    Args:
+        workload: an object, or a registered name.
+        trials: how many trials are to be finished (completed or pruned), those of earlier runs included.
+        budget: epochs of one trial; None: the workload's own.
+        storage: URL of an Optuna storage; None: `$SGDR_STORAGE`, else `sqlite:///sgdr.db`.
+        study: its name in the storage; None: the workload's.
+        space: what is searched; None: see `Space`.
+        objective: what a trial is worth: best-epoch, best-trough or final.
+        pruner: restart-aware, hyperband, median, none, or any Optuna pruner. The restart-aware rule is not
+            there yet: median takes its place.
+        sampler: tpe, random, or any Optuna sampler.
+        slots: trials trained side by side; "auto" suits them to the devices.
+        engine: local.
+        seed: decides everything random: the same seed gives the same sweep.
+        timeout: seconds after which it stops; what is being trained then is trained again on `resume`.
+        resume: go on with the study where there is one, with its own seed.
+        on_progress: called as it goes, some times a second.
+        on_remark: called with what the user should know, a sentence each.
+
+    Raises ValueError for bad arguments, before anything is written; StorageError when the storage fails;
+    TooManyFailures when the workload does; KeyboardInterrupt, after everything is written, on Ctrl-C.
+    """
+    stopwatch = Stopwatch()
+    compiled_before = compilations()
+    with stopwatch.phase("setup"):
+        use_all_cores()  # before a workload that is read by its name puts anything on a device
+        found = find(workload) if isinstance(workload, str) else workload
+        settings = checked(
+            found,
+            trials=trials,
+            budget=budget,
+            space=space,
+            objective=objective,
+            pruner=pruner,
+            sampler=sampler,
+            slots=slots,
+            engine=engine,
+            seed=seed,
+            timeout=timeout,
+        )
+        url = default_url() if storage is None else storage
+        name = _study_name(found.name if study is None else study)
+        opened = _open_existing(url, name, settings, resume)
+        fitting = Fitting(found, settings.slots, trials, list(settings.space.hparams), on_remark)
+    with storage_errors(url), terminate_as_interrupt(), ThreadPoolExecutor(1) as pool:
+        # XLA compiles on one core what keeps Python free to set up the storage on another.
+        compiling = pool.submit(fitting.finish)
+        with stopwatch.phase("setup"):
+            if opened is None:
+                opened = open_storage(url, create=True)
+            seed = _create_study(opened, name, settings)
+            record = Record(opened, name, settings.named_sampler(seed), settings.pruner)
+        try:
+            with stopwatch.phase("compile"):
+                driven = compiling.result()
+        except BaseException:
+            record.close()
+            raise
+        worker = Worker(driven, record, _plan(settings, seed), stopwatch, on_progress)
+        try:
+            reached = worker.run()
+        finally:
+            driven.close()
+            record.interrupt(worker.running)
+    return Result(
+        study=load(name, url),
+        reached=reached,
+        timing={**stopwatch.seconds, "wall": stopwatch.wall()},
+        compilations=compilations() - compiled_before,
+        slots=driven.slots,
+        devices=fitting.devices,
+        epochs=worker.epochs,
+    )
+
+
+def _study_name(name: str) -> str:
+    if not isinstance(name, str) or not name.strip() or "/" in name:
+        raise ValueError(f"study={name!r} must be a text that is not empty and has no '/'")
+    return name
+
+
+def _open_existing(url: str, name: str, settings: Settings, resume: bool) -> BaseStorage | None:
+    """The storage, where there is one already; it is known then that the study can be begun or resumed."""
+    path = sqlite_file(url)
+    if path is not None and not path.exists():
+        return None
+    storage = open_storage(url, create=True)
+    try:
+        number = storage.get_study_id_from_name(name)
+    except KeyError:
+        return storage
+    kept = storage.get_study_user_attrs(number)
+    direction = [StudyDirection[settings.workload.direction.upper()]]
+    foreign = (
+        storage.get_all_trials(number, deepcopy=False) or storage.get_study_directions(number) != direction
+    )
+    if not made_by_sweep(kept) and foreign:
+        raise ValueError(f"study {name!r} in {url} was not made by sgdr; choose another name")
+    changes = differences(kept, settings.attributes()) if made_by_sweep(kept) else []
+    if changes:
+        raise ValueError(
+            f"study {name!r} exists, with {'; '.join(changes)}: choose another name, or give the same"
+        )
+    if not resume:
+        raise ValueError(f"study {name!r} exists in {url}: go on with it by --resume, or choose another name")
+    for claim in living(kept, time.time()).values():
+        raise ValueError(
+            f"study {name!r} is being swept by process {claim['pid']} on {claim['host']}; stop that first"
+        )
+    return storage
+
+
+def _create_study(storage: BaseStorage, name: str, settings: Settings) -> int:
+    """Makes the study, or finishes making it, and returns its seed."""
+    direction = StudyDirection[settings.workload.direction.upper()]
+    try:
+        number = storage.create_new_study([direction], name)
+    except optuna.exceptions.DuplicatedStudyError:
+        number = storage.get_study_id_from_name(name)
+    kept = storage.get_study_user_attrs(number)
+    if made_by_sweep(kept):
+        return int(kept["seed"])
+    # The workload comes last: a study that has it has all, wherever its making was cut off.
+    for key, attribute in reversed(settings.attributes().items()):
+        storage.set_study_user_attr(number, key, attribute)
+    return settings.seed
+
+
+def _plan(settings: Settings, seed: int) -> Plan:
+    workload = settings.workload
+    return Plan(
+        trials=settings.trials,
+        budget=settings.budget,
+        space=settings.space,
+        objective=settings.objective,
+        metric=workload.metric,
+        select_metric=getattr(workload, "select_metric", None),
+        direction=workload.direction,
+        rungs=rungs(settings.pruner, settings.budget),
+        seed=seed,
+        deadline=None if settings.timeout is None else time.monotonic() + settings.timeout,
+    )

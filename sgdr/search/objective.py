@@ -1,0 +1,53 @@
+"""What a trial is worth: pure functions of its curve and its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sgdr.schedule import WarmRestarts
+
+OBJECTIVES = ("best-epoch", "best-trough", "final")
+
+
+def sign(direction: str) -> float:
+    """1.0 to minimise, -1.0 to maximise: a value times this is a loss, everywhere."""
+    return {"minimize": 1.0, "maximize": -1.0}[direction]
+
+
+def chosen_epoch(
+    objective: str, select: Sequence[float], schedule: WarmRestarts, direction: str = "minimize"
+) -> int:
+    """The epoch, counted from 1, whose model counts.
+
+    `select` is the curve to choose by, one value an epoch: the select metric's where a workload has one.
+    `schedule` is in epochs. best-epoch: the best of all; best-trough: the best of the ends of its cycles;
+    final: the last. Of equals the first. Raises ValueError for an unknown objective, an empty curve, or
+    one that reaches no trough.
+    """
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
+    if not len(select):
+        raise ValueError("a curve of no epochs has no value; train at least one epoch")
+    if objective == "final":
+        return len(select)
+    epochs = np.arange(1, len(select) + 1)
+    if objective == "best-trough":
+        epochs = np.array(schedule.troughs(budget=len(select)), int)
+        if not len(epochs):
+            raise ValueError(f"{schedule} has no trough in {len(select)} epochs; choose another objective")
+    losses = sign(direction) * np.asarray(select, float)[epochs - 1]
+    return int(epochs[np.argmin(losses)])
+
+
+def value(
+    objective: str,
+    curve: Sequence[float],
+    schedule: WarmRestarts,
+    direction: str = "minimize",
+    select: Sequence[float] | None = None,
+) -> float:
+    """What the trial is worth: its metric at the chosen epoch (see `chosen_epoch`)."""
+    epoch = chosen_epoch(objective, curve if select is None else select, schedule, direction)
+    return float(curve[epoch - 1])

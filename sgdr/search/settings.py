@@ -1,0 +1,175 @@
+"""The arguments of a sweep, checked before anything is started or written."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import platform
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+
+from sgdr.search.objective import OBJECTIVES
+from sgdr.search.pruning import named_pruner
+from sgdr.search.space import Space
+from sgdr.search.workload import CallableWorkload, Workload, check_declaration, check_functions
+
+LARGEST_SEED = 2**32 - 1
+"""Of NumPy's generator, which the samplers use."""
+SAMPLERS = ("tpe", "random")
+ENGINES = ("local",)
+RANDOM_TRIALS = 16
+"""Before TPE has something to go by."""
+SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
+PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a sweep is to do."""
+
+    workload: Workload | CallableWorkload
+    trials: int
+    budget: int
+    space: Space
+    objective: str
+    pruner: BasePruner
+    sampler: str | BaseSampler
+    slots: int | None
+    """None: as suits the devices."""
+    seed: int
+    timeout: float | None
+    """Seconds."""
+
+    def attributes(self) -> dict[str, Any]:
+        """What the study keeps of it, so that the sweep can be understood a year later."""
+        return {
+            "workload": self.workload.name,
+            "budget": self.budget,
+            "space": self.space.to_dict(),
+            "objective": self.objective,
+            "metric": self.workload.metric,
+            "select_metric": getattr(self.workload, "select_metric", None),
+            "direction": self.workload.direction,
+            "steps_per_epoch": getattr(self.workload, "steps_per_epoch", None),
+            "pruner": type(self.pruner).__name__,
+            "sampler": self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
+            "seed": self.seed,
+            "versions": _versions(),
+        }
+
+    def named_sampler(self, seed: int) -> BaseSampler:
+        """The Optuna sampler that is meant, seeded."""
+        if isinstance(self.sampler, BaseSampler):
+            return self.sampler
+        if self.sampler == "random":
+            return RandomSampler(seed=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # The liar keeps the trials that are asked for together apart from each other.
+            return TPESampler(
+                seed=seed, n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=True
+            )
+
+
+def checked(
+    workload: Workload | CallableWorkload,
+    *,
+    trials: int,
+    budget: int | None,
+    space: Space | None,
+    objective: str,
+    pruner: str | BasePruner,
+    sampler: str | BaseSampler,
+    slots: int | str,
+    engine: str,
+    seed: int,
+    timeout: float | None,
+) -> Settings:
+    """The settings with defaults filled in. Raises ValueError for the first that cannot be."""
+    if not isinstance(workload, Workload | CallableWorkload):
+        raise ValueError(
+            f"workload={workload!r} has no init, update and evaluate; give an object that has them, a "
+            "function decorated with @search.workload, or a registered name"
+        )
+    check_declaration(workload)
+    _whole("trials", trials, 1)
+    budget = workload.budget if budget is None else _whole("budget", budget, 1)
+    _one_of("objective", objective, OBJECTIVES)
+    _one_of("engine", engine, ENGINES)
+    if not isinstance(sampler, BaseSampler):
+        _one_of("sampler", sampler, SAMPLERS)
+    if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
+        raise ValueError(f"timeout={timeout!r} must be a positive number of seconds")
+    _check_steps(workload, budget)
+    resolved = (space or Space()).resolved(workload, budget)
+    if not isinstance(workload, CallableWorkload):
+        _check_numbers(resolved)
+        check_functions(workload, dict.fromkeys(resolved.hparams, 0.0))
+    return Settings(
+        workload=workload,
+        trials=trials,
+        budget=budget,
+        space=resolved,
+        objective=objective,
+        pruner=named_pruner(pruner, budget),
+        sampler=sampler,
+        slots=None if slots == "auto" else _whole("slots", slots, 1),
+        seed=_seed(seed),
+        timeout=timeout,
+    )
+
+
+def differences(kept: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    """What of a study's attributes a resumed sweep would change, in words."""
+    return [
+        f"{name} {_brief(kept.get(name))}, not {_brief(given[name])}"
+        for name in SAME_ON_RESUME
+        if kept.get(name) != given[name]
+    ]
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        also = " or 'auto'" if name == "slots" else ""
+        raise ValueError(f"{name}={value!r} must be a whole number of at least {least}{also}")
+    return value
+
+
+def _seed(seed: Any) -> int:
+    if _whole("seed", seed, 0) > LARGEST_SEED:
+        raise ValueError(f"seed={seed!r} must be below 2^32")
+    return int(seed)
+
+
+def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name}={value!r} must be one of {', '.join(known)}")
+
+
+def _check_steps(workload: Workload | CallableWorkload, budget: int) -> None:
+    steps = getattr(workload, "steps_per_epoch", 1)
+    if budget * steps >= 2**31:
+        raise ValueError(f"budget={budget} epochs of {steps} steps are more than 2^31 steps; lower it")
+
+
+def _check_numbers(space: Space) -> None:
+    for name, distribution in space.hparams.items():
+        choices = getattr(distribution, "choices", ())
+        if any(isinstance(choice, str) or choice is None for choice in choices):
+            raise ValueError(f"hparams {name!r} has choices {choices!r}; the engine takes numbers only")
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {
+        package: importlib.metadata.version(package) for package in PACKAGES
+    }

@@ -1,0 +1,58 @@
+"""A random order of n things, evaluated at any place without being stored.
+
+Sorting random numbers costs more than training a small model on them, and a stored order does not fit
+in a state of fixed shape that many trials share; a keyed bijection costs a few integer operations a place.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+ROUNDS = 6
+
+
+def shuffled(places: jax.Array, n: int, seed: jax.Array, epoch: jax.Array) -> jax.Array:
+    """Where `places` (int32 in [0, n)) go in a permutation of range(n) that `seed` (uint32) and `epoch` name.
+
+    Returns int32 of the same shape. A Feistel network over Z_a x Z_b with a·b just at or above n; what falls
+    outside is walked along its orbit until it falls inside (Black and Rogaway, "Ciphers with arbitrary
+    finite domains", 2002).
+    """
+    a, b = _sides(n)
+    key = _mixed(seed.astype(jnp.uint32) ^ _mixed(epoch.astype(jnp.uint32) + jnp.uint32(0x9E3779B9)))
+
+    def permuted(place: jax.Array) -> jax.Array:
+        left, right = place // b, place % b
+        for turn in range(0, ROUNDS, 2):
+            left = (left + _mixed(right + key + jnp.uint32(turn * 0x85EBCA6B % 2**32)) % a) % a
+            right = (right + _mixed(left + key + jnp.uint32((turn + 1) * 0x85EBCA6B % 2**32)) % b) % b
+        return left * b + right
+
+    found = permuted(places.astype(jnp.uint32))
+    if a * b > n:
+        found = jax.lax.while_loop(
+            lambda at: jnp.any(at >= n), lambda at: jnp.where(at >= n, permuted(at), at), found
+        )
+    # Without the barrier, XLA computes the order again for every feature that it gathers.
+    kept: jax.Array = jax.lax.optimization_barrier(found.astype(jnp.int32))
+    return kept
+
+
+def _sides(n: int) -> tuple[int, int]:
+    """(a, b) of similar size whose product exceeds n by as little as can be, often by nothing.
+
+    Not a = 1, with which every order would be a rotation.
+    """
+    root = max(2, math.isqrt(n))
+    a = min(range(root, max(1, root // 3), -1), key=lambda a: a * -(-n // a))
+    return a, -(-n // a)
+
+
+def _mixed(x: jax.Array) -> jax.Array:
+    """A bijection of uint32 whose output bits each depend on every input bit (Wellons, hash-prospector)."""
+    x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
+    x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
+    return x ^ (x >> 16)

@@ -1,0 +1,49 @@
+"""What a worker drives: slots that train trials side by side, an epoch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from sgdr.schedule import WarmRestarts
+
+LONGEST_CALL = 10
+"""Epochs that one call can advance at most, and after which a diverged trial makes room at the latest."""
+
+FINITE = "_finite"
+"""Among the values of an epoch: 1.0 where all values and the whole state of the slot were finite."""
+
+
+class Pending(Protocol):
+    """The values of a call, while or after they are computed."""
+
+    def ready(self) -> bool:
+        """Whether `read` would return at once."""
+
+    def read(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Values by name, float [epochs, K]. NaN where a slot has none."""
+
+    def failed(self) -> dict[int, str | None]:
+        """After `read`: the slots whose trial failed, and its error; None where the process died."""
+
+
+class Slots(Protocol):
+    """K slots that advance in lockstep."""
+
+    slots: int
+
+    def fill(
+        self, slot: int, schedule: WarmRestarts, budget: int, seed: int, hparams: Mapping[str, Any]
+    ) -> None:
+        """Puts a new trial into a slot. `schedule` and `budget` are in epochs."""
+
+    def advance(self, epochs: int) -> Pending:
+        """Trains every slot for so many epochs, 1 to `LONGEST_CALL`; may return before that is done."""
+
+    def end(self, slot: int) -> None:
+        """Ends the trial of a slot that has not come to its budget."""
+
+    def close(self) -> None:
+        """Frees what the slots hold: devices, processes."""

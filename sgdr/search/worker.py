@@ -1,0 +1,246 @@
+"""The host loop over one set of slots: ask, fill, advance an epoch, report, prune, tell, refill.
+
+What it decides depends on epochs alone and never on the clock, so that the same seed gives the same sweep.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from optuna.trial import Trial, TrialState
+
+from sgdr.schedule import WarmRestarts
+from sgdr.search.objective import sign, value
+from sgdr.search.record import Record
+from sgdr.search.slots import FINITE, LONGEST_CALL, Slots
+from sgdr.search.space import Space
+from sgdr.search.stopwatch import Stopwatch
+
+CALL_SECONDS = 0.25
+"""About how long one call of the devices may take, so that progress moves and Ctrl-C is heard."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a worker needs to know of the sweep."""
+
+    trials: int
+    budget: int
+    space: Space
+    objective: str
+    metric: str
+    select_metric: str | None
+    direction: str
+    rungs: frozenset[int]
+    seed: int
+    deadline: float | None = None
+    """When to stop, in seconds of `time.monotonic`."""
+
+
+@dataclass
+class Training:
+    """A trial in a slot."""
+
+    trial: Trial
+    schedule: WarmRestarts
+    budget: int
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    """Values by name, one an epoch."""
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def epochs(self) -> int:
+        """Completed epochs."""
+        return len(self.curves.get(FINITE, ()))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep is."""
+
+    finished: int
+    trials: int
+    running: int
+    failed: int
+    best: float | None
+    epochs: int
+    """Epochs trained by this worker, over all trials."""
+
+
+class TooManyFailures(RuntimeError):
+    """The workload fails again and again."""
+
+
+class Worker:
+    """Trains trials until enough are finished."""
+
+    def __init__(
+        self,
+        slots: Slots,
+        record: Record,
+        plan: Plan,
+        stopwatch: Stopwatch,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._slots, self._record, self._plan = slots, record, plan
+        self._stopwatch, self._on_progress = stopwatch, on_progress
+        self._distributions = plan.space.distributions(plan.budget)
+        self._training: dict[int, Training] = {}
+        self._epoch_seconds = CALL_SECONDS
+        self._ended = record.finished
+        self._best: float | None = None
+        self.epochs = 0
+
+    @property
+    def running(self) -> list[Trial]:
+        """The trials in the slots."""
+        return [training.trial for training in self._training.values()]
+
+    def run(self) -> bool:
+        """Trains until the study has the planned number of finished trials, all written to the storage.
+
+        Returns whether it got there before the deadline. Raises `TooManyFailures` when the workload's own
+        code fails more often than it works.
+        """
+        self._fill()
+        while self._training and not self._late():
+            self._advance(self._epochs_to_decision())
+            self._settle()
+            self._fill()
+        return not self._training
+
+    def _late(self) -> bool:
+        return self._plan.deadline is not None and time.monotonic() >= self._plan.deadline
+
+    def _fill(self) -> None:
+        """Puts new trials into free slots, as many as are still wanted."""
+        for slot in range(self._slots.slots):
+            if slot not in self._training and self._ended + len(self._training) < self._plan.trials:
+                self._start(slot)
+
+    def _start(self, slot: int) -> None:
+        plan = self._plan
+        with self._stopwatch.phase("sampler"):
+            trial = self._record.ask(self._distributions)
+        schedule, budget = plan.space.schedule(trial.params, plan.budget)
+        seed = trial.user_attrs.get("seed", trial_seed(plan.seed, trial.number))
+        self._record.started(trial, {"schedule": _as_attribute(schedule), "seed": seed})
+        self._slots.fill(slot, schedule, budget, seed, plan.space.hparam_values(trial.params))
+        self._training[slot] = Training(trial, schedule, budget)
+
+    def _epochs_to_decision(self) -> int:
+        """Epochs until a trial ends or is judged; at most `LONGEST_CALL`."""
+        soonest = LONGEST_CALL
+        for training in self._training.values():
+            at = training.epochs
+            next_rung = min((rung for rung in self._plan.rungs if rung > at), default=training.budget)
+            soonest = min(soonest, next_rung - at, training.budget - at)
+        return soonest
+
+    def _advance(self, epochs: int) -> None:
+        """Trains all slots for that many epochs, in calls that are short enough to be interrupted."""
+        while epochs:
+            call = max(1, min(epochs, int(CALL_SECONDS / self._epoch_seconds)))
+            began = time.perf_counter()
+            with self._stopwatch.phase("train"):
+                pending = self._slots.advance(call)
+                with self._stopwatch.phase("storage"):
+                    # The devices do not wait for the storage, unless it falls behind by a round of trials.
+                    self._record.write(
+                        until=lambda: self._record.backlog <= self._slots.slots and pending.ready()  # noqa: B023
+                    )
+                values = pending.read()
+                failed = pending.failed()
+            self._epoch_seconds = (time.perf_counter() - began) / call
+            epochs -= call
+            for slot, training in self._training.items():
+                for name, rows in values.items():
+                    training.curves.setdefault(name, []).extend(rows[:, slot].tolist())
+            self.epochs += call * len(self._training)
+            for slot, error in failed.items():
+                if slot in self._training:
+                    self._fail(slot, error)
+            self._show()
+
+    def _settle(self) -> None:
+        """Ends what has diverged, come to its budget, or lags behind at a rung."""
+        judged = []
+        for slot, training in list(self._training.items()):
+            finite = np.array(training.curves[FINITE]) > 0
+            if not finite.all():
+                self._diverged(slot, int(np.argmin(finite)) + 1)
+            elif training.epochs >= training.budget:
+                self._complete(slot)
+            elif training.epochs in self._plan.rungs:
+                now = training.curves[self._plan.metric][-1]
+                self._record.reported(training.trial, training.epochs, now)
+                judged.append(slot)
+        # All report before any is judged, so that trials of one round are compared with each other.
+        for slot in judged:
+            with self._stopwatch.phase("sampler"):
+                prune = self._training[slot].trial.should_prune()
+            if prune:
+                self._end(slot, TrialState.PRUNED, None, {})
+        self._show()
+
+    def _complete(self, slot: int) -> None:
+        plan, training = self._plan, self._training[slot]
+        select = training.curves[plan.select_metric] if plan.select_metric else None
+        curve = training.curves[plan.metric]
+        worth = value(plan.objective, curve, training.schedule, plan.direction, select)
+        if self._best is None or sign(plan.direction) * (worth - self._best) < 0:
+            self._best = worth
+        self._end(slot, TrialState.COMPLETE, worth, {})
+
+    def _diverged(self, slot: int, epoch: int) -> None:
+        training = self._training[slot]
+        training.curves = {name: curve[: epoch - 1] for name, curve in training.curves.items()}
+        self._end(slot, TrialState.PRUNED, None, {"diverged_at": epoch})
+
+    def _fail(self, slot: int, error: str | None) -> None:
+        training = self._training.pop(slot)
+        if error is None:
+            error = self._record.retry(training.trial)
+        else:
+            self._record.ended(training.trial, TrialState.FAIL, None, {"error": error})
+        if error is not None and self._record.failed > max(3, self._ended):
+            last = error.strip().splitlines()[-1]
+            raise TooManyFailures(f"{self._record.failed} trials failed, the last with {last!r}")
+
+    def _end(self, slot: int, state: TrialState, worth: float | None, attributes: dict[str, int]) -> None:
+        training = self._training.pop(slot)
+        if training.epochs < training.budget:
+            self._slots.end(slot)
+        curves = {name: _short(curve) for name, curve in training.curves.items() if name != FINITE}
+        seconds = round(time.monotonic() - training.began, 3)
+        self._record.ended(training.trial, state, worth, {"curve": curves, "seconds": seconds, **attributes})
+        self._ended += 1
+
+    def _show(self) -> None:
+        self._on_progress(
+            Progress(
+                finished=self._record.finished,
+                trials=self._plan.trials,
+                running=len(self._training),
+                failed=self._record.failed,
+                best=self._best,
+                epochs=self.epochs,
+            )
+        )
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a trial, a whole number below 2^31: the same for the same sweep and number."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
+
+
+def _as_attribute(schedule: WarmRestarts) -> dict[str, float]:
+    return {name: getattr(schedule, name) for name in ("base_lr", "T_0", "T_mult", "eta_min")}
+
+
+def _short(curve: list[float]) -> list[float]:
+    """The same float32 values in as few digits as tell them apart: half the size in the storage."""
+    return [float(str(np.float32(x))) for x in curve]

@@ -1,0 +1,261 @@
+"""What a sweep trains: the `Workload` protocol, callable workloads, and looking them up by name.
+
+A `Workload` is a set of pure functions, which the engine jits, vmaps and shards. A `CallableWorkload`
+is any Python function that trains a model in whatever framework and reports its value epoch by epoch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from sgdr.schedule import WarmRestarts
+
+if TYPE_CHECKING:
+    import jax
+
+ENTRY_POINTS = "sgdr.workloads"
+_LIBRARIES = re.compile(r"[/\\](?:site-packages|sgdr|importlib)[/\\]|^<")
+DIRECTIONS = ("minimize", "maximize")
+
+State = Any
+"""Any pytree of arrays: parameters, optimizer state, whatever one trial carries from step to step."""
+
+
+@runtime_checkable
+class Workload(Protocol):
+    """What is trained, as pure functions of arrays.
+
+    Optional attributes: `base_lr = (low, high)`, the range in which a sweep searches it;
+    `select_metric`, another key of `evaluate()` by which the best epoch is chosen, measured on other
+    examples than `metric`; `hparams`, a dict of further searched values (see `Space`).
+    """
+
+    name: str
+    metric: str
+    """The key of `evaluate()` that is optimised."""
+    direction: str
+    """"minimize" or "maximize"."""
+    steps_per_epoch: int
+    budget: int
+    """Epochs of one trial, unless the sweep says otherwise."""
+
+    def init(self, key: jax.Array) -> State:
+        """The state before the first step."""
+
+    def update(
+        self, state: State, lr: jax.Array, step: jax.Array, key: jax.Array, hparams: dict[str, jax.Array]
+    ) -> State:
+        """The state after one optimizer step. `step` counts from 0; `key` is fresh at every step."""
+
+    def evaluate(self, state: State) -> dict[str, jax.Array]:
+        """Scalars by name."""
+
+
+class Run(Protocol):
+    """What a callable workload is given: the trial to train, and where to report."""
+
+    schedule: WarmRestarts
+    """In epochs: `schedule(epoch + step / steps_per_epoch)` is the rate of a step."""
+    budget: int
+    """Epochs to train."""
+    seed: int
+    hparams: Mapping[str, Any]
+
+    def report(self, epoch: int, value: float) -> None:
+        """Tells the value after `epoch` completed epochs, counted from 1.
+
+        Raises `optuna.TrialPruned` when the trial is to end: let it pass through.
+        """
+
+
+@dataclass(frozen=True)
+class CallableWorkload:
+    """A function that trains one trial in any framework; each slot runs it in a process of its own.
+
+    The function must be importable (defined at the top level of a module or of the main script), since the
+    processes are started afresh.
+    """
+
+    train: Callable[[Run], None]
+    name: str
+    metric: str
+    direction: str
+    budget: int
+    base_lr: tuple[float, float] | None = None
+    hparams: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, run: Run) -> None:
+        """Trains one trial in this process."""
+        self.train(run)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A decorated function's own name leads to this object, by which alone another process can find both.
+        module, path = self.train.__module__, self.train.__qualname__
+        if "<locals>" not in path and _attribute(module, path) is self:
+            return _attribute, (module, path)
+        values = (self.train, self.name, self.metric, self.direction, self.budget, self.base_lr)
+        return CallableWorkload, (*values, dict(self.hparams))
+
+
+def workload(
+    *,
+    metric: str,
+    direction: str,
+    budget: int,
+    name: str | None = None,
+    base_lr: tuple[float, float] | None = None,
+    hparams: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[[Run], None]], CallableWorkload]:
+    """Makes a training function a workload.
+
+    Returns a decorator. The function calls `run.report(epoch, value)` once after every epoch; `value` is
+    named `metric` in tables. Raises ValueError for a bad direction or budget.
+    """
+
+    def decorate(train: Callable[[Run], None]) -> CallableWorkload:
+        made = CallableWorkload(
+            train, name or train.__name__, metric, direction, budget, base_lr, dict(hparams or {})
+        )
+        check_declaration(made)
+        return made
+
+    return decorate
+
+
+def registered() -> dict[str, importlib.metadata.EntryPoint]:
+    """The installed workloads by name, none of them loaded."""
+    found = importlib.metadata.entry_points(group=ENTRY_POINTS)
+    return {point.name: point for point in sorted(found, key=lambda point: point.name)}
+
+
+def find(name: str, *, allow_import: bool = False) -> Workload | CallableWorkload:
+    """The workload registered as `name`, or, where `allow_import`, the object at `package.module:object`.
+
+    An object that is neither a workload nor a callable workload is called without arguments and must
+    return one, so that data is read only when the workload is used. Raises ValueError when there is none.
+    """
+    points = registered()
+    if name in points or (allow_import and ":" in name):
+        found = _loaded(name, points[name].value if name in points else name)
+    else:
+        known = ", ".join(points) or "none is installed"
+        hint = " or package.module:object" if allow_import else ""
+        raise ValueError(f"unknown workload {name!r}: use one of {known}{hint}")
+    if not isinstance(found, Workload | CallableWorkload):
+        raise ValueError(
+            f"workload {name!r} is a {type(found).__name__} without init, update and evaluate: "
+            "give an object that has them, or a function decorated with @search.workload"
+        )
+    check_declaration(found)
+    return found
+
+
+def _loaded(name: str, path: str) -> Any:
+    """The object at `path`, or what it returns where it is a class or a function without arguments."""
+    module_name, _, attribute = path.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"workload {name!r}: no module named {error.name!r}; run from the folder that holds it, "
+            "or install the package"
+        ) from error
+    except Exception as error:
+        raise ValueError(f"workload {name!r}: {module_name!r} cannot be imported: {_told(error)}") from error
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise ValueError(f"workload {name!r}: {module_name} has no {attribute!r}")
+        found = getattr(found, part)
+    ready = isinstance(found, Workload | CallableWorkload) and not isinstance(found, type)
+    if ready or not callable(found):
+        return found
+    try:
+        return found()
+    except ValueError:
+        raise  # its own words, as on missing data
+    except Exception as error:
+        raise ValueError(f"workload {name!r}: calling it failed: {_told(error)}") from error
+
+
+def _attribute(module: str, path: str) -> Any:
+    """The object at a dotted path in a module; None where there is none."""
+    found: Any = importlib.import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _told(error: Exception) -> str:
+    """An error of the user's code in one line: what, and the innermost of their lines that led there."""
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if not _LIBRARIES.search(frame.filename)
+    ]
+    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def check_declaration(workload: Workload | CallableWorkload) -> None:
+    """Raises ValueError where a declared attribute cannot be; runs nothing."""
+    who = f"workload {getattr(workload, 'name', workload)!r}"
+    if workload.direction not in DIRECTIONS:
+        raise ValueError(f"{who}: direction={workload.direction!r} must be 'minimize' or 'maximize'")
+    if not isinstance(workload.metric, str) or not workload.metric:
+        raise ValueError(f"{who}: metric={workload.metric!r} must be the name of a value that it reports")
+    counts = ["budget"] + (["steps_per_epoch"] if isinstance(workload, Workload) else [])
+    for count in counts:
+        value = getattr(workload, count)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{who}: {count}={value!r} must be a whole number of at least 1")
+
+
+def check_functions(workload: Workload, hparams: Mapping[str, float]) -> None:
+    """Raises ValueError where the functions do not fit together; traces them and computes nothing.
+
+    `hparams` holds an example of every further value that is searched.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    who = f"workload {workload.name!r}"
+    scalar = jax.ShapeDtypeStruct((), jnp.float32)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+
+    def traced(function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return jax.eval_shape(function, *arguments)
+        except Exception as error:
+            raise ValueError(f"{who}: {function.__name__}() fails: {_told(error)}") from error
+
+    state = traced(workload.init, key)
+    step = jax.ShapeDtypeStruct((), jnp.int32)
+    after = traced(workload.update, state, scalar, step, key, dict.fromkeys(hparams, scalar))
+    form, form_after = str(jax.tree.structure(state)), str(jax.tree.structure(after))
+    if form != form_after:
+        raise ValueError(
+            f"{who}: update() returns another tree than init(): {form_after} instead of {form}; "
+            "return a state of the same form"
+        )
+    paths = jax.tree_util.tree_leaves_with_path(state)
+    for (path, old), new in zip(paths, jax.tree.leaves(after), strict=True):
+        if old.shape != new.shape or old.dtype != new.dtype:
+            where = jax.tree_util.keystr(path) or "its only leaf"
+            raise ValueError(
+                f"{who}: update() turns {where} of the state from {old.dtype}{list(old.shape)} "
+                f"into {new.dtype}{list(new.shape)}; keep shapes and dtypes as init() makes them"
+            )
+    metrics = traced(workload.evaluate, state)
+    if not isinstance(metrics, dict):
+        raise ValueError(f"{who}: evaluate() returns a {type(metrics).__name__}; return a dict of scalars")
+    for role in ("metric", "select_metric"):
+        name = getattr(workload, role, None)
+        if name is not None and name not in metrics:
+            raise ValueError(f"{who}: {role}={name!r} is not among evaluate()'s {sorted(metrics)}")
+    for name, value in metrics.items():
+        if value.shape != ():
+            raise ValueError(f"{who}: evaluate()[{name!r}] has shape {value.shape}; reduce it to a scalar")

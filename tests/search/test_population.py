@@ -1,0 +1,182 @@
+"""The compiled program: what a slot computes, and that it is compiled once."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgdr import WarmRestarts
+from sgdr.search.compilations import compilations
+from sgdr.search.devices import local_devices
+from sgdr.search.population import INITIAL, Population, trial_key
+from sgdr.search.slots import FINITE, LONGEST_CALL
+from sgdr.search.workload import find
+
+SCHEDULES = [
+    WarmRestarts(0.1, 2, 2, 0.001),
+    WarmRestarts(0.3, 1, 1, 0.0),
+    WarmRestarts(0.02, 7, 3, 0.002),
+    WarmRestarts(0.05, 3, 1, 0.05),
+]
+
+
+@dataclass
+class Regression:
+    """Noisy linear regression, whose update uses everything that it is given."""
+
+    name: str = "regression"
+    metric: str = "error"
+    direction: str = "minimize"
+    steps_per_epoch: int = 3
+    budget: int = 6
+    hparams: dict[str, Any] = field(default_factory=lambda: {"decay": (0.0, 0.1)})
+
+    def init(self, key: jax.Array) -> Any:
+        return {"w": jax.random.normal(key, (5,)), "noise": jax.random.key(0)}
+
+    def update(self, state: Any, lr: Any, step: Any, key: Any, hparams: Any) -> Any:
+        x = jax.random.normal(key, (8, 5))
+        gradient = jax.grad(lambda w: jnp.mean((x @ w - x.sum(1)) ** 2))(state["w"])
+        w = state["w"] - lr * (gradient + hparams["decay"] * state["w"])
+        return {"w": w, "noise": jax.random.fold_in(state["noise"], step)}
+
+    def evaluate(self, state: Any) -> dict[str, jax.Array]:
+        return {"error": jnp.mean((state["w"] - 1) ** 2), "noise": jax.random.normal(state["noise"])}
+
+
+@pytest.fixture(scope="module")
+def devices() -> list[jax.Device]:
+    return local_devices()[0]
+
+
+def made(workload: Any, devices: list[jax.Device], each: int = 2, hparams: Any = ()) -> Population:
+    population = Population(workload, each * len(devices), devices, hparams)
+    population.compile()
+    return population
+
+
+def trained(population: Population, slot: int, trial: tuple[Any, ...], epochs: int) -> dict[str, Any]:
+    """The curves of a trial in a slot, advanced in calls of different lengths."""
+    population.fill(slot, *trial)
+    rows: dict[str, list[float]] = {}
+    while epochs:
+        call = min(epochs, 1 + len(rows.get(FINITE, ())) % 3)
+        for name, values in population.advance(call).read().items():
+            rows.setdefault(name, []).extend(values[:, slot].tolist())
+        epochs -= call
+    return rows
+
+
+def retrained(workload: Any, schedule: WarmRestarts, epochs: int, seed: int, hparams: Any) -> dict[str, Any]:
+    """The same trial by a plain loop, one step at a time, with rates in plain Python."""
+    in_steps = schedule.scaled(workload.steps_per_epoch)
+    update = jax.jit(workload.update)
+    state = jax.jit(workload.init)(trial_key(jnp.uint32(seed), INITIAL))
+    curves: dict[str, list[float]] = {}
+    for epoch in range(epochs):
+        for step in range(epoch * workload.steps_per_epoch, (epoch + 1) * workload.steps_per_epoch):
+            lr = jnp.float32(in_steps(step))
+            state = update(state, lr, jnp.int32(step), trial_key(jnp.uint32(seed), step), hparams)
+        for name, value in workload.evaluate(state).items():
+            curves.setdefault(name, []).append(float(value))
+    return curves
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+def test_trial_equals_a_plain_unbatched_loop(schedule: WarmRestarts, devices: list[jax.Device]) -> None:
+    workload = Regression()
+    population = made(workload, devices, hparams=["decay"])
+    curves = trained(population, 1, (schedule, 6, 7, {"decay": 0.03}), epochs=6)
+    plain = retrained(workload, schedule, 6, 7, {"decay": jnp.float32(0.03)})
+    for name in plain:
+        np.testing.assert_allclose(curves[name], plain[name], rtol=2e-4, atol=1e-6)
+    assert curves[FINITE] == [1.0] * 6
+
+
+def test_digits_trial_equals_a_plain_unbatched_loop(devices: list[jax.Device]) -> None:
+    workload = find("digits")
+    schedule = WarmRestarts(0.1, 1, 2, 0.001)
+    curves = trained(made(workload, devices), 0, (schedule, 3, 11, {}), epochs=3)
+    plain = retrained(workload, schedule, 3, 11, {})
+    np.testing.assert_allclose(curves["loss"], plain["loss"], rtol=1e-3)
+    np.testing.assert_allclose(curves["error"], plain["error"], atol=2.5 / 258)
+
+
+def test_trial_is_bit_identical_in_any_slot_beside_any_neighbours(devices: list[jax.Device]) -> None:
+    trial = (WarmRestarts(0.2, 1, 2, 0.001), 4, 5, {})
+    population = made(find("digits"), devices, each=4)
+    alone = trained(population, 0, trial, epochs=4)
+    for slot in range(population.slots):
+        for neighbour in range(population.slots):
+            schedule = SCHEDULES[(slot + neighbour) % len(SCHEDULES)]
+            population.fill(neighbour, schedule, 4, 100 + 10 * slot + neighbour, {})
+        diverging = (slot + 1) % population.slots
+        population.fill(diverging, WarmRestarts(1e30, 3), 4, 1, {})
+        population.advance(1 + slot % 3)  # neighbours at other epochs than the trial
+        assert trained(population, slot, trial, epochs=4) == alone
+
+
+def test_refilled_slot_forgets_its_last_trial(devices: list[jax.Device]) -> None:
+    population = made(Regression(), devices, hparams=["decay"])
+    trial = (SCHEDULES[0], 6, 3, {"decay": 0.0})
+    first = trained(population, 0, trial, epochs=5)
+    trained(population, 0, (WarmRestarts(1e30, 3), 6, 4, {"decay": 0.1}), epochs=3)
+    assert trained(population, 0, trial, epochs=5) == first
+
+
+def test_other_seeds_give_other_trials(devices: list[jax.Device]) -> None:
+    population = made(Regression(), devices, hparams=["decay"])
+    curves = [
+        trained(population, 0, (SCHEDULES[0], 6, seed, {"decay": 0.0}), epochs=2)["error"]
+        for seed in range(4)
+    ]
+    assert len({tuple(curve) for curve in curves}) == 4
+
+
+def test_nothing_is_compiled_again_whatever_the_schedules(devices: list[jax.Device]) -> None:
+    compilations()
+    population = made(Regression(), devices, hparams=["decay"])
+    population.advance(1).read()
+    before = compilations()
+    for number, schedule in enumerate(SCHEDULES):
+        population.fill(number % population.slots, schedule, 6, number, {"decay": 0.1 * number})
+        population.advance(1 + number % LONGEST_CALL).read()
+    assert compilations() == before
+
+
+def test_divergence_is_seen_in_the_state_where_the_metric_hides_it(devices: list[jax.Device]) -> None:
+    class Hiding(Regression):
+        def evaluate(self, state: Any) -> dict[str, jax.Array]:
+            return {"error": jnp.where(jnp.isfinite(state["w"][0]), 0.5, 0.9)}
+
+    population = made(Hiding(), devices, hparams=["decay"])
+    population.fill(0, WarmRestarts(1e30, 3), 6, 0, {"decay": 0.0})
+    population.fill(1, SCHEDULES[0], 6, 0, {"decay": 0.0})
+    values = population.advance(3).read()
+    assert np.isfinite(values["error"]).all()
+    assert values[FINITE][:, :2].tolist() == [[0.0, 1.0]] * 3
+
+
+def test_data_is_an_argument_and_not_part_of_the_program(devices: list[jax.Device]) -> None:
+    population = Population(find("mnist1d"), 2 * len(devices), devices)
+    data = sum(np.asarray(array).nbytes for array in population._data)
+    assert data > 1_000_000
+    assert len(population._lowered.as_text()) < 500_000
+
+
+def test_slots_are_a_multiple_of_the_devices(devices: list[jax.Device]) -> None:
+    with pytest.raises(ValueError, match="slots=0"):
+        Population(Regression(), 0, devices, ["decay"])
+    if len(devices) > 1:
+        with pytest.raises(ValueError, match=r"slots=3 .* multiple"):
+            Population(Regression(), 3, devices, ["decay"])
+
+
+def test_call_advances_no_more_than_its_buffer_holds(devices: list[jax.Device]) -> None:
+    population = made(Regression(), devices, hparams=["decay"])
+    for epochs in (0, LONGEST_CALL + 1):
+        with pytest.raises(ValueError, match=f"epochs={epochs}"):
+            population.advance(epochs)
