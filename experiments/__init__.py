@@ -1,0 +1,1 @@
+"""Workloads on real data, measurements side by side, and replications of published results."""
