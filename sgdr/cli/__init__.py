@@ -1,0 +1,53 @@
+"""The command `sgdr`: parsing and printing only. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from sgdr.cli import rates, studies, sweep
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="sgdr",
+    help="Find the warm-restart learning-rate schedule (SGDR) that is best for a model and a budget.",
+    epilog="Begin with:  sgdr sweep --workload digits --trials 64   then:  sgdr best digits",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+app.command("sweep")(sweep.sweep)
+app.command("best")(studies.best)
+app.command("lr")(rates.lr)
+app.command("plot")(rates.plot)
+app.command("studies")(studies.studies)
+app.command("workloads")(studies.workloads)
+app.command("delete")(studies.delete)
+
+
+def main() -> int:
+    """Runs the command line and returns its exit code: 2 with one line on stderr for bad input."""
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except TyperException as error:
+        message = error.format_message()  # empty where the help has been shown instead
+        return _refuse(f"{message.rstrip('.')}; see --help") if message else BAD_INPUT
+    except ValueError as error:
+        return _refuse(str(error))
+    except (Abort, KeyboardInterrupt):
+        print("sgdr: interrupted", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe, as `head`, has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _refuse(message: str) -> int:
+    line = " ".join(message.split())
+    print(f"sgdr: {line}", file=sys.stderr)  # noqa: T201
+    return BAD_INPUT

@@ -1,0 +1,99 @@
+"""What several commands take, and how their texts are read."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from sgdr.schedule import WarmRestarts
+
+Storage = Annotated[
+    str | None,
+    typer.Option(help="URL of the storage.", envvar="SGDR_STORAGE", show_default="sqlite:///sgdr.db"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+BaseLr = Annotated[float | None, typer.Option("--base-lr", help="The peak rate.")]
+T0 = Annotated[float | None, typer.Option("--T-0", help="Length of the first cycle.")]
+TMult = Annotated[float, typer.Option("--T-mult", help="Each cycle is this many times longer than the last.")]
+EtaMin = Annotated[float, typer.Option("--eta-min", help="The lowest rate.")]
+
+LARGEST_STEP = 2**63 - 1
+MOST_STEPS = 10_000_000
+"""That are computed at once."""
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def schedule(base_lr: float | None, T_0: float | None, T_mult: float, eta_min: float) -> WarmRestarts:
+    """The schedule that the options name; whole numbers are whole."""
+    for name, value in (("--base-lr", base_lr), ("--T-0", T_0)):
+        if value is None:
+            raise ValueError(f"{name} is missing: a schedule needs --base-lr and --T-0")
+    return WarmRestarts(base_lr, _whole(T_0), _whole(T_mult), eta_min)
+
+
+def _whole(number: float | None) -> float | int | None:
+    return int(number) if number is not None and number.is_integer() else number
+
+
+def numbers(
+    option: str, text: str | None, kind: type[float] | type[int]
+) -> tuple[float, float] | float | None:
+    """LOW:HIGH, or one number. Raises ValueError naming the option."""
+    if text is None:
+        return None
+    try:
+        parts = [kind(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if len(parts) not in (1, 2):
+        what = "whole numbers" if kind is int else "numbers"
+        raise ValueError(f"{option} {text!r} must be LOW:HIGH or one number, of {what}")
+    return parts[0] if len(parts) == 1 else (parts[0], parts[1])
+
+
+def whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    """1,2,3. Raises ValueError naming the option."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"{option} {text!r} must be whole numbers, as 1,2,3") from None
+
+
+def slots(text: str) -> int | str:
+    """A whole number, or auto. Raises ValueError."""
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"--slots {text!r} must be a whole number or auto") from None
+
+
+def steps(text: str) -> range:
+    """START:STOP, START:STOP:STRIDE, or one step. Raises ValueError."""
+    try:
+        parts = [int(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if len(parts) == 1:
+        parts = [parts[0], parts[0] + 1]
+    if len(parts) not in (2, 3) or parts[0] < 0 or parts[1] <= parts[0] or (len(parts) == 3 and parts[2] < 1):
+        raise ValueError(f"--steps {text!r} must be START:STOP or START:STOP:STRIDE with 0 <= START < STOP")
+    chosen = range(*parts)
+    if chosen.stop > LARGEST_STEP:
+        raise ValueError(f"--steps {text!r} must end at {LARGEST_STEP} or before")
+    if (chosen.stop - chosen.start) // chosen.step > MOST_STEPS:
+        raise ValueError(f"--steps {text!r} names more than {MOST_STEPS:,} steps; give a longer STRIDE")
+    return chosen
+
+
+def seconds(text: str | None) -> float | None:
+    """90, 90s, 30m, 2h or 1d. Raises ValueError."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([smhd]?)", text.strip())
+    if not match or float(match[1]) == 0:
+        raise ValueError(f"--timeout {text!r} must be a time, as 90s, 30m or 2h")
+    return float(match[1]) * SECONDS[match[2]]

@@ -1,0 +1,113 @@
+"""`sgdr best`, `studies`, `workloads` and `delete`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sgdr.cli import options
+
+StudyName = Annotated[str, typer.Argument(help="Name of the study.", show_default=False)]
+
+
+def best(
+    study: StudyName,
+    k: Annotated[int, typer.Option("-k", help="How many.")] = 5,
+    storage: options.Storage = None,
+    json: options.Json = False,
+) -> None:
+    """Show the best schedules of a study."""
+    from sgdr.cli import report
+    from sgdr.search.study import load
+
+    loaded = load(study, storage)
+    if json:
+        report.print_json([report.as_json(each) for each in loaded.top(k)])
+    else:
+        report.describe(loaded, k)
+
+
+def studies(storage: options.Storage = None, json: options.Json = False) -> None:
+    """List the studies of a storage."""
+    from sgdr.cli import report
+    from sgdr.search.study import studies as all_studies
+
+    rows = []
+    for study in all_studies(storage):
+        top = study.top(1)
+        rows.append(
+            {
+                "study": study.name,
+                "workload": study.attributes["workload"],
+                "budget": study.attributes["budget"],
+                "objective": study.attributes["objective"],
+                "trials": study.counts,
+                "metric": study.attributes["metric"],
+                "best": top[0].value if top else None,
+                "started": study.started.isoformat(" ", "seconds") if study.started else None,
+            }
+        )
+    if json:
+        report.print_json(rows)
+        return
+    headings = [
+        "study",
+        "workload",
+        "budget",
+        "objective",
+        "complete",
+        "pruned",
+        "failed",
+        "running",
+        "best",
+        "started",
+    ]
+    states = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
+    report.table(
+        headings,
+        [
+            [
+                str(row["study"]),
+                str(row["workload"]),
+                str(row["budget"]),
+                str(row["objective"]),
+                *(str(row["trials"].get(state, 0)) for state in states),
+                f"{row['metric']} {report.number(row['best'])}" if row["best"] is not None else "–",
+                str(row["started"] or "–"),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def workloads(json: options.Json = False) -> None:
+    """List the registered workloads."""
+    from sgdr.cli import report
+    from sgdr.search.workload import registered
+
+    found = registered()
+    if json:
+        report.print_json([{"name": name, "object": point.value} for name, point in found.items()])
+        return
+    report.table(["workload", "object"], [[name, point.value] for name, point in found.items()])
+
+
+def delete(
+    study: StudyName,
+    storage: options.Storage = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a study with all its trials."""
+    from sgdr.search.study import delete as delete_study
+    from sgdr.search.study import load
+
+    count = len(load(study, storage).frozen)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise ValueError(
+                f"study {study!r} has {count} trials: give --yes to delete them without being asked"
+            )
+        typer.confirm(f"Delete study {study!r} with its {count} trials?", abort=True)
+    delete_study(study, storage)

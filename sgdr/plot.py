@@ -1,0 +1,99 @@
+"""Figures of schedules and of a study's best trial."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from sgdr.schedule import WarmRestarts
+
+if TYPE_CHECKING:
+    from sgdr.search.study import Study
+
+POINTS = 4000
+"""Of a drawn schedule."""
+FORMATS = (".png", ".svg", ".pdf")
+MOST_RESTARTS, MOST_BEFORE = 1000, 1_000_000
+"""That are drawn, and that are counted up to the end of the drawing."""
+WIDTH, HEIGHT = 8.0, 3.2
+"""Of one panel, in inches."""
+
+
+def schedule_figure(schedule: WarmRestarts, start: float, stop: float, unit: str = "step") -> Figure:
+    """The rate from `start` to `stop`, with its restarts marked."""
+    figure = Figure((WIDTH, HEIGHT), layout="constrained")
+    _draw_schedule(figure.subplots(), schedule, start, stop, unit)
+    return figure
+
+
+def best_figure(study: Study) -> Figure:
+    """The best schedule of a study over its budget, and under it the curve of its trial.
+
+    Raises ValueError when no trial is complete.
+    """
+    best, attributes = study.best, study.attributes
+    figure = Figure((WIDTH, 2 * HEIGHT), layout="constrained")
+    above, below = figure.subplots(2, sharex=True)
+    _draw_schedule(above, best.schedule, 0, best.budget, "epoch")
+    above.set_xlabel("")
+    above.set_title(f"{study.name}: trial {best.number}", parse_math=False)
+    epochs = np.arange(1, best.budget + 1)
+    for name in dict.fromkeys((attributes["metric"], attributes["select_metric"] or attributes["metric"])):
+        below.plot(
+            epochs, best.curves[name], label=name, linewidth=1.5 if name == attributes["metric"] else 0.8
+        )
+    below.plot(best.epoch, best.value, "o", color="black", label=f"{best.value:.4g} at epoch {best.epoch}")
+    _mark_restarts(below, best.schedule.restarts(until=best.budget))
+    values = np.concatenate([best.curves[attributes["metric"]]])
+    if values.min() > 0 and values.max() > 10 * values.min():
+        below.set_yscale("log")
+    below.set_xlabel("epoch")
+    below.set_ylabel(attributes["metric"])
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    below.legend(frameon=False)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure, whole or not at all. Raises ValueError where it cannot be written."""
+    if path.suffix not in FORMATS:
+        raise ValueError(f"--out {str(path)!r} must end in {', '.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise ValueError(f"--out {str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        figure.savefig(unfinished, dpi=150)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise ValueError(f"--out {str(path)!r} cannot be written: {error.strerror}") from error
+
+
+def _draw_schedule(axes: Axes, schedule: WarmRestarts, start: float, stop: float, unit: str) -> None:
+    before, count = schedule.cycle(start).index, schedule.cycle(stop).index
+    if count > MOST_BEFORE or count - before > MOST_RESTARTS:
+        raise ValueError(
+            f"T_0={schedule.T_0!r} gives {count - before} restarts from {start:g} to {stop:g}, the last of "
+            f"{count}; at most {MOST_RESTARTS} of {MOST_BEFORE} can be drawn: plot fewer steps"
+        )
+    # The last point before each restart and the restart itself, so that the jumps are drawn upright.
+    restarts = np.array([x for x in schedule.restarts(until=stop) if x > start], float)
+    x = np.unique(np.concatenate([np.linspace(start, stop, POINTS), restarts, np.nextafter(restarts, 0)]))
+    axes.plot(x[:-1], schedule(x[:-1]))
+    _mark_restarts(axes, restarts)
+    axes.set_xlabel(unit)
+    axes.set_ylabel("learning rate")
+    axes.set_xlim(start, stop)
+    axes.set_ylim(bottom=0)
+
+
+def _mark_restarts(axes: Axes, restarts: Iterable[float]) -> None:
+    for restart in restarts:
+        axes.axvline(restart, color="gray", linewidth=0.5, linestyle=":")

@@ -1,0 +1,69 @@
+"""What the README shows is run."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sgdr
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def block(name: str) -> str:
+    """The code between the marks of that name."""
+    found = re.search(rf"<!-- {name} -->\n```python\n(.*?)```\n<!-- /{name} -->", README, re.DOTALL)
+    assert found, f"README.md has no block {name!r}"
+    return found[1]
+
+
+def sweep(folder: Path, workload: str, *options: str) -> str:
+    process = subprocess.run(
+        [sys.executable, "-m", "sgdr", "sweep", "--workload", workload, *options],
+        cwd=folder,
+        env={**os.environ, "SGDR_STORAGE": f"sqlite:///{folder}/sgdr.db"},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+def test_first_example_says_the_truth() -> None:
+    schedule = sgdr.WarmRestarts(base_lr=0.1, T_0=10, T_mult=2, eta_min=1e-4)
+    assert str(schedule(37)).startswith(re.search(r"schedule\(37\) +# ([\d.]+)\.\.\.", README)[1])
+    assert repr(schedule.cycle(37)) in README
+    assert f"schedule.restarts(until=100)  # {schedule.restarts(until=100)}" in README
+
+
+def test_own_workload_of_about_20_lines(tmp_path: Path) -> None:
+    (tmp_path / "my_workload.py").write_text(block("own"))
+    out = sweep(tmp_path, "my_workload:workload", "--trials", "6", "--budget", "5", "--slots", "2")
+    assert "Best schedule of study 'mine'" in out
+
+
+def test_torch_workload(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "torch_digits.py").write_text(block("torch"))
+    out = sweep(tmp_path, "torch_digits:train", "--trials", "3", "--budget", "3", "--slots", "2")
+    assert "Best schedule of study 'train'" in out
+
+
+@pytest.mark.parametrize("command", re.findall(r"^sgdr (?!sweep)[a-z]+.*$", README, re.MULTILINE))
+def test_options_of_every_shown_command_exist(command: str) -> None:
+    for part in command.split("#")[0].split(";"):
+        name, *words = part.replace("sgdr", "", 1).split()
+        shown = subprocess.run(
+            [sys.executable, "-m", "sgdr", name, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for option in (word for word in words if word.startswith("-")):
+            assert option in shown
