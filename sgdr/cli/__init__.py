@@ -21,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-app.command("sweep")(sweep.sweep)
+app.command("sweep", epilog=sweep.EXAMPLES)(sweep.sweep)
 app.command("best")(studies.best)
 app.command("lr")(rates.lr)
 app.command("plot")(rates.plot)

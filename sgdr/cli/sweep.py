@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
@@ -104,7 +104,7 @@ def sweep(
 
     space = Space(
         base_lr=options.numbers("--base-lr", base_lr, float),
-        T_0=_whole_range(options.numbers("--T-0", T_0, int)),
+        T_0=cast("tuple[int, int] | int | None", options.numbers("--T-0", T_0, int)),
         T_mult=options.whole_numbers("--T-mult", T_mult),
         eta_ratio=options.numbers("--eta-ratio", eta_ratio, float) or 0.0,
         closed=closed,
@@ -153,10 +153,6 @@ def sweep(
         say.print(f"sgdr: {error}")
         raise typer.Exit(FAILED) from None
     _print(result, name, url, json)
-
-
-def _whole_range(given: Any) -> Any:
-    return given
 
 
 @contextmanager
@@ -252,10 +248,11 @@ def _print(result: Result, name: str, url: str, json: bool) -> None:
     where = "" if url == "sqlite:///sgdr.db" else f" --storage {shlex.quote(url)}"
     best = study.best.schedule
     quoted = shlex.quote(name)
-    out.print("Go on with")
-    out.print(f"  sgdr best {quoted} -k 10{where}")
-    out.print(f"  sgdr plot {quoted} -o {shlex.quote(name + '.png')}{where}")
-    out.print(
+    lines = (
+        "Go on with",
+        f"  sgdr best {quoted} -k 10{where}",
+        f"  sgdr plot {quoted} -o {shlex.quote(name + '.png')}{where}",
         f"  sgdr lr --base-lr {best.base_lr:g} --T-0 {best.T_0} --T-mult {best.T_mult}"
-        f" --eta-min {best.eta_min:g} --steps 0:{study.best.budget}"
+        f" --eta-min {best.eta_min:g} --steps 0:{study.best.budget}",
     )
+    out.print("\n".join(lines), soft_wrap=True)  # a command is one line, to be copied

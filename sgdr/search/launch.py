@@ -25,7 +25,7 @@ from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
 from sgdr.search.storage import default_url, open_storage, sqlite_file, storage_errors
 from sgdr.search.study import Best, Study, load, made_by_sweep
-from sgdr.search.worker import Plan, Progress, Worker
+from sgdr.search.worker import Plan, Progress, Worker, trial_seed
 from sgdr.search.workload import CallableWorkload, Workload, find
 
 
@@ -127,8 +127,8 @@ def sweep(
         with stopwatch.phase("setup"):
             if opened is None:
                 opened = open_storage(url, create=True)
-            seed = _create_study(opened, name, settings)
-            record = Record(opened, name, settings.named_sampler(seed), settings.pruner)
+            seed = _create_study(opened, name, settings, resume)
+            record = Record(opened, name, _sampler(opened, name, settings, seed), settings.pruner)
         try:
             with stopwatch.phase("compile"):
                 driven = compiling.result()
@@ -189,12 +189,14 @@ def _open_existing(url: str, name: str, settings: Settings, resume: bool) -> Bas
     return storage
 
 
-def _create_study(storage: BaseStorage, name: str, settings: Settings) -> int:
-    """Makes the study, or finishes making it, and returns its seed."""
+def _create_study(storage: BaseStorage, name: str, settings: Settings, resume: bool) -> int:
+    """Makes the study, or on `resume` finishes making it, and returns its seed."""
     direction = StudyDirection[settings.workload.direction.upper()]
     try:
         number = storage.create_new_study([direction], name)
     except optuna.exceptions.DuplicatedStudyError:
+        if not resume:  # it was not there a moment ago
+            raise ValueError(f"study {name!r} has just been begun by another process") from None
         number = storage.get_study_id_from_name(name)
     kept = storage.get_study_user_attrs(number)
     if made_by_sweep(kept):
@@ -203,6 +205,12 @@ def _create_study(storage: BaseStorage, name: str, settings: Settings) -> int:
     for key, attribute in reversed(settings.attributes().items()):
         storage.set_study_user_attr(number, key, attribute)
     return settings.seed
+
+
+def _sampler(storage: BaseStorage, name: str, settings: Settings, seed: int) -> BaseSampler:
+    """The sampler, seeded anew where there are trials already: else it would draw the first ones again."""
+    begun = len(storage.get_all_trials(storage.get_study_id_from_name(name), deepcopy=False))
+    return settings.named_sampler(trial_seed(seed, begun) if begun else seed)
 
 
 def _plan(settings: Settings, seed: int) -> Plan:

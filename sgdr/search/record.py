@@ -1,14 +1,12 @@
 """The study as it is being written: in memory for the sampler and the pruner, behind it in the storage.
 
 The sampler and the pruner see an ordinary Optuna study in memory, which answers in microseconds. Each
-change is written to the storage afterwards, while the devices compute, a whole trial at a time.
+change is written to the storage afterwards, while the devices compute, whole trials at a time.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -20,19 +18,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sgdr.search.interrupts import uninterrupted
 from sgdr.search.lease import Lease
+from sgdr.search.writing import writer
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+BATCH = 16
+"""Trials that are written together: a commit costs about as much as the rows of a trial."""
 MOST_ATTEMPTS = 3
 """How often a trial is begun whose own process dies."""
-
-
-@dataclass
-class _Stored:
-    """What the storage has of a trial."""
-
-    trial_id: int
-    attributes: set[str] = field(default_factory=set)
-    epochs: set[int] = field(default_factory=set)
 
 
 class Record:
@@ -50,8 +42,8 @@ class Record:
             study_name=name,
             directions=storage.get_study_directions(self._id),
         )
-        self._stored: dict[int, _Stored] = {}
-        self._unwritten: deque[int] = deque()
+        self._writer = writer(storage, self._id)
+        self._unwritten: list[int] = []
         self._lease = Lease(storage, self._id)
         trials = storage.get_all_trials(self._id)
         for trial in trials:
@@ -63,31 +55,27 @@ class Record:
         """Trials that are complete or pruned, and recorded as such."""
         self.failed = sum("error" in trial.user_attrs for trial in trials)
         """Trials whose own code failed."""
-        self.queued = 0
-        """Interrupted trials that wait to be trained again."""
         for trial in interrupted(trials):
             self._queue(trial)
 
     def _queue(self, trial: FrozenTrial) -> None:
         again = {name: trial.user_attrs[name] for name in ("seed",) if name in trial.user_attrs}
         self.study.enqueue_trial(trial.params, user_attrs={**again, "retry_of": trial.number})
-        self.queued += 1
 
     def ask(self, distributions: Mapping[str, BaseDistribution]) -> Trial:
         """The next trial: an interrupted one with the parameters that it had, else a new one."""
-        self.queued = max(0, self.queued - 1)
         return self.study.ask(dict(distributions))
 
     def started(self, trial: Trial, attributes: Mapping[str, Any]) -> None:
         """Notes what a trial is about to train, before anything of it is written."""
         for name, value in {**attributes, "worker": self._lease.worker}.items():
             trial.set_user_attr(name, value)
-        self._unwritten.append(trial.number)
+        self._changed(trial)
 
     def reported(self, trial: Trial, epoch: int, value: float) -> None:
         """Notes a trial's value after `epoch` completed epochs."""
         trial.report(value, epoch)
-        self._unwritten.append(trial.number)
+        self._changed(trial)
 
     def ended(
         self, trial: Trial, state: TrialState, value: float | None, attributes: Mapping[str, Any]
@@ -97,7 +85,7 @@ class Record:
             trial.set_user_attr(name, attribute)
         self.study.tell(trial, value, state)
         self.failed += "error" in attributes
-        self._unwritten.append(trial.number)
+        self._changed(trial)
 
     def retry(self, trial: Trial) -> str | None:
         """Ends a trial whose process died, and queues it again.
@@ -114,6 +102,10 @@ class Record:
         self._queue(trials[trial.number])
         return None
 
+    def _changed(self, trial: Trial) -> None:
+        if trial.number not in self._unwritten:
+            self._unwritten.append(trial.number)
+
     def interrupt(self, running: Sequence[Trial]) -> None:
         """Ends trials that are being trained, to be trained again later, and writes everything."""
         for trial in running:
@@ -122,43 +114,24 @@ class Record:
 
     @property
     def backlog(self) -> int:
-        """How many changes are noted and not yet written."""
+        """How many trials have changed since they were written."""
         return len(self._unwritten)
 
     def write(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Writes what has been noted, in order; stops between two trials once `until` holds."""
+        """Writes what has been noted, in order; stops between two batches once `until` holds."""
         self._lease.renew()
         while self._unwritten and not until():
             with uninterrupted():
-                number = self._unwritten[0]
-                self._write_trial(number)
-                # Everything noted about the trial so far is written now.
-                self._unwritten = deque(other for other in self._unwritten if other != number)
+                batch = self._unwritten[:BATCH]
+                trials = self.study.get_trials(deepcopy=False)
+                self._writer.write([trials[number] for number in batch])
+                self._unwritten = self._unwritten[BATCH:]
+                self.finished += sum(trials[number].state in FINISHED for number in batch)
 
     def close(self) -> None:
         """Writes what is left and gives the study up."""
         self.write()
         self._lease.end()
-
-    def _write_trial(self, number: int) -> None:
-        trial = self.study.get_trials(deepcopy=False)[number]
-        stored = self._stored.get(number)
-        if stored is None:
-            trial_id = self._storage.create_new_trial(self._id, template_trial=trial)
-            stored = self._stored[number] = _Stored(trial_id)
-        else:
-            for name in trial.user_attrs.keys() - stored.attributes:
-                self._storage.set_trial_user_attr(stored.trial_id, name, trial.user_attrs[name])
-            for epoch in sorted(trial.intermediate_values.keys() - stored.epochs):
-                self._storage.set_trial_intermediate_value(
-                    stored.trial_id, epoch, trial.intermediate_values[epoch]
-                )
-            if trial.state.is_finished():
-                # Last, so that a trial which counts as finished has all that belongs to it.
-                self._storage.set_trial_state_values(stored.trial_id, trial.state, trial.values)
-        stored.attributes = set(trial.user_attrs)
-        stored.epochs = set(trial.intermediate_values)
-        self.finished += trial.state in FINISHED
 
 
 def interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

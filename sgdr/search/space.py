@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE_LR = (1e-3, 1.0)
 LARGEST = 2**31 - 1
 """Of a whole number: the population counts in int32."""
-RATES = (1e-30, 1e30)
+RATES = (1e-36, 1e36)
 """What float32 holds with room on both sides."""
 SCHEDULE_NAMES = ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio")
 

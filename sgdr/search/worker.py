@@ -110,6 +110,8 @@ class Worker:
             self._advance(self._epochs_to_decision())
             self._settle()
             self._fill()
+        self._record.write()
+        self._show()
         return not self._training
 
     def _late(self) -> bool:

