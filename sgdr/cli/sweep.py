@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -124,10 +124,11 @@ def sweep(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `python -m`
     use_all_cores()
-    found = find(workload, allow_import=True)
+    with redirect_stdout(sys.stderr):  # what a module prints; stdout is for results
+        found = find(workload, allow_import=True)
     name = found.name if study is None else study
     try:
-        with _progress(say) as (on_progress, on_remark):
+        with _progress(say) as (on_progress, on_remark), redirect_stdout(sys.stderr):
             result = run(
                 found,
                 trials=trials,
@@ -147,10 +148,10 @@ def sweep(
                 on_remark=on_remark,
             )
     except KeyboardInterrupt:
-        say.print(f"Interrupted; nothing finished is lost. Go on with:\n  {_again()}")
+        say.print(f"Interrupted; nothing finished is lost. Go on with:\n  {_again()}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     except (StorageError, TooManyFailures) as error:
-        say.print(f"sgdr: {error}")
+        say.print(f"sgdr: {error}", soft_wrap=True)
         raise typer.Exit(FAILED) from None
     _print(result, name, url, json)
 
@@ -215,6 +216,7 @@ def _again() -> str:
 
 def _print(result: Result, name: str, url: str, json: bool) -> None:
     from sgdr.cli import report
+    from sgdr.search.storage import shown
 
     study = result.study
     complete = study.counts.get("COMPLETE", 0)
@@ -222,7 +224,7 @@ def _print(result: Result, name: str, url: str, json: bool) -> None:
         report.print_json(
             {
                 "study": name,
-                "storage": url,
+                "storage": shown(url),
                 "reached": result.reached,
                 "best": report.as_json(study.best) if complete else None,
                 "top": [report.as_json(best) for best in study.top(5)],
@@ -240,12 +242,12 @@ def _print(result: Result, name: str, url: str, json: bool) -> None:
     counts = ", ".join(f"{count} {state.lower()}" for state, count in sorted(study.counts.items()))
     out.print(f"{counts} trials in {result.timing['wall']:.1f} s; {result.slots} slots on {result.devices}")
     if not result.reached:
-        out.print(f"Stopped at the timeout. Go on with:\n  {_again()}")
+        out.print(f"Stopped at the timeout. Go on with:\n  {_again()}", soft_wrap=True)
     if not complete:
         out.print("No trial was completed; give it more trials, or see `sgdr studies`")
         return
     report.describe(study, 5)
-    where = "" if url == "sqlite:///sgdr.db" else f" --storage {shlex.quote(url)}"
+    where = "" if url == "sqlite:///sgdr.db" else f" --storage {shlex.quote(shown(url))}"
     best = study.best.schedule
     quoted = shlex.quote(name)
     lines = (

@@ -17,13 +17,13 @@ from sgdr.search.compilations import compilations
 from sgdr.search.devices import use_all_cores
 from sgdr.search.fitting import Fitting
 from sgdr.search.interrupts import terminate_as_interrupt
-from sgdr.search.lease import living
+from sgdr.search.lease import refuse_if_swept
 from sgdr.search.pruning import rungs
 from sgdr.search.record import Record
 from sgdr.search.settings import Settings, checked, differences
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
-from sgdr.search.storage import default_url, open_storage, sqlite_file, storage_errors
+from sgdr.search.storage import default_url, open_storage, shown, sqlite_file, storage_errors
 from sgdr.search.study import Best, Study, load, made_by_sweep
 from sgdr.search.worker import Plan, Progress, Worker, trial_seed
 from sgdr.search.workload import CallableWorkload, Workload, find
@@ -127,14 +127,11 @@ def sweep(
         with stopwatch.phase("setup"):
             if opened is None:
                 opened = open_storage(url, create=True)
+        with stopwatch.phase("compile"):
+            driven = compiling.result()
+        with stopwatch.phase("setup"):
             seed = _create_study(opened, name, settings, resume)
             record = Record(opened, name, _sampler(opened, name, settings, seed), settings.pruner)
-        try:
-            with stopwatch.phase("compile"):
-                driven = compiling.result()
-        except BaseException:
-            record.close()
-            raise
         worker = Worker(driven, record, _plan(settings, seed), stopwatch, on_progress)
         try:
             reached = worker.run()
@@ -174,18 +171,17 @@ def _open_existing(url: str, name: str, settings: Settings, resume: bool) -> Bas
         storage.get_all_trials(number, deepcopy=False) or storage.get_study_directions(number) != direction
     )
     if not made_by_sweep(kept) and foreign:
-        raise ValueError(f"study {name!r} in {url} was not made by sgdr; choose another name")
+        raise ValueError(f"study {name!r} in {shown(url)} was not made by sgdr; choose another name")
     changes = differences(kept, settings.attributes()) if made_by_sweep(kept) else []
     if changes:
         raise ValueError(
             f"study {name!r} exists, with {'; '.join(changes)}: choose another name, or give the same"
         )
     if not resume:
-        raise ValueError(f"study {name!r} exists in {url}: go on with it by --resume, or choose another name")
-    for claim in living(kept, time.time()).values():
         raise ValueError(
-            f"study {name!r} is being swept by process {claim['pid']} on {claim['host']}; stop that first"
+            f"study {name!r} exists in {shown(url)}: go on with it by --resume, or choose another name"
         )
+    refuse_if_swept(name, kept)
     return storage
 
 

@@ -25,10 +25,20 @@ class Lease:
     """This worker's claim on a study, renewed while it lives."""
 
     def __init__(self, storage: BaseStorage, study_id: int, clock: Callable[[], float] = time.time) -> None:
-        """Takes the lease. `clock` gives seconds since the epoch."""
+        """Takes the lease. `clock` gives seconds since the epoch.
+
+        Raises ValueError when another worker has one. It is looked for after this one is written, so that of
+        two that come together at least one sees the other.
+        """
         self.worker = uuid.uuid4().hex[:12]
         self._storage, self._study_id, self._clock = storage, study_id, clock
         self._write(ended=False)
+        kept = storage.get_study_user_attrs(study_id)
+        try:
+            refuse_if_swept(storage.get_study_name_from_id(study_id), kept, self._seen, but=self.worker)
+        except ValueError:
+            self.end()
+            raise
 
     def renew(self) -> None:
         """Says that the worker lives; writes only when the last time was a while ago."""
@@ -50,6 +60,17 @@ class Lease:
             "ended": ended,
         }
         self._storage.set_study_user_attr(self._study_id, PREFIX + self.worker, claim)
+
+
+def refuse_if_swept(
+    name: str, attributes: dict[str, Any], now: float | None = None, but: str | None = None
+) -> None:
+    """Raises ValueError when a worker, other than `but`, is at the study with these attributes."""
+    for worker, claim in living(attributes, time.time() if now is None else now).items():
+        if worker != but:
+            raise ValueError(
+                f"study {name!r} is being swept by process {claim['pid']} on {claim['host']}; stop that first"
+            )
 
 
 def living(attributes: dict[str, Any], now: float) -> dict[str, dict[str, Any]]:

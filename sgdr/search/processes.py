@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing as mp
 import multiprocessing.connection
 import os
+import pickle
 import signal
 import threading
 import traceback
@@ -152,16 +153,16 @@ class _Process:
         # Nothing is ever sent through it: it closes when this process ends, however it ends.
         self._lifeline, lifeline = context.Pipe()
         self._trial = 0
-        self._process: SpawnProcess = context.Process(
-            target=_serve, args=(workload, theirs, lifeline, threads)
-        )
         try:
-            self._process.start()
+            # Unpacked by `_serve`, once nothing that a module prints when it is imported gets into stdout.
+            packed = pickle.dumps(workload)
         except Exception as error:
             raise ValueError(
                 f"workload {workload.name!r} cannot be sent to a process: define the function at the top "
                 f"level of a module ({type(error).__name__}: {error})"
             ) from error
+        self._process: SpawnProcess = context.Process(target=_serve, args=(packed, theirs, lifeline, threads))
+        self._process.start()
         theirs.close()
         lifeline.close()
 
@@ -259,13 +260,17 @@ class _Stopped(optuna.TrialPruned):
     """The worker has ended the trial."""
 
 
-def _serve(workload: CallableWorkload, connection: Connection, lifeline: Connection, threads: int) -> None:
+def _serve(packed: bytes, connection: Connection, lifeline: Connection, threads: int) -> None:
     """The process of a slot: trains what it is sent, one trial after another."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to handle
     threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True).start()
     os.dup2(2, 1)  # stdout holds the sweep's results alone
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(threads))
+    try:
+        workload = pickle.loads(packed)
+    except Exception as error:
+        workload = _Failing(_told(error))
     serial = 0
     while True:
         try:
@@ -280,7 +285,17 @@ def _serve(workload: CallableWorkload, connection: Connection, lifeline: Connect
             connection.send((serial, ("idle", None)))
 
 
-def _train(workload: CallableWorkload, run: _Run) -> None:
+class _Failing:
+    """In place of a workload that could not be had: tells so for every trial."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def __call__(self, run: _Run) -> None:
+        raise RuntimeError(f"the workload cannot be imported in a process of its own: {self._why}")
+
+
+def _train(workload: Callable[[_Run], None], run: _Run) -> None:
     try:
         workload(run)
     except _Stopped:
@@ -288,13 +303,19 @@ def _train(workload: CallableWorkload, run: _Run) -> None:
         return
     except optuna.TrialPruned:
         error = "it raised TrialPruned by itself; let report() decide"
-    except Exception:
-        error = traceback.format_exc(limit=-5)
+    except Exception as raised:
+        error = _told(raised)
     else:
         if run.reported == run.budget:
             return
         error = f"it returned after {run.reported} of {run.budget} reported epochs; report after every epoch"
     run.say("error", error)
+
+
+def _told(error: Exception) -> str:
+    """What it says in one line, and below where it came from."""
+    line = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{line}\n" + "".join(traceback.format_tb(error.__traceback__, limit=-5))
 
 
 def _die_with_parent(lifeline: Connection) -> None:

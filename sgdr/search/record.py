@@ -6,7 +6,9 @@ change is written to the storage afterwards, while the devices compute, whole tr
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import optuna
@@ -43,13 +45,16 @@ class Record:
             directions=storage.get_study_directions(self._id),
         )
         self._writer = writer(storage, self._id)
+        self._broken = False
         self._unwritten: list[int] = []
         self._lease = Lease(storage, self._id)
         trials = storage.get_all_trials(self._id)
         for trial in trials:
-            if not trial.state.is_finished():
+            if trial.state == TrialState.RUNNING:
                 storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        trials = storage.get_all_trials(self._id, deepcopy=False)
+            if not trial.state.is_finished():  # those that somebody else has queued are left to them
+                trial.state = TrialState.FAIL
+                trial.datetime_complete = trial.datetime_complete or datetime.now()
         self.study.add_trials(trials)
         self.finished = sum(trial.state in FINISHED for trial in trials)
         """Trials that are complete or pruned, and recorded as such."""
@@ -124,12 +129,19 @@ class Record:
             with uninterrupted():
                 batch = self._unwritten[:BATCH]
                 trials = self.study.get_trials(deepcopy=False)
+                # Where writing fails it may have been done nevertheless: writing more could do it twice.
+                self._broken = True
                 self._writer.write([trials[number] for number in batch])
+                self._broken = False
                 self._unwritten = self._unwritten[BATCH:]
                 self.finished += sum(trials[number].state in FINISHED for number in batch)
 
     def close(self) -> None:
-        """Writes what is left and gives the study up."""
+        """Writes what is left, unless the storage has failed, and gives the study up."""
+        if self._broken:
+            with contextlib.suppress(Exception):  # the failure itself is already on its way to the user
+                self._lease.end()
+            return
         self.write()
         self._lease.end()
 

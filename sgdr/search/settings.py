@@ -22,6 +22,7 @@ LARGEST_SEED = 2**32 - 1
 """Of NumPy's generator, which the samplers use."""
 SAMPLERS = ("tpe", "random")
 ENGINES = ("local",)
+MOST_SLOTS = 2**16
 RANDOM_TRIALS = 16
 """Before TPE has something to go by."""
 SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
@@ -103,6 +104,8 @@ def checked(
     _one_of("engine", engine, ENGINES)
     if not isinstance(sampler, BaseSampler):
         _one_of("sampler", sampler, SAMPLERS)
+    if isinstance(slots, int) and slots > MOST_SLOTS:
+        raise ValueError(f"slots={slots!r} must be at most {MOST_SLOTS}")
     if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
         raise ValueError(f"timeout={timeout!r} must be a positive number of seconds")
     _check_steps(workload, budget)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sgdr.schedule import WarmRestarts
 
-LONGEST_CALL = 10
+LONGEST_CALL = 20
 """Epochs that one call can advance at most, and after which a diverged trial makes room at the latest."""
 
 FINITE = "_finite"

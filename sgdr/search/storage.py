@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -50,11 +49,13 @@ def open_storage(url: str | None = None, *, create: bool = False) -> BaseStorage
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, sqlite3.Error, ImportError) as error:
         cause = error.__cause__ or error
         reason = str(getattr(cause, "orig", None) or cause).splitlines()[0]
-        raise ValueError(f"storage {url!r} cannot be opened: {reason}; name another, or mend it") from error
+        raise ValueError(
+            f"storage {shown(url)!r} cannot be opened: {reason}; name another, or mend it"
+        ) from error
     except RuntimeError as error:  # Optuna's word for a schema of another version
         raise ValueError(
-            f"storage {url!r} was made by another version of Optuna; run "
-            f"`optuna storage upgrade --storage {url}`"
+            f"storage {shown(url)!r} was made by another version of Optuna; run "
+            f"`optuna storage upgrade --storage {shown(url)}`"
         ) from error
 
 
@@ -70,11 +71,27 @@ def _make(path: Path) -> None:
         )
         made.remove_session()
         made.engine.dispose()
-        with contextlib.suppress(FileExistsError):  # another process was faster
-            os.link(unfinished, path)  # a rename would put ours in the place of theirs
+        try:
+            os.link(unfinished, path)  # a rename would put ours in the place of another's
+        except FileExistsError:
+            pass  # another process was faster
+        except OSError:  # a file system without links
+            if not path.exists():
+                unfinished.rename(path)
     finally:
         for left in path.parent.glob(f"{unfinished.name}*"):
             left.unlink()
+
+
+def shown(url: str) -> str:
+    """The URL as it may be printed: without its password."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -130,4 +147,6 @@ def storage_errors(url: str) -> Iterator[None]:
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
         cause = error.__cause__ or error
         reason = str(getattr(cause, "orig", None) or cause).splitlines()[0]
-        raise StorageError(f"storage {url!r} failed: {reason}; mend it, then go on with --resume") from error
+        raise StorageError(
+            f"storage {shown(url)!r} failed: {reason}; mend it, then go on with --resume"
+        ) from error

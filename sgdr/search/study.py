@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgdr.schedule import WarmRestarts
 from sgdr.search.objective import chosen_epoch, sign
-from sgdr.search.storage import default_url, open_storage
+from sgdr.search.storage import default_url, open_storage, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MARKS = {"workload", "space", "objective", "direction"}
 """The attributes by which a study is known to be a sweep's; anybody's study may have one of them."""
-UNFINISHED = ("RUNNING", "WAITING")
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,7 @@ def load(name: str, storage: str | None = None) -> Study:
     opened = open_storage(url)
     found = Study(name, url, opened, study_id(opened, name, url))
     if not made_by_sweep(found.attributes):
-        raise ValueError(f"study {name!r} in {url} was not made by sgdr; read it with Optuna")
+        raise ValueError(f"study {name!r} in {shown(url)} was not made by sgdr; read it with Optuna")
     return found
 
 
@@ -175,7 +174,7 @@ def study_id(storage: BaseStorage, name: str, url: str) -> int:
         return storage.get_study_id_from_name(name)
     except KeyError:
         names = ", ".join(repr(study.study_name) for study in storage.get_all_studies()) or "none"
-        raise ValueError(f"no study {name!r} in {url}; there is {names}") from None
+        raise ValueError(f"no study {name!r} in {shown(url)}; there is {names}") from None
 
 
 def studies(storage: str | None = None) -> list[Study]:

@@ -209,8 +209,8 @@ class Worker:
         else:
             self._record.ended(training.trial, TrialState.FAIL, None, {"error": error})
         if error is not None and self._record.failed > max(3, self._ended):
-            last = error.strip().splitlines()[-1]
-            raise TooManyFailures(f"{self._record.failed} trials failed, the last with {last!r}")
+            why = error.splitlines()[0]
+            raise TooManyFailures(f"{self._record.failed} trials failed, the last with {why}")
 
     def _end(self, slot: int, state: TrialState, worth: float | None, attributes: dict[str, int]) -> None:
         training = self._training.pop(slot)

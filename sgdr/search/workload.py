@@ -234,6 +234,8 @@ def check_functions(workload: Workload, hparams: Mapping[str, float]) -> None:
             raise ValueError(f"{who}: {function.__name__}() fails: {_told(error)}") from error
 
     state = traced(workload.init, key)
+    if not jax.tree.leaves(state):
+        raise ValueError(f"{who}: init() returns a state without arrays; return what update() changes")
     step = jax.ShapeDtypeStruct((), jnp.int32)
     after = traced(workload.update, state, scalar, step, key, dict.fromkeys(hparams, scalar))
     form, form_after = str(jax.tree.structure(state)), str(jax.tree.structure(after))

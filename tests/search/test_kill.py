@@ -220,3 +220,17 @@ def test_full_disk_ends_clearly_and_can_be_resumed(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(table.loc[done.index], done)
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_of_two_that_resume_at_the_same_time_no_more_than_one_runs(folder: Path) -> None:
+    first = begin(folder, "slow", 4)
+    assert first.wait(timeout=120) == 0
+    first.communicate()
+    both = [begin(folder, "slow", 12, "--resume") for _ in range(2)]
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    codes = [process.returncode for process in both]
+    assert codes in ([0, 2], [2, 0], [2, 2], [0, 0]), errors
+    if codes == [0, 0]:  # one after the other, not side by side
+        assert (trials(folder).state == "COMPLETE").sum() == 12
+    assert len(trials(folder)) <= 12
+    assert all("is being swept" in error for error, code in zip(errors, codes, strict=True) if code == 2)

@@ -43,10 +43,15 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> BaseStorage:
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BaseStorage]:
     if request.param == "sqlite":
-        return open_storage(f"sqlite:///{tmp_path}/sgdr.db", create=True)
-    return open_storage(request.getfixturevalue("postgres_url"), create=True)
+        url = f"sqlite:///{tmp_path}/sgdr.db"
+    else:
+        url = request.getfixturevalue("postgres_url")
+    opened = open_storage(url, create=True)
+    yield opened
+    opened.remove_session()
+    opened.engine.dispose()
 
 
 def story(writer: Any, study: optuna.Study) -> None:

@@ -1,0 +1,64 @@
+"""The help of every command, and what it costs to print."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = ("sweep", "best", "lr", "plot", "studies", "workloads", "delete")
+HEAVY = {"jax", "optuna", "optax", "pandas", "matplotlib", "scipy", "sqlalchemy", "sklearn", "torch", "ray"}
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def test_help_names_every_command(swept):
+    done = swept("--help")
+    assert done.returncode == 0 and done.stderr == ""
+    assert all(command in done.stdout for command in COMMANDS)
+    assert "sgdr sweep --workload digits" in plain(done.stdout)
+    bare = swept()
+    assert bare.returncode == 2 and bare.stderr == "" and "sweep" in bare.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_a_help_with_its_options(swept, command):
+    done = swept(command, "--help")
+    assert done.returncode == 0 and done.stderr == ""
+    assert f"sgdr {command}" in plain(done.stdout) and "--" in done.stdout
+    assert swept(command, "-h").stdout == done.stdout
+
+
+def test_help_of_a_sweep_shows_examples_and_says_what_prunes(swept):
+    said = " ".join(plain(swept("sweep", "--help").stdout).replace("│", " ").split())
+    assert "sgdr sweep --workload digits --trials 64" in said
+    for option in (
+        "--budget",
+        "--base-lr",
+        "--T-0",
+        "--T-mult",
+        "--eta-ratio",
+        "--closed",
+        "--resume",
+        "--json",
+    ):
+        assert option in said
+    assert "median takes its place" in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["sweep", "--help"], ["lr", "--base-lr", "1", "--T-0", "2"]]
+)
+def test_nothing_heavy_is_imported_for_the_help_and_for_rates(tmp_path, arguments):
+    code = (
+        "import sys\nfrom sgdr.cli import main\nsys.argv[1:] = " + repr(arguments) + "\n"
+        "code = main()\nprint(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)\nsys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+    loaded = set(done.stderr.split())
+    assert "sgdr" in loaded and not loaded & HEAVY

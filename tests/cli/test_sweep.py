@@ -1,0 +1,138 @@
+"""`sgdr sweep` as a process: what it prints, and how it goes on."""
+
+import json
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+SWEEP = ("sweep", "--workload", "tiny:workload", "--pruner", "none")
+
+
+def finished(folder: Path) -> int:
+    with sqlite3.connect(folder / "sgdr.db") as database:
+        return database.execute(
+            "SELECT count(*) FROM trials WHERE state IN ('COMPLETE', 'PRUNED')"
+        ).fetchone()[0]
+
+
+def test_prints_the_best_schedule_the_top_five_and_how_to_go_on(sgdr, tmp_path):
+    done = sgdr(*SWEEP, "--trials", "6")
+    assert done.returncode == 0, done.stderr
+    for part in ("Best schedule", "base_lr", "T_0", "T_mult", "eta_min", "restarts", "error"):
+        assert part in done.stdout
+    assert "Top 5 of 6 trials" in done.stdout
+    again = [line.split() for line in done.stdout.splitlines() if line.startswith("  sgdr ")]
+    assert [words[1] for words in again] == ["best", "plot", "lr"]
+    for words in again:
+        assert sgdr(*words[1:]).returncode == 0, words
+    assert (tmp_path / "tiny.png").stat().st_size > 1000
+
+
+def test_json_is_the_only_thing_on_stdout_and_holds_the_result(sgdr):
+    done = sgdr(*SWEEP, "--trials", "4", "--json", "--study", "mine", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["study"] == "mine" and result["reached"] is True
+    assert result["trials"] == {"COMPLETE": 4}
+    values = [best["value"] for best in result["top"]]
+    assert len(values) == 4 and values == sorted(values) and result["best"] == result["top"][0]
+    assert result["best"]["schedule"].keys() >= {"base_lr", "T_0", "T_mult", "eta_min"}
+    assert result["epochs"] == 4 * 6 and result["timing"]["wall"] > 0
+
+
+def test_a_study_that_exists_needs_resume_and_reaches_exactly_the_trials_asked_for(sgdr, tmp_path):
+    assert sgdr(*SWEEP, "--trials", "3").returncode == 0
+    refused = sgdr(*SWEEP, "--trials", "5")
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert len(refused.stderr.splitlines()) == 1 and "--resume" in refused.stderr
+    assert finished(tmp_path) == 3
+    more = sgdr(*SWEEP, "--trials", "5", "--resume", "--json")
+    assert json.loads(more.stdout)["trials"] == {"COMPLETE": 5} and finished(tmp_path) == 5
+    nothing_left = sgdr(*SWEEP, "--trials", "4", "--resume", "--json")
+    assert json.loads(nothing_left.stdout)["trials"] == {"COMPLETE": 5} and finished(tmp_path) == 5
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_resumed_sweep_does_not_draw_the_same_trials_again(sgdr, sampler):
+    for trials in ("3", "6"):
+        assert sgdr(*SWEEP, "--trials", trials, "--sampler", sampler, "--resume").returncode == 0
+    found = json.loads(sgdr("best", "tiny", "-k", "99", "--json").stdout)
+    assert len({each["schedule"]["base_lr"] for each in found}) == 6
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        (("--budget", "5"), "budget 6, not 5"),
+        (("--base-lr", "0.1:0.2"), "space"),
+        (("--closed",), "space"),
+        (("--objective", "final"), "objective 'best-epoch', not 'final'"),
+        (("--workload", "tiny:Maximized"), "workload 'tiny', not 'maximized'"),
+    ],
+)
+def test_resuming_with_something_else_names_the_difference(swept, changed, named):
+    done = swept(*SWEEP, "--study", "tiny", "--trials", "9", "--resume", *changed)
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and named in done.stderr
+
+
+def test_of_two_sweeps_that_begin_a_study_at_once_one_is_refused(sgdr, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: sgdr(*SWEEP, "--trials", "9"), range(2)))
+    assert sorted(done.returncode for done in both) == [0, 2]
+    (refused,) = (done for done in both if done.returncode)
+    assert len(refused.stderr.splitlines()) == 1 and "'tiny'" in refused.stderr
+    assert finished(tmp_path) == 9
+
+
+def test_resume_of_no_study_begins_it(sgdr, tmp_path):
+    assert sgdr(*SWEEP, "--trials", "2", "--resume").returncode == 0
+    assert finished(tmp_path) == 2
+
+
+def test_resume_of_a_study_whose_making_was_cut_off_begins_it(sgdr, tmp_path):
+    import optuna
+
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/sgdr.db", study_name="tiny")
+    study.set_user_attr("versions", {})
+    study.set_user_attr("seed", 5)
+    done = sgdr(*SWEEP, "--trials", "2", "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["trials"] == {"COMPLETE": 2}
+
+
+@pytest.mark.parametrize("directions", [["maximize"], ["minimize", "minimize"]])
+def test_a_study_of_somebody_else_is_not_taken_over(sgdr, tmp_path, directions):
+    import optuna
+
+    optuna.create_study(storage=f"sqlite:///{tmp_path}/sgdr.db", study_name="tiny", directions=directions)
+    done = sgdr(*SWEEP, "--trials", "2", "--resume")
+    assert done.returncode == 2 and "was not made by sgdr" in done.stderr
+
+
+def test_a_timeout_ends_it_and_says_how_to_go_on(sgdr):
+    done = sgdr(*SWEEP, "--trials", str(10**30), "--timeout", "0.5s")
+    assert done.returncode == 0, done.stderr
+    assert "Stopped at the timeout" in done.stdout and "--resume" in done.stdout
+
+
+def test_studies_may_have_names_of_any_script(sgdr):
+    done = sgdr(*SWEEP, "--trials", "2", "--study", "学習率 é", "--closed", "--slots", "2")
+    assert done.returncode == 0, done.stderr
+    assert "sgdr best '学習率 é'" in done.stdout
+    assert json.loads(sgdr("best", "学習率 é", "--json").stdout)
+
+
+@pytest.mark.parametrize("workload", ["tiny:Tiny", "tiny:factory"])
+def test_a_class_and_a_function_are_called_to_make_the_workload(sgdr, workload):
+    assert (
+        sgdr("sweep", "--workload", workload, "--trials", "1", "--storage", "sqlite:///a.db").returncode == 0
+    )
+
+
+def test_maximized_metrics_are_ordered_from_the_highest(sgdr):
+    done = sgdr("sweep", "--workload", "tiny:Maximized", "--trials", "5", "--json", "--pruner", "none")
+    values = [best["value"] for best in json.loads(done.stdout)["top"]]
+    assert len(values) == 5 and values == sorted(values, reverse=True)

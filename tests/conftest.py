@@ -1,0 +1,73 @@
+"""What tests share. The environment is set here, before anything can start JAX's devices."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+os.environ.pop("SGDR_STORAGE", None)
+
+TINY = Path(__file__).with_name("tiny.py")
+Sgdr = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_optuna() -> None:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """The module of tiny workloads, see `tests/tiny.py`."""
+    spec = importlib.util.spec_from_file_location("tiny", TINY)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def sgdr_in(folder: Path) -> Sgdr:
+    """Runs `sgdr` as a process in that folder, which gets the module `tiny` too; `text` goes to its stdin."""
+    (folder / "tiny.py").write_text(TINY.read_text())
+
+    def run(
+        *arguments: str, text: str | None = None, storage: str | None = None, before: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+        if storage is not None:
+            environment["SGDR_STORAGE"] = storage
+        return subprocess.run(
+            [*before, sys.executable, "-m", "sgdr", *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            input=text or "",
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def sgdr(tmp_path: Path) -> Sgdr:
+    """The command in a folder of the test's own."""
+    return sgdr_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Sgdr:
+    """The command in a folder whose sgdr.db holds the study `tiny`, of 8 trials; only to be read."""
+    run = sgdr_in(tmp_path_factory.mktemp("swept"))
+    done = run("sweep", "--workload", "tiny:workload", "--trials", "8", "--pruner", "none")
+    assert done.returncode == 0, done.stderr
+    return run

@@ -1,0 +1,127 @@
+"""What importing costs and needs: the direction of imports, no extra, and nothing heavy before its time."""
+
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sgdr
+
+ROOT = Path(__file__).parent.parent
+EXTRAS = (
+    "ray",
+    "grpc",
+    "torch",
+    "keras",
+    "tensorflow",
+    "braintools",
+    "fastapi",
+    "uvicorn",
+    "nicegui",
+    "psycopg",
+    "sklearn",
+    "mnist1d",
+)
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(sgdr.__path__, "sgdr.")
+    if not module.name.endswith("__main__")
+)
+BLOCKED = f"""
+import importlib, sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {EXTRAS!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_imports_point_one_way(tmp_path):
+    pytest.importorskip("importlinter")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--config",
+            str(ROOT / "pyproject.toml"),
+            "--cache-dir",
+            str(tmp_path),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Contracts: [1-9]\d* kept, 0 broken", done.stdout)
+
+
+def test_every_module_is_imported_with_no_extra_installed(tmp_path):
+    assert len(MODULES) > 20
+    code = BLOCKED + f"for name in {['sgdr', *MODULES]!r}:\n    importlib.import_module(name)\n"
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert python(BLOCKED + "import sklearn", tmp_path).returncode == 1  # the block blocks
+
+
+def test_a_sweep_needs_no_extra(tmp_path):
+    (tmp_path / "tiny.py").write_text((ROOT / "tests" / "tiny.py").read_text())
+    code = BLOCKED + (
+        "import tiny\nfrom sgdr import search\n"
+        "if __name__ == '__main__':\n"
+        "    search.sweep(tiny.workload, trials=1, storage='sqlite:///a.db', slots=1).best\n"
+    )
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import sgdr", {"jax", "optuna", "pandas", "matplotlib", "optax", "sqlalchemy", "typer", "rich"}),
+        ("import sgdr.search", {"jax", "optuna", "pandas", "matplotlib", "optax", "sqlalchemy"}),
+        ("import sgdr.search; sgdr.search.Space()", {"jax", "optuna", "pandas"}),
+        ("import sgdr.search; sgdr.search.load", {"jax", "pandas", "matplotlib"}),
+        ("from sgdr import WarmRestarts; WarmRestarts(0.1, 10)(3)", {"jax", "optuna"}),
+    ],
+)
+def test_nothing_is_imported_before_its_time(tmp_path, statement, absent):
+    done = python(
+        f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})", tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "sgdr" in loaded and not loaded & absent
+
+
+def test_importing_every_module_starts_no_device(tmp_path):
+    code = (
+        f"import importlib\nfor name in {MODULES!r}:\n    importlib.import_module(name)\n"
+        "import jax; jax.config.update('jax_num_cpu_devices', 3); assert jax.local_device_count('cpu') == 3"
+    )
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_public_name_is_there():
+    from sgdr import search
+
+    for package in (sgdr, search):
+        assert all(getattr(package, name) is not None for name in package.__all__)
+    assert set(dir(search)) == set(search.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        search.nothing  # noqa: B018
