@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import typer
@@ -32,6 +33,16 @@ app.command("delete")(studies.delete)
 
 def main() -> int:
     """Runs the command line and returns its exit code: 2 with one line on stderr for bad input."""
+    # JAX and Optuna make a million objects that stay; searching them for garbage, again and again while they
+    # are made and once more at the end, would take most of a second.
+    gc.set_threshold(100_000, 20, 100)
+    try:
+        return _run()
+    finally:
+        gc.freeze()
+
+
+def _run() -> int:
     try:
         return int(app(standalone_mode=False) or 0)
     except TyperException as error:

@@ -150,7 +150,7 @@ def sweep(
     except KeyboardInterrupt:
         say.print(f"Interrupted; nothing finished is lost. Go on with:\n  {_again()}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
-    except (StorageError, TooManyFailures) as error:
+    except (StorageError, TooManyFailures, MemoryError) as error:
         say.print(f"sgdr: {error}", soft_wrap=True)
         raise typer.Exit(FAILED) from None
     _print(result, name, url, json)

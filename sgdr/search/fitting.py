@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sgdr.search.devices import automatic_slots, cores, free_memory, local_devices
@@ -27,7 +28,7 @@ class Fitting:
         on_remark: Callable[[str], None],
     ) -> None:
         """`slots` None: as suits. Raises ValueError where the workload or the number of slots cannot be."""
-        self._workload, self._hparams, self._on_remark = workload, hparams, on_remark
+        self._on_remark = on_remark
         self._automatic = slots is None
         if isinstance(workload, CallableWorkload):
             count = min(trials, cores()) if slots is None else slots
@@ -40,7 +41,8 @@ class Fitting:
         kinds = sorted({device.device_kind for device in self._devices})
         self.devices = f"{len(self._devices)} x {', '.join(kinds)}"
         count = automatic_slots(self._devices, trials) if slots is None else self._rounded(slots)
-        self._made = Population(workload, count, self._devices, hparams)
+        self._population = partial(Population, workload, devices=self._devices, hparams=hparams)
+        self._made = self._population(count)
 
     def _rounded(self, slots: int) -> int:
         devices = len(self._devices)
@@ -62,13 +64,9 @@ class Fitting:
             if not self._automatic or not fitting:
                 raise ValueError(f"{what}; give fewer slots, or a smaller model or batch")
             self._on_remark(f"{what}; {fitting} are used")
-            made = Population(self._workload_of_arrays, fitting, self._devices, self._hparams)
+            made.close()
+            made = self._population(fitting)
         return made
-
-    @property
-    def _workload_of_arrays(self) -> Workload:
-        assert not isinstance(self._workload, CallableWorkload)
-        return self._workload
 
     def _compiled(self, population: Population) -> int:
         """Compiles, and returns how many slots fit: its own number if they do, else fewer, or 0."""

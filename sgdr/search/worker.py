@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from optuna.trial import Trial, TrialState
@@ -15,7 +16,7 @@ from optuna.trial import Trial, TrialState
 from sgdr.schedule import WarmRestarts
 from sgdr.search.objective import sign, value
 from sgdr.search.record import Record
-from sgdr.search.slots import FINITE, LONGEST_CALL, Slots
+from sgdr.search.slots import FINITE, LONGEST_CALL, Pending, Slots
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
 
@@ -150,10 +151,7 @@ class Worker:
             with self._stopwatch.phase("train"):
                 pending = self._slots.advance(call)
                 with self._stopwatch.phase("storage"):
-                    # The devices do not wait for the storage, unless it falls behind by a round of trials.
-                    self._record.write(
-                        until=lambda: self._record.backlog <= self._slots.slots and pending.ready()  # noqa: B023
-                    )
+                    self._record.write(until=partial(self._may_leave_storage, pending))
                 values = pending.read()
                 failed = pending.failed()
             self._epoch_seconds = (time.perf_counter() - began) / call
@@ -166,6 +164,10 @@ class Worker:
                 if slot in self._training:
                     self._fail(slot, error)
             self._show()
+
+    def _may_leave_storage(self, pending: Pending) -> bool:
+        """The devices do not wait for the storage, unless it has fallen behind by a round of trials."""
+        return self._record.backlog <= self._slots.slots and pending.ready()
 
     def _settle(self) -> None:
         """Ends what has diverged, come to its budget, or lags behind at a rung."""
