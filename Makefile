@@ -33,7 +33,7 @@ lint: $(READY)  ## Format, lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## The side-by-side benchmark: about half an hour
+bench: $(READY)  ## The side-by-side benchmark: about an hour
 	$(BIN)/python -m experiments.bench
 
 clean:  ## Remove .venv, caches and what the commands wrote
