@@ -99,7 +99,7 @@ def sweep(
     Raises ValueError for bad arguments, before anything is written; StorageError when the storage fails;
     TooManyFailures when the workload does; KeyboardInterrupt, after everything is written, on Ctrl-C.
     """
-    stopwatch = Stopwatch()
+    stopwatch, began = Stopwatch(), time.monotonic()
     compiled_before = compilations()
     with stopwatch.phase("setup"):
         use_all_cores()  # before a workload that is read by its name puts anything on a device
@@ -132,7 +132,7 @@ def sweep(
         with stopwatch.phase("setup"):
             seed = _create_study(opened, name, settings, resume)
             record = Record(opened, name, _sampler(opened, name, settings, seed), settings.pruner)
-        worker = Worker(driven, record, _plan(settings, seed), stopwatch, on_progress)
+        worker = Worker(driven, record, _plan(settings, seed, began), stopwatch, on_progress)
         try:
             reached = worker.run()
         finally:
@@ -209,7 +209,7 @@ def _sampler(storage: BaseStorage, name: str, settings: Settings, seed: int) -> 
     return settings.named_sampler(trial_seed(seed, begun) if begun else seed)
 
 
-def _plan(settings: Settings, seed: int) -> Plan:
+def _plan(settings: Settings, seed: int, began: float) -> Plan:
     workload = settings.workload
     return Plan(
         trials=settings.trials,
@@ -221,5 +221,5 @@ def _plan(settings: Settings, seed: int) -> Plan:
         direction=workload.direction,
         rungs=rungs(settings.pruner, settings.budget),
         seed=seed,
-        deadline=None if settings.timeout is None else time.monotonic() + settings.timeout,
+        deadline=None if settings.timeout is None else began + settings.timeout,
     )

@@ -63,6 +63,12 @@ class Record:
         for trial in interrupted(trials):
             self._queue(trial)
 
+    @property
+    def best(self) -> float | None:
+        """The best value of a completed trial, None where there is none."""
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return self.study.best_value if complete else None
+
     def _queue(self, trial: FrozenTrial) -> None:
         again = {name: trial.user_attrs[name] for name in ("seed",) if name in trial.user_attrs}
         self.study.enqueue_trial(trial.params, user_attrs={**again, "retry_of": trial.number})

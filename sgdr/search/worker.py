@@ -92,7 +92,7 @@ class Worker:
         self._training: dict[int, Training] = {}
         self._epoch_seconds = CALL_SECONDS
         self._ended = record.finished
-        self._best: float | None = None
+        self._best = record.best
         self.epochs = 0
 
     @property

@@ -227,7 +227,7 @@ def test_resume_of_nothing_begins(tmp_path: Path) -> None:
 
 def test_timeout_stops_and_resume_finishes_with_the_same_trials(tmp_path: Path) -> None:
     url = storage(tmp_path)
-    stopped = search.sweep(Valley(), trials=10_000, storage=url, pruner="none", slots=4, timeout=1.0)
+    stopped = search.sweep(Valley(), trials=10_000, storage=url, pruner="none", slots=4, timeout=10.0)
     assert not stopped.reached
     counts = stopped.study.counts
     assert counts["FAIL"] == 4
