@@ -42,6 +42,15 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def _plain(value: Any) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def outcomes(study: Study) -> str:
+    """How the trials of a study ended, in words."""
+    return ", ".join(f"{count} {outcome}" for outcome, count in study.outcomes.items())
+
+
 def as_json(best: Best) -> dict[str, Any]:
     """A trial for machines; T_0, restarts and the epoch are in epochs."""
     return {
@@ -69,16 +78,18 @@ def describe(study: Study, k: int) -> None:
         f"\nBest schedule of study {study.name!r} "
         f"(workload {attributes['workload']}, trial {best.number}, unconfirmed)"
     )
-    for name, text in (
+    at = "at epoch" if len(restarts) == 1 else "at epochs"
+    lines = [
         ("base_lr", number(schedule.base_lr)),
         ("T_0", f"{schedule.T_0} epoch{'s' * (schedule.T_0 != 1)}"),
         ("T_mult", str(schedule.T_mult)),
         ("eta_min", number(schedule.eta_min)),
-        *((name, str(value)) for name, value in best.hparams.items()),
-        ("restarts", f"at epochs {listed} of {best.budget}" if restarts else f"none in {best.budget} epochs"),
+        *((name, _plain(value)) for name, value in best.hparams.items()),
+        ("restarts", f"{at} {listed} of {best.budget}" if restarts else f"none in a budget of {best.budget}"),
         (attributes["metric"], f"{number(best.value)} at epoch {best.epoch} ({attributes['objective']})"),
-    ):
-        out.print(f"  {name:<10}{text}")
+    ]
+    width = max(len(name) for name, _ in lines) + 2
+    out.print("\n".join(f"  {name:<{width}}{text}" for name, text in lines))
     rows = [
         [
             str(each.number),
@@ -87,7 +98,7 @@ def describe(study: Study, k: int) -> None:
             str(each.schedule.T_0),
             str(each.schedule.T_mult),
             number(each.schedule.eta_min),
-            *(number(value) if isinstance(value, float) else str(value) for value in each.hparams.values()),
+            *map(_plain, each.hparams.values()),
             str(len(each.schedule.restarts(until=each.budget))),
             str(each.epoch),
         ]
@@ -105,4 +116,4 @@ def describe(study: Study, k: int) -> None:
         "epoch",
     ]
     out.print()
-    table(headings, rows, title=f"Top {len(rows)} of {sum(study.counts.values())} trials")
+    table(headings, rows, title=f"Top {len(rows)} of {study.outcomes['complete']} completed trials")

@@ -44,6 +44,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
                 "budget": study.attributes["budget"],
                 "objective": study.attributes["objective"],
                 "trials": study.counts,
+                "outcomes": study.outcomes,
                 "metric": study.attributes["metric"],
                 "best": top[0].value if top else None,
                 "started": study.started.isoformat(" ", "seconds") if study.started else None,
@@ -52,19 +53,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
     if json:
         report.print_json(rows)
         return
-    headings = [
-        "study",
-        "workload",
-        "budget",
-        "objective",
-        "complete",
-        "pruned",
-        "failed",
-        "running",
-        "best",
-        "started",
-    ]
-    states = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
+    headings = ["study", "workload", "budget", "objective", "trials", "best", "started"]
     report.table(
         headings,
         [
@@ -73,7 +62,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
                 str(row["workload"]),
                 str(row["budget"]),
                 str(row["objective"]),
-                *(str(row["trials"].get(state, 0)) for state in states),
+                ", ".join(f"{count} {outcome}" for outcome, count in row["outcomes"].items()) or "none",
                 f"{row['metric']} {report.number(row['best'])}" if row["best"] is not None else "–",
                 str(row["started"] or "–"),
             ]

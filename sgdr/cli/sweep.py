@@ -229,6 +229,7 @@ def _print(result: Result, name: str, url: str, json: bool) -> None:
                 "best": report.as_json(study.best) if complete else None,
                 "top": [report.as_json(best) for best in study.top(5)],
                 "trials": study.counts,
+                "outcomes": study.outcomes,
                 "timing": {phase: round(seconds, 4) for phase, seconds in result.timing.items()},
                 "compilations": result.compilations,
                 "slots": result.slots,
@@ -239,21 +240,25 @@ def _print(result: Result, name: str, url: str, json: bool) -> None:
         )
         return
     out = report.console()
-    counts = ", ".join(f"{count} {state.lower()}" for state, count in sorted(study.counts.items()))
-    out.print(f"{counts} trials in {result.timing['wall']:.1f} s; {result.slots} slots on {result.devices}")
+    out.print(
+        f"Trials: {report.outcomes(study)}; this run took {result.timing['wall']:.1f} s "
+        f"with {result.slots} slots on {result.devices}"
+    )
+    if study.last_error:
+        out.print(f"The last that failed said {study.last_error}", soft_wrap=True)
     if not result.reached:
         out.print(f"Stopped at the timeout. Go on with:\n  {_again()}", soft_wrap=True)
     if not complete:
-        out.print("No trial was completed; give it more trials, or see `sgdr studies`")
+        out.print(f"No trial was completed; {study.why_none()}", soft_wrap=True)
         return
     report.describe(study, 5)
     where = "" if url == "sqlite:///sgdr.db" else f" --storage {shlex.quote(shown(url))}"
     best = study.best.schedule
-    quoted = shlex.quote(name)
+    quoted = f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
     lines = (
         "Go on with",
-        f"  sgdr best {quoted} -k 10{where}",
-        f"  sgdr plot {quoted} -o {shlex.quote(name + '.png')}{where}",
+        f"  sgdr best -k 10{where} {quoted}",
+        f"  sgdr plot -o {shlex.quote('./' + name + '.png')}{where} {quoted}",
         f"  sgdr lr --base-lr {best.base_lr:g} --T-0 {best.T_0} --T-mult {best.T_mult}"
         f" --eta-min {best.eta_min:g} --steps 0:{study.best.budget}",
     )

@@ -129,11 +129,19 @@ def checked(
 
 def differences(kept: dict[str, Any], given: dict[str, Any]) -> list[str]:
     """What of a study's attributes a resumed sweep would change, in words."""
+    before, after = _parts(kept), _parts(given)
     return [
-        f"{name} {_brief(kept.get(name))}, not {_brief(given[name])}"
-        for name in SAME_ON_RESUME
-        if kept.get(name) != given[name]
+        f"{name} {_brief(before.get(name))}, not {_brief(value)}"
+        for name, value in after.items()
+        if before.get(name) != value
     ]
+
+
+def _parts(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What must stay the same, by name; the space in its parts."""
+    parts = {name: attributes.get(name) for name in SAME_ON_RESUME}
+    space = parts.pop("space") or {}
+    return {**parts, **{f"space {name}": value for name, value in space.items()}}
 
 
 def _brief(value: Any) -> str:

@@ -59,6 +59,30 @@ class Study:
         return counts
 
     @property
+    def outcomes(self) -> dict[str, int]:
+        """How many trials are complete, pruned, diverged, failed, cut off or running.
+
+        Diverged: a value or a parameter was no longer finite. Failed: by an error of their own. Cut off: by
+        the end of their worker; `resume` trains them again. What there is none of is left out.
+        """
+        outcomes: dict[str, int] = {}
+        for trial in self.frozen:
+            outcome = _OUTCOMES[trial.state.name]
+            if outcome == "pruned" and "diverged_at" in trial.user_attrs:
+                outcome = "diverged"
+            if outcome == "cut off" and "error" in trial.user_attrs:
+                outcome = "failed"
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        order = dict.fromkeys((*_OUTCOMES.values(), "diverged", "failed"))
+        return {outcome: outcomes[outcome] for outcome in order if outcome in outcomes}
+
+    @property
+    def last_error(self) -> str | None:
+        """What the last trial that failed by itself said, in one line; None where there is none."""
+        errors = [trial.user_attrs["error"] for trial in self.frozen if "error" in trial.user_attrs]
+        return str(errors[-1]).splitlines()[0] if errors else None
+
+    @property
     def started(self) -> datetime | None:
         """When its first trial began."""
         return min((trial.datetime_start for trial in self.frozen if trial.datetime_start), default=None)
@@ -68,10 +92,20 @@ class Study:
         """The best completed trial. Raises ValueError when there is none."""
         best = self.top(1)
         if not best:
-            raise ValueError(
-                f"study {self.name!r} has no completed trial yet; let it run, or give it more trials"
-            )
+            raise ValueError(f"study {self.name!r} has no completed trial yet; {self.why_none()}")
         return best[0]
+
+    def why_none(self) -> str:
+        """What to do where no trial is completed."""
+        at = [trial.user_attrs["diverged_at"] for trial in self.frozen if "diverged_at" in trial.user_attrs]
+        if at:
+            return (
+                f"{len(at)} diverged, the first at epoch {min(at)}: lower base_lr, or look for NaN and "
+                "infinite numbers in the data"
+            )
+        if self.last_error:
+            return f"the last that failed said {self.last_error}"
+        return "let it run, or give it more trials"
 
     def top(self, k: int) -> list[Best]:
         """The k best completed trials, best first; of equals the earlier."""
@@ -146,6 +180,13 @@ class Study:
         return pd.concat(tables, ignore_index=True)
 
 
+_OUTCOMES = {
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "FAIL": "cut off",
+    "RUNNING": "running",
+    "WAITING": "waiting",
+}
 _SCHEDULE = ("base_lr", "T_0", "T_mult", "eta_min")
 _REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error")
 

@@ -163,10 +163,9 @@ def _loaded(name: str, path: str) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise ValueError(
-            f"workload {name!r}: no module named {error.name!r}; run from the folder that holds it, "
-            "or install the package"
-        ) from error
+        its_own = module_name == error.name or module_name.startswith(f"{error.name}.")
+        hint = "run from the folder that holds it, or install" if its_own else "it is imported there: install"
+        raise ValueError(f"workload {name!r}: no module named {error.name!r}; {hint} the package") from error
     except Exception as error:
         raise ValueError(f"workload {name!r}: {module_name!r} cannot be imported: {_told(error)}") from error
     for part in attribute.split("."):

@@ -10,7 +10,7 @@ SWEEP = ("sweep", "--workload", "tiny:workload", "--trials", "2", "--pruner", "n
 def test_best_shows_the_best_schedule_and_a_table_of_k(swept):
     done = swept("best", "tiny", "-k", "3")
     assert done.returncode == 0 and done.stderr == ""
-    assert "Best schedule of study 'tiny'" in done.stdout and "Top 3 of 8 trials" in done.stdout
+    assert "Best schedule of study 'tiny'" in done.stdout and "Top 3 of 8 completed trials" in done.stdout
     assert "T_0" in done.stdout and "eta_min" in done.stdout
 
 

@@ -22,7 +22,7 @@ def test_prints_the_best_schedule_the_top_five_and_how_to_go_on(sgdr, tmp_path):
     assert done.returncode == 0, done.stderr
     for part in ("Best schedule", "base_lr", "T_0", "T_mult", "eta_min", "restarts", "error"):
         assert part in done.stdout
-    assert "Top 5 of 6 trials" in done.stdout
+    assert "Top 5 of 6 completed trials" in done.stdout
     again = [line.split() for line in done.stdout.splitlines() if line.startswith("  sgdr ")]
     assert [words[1] for words in again] == ["best", "plot", "lr"]
     for words in again:
@@ -121,7 +121,7 @@ def test_a_timeout_ends_it_and_says_how_to_go_on(sgdr):
 def test_studies_may_have_names_of_any_script(sgdr):
     done = sgdr(*SWEEP, "--trials", "2", "--study", "学習率 é", "--closed", "--slots", "2")
     assert done.returncode == 0, done.stderr
-    assert "sgdr best '学習率 é'" in done.stdout
+    assert "sgdr best -k 10 '学習率 é'" in done.stdout
     assert json.loads(sgdr("best", "学習率 é", "--json").stdout)
 
 

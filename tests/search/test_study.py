@@ -184,3 +184,15 @@ def test_the_environment_names_the_default_storage(url, tiny, monkeypatch):
     write(url, tiny.workload, name="mine")
     monkeypatch.setenv("SGDR_STORAGE", url)
     assert search.load("mine").url == url and [study.name for study in search.studies()] == ["mine"]
+
+
+def test_outcomes_tell_what_the_states_do_not(tmp_path, tiny):
+    class Diverging(type(tiny.workload)):
+        def evaluate(self, state):
+            return {name: value * float("nan") for name, value in super().evaluate(state).items()}
+
+    diverging = Diverging()
+    study = search.sweep(diverging, trials=3, storage=f"sqlite:///{tmp_path}/d.db", study="d", slots=2).study
+    assert study.outcomes == {"diverged": 3}
+    with pytest.raises(ValueError, match=r"3 diverged, the first at epoch 1: lower base_lr, or look for NaN"):
+        _ = study.best
