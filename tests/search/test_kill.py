@@ -50,7 +50,14 @@ def begin(folder: Path, workload: str, trials: int, *options: str) -> subprocess
     command += ["--trials", str(trials), "--slots", "4", "--pruner", "none", "--study", "killed", *options]
     environment = {**os.environ, "SGDR_STORAGE": url(folder)}
     return subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell starts what runs in its background, as these tests may, with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
