@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from experiments.bench import report
+
 FULL: dict[str, list[str]] = {"rates": [], "steady": [], "engine": []}
 QUICK = {
     "rates": ["--repeats", "2"],
@@ -26,10 +28,7 @@ def main() -> None:
         command = [sys.executable, "-m", f"experiments.bench.{module}", *options]
         sections.append(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
     text = "\n".join(sections)
-    if args.out:
-        args.out.write_text(text)
-    else:
-        print(text, end="")
+    report.put(text, args.out)
 
 
 if __name__ == "__main__":

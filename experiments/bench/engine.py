@@ -229,10 +229,7 @@ def main() -> None:
     )
     if any(runs_as(side, count, args.ray_trials) != count for side in sides for count in args.trials):
         text += f"\n¹ Extrapolated from {args.ray_trials} trials; Ray's start and stop are counted once.\n"
-    if args.out:
-        args.out.write_text(text)
-    else:
-        print(text, end="")
+    report.put(text, args.out)
 
 
 if __name__ == "__main__":

@@ -64,3 +64,11 @@ def _processor() -> str:
     lines = listing.read_text().splitlines() if listing.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def put(text: str, path: Path | None) -> None:
+    """Writes a report into a file, or where none is named prints it."""
+    if path:
+        path.write_text(text)
+    else:
+        print(text, end="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -46,9 +47,9 @@ def _plain(value: Any) -> str:
     return number(value) if isinstance(value, float) else str(value)
 
 
-def outcomes(study: Study) -> str:
+def outcomes(counts: Mapping[str, int]) -> str:
     """How the trials of a study ended, in words."""
-    return ", ".join(f"{count} {outcome}" for outcome, count in study.outcomes.items())
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
 
 
 def as_json(best: Best) -> dict[str, Any]:

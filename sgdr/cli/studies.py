@@ -62,7 +62,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
                 str(row["workload"]),
                 str(row["budget"]),
                 str(row["objective"]),
-                ", ".join(f"{count} {outcome}" for outcome, count in row["outcomes"].items()) or "none",
+                report.outcomes(row["outcomes"]) or "none",
                 f"{row['metric']} {report.number(row['best'])}" if row["best"] is not None else "–",
                 str(row["started"] or "–"),
             ]

@@ -241,7 +241,7 @@ def _print(result: Result, name: str, url: str, json: bool) -> None:
         return
     out = report.console()
     out.print(
-        f"Trials: {report.outcomes(study)}; this run took {result.timing['wall']:.1f} s "
+        f"Trials: {report.outcomes(study.outcomes)}; this run took {result.timing['wall']:.1f} s "
         f"with {result.slots} slots on {result.devices}"
     )
     if study.last_error:
