@@ -56,8 +56,6 @@ def begin(folder: Path, workload: str, trials: int, *options: str) -> subprocess
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # A shell starts what runs in its background, as these tests may, with Ctrl-C ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
