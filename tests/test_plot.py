@@ -41,7 +41,7 @@ def test_more_restarts_than_can_be_seen_are_refused():
 
 
 def study_of(curves, **attributes):
-    best = Best(3, 0.25, WarmRestarts(0.1, 2, 1), 2, 4, {}, 0, curves)
+    best = Best(3, 0.25, WarmRestarts(0.1, 2, 1), 2, 4, {}, 0, curves, "restarts", None)
     kept = {"metric": "error", "select_metric": None, **attributes}
     return SimpleNamespace(name="a$b$ \\frac {", best=best, attributes=kept)
 

@@ -54,6 +54,16 @@ def test_torch_workload(tmp_path: Path) -> None:
     assert "Best schedule of study 'train'" in out
 
 
+def test_pruner_in_any_optuna_study(tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text(
+        block("pruner") + "print(sum(t.state.name == 'PRUNED' for t in study.trials))"
+    )
+    done = subprocess.run(
+        [sys.executable, "study.py"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert 10 <= int(done.stdout) < 30
+
+
 @pytest.mark.parametrize("command", re.findall(r"^sgdr (?!sweep)[a-z]+.*$", README, re.MULTILINE))
 def test_options_of_every_shown_command_exist(command: str) -> None:
     for part in command.split("#")[0].split(";"):

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from experiments.workloads import mlp
+from experiments.workloads.noise import redrawn
 from sgdr.search.supervised import Supervised
 
 TRAIN = 1280
@@ -40,7 +41,7 @@ def digits_noisy() -> Supervised:
     One in ten of the new labels is the old one: 27 % of the labels are wrong. Validation is clean.
     """
     (images, labels), valid = split()
-    return _workload("digits-noisy", (images, noisy(labels)), valid)
+    return _workload("digits-noisy", (images, redrawn(labels, NOISE, CLASSES, SEED + 1)), valid)
 
 
 def split() -> tuple[Examples, Examples]:
@@ -49,15 +50,6 @@ def split() -> tuple[Examples, Examples]:
     order = np.random.default_rng(SEED).permutation(len(labels))
     train, valid = order[:TRAIN], order[TRAIN:]
     return (images[train], labels[train]), (images[valid], labels[valid])
-
-
-def noisy(labels: np.ndarray) -> np.ndarray:
-    """A copy in which a fixed 30 % of the labels are drawn anew among all classes."""
-    random = np.random.default_rng(SEED + 1)
-    replaced = random.permutation(len(labels))[: round(NOISE * len(labels))]
-    changed = labels.copy()
-    changed[replaced] = random.integers(CLASSES, size=len(replaced))
-    return changed
 
 
 def _read() -> Examples:

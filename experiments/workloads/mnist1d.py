@@ -16,12 +16,15 @@ import optax
 
 from experiments.workloads import mlp
 from experiments.workloads.cache import Arrays, cached
+from experiments.workloads.noise import redrawn
 from sgdr.search.supervised import Supervised
 
 TRAIN = 4_000
 VALID = 8_000
 BATCH = 100
 SIZES = (40, 100, 100, 10)
+CLASSES = 10
+NOISE = 0.3
 SEED = 42
 
 
@@ -31,11 +34,21 @@ def mnist1d() -> Supervised:
     The generator takes seconds: its signals are kept in the cache directory (see `cache`).
     """
     signals, labels = examples(TRAIN + VALID, SEED)
+    return _workload("mnist1d", signals, labels, labels[:TRAIN])
+
+
+def mnist1d_noisy() -> Supervised:
+    """The same with 30 % of the training labels drawn anew at random; validation is clean."""
+    signals, labels = examples(TRAIN + VALID, SEED)
+    return _workload("mnist1d-noisy", signals, labels, redrawn(labels[:TRAIN], NOISE, CLASSES, SEED))
+
+
+def _workload(name: str, signals: np.ndarray, labels: np.ndarray, trained: np.ndarray) -> Supervised:
     return Supervised(
-        "mnist1d",
+        name,
         params=functools.partial(mlp.init, sizes=SIZES),
         apply=mlp.apply,
-        train=(signals[:TRAIN], labels[:TRAIN]),
+        train=(signals[:TRAIN], trained),
         valid=(signals[TRAIN:], labels[TRAIN:]),
         optimizer=functools.partial(optax.sgd, momentum=0.9),
         batch_size=BATCH,

@@ -8,10 +8,9 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from sgdr.cli import rates, studies, sweep
+from sgdr.cli import confirm, options, rates, studies, sweep
 
 BAD_INPUT = 2
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="sgdr",
@@ -23,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("sweep", epilog=sweep.EXAMPLES)(sweep.sweep)
+app.command("confirm", epilog=confirm.EXAMPLES)(confirm.confirm)
 app.command("best")(studies.best)
 app.command("lr")(rates.lr)
 app.command("plot")(rates.plot)
@@ -52,10 +52,7 @@ def _run() -> int:
         return _refuse(str(error))
     except (Abort, KeyboardInterrupt):
         print("sgdr: interrupted", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe, as `head`, has seen enough
-        sys.stderr.close()
-        return 0
+        return options.INTERRUPTED
 
 
 def _refuse(message: str) -> int:

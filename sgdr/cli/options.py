@@ -19,6 +19,11 @@ T0 = Annotated[float | None, typer.Option("--T-0", help="Length of the first cyc
 TMult = Annotated[float, typer.Option("--T-mult", help="Each cycle is this many times longer than the last.")]
 EtaMin = Annotated[float, typer.Option("--eta-min", help="The lowest rate.")]
 
+SlotCount = Annotated[str, typer.Option(help="Trials trained side by side: a number, or auto.")]
+
+INTERRUPTED = 130
+FAILED = 1
+"""Exit codes."""
 LARGEST_STEP = 2**63 - 1
 MOST_STEPS = 10_000_000
 """That are computed at once."""

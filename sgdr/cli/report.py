@@ -12,6 +12,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from sgdr.search.study import Best, Study
+    from sgdr.search.verdict import Confirmed, Verdict
 
 MOST_RESTARTS = 12
 """That are listed one by one."""
@@ -54,6 +55,7 @@ def outcomes(counts: Mapping[str, int]) -> str:
 
 def as_json(best: Best) -> dict[str, Any]:
     """A trial for machines; T_0, restarts and the epoch are in epochs."""
+    again = best.confirmed
     return {
         "number": best.number,
         "value": best.value,
@@ -63,7 +65,77 @@ def as_json(best: Best) -> dict[str, Any]:
         "budget": best.budget,
         "hparams": dict(best.hparams),
         "seed": best.seed,
+        "arm": best.arm,
+        "confirmed": None
+        if again is None
+        else {
+            "mean": again.mean,
+            "low": again.low,
+            "high": again.high,
+            "seeds": len(again.values),
+            "failed": again.failed,
+        },
     }
+
+
+def confirmed(found: Confirmed | None) -> str:
+    """What a trial gave on other seeds than the search's, in words."""
+    if found is None:
+        return "unconfirmed"
+    if found.failed is not None or found.mean is None:
+        return "failed"
+    return f"{_mean(found)} on {len(found.values)}"
+
+
+def _mean(found: Confirmed) -> str:
+    """The mean and half of its interval."""
+    if found.mean is None or found.low is None or found.high is None:
+        return "–"
+    reach = (found.high - found.low) / 2
+    return f"{number(found.mean)} ± {reach:.2g}" if len(found.values) > 1 else number(found.mean)
+
+
+def verdict(found: Verdict, study: str) -> None:
+    """The verdict in words and a table of its candidates, on stdout."""
+    out = console()
+    out.print(f"\nVerdict on study {study!r}: {found}", soft_wrap=True)
+    hparams = list(found.candidates[0].hparams)
+    ensembles = any(each.ensemble for each in found.candidates)
+    rows = []
+    for each in found.candidates:
+        schedule = each.schedule
+        rows.append(
+            [
+                str(each.number),
+                each.arm,
+                each.failed or _mean(each),
+                str(len(each.values)),
+                number(each.searched),
+                number(schedule.base_lr),
+                str(schedule.T_0),
+                str(schedule.T_mult),
+                number(schedule.eta_min),
+                *(_plain(each.hparams[name]) for name in hparams),
+                *([_ensemble(each)] if ensembles else []),
+            ]
+        )
+    headings = ["trial", "arm", f"{found.metric}, mean ± 95 %", "seeds", "in the search"]
+    headings += ["base_lr", "T_0", "T_mult", "eta_min", *hparams]
+    out.print()
+    table(headings + (["ensemble / single"] if ensembles else []), rows)
+    if ensembles:
+        out.print(
+            "ensemble / single: of the run on the first seed, the mean prediction of the models at its last "
+            "troughs, and its best model alone",
+            soft_wrap=True,
+        )
+
+
+def _ensemble(candidate: Confirmed) -> str:
+    found = candidate.ensemble
+    if not found:
+        return "–"
+    return f"{number(found['ensemble'])} of {int(found['troughs'])} / {number(found['single'])}"
 
 
 def describe(study: Study, k: int) -> None:
@@ -77,7 +149,8 @@ def describe(study: Study, k: int) -> None:
     out = console()
     out.print(
         f"\nBest schedule of study {study.name!r} "
-        f"(workload {attributes['workload']}, trial {best.number}, unconfirmed)"
+        f"(workload {attributes['workload']}, trial {best.number}, "
+        f"{'unconfirmed' if best.confirmed is None or best.confirmed.failed else 'confirmed'})"
     )
     at = "at epoch" if len(restarts) == 1 else "at epochs"
     lines = [
@@ -88,13 +161,16 @@ def describe(study: Study, k: int) -> None:
         *((name, _plain(value)) for name, value in best.hparams.items()),
         ("restarts", f"{at} {listed} of {best.budget}" if restarts else f"none in a budget of {best.budget}"),
         (attributes["metric"], f"{number(best.value)} at epoch {best.epoch} ({attributes['objective']})"),
+        ("on new seeds", confirmed(best.confirmed)),
     ]
     width = max(len(name) for name, _ in lines) + 2
     out.print("\n".join(f"  {name:<{width}}{text}" for name, text in lines))
     rows = [
         [
             str(each.number),
+            each.arm,
             number(each.value),
+            confirmed(each.confirmed),
             number(each.schedule.base_lr),
             str(each.schedule.T_0),
             str(each.schedule.T_mult),
@@ -107,7 +183,9 @@ def describe(study: Study, k: int) -> None:
     ]
     headings = [
         "trial",
+        "arm",
         attributes["metric"],
+        "on new seeds",
         "base_lr",
         "T_0",
         "T_mult",
@@ -117,4 +195,6 @@ def describe(study: Study, k: int) -> None:
         "epoch",
     ]
     out.print()
-    table(headings, rows, title=f"Top {len(rows)} of {study.outcomes['complete']} completed trials")
+    arms = ", ".join(f"{arm} {count}" for arm, count in study.arms.items())
+    title = f"Top {len(rows)} of {study.outcomes['complete']} completed trials; finished by arm: {arms}"
+    table(headings, rows, title=title)

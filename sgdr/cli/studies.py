@@ -47,13 +47,14 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
                 "outcomes": study.outcomes,
                 "metric": study.attributes["metric"],
                 "best": top[0].value if top else None,
+                "verdict": study.verdict.decision if study.verdict else None,
                 "started": study.started.isoformat(" ", "seconds") if study.started else None,
             }
         )
     if json:
         report.print_json(rows)
         return
-    headings = ["study", "workload", "budget", "objective", "trials", "best", "started"]
+    headings = ["study", "workload", "budget", "objective", "trials", "best", "verdict", "started"]
     report.table(
         headings,
         [
@@ -64,6 +65,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
                 str(row["objective"]),
                 report.outcomes(row["outcomes"]) or "none",
                 f"{row['metric']} {report.number(row['best'])}" if row["best"] is not None else "–",
+                str(row["verdict"] or "unconfirmed"),
                 str(row["started"] or "–"),
             ]
             for row in rows

@@ -4,34 +4,22 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from sgdr.cli import confirm as confirmation
 from sgdr.cli import options
+from sgdr.cli.progress import Shown, progress
+from sgdr.search.arms import DEFAULT_SHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sgdr.search.launch import Result
+    from sgdr.search.verdict import Verdict
     from sgdr.search.worker import Progress as SweepProgress
-
-INTERRUPTED = 130
-FAILED = 1
-LINE_SECONDS = 10.0
-"""Between two lines of progress where stderr is no terminal."""
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -80,14 +68,15 @@ def sweep(
     ] = "best-epoch",
     pruner: Annotated[
         str,
-        typer.Option(
-            help="restart-aware, hyperband, median or none. "
-            "The restart-aware rule is not there yet: median takes its place."
-        ),
+        typer.Option(help="restart-aware, hyperband, median or none."),
     ] = "restart-aware",
     sampler: Annotated[str, typer.Option(help="tpe or random.")] = "tpe",
-    slots: Annotated[str, typer.Option(help="Trials trained side by side: a number, or auto.")] = "auto",
+    slots: options.SlotCount = "auto",
     engine: Annotated[str, typer.Option(help="local.")] = "local",
+    controls: Annotated[
+        float,
+        typer.Option(help="Share of the trials without restarts: one cosine cycle, and a constant rate."),
+    ] = DEFAULT_SHARE,
     seed: Annotated[int, typer.Option(help="The same seed gives the same sweep.")] = 0,
     timeout: Annotated[
         str | None,
@@ -95,6 +84,10 @@ def sweep(
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the study where there is one.")
+    ] = False,
+    confirm: Annotated[
+        bool,
+        typer.Option("--confirm", help="Then train the best again on new seeds, as `sgdr confirm` does."),
     ] = False,
     json: options.Json = False,
 ) -> None:
@@ -118,6 +111,7 @@ def sweep(
 
     from sgdr.search.devices import use_all_cores
     from sgdr.search.launch import sweep as run
+    from sgdr.search.study import load
     from sgdr.search.worker import TooManyFailures
     from sgdr.search.workload import find
 
@@ -128,7 +122,7 @@ def sweep(
         found = find(workload, allow_import=True)
     name = found.name if study is None else study
     try:
-        with _progress(say) as (on_progress, on_remark), redirect_stdout(sys.stderr):
+        with progress(say, _shown) as (on_progress, on_remark), redirect_stdout(sys.stderr):
             result = run(
                 found,
                 trials=trials,
@@ -141,6 +135,7 @@ def sweep(
                 sampler=sampler,
                 slots=count,
                 engine=engine,
+                controls=controls,
                 seed=seed,
                 timeout=stop,
                 resume=resume,
@@ -149,63 +144,25 @@ def sweep(
             )
     except KeyboardInterrupt:
         say.print(f"Interrupted; nothing finished is lost. Go on with:\n  {_again()}", soft_wrap=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(options.INTERRUPTED) from None
     except (StorageError, TooManyFailures, MemoryError) as error:
         say.print(f"sgdr: {error}", soft_wrap=True)
-        raise typer.Exit(FAILED) from None
-    _print(result, name, url, json)
+        raise typer.Exit(options.FAILED) from None
+    verdict = None
+    if confirm and result.reached and result.study.counts.get("COMPLETE"):
+        again = _command(_confirm(workload), name, url)
+        verdict = confirmation.run(name, found, url, confirmation.TOP, confirmation.SEEDS, count, again)
+        result = replace(result, study=load(name, url))
+    _print(result, verdict, workload, url, json)
 
 
-@contextmanager
-def _progress(say: Console) -> Iterator[tuple[Callable[[SweepProgress], None], Callable[[str], None]]]:
-    """Shows progress on stderr: a live bar on a terminal, else a line now and then."""
-    if not say.is_terminal:
-        yield _Lines(say), lambda remark: say.print(f"sgdr: {remark}")
-        return
-    bar = Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[best]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(compact=True),
-        console=say,
-    )
-    with bar:
-        task = bar.add_task("compiling", total=None, best="")
-
-        def show(progress: SweepProgress) -> None:
-            bar.update(
-                task,
-                description="trials",
-                completed=progress.finished,
-                total=progress.trials,
-                best=_summary(progress),
-            )
-
-        yield show, lambda remark: bar.console.print(f"sgdr: {remark}")
-
-
-class _Lines:
-    """Progress for a log file."""
-
-    def __init__(self, say: Console) -> None:
-        self._say = say
-        self._next = time.monotonic() + LINE_SECONDS
-
-    def __call__(self, progress: SweepProgress) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + LINE_SECONDS
-            self._say.print(f"{progress.finished}/{progress.trials} trials  {_summary(progress)}")
-
-
-def _summary(progress: SweepProgress) -> str:
-    parts = [f"{progress.running} running"]
-    if progress.best is not None:
-        parts.append(f"best {progress.best:.4g}")
-    if progress.failed:
-        parts.append(f"{progress.failed} failed")
-    return ", ".join(parts)
+def _shown(state: SweepProgress) -> Shown:
+    parts = [f"{state.running} running"]
+    if state.best is not None:
+        parts.append(f"best {state.best:.4g}")
+    if state.failed:
+        parts.append(f"{state.failed} failed")
+    return Shown("trials", state.finished, state.trials, ", ".join(parts))
 
 
 def _again() -> str:
@@ -214,11 +171,12 @@ def _again() -> str:
     return shlex.join(words if "--resume" in words else [*words, "--resume"])
 
 
-def _print(result: Result, name: str, url: str, json: bool) -> None:
+def _print(result: Result, verdict: Verdict | None, workload: str, url: str, json: bool) -> None:
     from sgdr.cli import report
     from sgdr.search.storage import shown
 
     study = result.study
+    name = study.name
     complete = study.counts.get("COMPLETE", 0)
     if json:
         report.print_json(
@@ -228,7 +186,9 @@ def _print(result: Result, name: str, url: str, json: bool) -> None:
                 "reached": result.reached,
                 "best": report.as_json(study.best) if complete else None,
                 "top": [report.as_json(best) for best in study.top(5)],
+                "verdict": verdict.to_dict() if verdict else None,
                 "trials": study.counts,
+                "arms": study.arms,
                 "outcomes": study.outcomes,
                 "timing": {phase: round(seconds, 4) for phase, seconds in result.timing.items()},
                 "compilations": result.compilations,
@@ -252,14 +212,29 @@ def _print(result: Result, name: str, url: str, json: bool) -> None:
         out.print(f"No trial was completed; {study.why_none()}", soft_wrap=True)
         return
     report.describe(study, 5)
-    where = "" if url == "sqlite:///sgdr.db" else f" --storage {shlex.quote(shown(url))}"
+    if verdict:
+        report.verdict(verdict, name)
     best = study.best.schedule
-    quoted = f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
     lines = (
         "Go on with",
-        f"  sgdr best -k 10{where} {quoted}",
-        f"  sgdr plot -o {shlex.quote('./' + name + '.png')}{where} {quoted}",
+        *([] if verdict else [f"  {_command(_confirm(workload), name, url)}"]),
+        f"  {_command('best -k 10', name, url)}",
+        f"  {_command('plot -o ' + shlex.quote('./' + name + '.png'), name, url)}",
         f"  sgdr lr --base-lr {best.base_lr:g} --T-0 {best.T_0} --T-mult {best.T_mult}"
         f" --eta-min {best.eta_min:g} --steps 0:{study.best.budget}",
     )
     out.print("\n".join(lines), soft_wrap=True)  # a command is one line, to be copied
+
+
+def _confirm(workload: str) -> str:
+    """The command that confirms what trained that workload."""
+    return f"confirm -w {shlex.quote(workload)}" if ":" in workload else "confirm"
+
+
+def _command(command: str, name: str, url: str) -> str:
+    """A command line on that study."""
+    from sgdr.search.storage import DEFAULT_URL, shown
+
+    where = "" if url == DEFAULT_URL else f" --storage {shlex.quote(shown(url))}"
+    quoted = f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
+    return f"sgdr {command}{where} {quoted}"

@@ -8,14 +8,17 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from sgdr.search.workload import CallableWorkload, Run, Workload, registered
+from sgdr.search.workload import CallableWorkload, Run, Workload, find, registered
 
 # The decorator takes the name of its module as an attribute of this package; imports by path still find both.
 from sgdr.search.workload import workload as workload
 
 if TYPE_CHECKING:
+    from sgdr.search.confirmation import confirm as confirm
     from sgdr.search.launch import Result as Result
     from sgdr.search.launch import sweep as sweep
+    from sgdr.search.pruning import RestartAwarePruner as RestartAwarePruner
+    from sgdr.search.rounds import ConfirmProgress as ConfirmProgress
     from sgdr.search.space import Space as Space
     from sgdr.search.storage import StorageError as StorageError
     from sgdr.search.study import Best as Best
@@ -24,25 +27,32 @@ if TYPE_CHECKING:
     from sgdr.search.study import load as load
     from sgdr.search.study import studies as studies
     from sgdr.search.supervised import Supervised as Supervised
+    from sgdr.search.verdict import Confirmed as Confirmed
+    from sgdr.search.verdict import Verdict as Verdict
     from sgdr.search.worker import Progress as Progress
     from sgdr.search.worker import TooManyFailures as TooManyFailures
 
 _HOME = {
     "Best": "study",
+    "Confirmed": "verdict",
+    "ConfirmProgress": "rounds",
     "Progress": "worker",
+    "RestartAwarePruner": "pruning",
     "Result": "launch",
     "Space": "space",
     "StorageError": "storage",
     "Study": "study",
     "Supervised": "supervised",
     "TooManyFailures": "worker",
+    "Verdict": "verdict",
+    "confirm": "confirmation",
     "delete": "study",
     "load": "study",
     "studies": "study",
     "sweep": "launch",
 }
 
-__all__ = [*_HOME, "CallableWorkload", "Run", "Workload", "registered", "workload"]
+__all__ = [*_HOME, "CallableWorkload", "Run", "Workload", "find", "registered", "workload"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,19 +14,21 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
+from sgdr.search.arms import ARMS, DEFAULT_SHARE
 from sgdr.search.compilations import compilations
 from sgdr.search.devices import use_all_cores
 from sgdr.search.fitting import Fitting
 from sgdr.search.interrupts import terminate_as_interrupt
 from sgdr.search.lease import refuse_if_swept
-from sgdr.search.pruning import rungs
+from sgdr.search.named_pruner import rungs
 from sgdr.search.record import Record
+from sgdr.search.sampling import Arm
 from sgdr.search.settings import Settings, checked, differences
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
 from sgdr.search.storage import default_url, open_storage, shown, sqlite_file, storage_errors
 from sgdr.search.study import Best, Study, load, made_by_sweep
-from sgdr.search.worker import Plan, Progress, Worker, trial_seed
+from sgdr.search.worker import Plan, Progress, Worker, arm_seed
 from sgdr.search.workload import CallableWorkload, Workload, find
 
 
@@ -69,6 +72,7 @@ def sweep(
     sampler: str | BaseSampler = "tpe",
     slots: int | str = "auto",
     engine: str = "local",
+    controls: float = DEFAULT_SHARE,
     seed: int = 0,
     timeout: float | None = None,
     resume: bool = False,
@@ -85,11 +89,12 @@ def sweep(
         study: its name in the storage; None: the workload's.
         space: what is searched; None: see `Space`.
         objective: what a trial is worth: best-epoch, best-trough or final.
-        pruner: restart-aware, hyperband, median, none, or any Optuna pruner. The restart-aware rule is not
-            there yet: median takes its place.
+        pruner: restart-aware, hyperband, median, none, or any Optuna pruner.
         sampler: tpe, random, or any Optuna sampler.
         slots: trials trained side by side; "auto" suits them to the devices.
         engine: local.
+        controls: the share of the trials that goes to schedules without restarts, half of it to one cosine
+            cycle and half to a constant rate; 0 for none.
         seed: decides everything random: the same seed gives the same sweep.
         timeout: seconds after which it stops; what is being trained then is trained again on `resume`.
         resume: go on with the study where there is one, with its own seed.
@@ -114,6 +119,7 @@ def sweep(
             sampler=sampler,
             slots=slots,
             engine=engine,
+            controls=controls,
             seed=seed,
             timeout=timeout,
         )
@@ -131,8 +137,9 @@ def sweep(
             driven = compiling.result()
         with stopwatch.phase("setup"):
             seed = _create_study(opened, name, settings, resume)
-            record = Record(opened, name, _sampler(opened, name, settings, seed), settings.pruner)
-        worker = Worker(driven, record, _plan(settings, seed, began), stopwatch, on_progress)
+            record = Record(opened, name)
+            arms = _arms(settings, record, seed)
+        worker = Worker(driven, record, arms, _plan(settings, seed, began), stopwatch, on_progress)
         try:
             reached = worker.run()
         finally:
@@ -203,10 +210,21 @@ def _create_study(storage: BaseStorage, name: str, settings: Settings, resume: b
     return settings.seed
 
 
-def _sampler(storage: BaseStorage, name: str, settings: Settings, seed: int) -> BaseSampler:
-    """The sampler, seeded anew where there are trials already: else it would draw the first ones again."""
-    begun = len(storage.get_all_trials(storage.get_study_id_from_name(name), deepcopy=False))
-    return settings.named_sampler(trial_seed(seed, begun) if begun else seed)
+def _arms(settings: Settings, record: Record, seed: int) -> dict[str, Arm]:
+    """The search of every arm, with the trials that the study has already.
+
+    Samplers are seeded anew where there are some: else they would draw the first ones again.
+    """
+    begun = len(record.trials)
+    arms = {name: settings.arm(name, seed, arm_seed(seed, place, begun)) for place, name in enumerate(ARMS)}
+    for trial in record.trials:
+        for arm in arms.values():
+            if arm.searches(trial.params):
+                curve = trial.user_attrs.get("curve", {}).get(settings.workload.metric, [])
+                known = copy.copy(trial)
+                known.intermediate_values = dict(enumerate(curve, 1))
+                arm.add(known)
+    return arms
 
 
 def _plan(settings: Settings, seed: int, began: float) -> Plan:
@@ -220,6 +238,7 @@ def _plan(settings: Settings, seed: int, began: float) -> Plan:
         select_metric=getattr(workload, "select_metric", None),
         direction=workload.direction,
         rungs=rungs(settings.pruner, settings.budget),
+        controls=settings.controls,
         seed=seed,
         deadline=None if settings.timeout is None else began + settings.timeout,
     )

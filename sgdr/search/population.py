@@ -179,6 +179,17 @@ class Population:
         self._lanes = self._lanes._replace(epoch=self._lanes.epoch + np.int32(epochs))
         return Values(values, epochs)
 
+    def state(self, slot: int) -> State:
+        """A copy on the host of what `slot` holds after the last `advance`, for whose end it waits.
+
+        Compiles nothing. Raises ValueError for a slot that there is not, and before anything was trained.
+        """
+        if not 0 <= slot < self.slots:
+            raise ValueError(f"slot={slot} must be from 0 to {self.slots - 1}")
+        if self._state is None:
+            raise ValueError("the slots hold no state; advance them first")
+        return jax.tree.map(partial(_row, slot), self._state)
+
     def end(self, slot: int) -> None:
         """Nothing: a slot without a trial goes on computing until it is filled again."""
 
@@ -191,6 +202,18 @@ def _zeros(shape: jax.ShapeDtypeStruct) -> Any:
     if jnp.issubdtype(shape.dtype, jax.dtypes.prng_key):
         return jax.random.split(jax.random.key(0), shape.shape)
     return np.zeros(shape.shape, shape.dtype)
+
+
+def _row(slot: int, leaf: jax.Array) -> Any:
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        words = _row(slot, jax.random.key_data(leaf))
+        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
+    # Indexing the whole array would be a program of its own, compiled for every shape of leaf.
+    for shard in leaf.addressable_shards:
+        start, stop, _ = shard.index[0].indices(len(leaf))
+        if start <= slot < stop:
+            return np.array(np.asarray(shard.data)[slot - start])
+    raise AssertionError("some device holds every slot")
 
 
 def _memory_error(error: Exception, slots: int) -> Exception:

@@ -1,48 +1,215 @@
-"""Which pruner a name means, and at which epochs it is asked."""
+"""Ends trials that will not come to much, by a rule that cyclic curves do not mislead.
+
+The rule is pure: `rungs` says at which epochs trials are compared, `standing` how good one is there, from its
+curve and its cycles, `credited` what is added for a rate that has still to fall, and `keeps` whether that is
+good enough among the others at the same epoch. `RestartAwarePruner` is an Optuna pruner over it. What is
+compared, and when, was found by measurement: see `experiments/bench/search.py`.
+"""
 
 from __future__ import annotations
 
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
 
-PRUNERS = ("restart-aware", "hyperband", "median", "none")
+import numpy as np
+from optuna.pruners import BasePruner
+from optuna.storages import BaseStorage
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
-CHECKS = 20
-"""How often in a budget a pruner without rungs of its own is asked."""
+from sgdr.schedule import WarmRestarts
+from sgdr.search.objective import OBJECTIVES
 
-FIRST_SHARE = 1 / 27
-"""Of the budget, before Hyperband's first rung; its factor is 3."""
+SHARES = (1 / 80, 1 / 4, 1 / 2)
+"""Of the budget, at which trials are compared. Right at the start, which tells the hopeless; then not before
+long: in between, high rates and long cycles lag behind, and they are the ones that win in the end."""
+WINDOW = 3
+"""Epochs whose mean is taken: one alone is noise, and the best of many would be luck."""
+CREDIT = 2.0
+"""Interquartile ranges of all standings at a rung, with which a trial is credited whose rate is at its first
+peak: its error falls with the rate, and nothing it has shown so far says by how much."""
+COMPARED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
-def named_pruner(name: str | BasePruner, budget: int) -> BasePruner:
-    """The pruner that `name` means for trials of `budget` epochs; an Optuna pruner is returned as it is.
+def rungs(budget: int) -> tuple[int, ...]:
+    """The completed epochs, below the budget, at which trials are compared."""
+    found = dict.fromkeys(max(1, round(share * budget)) for share in SHARES)
+    return tuple(rung for rung in found if rung < budget)
 
-    Raises ValueError for an unknown name.
+
+def standing(losses: Mapping[int, float], schedule: WarmRestarts, epoch: int, objective: str) -> float:
+    """How good a trial is after `epoch` epochs, in the unit of its losses: lower is better.
+
+    `losses` are by epoch, every one or some; `schedule` is in epochs. best-epoch: the lowest mean of
+    consecutive epochs so far. best-trough: the same at the ends of cycles only, or now before the first.
+    final: the mean now or, in the upper half of the rates after a restart, at the end of the last cycle:
+    after a restart a trial is as good as it was before. Infinite where the last value is not finite.
     """
-    if isinstance(name, BasePruner):
-        return name
-    if name == "hyperband":
-        return HyperbandPruner(
-            min_resource=_ceil(budget * FIRST_SHARE), max_resource=budget, reduction_factor=3
+    known = [at for at in sorted(losses) if at <= epoch]
+    if not math.isfinite(losses[known[-1]]):
+        return math.inf
+    troughs = [int(trough) for trough in schedule.troughs(budget=epoch)]
+    ends = [at for at in known if at >= min(WINDOW, epoch)]
+    if objective == "best-trough":
+        ends = troughs or [epoch]
+    elif objective == "final":
+        ends = troughs[-1:] if troughs and _upper_half(schedule, epoch) else [epoch]
+    means = [_mean(losses, known, end) for end in ends]
+    # Where nothing was reported about there, the value now is all that is known.
+    return min((mean for mean in means if math.isfinite(mean)), default=losses[known[-1]])
+
+
+def _mean(losses: Mapping[int, float], known: Sequence[int], end: int) -> float:
+    """Of the last epochs up to `end`; not finite where none is known."""
+    last = [losses[at] for at in known if end - WINDOW < at <= end]
+    return sum(last) / len(last) if last else math.inf
+
+
+def _upper_half(schedule: WarmRestarts, epoch: int) -> bool:
+    """Whether the rate is nearer to its peak than to its minimum."""
+    cycle = schedule.cycle(epoch)
+    return cycle.position < cycle.length / 2
+
+
+def to_fall(schedule: WarmRestarts, epoch: int) -> float:
+    """How far the rate has still to fall in the first cycle, of its peak: 0 from the first trough on."""
+    if epoch >= schedule.T_0:
+        return 0.0
+    extent: float = 1 - schedule.eta_min / schedule.base_lr
+    return extent * (1 + math.cos(math.pi * epoch / schedule.T_0)) / 2
+
+
+def credited(standings: Sequence[float], falls: Sequence[float]) -> list[float]:
+    """The standings of all trials at a rung, lowered by what the falls of their rates may bring."""
+    finite = [each for each in standings if math.isfinite(each)]
+    low, high = np.quantile(finite, [0.25, 0.75]) if finite else (0.0, 0.0)
+    credit = CREDIT * float(high - low)
+    return [each - credit * fall for each, fall in zip(standings, falls, strict=True)]
+
+
+def keeps(own: float, all_: Sequence[float], reduction_factor: int) -> bool:
+    """Whether a standing is good enough among all at the same rung, itself included.
+
+    One in `reduction_factor` goes on, at least one of them, and equals go on together.
+    """
+    better = sum(other < own for other in all_)
+    return math.isfinite(own) and better < math.ceil(len(all_) / reduction_factor)
+
+
+class RestartAwarePruner(BasePruner):
+    """Prunes trials of warm restarts in any Optuna study, by their curves and their cycles.
+
+    Trials report raw values, with the number of completed epochs, from 1, as the step: every one, or some.
+    T_0 and T_mult, in epochs, are read from the user attribute `schedule` where a trial has it, else from its
+    parameters.
+    """
+
+    def __init__(self, budget: int, objective: str = "best-epoch", reduction_factor: int = 3) -> None:
+        """`budget` in epochs; one trial of `reduction_factor` goes on from each rung.
+
+        Raises ValueError for what cannot be.
+        """
+        for name, value, least in (("budget", budget, 1), ("reduction_factor", reduction_factor, 2)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
+        if objective not in OBJECTIVES:
+            raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
+        self.budget, self.objective, self.reduction_factor = budget, objective, reduction_factor
+        self.rungs = rungs(budget)
+        self._memory: WeakKeyDictionary[BaseStorage, _Memory] = WeakKeyDictionary()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RestartAwarePruner, (self.budget, self.objective, self.reduction_factor)
+
+    def __repr__(self) -> str:
+        return (
+            f"RestartAwarePruner(budget={self.budget}, objective={self.objective!r}, "
+            f"reduction_factor={self.reduction_factor})"
         )
-    if name in ("median", "restart-aware"):
-        return MedianPruner(n_startup_trials=8, n_warmup_steps=budget // 10, n_min_trials=4)
-    if name == "none":
-        return NopPruner()
-    raise ValueError(f"pruner={name!r} must be one of {', '.join(PRUNERS)}, or an Optuna pruner")
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether the trial is to end now: it has come to a rung since it was last asked, and lags there.
+
+        Raises ValueError for a trial without T_0, or that has reported beyond the budget.
+        """
+        if not trial.intermediate_values:
+            return False
+        step = max(trial.intermediate_values)
+        if step > self.budget:
+            raise ValueError(
+                f"trial {trial.number} has reported step {step}, beyond the pruner's budget={self.budget} "
+                "epochs; make it with the budget of the study"
+            )
+        schedule = _schedule(trial)
+        memory = self._memory.setdefault(study._storage, _Memory())
+        before, answer = memory.asked.get(trial._trial_id, (0, False))
+        if before != step:
+            crossed = [rung for rung in self.rungs if before < rung <= step]
+            answer = not math.isfinite(trial.intermediate_values[step])
+            if crossed and not answer:
+                sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+                answer = not self._keeps(memory, study, trial, schedule, crossed[-1], sign)
+            memory.asked[trial._trial_id] = step, answer
+        return answer
+
+    def _keeps(
+        self,
+        memory: _Memory,
+        study: Study,
+        own: FrozenTrial,
+        schedule: WarmRestarts,
+        rung: int,
+        sign: float,
+    ) -> bool:
+        """Whether a trial goes on from a rung, compared with all that came to it."""
+        places = [self._place(memory, own, schedule, rung, sign)]
+        for trial in study.get_trials(deepcopy=False, states=COMPARED):
+            reached = max(trial.intermediate_values, default=0) >= rung
+            if reached and trial._trial_id != own._trial_id:
+                try:
+                    places.append(self._place(memory, trial, _schedule(trial), rung, sign))
+                except ValueError:  # somebody else's trial, which is theirs to mend
+                    continue
+        standings = credited(*zip(*places, strict=True))
+        return keeps(standings[0], standings, self.reduction_factor)
+
+    def _place(
+        self, memory: _Memory, trial: FrozenTrial, schedule: WarmRestarts, rung: int, sign: float
+    ) -> tuple[float, float]:
+        """A trial's standing at a rung, and how far its rate has still to fall there."""
+        key = trial._trial_id, rung
+        if key not in memory.places:
+            values = trial.intermediate_values
+            # A trial that reports some epochs only is judged at its first report from the rung on.
+            at = min(step for step in values if step >= rung)
+            losses = {step: sign * value for step, value in values.items()}
+            memory.places[key] = standing(losses, schedule, at, self.objective), to_fall(schedule, at)
+        return memory.places[key]
 
 
-def rungs(pruner: BasePruner, budget: int) -> frozenset[int]:
-    """The completed epochs, below the budget, after which the pruner is told the value and asked."""
-    if isinstance(pruner, NopPruner):
-        return frozenset()
-    if isinstance(pruner, HyperbandPruner | SuccessiveHalvingPruner):
-        first, found = _ceil(budget * FIRST_SHARE), []
-        while first < budget:
-            found.append(first)
-            first *= 3
-        return frozenset(found)
-    return frozenset(range(_ceil(budget / CHECKS), budget, _ceil(budget / CHECKS)))
+@dataclass
+class _Memory:
+    """What a pruner knows of the trials of a storage: it would be computed again at every decision."""
+
+    places: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
+    """By trial and rung: what a trial had reported there does not change."""
+    asked: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    """By trial, the step at which it was asked last, and the answer."""
 
 
-def _ceil(x: float) -> int:
-    return max(1, -int(-x // 1))
+def _schedule(trial: FrozenTrial) -> WarmRestarts:
+    """The schedule of a trial; the rate is 1 where it is not known. Raises ValueError for one without T_0."""
+    kept = trial.user_attrs.get("schedule")  # which may be anything in a study of somebody else's
+    named = kept if isinstance(kept, Mapping) and "T_0" in kept else trial.params
+    if "T_0" not in named:
+        raise ValueError(
+            f"trial {trial.number} has no T_0 among its parameters {sorted(trial.params)}; suggest T_0 (and "
+            "T_mult), or set the user attribute 'schedule'"
+        )
+    rates = named if named is kept else {}  # parameters of these names may mean anything
+    return WarmRestarts(
+        rates.get("base_lr", 1.0), named["T_0"], named.get("T_mult", 1), rates.get("eta_min", 0.0)
+    )

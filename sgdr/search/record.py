@@ -1,22 +1,21 @@
-"""The study as it is being written: in memory for the sampler and the pruner, behind it in the storage.
+"""The study as it is being written: in memory, and behind that in the storage.
 
-The sampler and the pruner see an ordinary Optuna study in memory, which answers in microseconds. Each
-change is written to the storage afterwards, while the devices compute, whole trials at a time.
+What is noted is kept in an Optuna study in memory, which takes microseconds, and is written to the storage
+afterwards, while the devices compute, whole trials at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, InMemoryStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from sgdr.search.interrupts import uninterrupted
 from sgdr.search.lease import Lease
@@ -32,15 +31,13 @@ MOST_ATTEMPTS = 3
 class Record:
     """The trials of one study, kept in memory and written to its storage."""
 
-    def __init__(self, storage: BaseStorage, name: str, sampler: BaseSampler, pruner: BasePruner) -> None:
+    def __init__(self, storage: BaseStorage, name: str) -> None:
         """Reads the study called `name`, marks what died with its worker as failed, and queues it again."""
         self._storage = storage
         self._id = storage.get_study_id_from_name(name)
         self._memory = InMemoryStorage()
         self.study = optuna.create_study(
             storage=self._memory,
-            sampler=sampler,
-            pruner=pruner,
             study_name=name,
             directions=storage.get_study_directions(self._id),
         )
@@ -60,8 +57,13 @@ class Record:
         """Trials that are complete or pruned, and recorded as such."""
         self.failed = sum("error" in trial.user_attrs for trial in trials)
         """Trials whose own code failed."""
-        for trial in interrupted(trials):
-            self._queue(trial)
+        self.again = deque(interrupted(trials))
+        """Trials that were cut off, to be trained again before any new one."""
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, by number."""
+        return self.study.get_trials(deepcopy=False)
 
     @property
     def best(self) -> float | None:
@@ -69,18 +71,19 @@ class Record:
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return self.study.best_value if complete else None
 
-    def _queue(self, trial: FrozenTrial) -> None:
-        again = {name: trial.user_attrs[name] for name in ("seed",) if name in trial.user_attrs}
-        self.study.enqueue_trial(trial.params, user_attrs={**again, "retry_of": trial.number})
+    def begin(self, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> Trial:
+        """A new trial with these parameters; nothing of it is written before it is `started`."""
+        made = create_trial(state=TrialState.RUNNING, params=dict(params), distributions=dict(distributions))
+        return Trial(self.study, self._memory.create_new_trial(self.study._study_id, made))
 
-    def ask(self, distributions: Mapping[str, BaseDistribution]) -> Trial:
-        """The next trial: an interrupted one with the parameters that it had, else a new one."""
-        return self.study.ask(dict(distributions))
-
-    def started(self, trial: Trial, attributes: Mapping[str, Any]) -> None:
+    def started(
+        self, trial: Trial, attributes: Mapping[str, Any], sampler_notes: Mapping[str, Any] | None = None
+    ) -> None:
         """Notes what a trial is about to train, before anything of it is written."""
         for name, value in {**attributes, "worker": self._lease.worker}.items():
             trial.set_user_attr(name, value)
+        for name, note in (sampler_notes or {}).items():
+            self._memory.set_trial_system_attr(trial._trial_id, name, note)
         self._changed(trial)
 
     def reported(self, trial: Trial, epoch: int, value: float) -> None:
@@ -103,14 +106,14 @@ class Record:
 
         Returns None, or the error for which it is given up when that was its last attempt.
         """
-        trials = self.study.get_trials(deepcopy=False)
+        trials = self.trials
         attempts = _attempts(trials[trial.number], trials)
         if attempts >= MOST_ATTEMPTS:
             error = f"its process died {attempts} times"
             self.ended(trial, TrialState.FAIL, None, {"error": error})
             return error
         self.ended(trial, TrialState.FAIL, None, {})
-        self._queue(trials[trial.number])
+        self.again.append(trials[trial.number])
         return None
 
     def _changed(self, trial: Trial) -> None:
@@ -134,7 +137,7 @@ class Record:
         while self._unwritten and not until():
             with uninterrupted():
                 batch = self._unwritten[:BATCH]
-                trials = self.study.get_trials(deepcopy=False)
+                trials = self.trials
                 # Where writing fails it may have been done nevertheless: writing more could do it twice.
                 self._broken = True
                 self._writer.write([trials[number] for number in batch])

@@ -13,8 +13,9 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
+from sgdr.search.named_pruner import named_pruner
 from sgdr.search.objective import OBJECTIVES
-from sgdr.search.pruning import named_pruner
+from sgdr.search.sampling import Arm
 from sgdr.search.space import Space
 from sgdr.search.workload import CallableWorkload, Workload, check_declaration, check_functions
 
@@ -23,8 +24,9 @@ LARGEST_SEED = 2**32 - 1
 SAMPLERS = ("tpe", "random")
 ENGINES = ("local",)
 MOST_SLOTS = 2**16
-RANDOM_TRIALS = 16
-"""Before TPE has something to go by."""
+EVENLY = {"restarts": 64, "cosine": 16, "constant": 16}
+"""Trials of each arm that are spread over its space before TPE begins: on one seed it follows the noise, and
+with fewer to begin with it finds worse schedules at a higher cost (`experiments/bench/search.py`)."""
 SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
 PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
 
@@ -42,6 +44,8 @@ class Settings:
     sampler: str | BaseSampler
     slots: int | None
     """None: as suits the devices."""
+    controls: float
+    """Share of the trials."""
     seed: int
     timeout: float | None
     """Seconds."""
@@ -59,22 +63,37 @@ class Settings:
             "steps_per_epoch": getattr(self.workload, "steps_per_epoch", None),
             "pruner": type(self.pruner).__name__,
             "sampler": self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
+            "controls": self.controls,
             "seed": self.seed,
             "versions": _versions(),
         }
 
-    def named_sampler(self, seed: int) -> BaseSampler:
-        """The Optuna sampler that is meant, seeded."""
-        if isinstance(self.sampler, BaseSampler):
+    def arm(self, name: str, seed: int, sampler_seed: int) -> Arm:
+        """The search of an arm of a study with that seed, before its first trial."""
+        return Arm(
+            name,
+            self.space.distributions(self.budget, name),
+            sampler=self._sampler(name, sampler_seed),
+            pruner=self.pruner,
+            direction=self.workload.direction,
+            evenly=EVENLY[name] if self._spreads(name) else 0,
+            seed=seed,
+        )
+
+    def _spreads(self, arm: str) -> bool:
+        """Whether the trials of an arm begin evenly spread: not where the user says how they are sampled."""
+        return self.sampler == "tpe" or (isinstance(self.sampler, BaseSampler) and arm != "restarts")
+
+    def _sampler(self, arm: str, seed: int) -> BaseSampler:
+        # A sampler of the user's own knows one space only.
+        if isinstance(self.sampler, BaseSampler) and arm == "restarts":
             return self.sampler
         if self.sampler == "random":
             return RandomSampler(seed=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             # The liar keeps the trials that are asked for together apart from each other.
-            return TPESampler(
-                seed=seed, n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=True
-            )
+            return TPESampler(seed=seed, n_startup_trials=EVENLY[arm], multivariate=True, constant_liar=True)
 
 
 def checked(
@@ -88,6 +107,7 @@ def checked(
     sampler: str | BaseSampler,
     slots: int | str,
     engine: str,
+    controls: float,
     seed: int,
     timeout: float | None,
 ) -> Settings:
@@ -106,6 +126,8 @@ def checked(
         _one_of("sampler", sampler, SAMPLERS)
     if isinstance(slots, int) and slots > MOST_SLOTS:
         raise ValueError(f"slots={slots!r} must be at most {MOST_SLOTS}")
+    if isinstance(controls, bool) or not isinstance(controls, int | float) or not 0 <= controls < 1:
+        raise ValueError(f"controls={controls!r} must be a share of the trials, from 0 to below 1")
     if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
         raise ValueError(f"timeout={timeout!r} must be a positive number of seconds")
     _check_steps(workload, budget)
@@ -119,9 +141,10 @@ def checked(
         budget=budget,
         space=resolved,
         objective=objective,
-        pruner=named_pruner(pruner, budget),
+        pruner=named_pruner(pruner, budget, objective),
         sampler=sampler,
         slots=None if slots == "auto" else _whole("slots", slots, 1),
+        controls=float(controls),
         seed=_seed(seed),
         timeout=timeout,
     )

@@ -101,8 +101,11 @@ class Space:
                 space._cycles(factor, budget)
         return space
 
-    def distributions(self, budget: int) -> dict[str, BaseDistribution]:
-        """The searched parameters of a resolved space, as Optuna knows them."""
+    def distributions(self, budget: int, arm: str = "restarts") -> dict[str, BaseDistribution]:
+        """The searched parameters of an arm in a resolved space, as Optuna knows them.
+
+        One cosine cycle has no T_0 and T_mult to search, a constant rate no eta_ratio either.
+        """
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         base_lr, eta_ratio, T_0 = self._ranges()
@@ -112,22 +115,24 @@ class Space:
             length = {"cycles": IntDistribution(low, high, log=True)}
         else:
             length = {"T_0": IntDistribution(*T_0, log=True)}
-        return {
-            "base_lr": FloatDistribution(*base_lr, log=True),
-            **length,
-            "T_mult": CategoricalDistribution(self._factors()),
-            "eta_ratio": FloatDistribution(*eta_ratio),
-            **self.hparams,
-        }
+        searched: dict[str, BaseDistribution] = {"base_lr": FloatDistribution(*base_lr, log=True)}
+        if arm == "restarts":
+            searched |= {**length, "T_mult": CategoricalDistribution(self._factors())}
+        if arm != "constant":
+            searched["eta_ratio"] = FloatDistribution(*eta_ratio)
+        return {**searched, **self.hparams}
 
     def schedule(self, params: Mapping[str, Any], budget: int) -> tuple[WarmRestarts, int]:
         """The schedule that sampled parameters name, in epochs, and how many epochs its trial trains.
 
-        Where a closed space has sampled more or fewer cycles than T_mult leaves room for, the nearest number
-        of cycles is taken.
+        Without T_mult it is one cosine cycle, without eta_ratio a constant rate. Where a closed space has
+        sampled more or fewer cycles than T_mult leaves room for, the nearest number of cycles is taken.
         """
-        base_lr, T_mult = float(params["base_lr"]), int(params["T_mult"])
-        eta_min = base_lr * float(params["eta_ratio"])
+        base_lr = float(params["base_lr"])
+        eta_min = base_lr * float(params.get("eta_ratio", 1.0))
+        if "T_mult" not in params:
+            return WarmRestarts(base_lr, budget, 1, eta_min), budget
+        T_mult = int(params["T_mult"])
         if not self.closed:
             return WarmRestarts(base_lr, int(params["T_0"]), T_mult, eta_min), budget
         low, high = self._cycles(T_mult, budget)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sgdr.schedule import WarmRestarts
+from sgdr.search import snapshots
+from sgdr.search.arms import ARMS, arm_of
 from sgdr.search.objective import chosen_epoch, sign
 from sgdr.search.storage import default_url, open_storage, shown
+from sgdr.search.verdict import Confirmed, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +42,10 @@ class Best:
     seed: int
     curves: Mapping[str, list[float]] = field(repr=False)
     """By name, a value an epoch."""
+    arm: str
+    """restarts, cosine or constant."""
+    confirmed: Confirmed | None
+    """What it gave on other seeds; None where it was not trained on any: its value is partly luck then."""
 
 
 class Study:
@@ -46,7 +56,7 @@ class Study:
         self.url = url
         self.attributes: dict[str, Any] = storage.get_study_user_attrs(study_id)
         """workload, space, budget, objective, metric, direction, select_metric, steps_per_epoch, pruner,
-        sampler, seed, versions."""
+        sampler, controls, seed, versions."""
         self.frozen: list[FrozenTrial] = storage.get_all_trials(study_id, deepcopy=False)
         """Optuna's trials, by number."""
 
@@ -89,7 +99,8 @@ class Study:
 
     @property
     def best(self) -> Best:
-        """The best completed trial. Raises ValueError when there is none."""
+        """The trial to use: the best confirmed one, else the best completed. Raises ValueError when there is
+        none."""
         best = self.top(1)
         if not best:
             raise ValueError(f"study {self.name!r} has no completed trial yet; {self.why_none()}")
@@ -108,13 +119,45 @@ class Study:
         return "let it run, or give it more trials"
 
     def top(self, k: int) -> list[Best]:
-        """The k best completed trials, best first; of equals the earlier."""
+        """The k best completed trials: the confirmed ones in the order of their means, then the others, and
+        last those that failed on other seeds."""
         if k < 1:
             raise ValueError(f"k={k} must be at least 1")
+        found = self.ranked()
+        if self.verdict is not None:
+            order = {each.number: place for place, each in enumerate(self.verdict.candidates)}
+            failed = {each.number for each in self.verdict.candidates if each.failed is not None}
+            found.sort(key=lambda best: (best.number in failed, order.get(best.number, len(order))))
+        return found[:k]
+
+    def ranked(self) -> list[Best]:
+        """All completed trials by the value that the search found, the best first; of equals the earlier."""
         direction = sign(self.attributes["direction"])
         complete = [trial for trial in self.frozen if trial.state.name == "COMPLETE"]
         complete.sort(key=lambda trial: (direction * (trial.value or 0.0), trial.number))
-        return [self._as_best(trial) for trial in complete[:k]]
+        return [self._as_best(trial) for trial in complete]
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """What `confirm` found; None before."""
+        kept = self.attributes.get("verdict")
+        return None if kept is None else Verdict.from_dict(kept)
+
+    @cached_property
+    def _confirmed(self) -> dict[int, Confirmed]:
+        return {each.number: each for each in self.verdict.candidates} if self.verdict else {}
+
+    @property
+    def snapshot_folder(self) -> Path:
+        """Where `confirm` keeps its finalists' models (see `snapshots`)."""
+        return snapshots.folder(self.url, self.name)
+
+    @property
+    def arms(self) -> dict[str, int]:
+        """How many finished trials each arm got."""
+        finished = [trial for trial in self.frozen if trial.state.name in ("COMPLETE", "PRUNED")]
+        counts = Counter(trial.user_attrs.get("arm") for trial in finished)
+        return {arm: counts[arm] for arm in ARMS if counts[arm]}
 
     def _as_best(self, trial: FrozenTrial) -> Best:
         attributes, study = trial.user_attrs, self.attributes
@@ -131,11 +174,13 @@ class Study:
             hparams={name: trial.params[name] for name in study["space"]["hparams"]},
             seed=attributes["seed"],
             curves=curves,
+            arm=attributes.get("arm") or arm_of(schedule, len(select)),  # older studies do not name it
+            confirmed=self._confirmed.get(trial.number),
         )
 
     def trials(self) -> pd.DataFrame:
-        """A row a trial, by number: state, value, the schedule in epochs, further parameters, seed, epochs
-        trained, diverged_at, seconds, started, error."""
+        """A row a trial, by number: state, arm, value, the schedule in epochs, further parameters, seed,
+        epochs trained, diverged_at, seconds, started, error."""
         import pandas as pd
 
         hparams = list(self.attributes.get("space", {}).get("hparams", ()))
@@ -147,6 +192,7 @@ class Study:
                 {
                     "number": trial.number,
                     "state": trial.state.name,
+                    "arm": attributes.get("arm"),
                     "value": trial.value if trial.state.name == "COMPLETE" else None,
                     **{name: attributes.get("schedule", {}).get(name) for name in _SCHEDULE},
                     **{name: trial.params.get(name) for name in hparams},
@@ -159,7 +205,7 @@ class Study:
                     "error": attributes.get("error"),
                 }
             )
-        columns = ["number", "state", "value", *_SCHEDULE, *hparams, *_REST]
+        columns = ["number", "state", "arm", "value", *_SCHEDULE, *hparams, *_REST]
         whole = dict.fromkeys(("T_0", "T_mult", "seed", "epochs", "diverged_at", "retry_of"), "Int64")
         real = dict.fromkeys(("value", "base_lr", "eta_min", "seconds"), "float64")
         return pd.DataFrame(rows, columns=columns).astype({**whole, **real}).set_index("number")
@@ -242,3 +288,4 @@ def delete(name: str, storage: str | None = None) -> None:
     if living(opened.get_study_user_attrs(number), time.time()):
         raise ValueError(f"study {name!r} is being swept right now; stop that first")
     opened.delete_study(number)
+    snapshots.Snapshots(snapshots.folder(url, name)).delete()

@@ -18,6 +18,8 @@ Params = Any
 Array = np.ndarray[Any, Any]
 PerExample = Callable[[jax.Array, jax.Array], jax.Array]
 """(predictions [n, ...], targets [n, ...]) to one value per example [n]."""
+LEAST = float(np.finfo(np.float32).tiny)
+"""In place of a smaller probability, whose logarithm would be infinite."""
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -99,6 +101,8 @@ class Supervised:
                 raise ValueError(f"workload {name!r}: {argument}={size} must be at least 1")
         self._train = _pair(name, "train", train, at_least=batch_size)
         inputs, targets = _pair(name, "valid", valid, at_least=2)
+        self._valid, self._targets = _Batches(inputs, targets, evaluation_batch), targets
+        self._evaluation_batch = evaluation_batch
         self._halves = {
             "select_": _Batches(inputs[0::2], targets[0::2], evaluation_batch),
             "": _Batches(inputs[1::2], targets[1::2], evaluation_batch),
@@ -144,8 +148,7 @@ class Supervised:
         """The means of all metrics over each half of the validation examples."""
 
         def values(x: jax.Array, y: jax.Array) -> dict[str, jax.Array]:
-            predictions = self._apply(state.params, _as_float(x))
-            return {name: metric(predictions, y) for name, metric in self._metrics.items()}
+            return self._measured(self._apply(state.params, _as_float(x)), y)
 
         return {
             prefix + name: value
@@ -153,11 +156,50 @@ class Supervised:
             for name, value in half.means(values).items()
         }
 
+    def predict(self, state: SupervisedState) -> jax.Array:
+        """The predictions for all validation examples, in their order.
+
+        Probabilities under `cross_entropy`, whose mean over models is theirs together; else what `apply`
+        gives.
+        """
+
+        def predicted(x: jax.Array) -> jax.Array:
+            output = self._apply(state.params, _as_float(x))
+            if self._loss is not cross_entropy:
+                return output
+            return jax.nn.softmax(output.astype(jnp.promote_types(output.dtype, jnp.float32)))
+
+        return self._valid.each(predicted)
+
+    def score(self, predictions: jax.Array) -> dict[str, jax.Array]:
+        """The values of `evaluate`, of such predictions as `predict` gives, or means of them.
+
+        Under `cross_entropy` the metrics are given the logarithms of the probabilities: logits less a
+        constant an example. Probabilities below `LEAST` count as that.
+        """
+
+        def values(given: jax.Array, y: jax.Array) -> dict[str, jax.Array]:
+            if self._loss is cross_entropy:
+                given = jnp.log(jnp.maximum(given, LEAST))
+            return self._measured(given, y)
+
+        halves = {prefix: slice(start, None, 2) for start, prefix in enumerate(self._halves)}
+        return {
+            prefix + name: value
+            for prefix, half in halves.items()
+            for name, value in _Batches(predictions[half], self._targets[half], self._evaluation_batch)
+            .means(values)
+            .items()
+        }
+
+    def _measured(self, predictions: jax.Array, y: jax.Array) -> dict[str, jax.Array]:
+        return {name: metric(predictions, y) for name, metric in self._metrics.items()}
+
 
 class _Batches:
     """Examples in equal batches and a remainder, so that evaluating them takes bounded memory."""
 
-    def __init__(self, inputs: Array, targets: Array, size: int) -> None:
+    def __init__(self, inputs: Array | jax.Array, targets: Array, size: int) -> None:
         self._count = len(targets)
         whole = self._count // size * size
         self._whole = (
@@ -181,6 +223,19 @@ class _Batches:
         if len(self._rest[0]):
             parts.append(sums(self._rest))
         return {name: jnp.stack([part[name] for part in parts]).sum() / self._count for name in parts[0]}
+
+    def each(self, function: Callable[[jax.Array], jax.Array]) -> jax.Array:
+        """What `function` gives for the inputs of all examples, [n, ...], in their order."""
+        batches, rest = self._whole[0], self._rest[0]
+        parts = []
+        if len(batches) == 1:
+            parts.append(function(jnp.asarray(batches[0])))
+        elif len(batches) > 1:
+            mapped = jax.lax.map(function, jnp.asarray(batches))
+            parts.append(mapped.reshape(-1, *mapped.shape[2:]))
+        if len(rest):
+            parts.append(function(jnp.asarray(rest)))
+        return jnp.concatenate(parts)
 
 
 def _pair(name: str, role: str, pair: tuple[ArrayLike, ArrayLike], at_least: int) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ What it decides depends on epochs alone and never on the clock, so that the same
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,8 +14,10 @@ import numpy as np
 from optuna.trial import Trial, TrialState
 
 from sgdr.schedule import WarmRestarts
+from sgdr.search.arms import arm_of, next_arm
 from sgdr.search.objective import sign, value
 from sgdr.search.record import Record
+from sgdr.search.sampling import Arm
 from sgdr.search.slots import FINITE, LONGEST_CALL, Pending, Slots
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
@@ -36,6 +38,8 @@ class Plan:
     select_metric: str | None
     direction: str
     rungs: frozenset[int]
+    controls: float
+    """The share of the trials that goes to schedules without restarts."""
     seed: int
     deadline: float | None = None
     """When to stop, in seconds of `time.monotonic`."""
@@ -46,10 +50,16 @@ class Training:
     """A trial in a slot."""
 
     trial: Trial
+    """Of the record."""
+    arm: Arm
+    sampled: Trial
+    """The same trial, of the arm."""
     schedule: WarmRestarts
     budget: int
     curves: dict[str, list[float]] = field(default_factory=dict)
     """Values by name, one an epoch."""
+    reported: int = 0
+    """Epochs of which the arm knows."""
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -82,13 +92,13 @@ class Worker:
         self,
         slots: Slots,
         record: Record,
+        arms: Mapping[str, Arm],
         plan: Plan,
         stopwatch: Stopwatch,
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
-        self._slots, self._record, self._plan = slots, record, plan
+        self._slots, self._record, self._arms, self._plan = slots, record, arms, plan
         self._stopwatch, self._on_progress = stopwatch, on_progress
-        self._distributions = plan.space.distributions(plan.budget)
         self._training: dict[int, Training] = {}
         self._epoch_seconds = CALL_SECONDS
         self._ended = record.finished
@@ -125,14 +135,26 @@ class Worker:
                 self._start(slot)
 
     def _start(self, slot: int) -> None:
-        plan = self._plan
+        plan, record = self._plan, self._record
+        again = record.again.popleft() if record.again else None
         with self._stopwatch.phase("sampler"):
-            trial = self._record.ask(self._distributions)
+            if again is None:
+                begun = {name: arm.begun for name, arm in self._arms.items()}
+                arm = self._arms[next_arm(begun, plan.controls, plan.trials)]
+                sampled = arm.ask()
+            else:
+                arm = next(arm for arm in self._arms.values() if arm.searches(again.params))
+                sampled = arm.ask(again.params)
+            trial = record.begin(sampled.params, arm.distributions)
         schedule, budget = plan.space.schedule(trial.params, plan.budget)
-        seed = trial.user_attrs.get("seed", trial_seed(plan.seed, trial.number))
-        self._record.started(trial, {"schedule": _as_attribute(schedule), "seed": seed})
+        seed = trial_seed(plan.seed, trial.number) if again is None else again.user_attrs["seed"]
+        attributes = {"schedule": _as_attribute(schedule), "arm": arm_of(schedule, budget), "seed": seed}
+        sampled.set_user_attr("schedule", attributes["schedule"])  # for the pruner
+        if again is not None:
+            attributes["retry_of"] = again.number
+        record.started(trial, attributes, arm.notes(sampled))
         self._slots.fill(slot, schedule, budget, seed, plan.space.hparam_values(trial.params))
-        self._training[slot] = Training(trial, schedule, budget)
+        self._training[slot] = Training(trial, arm, sampled, schedule, budget)
 
     def _epochs_to_decision(self) -> int:
         """Epochs until a trial ends or is judged; at most `LONGEST_CALL`."""
@@ -179,16 +201,24 @@ class Worker:
             elif training.epochs >= training.budget:
                 self._complete(slot)
             elif training.epochs in self._plan.rungs:
-                now = training.curves[self._plan.metric][-1]
-                self._record.reported(training.trial, training.epochs, now)
+                self._report(training)
                 judged.append(slot)
         # All report before any is judged, so that trials of one round are compared with each other.
         for slot in judged:
             with self._stopwatch.phase("sampler"):
-                prune = self._training[slot].trial.should_prune()
+                prune = self._training[slot].sampled.should_prune()
             if prune:
                 self._end(slot, TrialState.PRUNED, None, {})
         self._show()
+
+    def _report(self, training: Training) -> None:
+        """Tells the pruner every epoch, the storage just this one: a value there costs a row."""
+        curve = training.curves[self._plan.metric]
+        self._record.reported(training.trial, training.epochs, curve[-1])
+        with self._stopwatch.phase("sampler"):
+            for epoch in range(training.reported + 1, training.epochs + 1):
+                training.sampled.report(curve[epoch - 1], epoch)
+        training.reported = training.epochs
 
     def _complete(self, slot: int) -> None:
         plan, training = self._plan, self._training[slot]
@@ -206,6 +236,7 @@ class Worker:
 
     def _fail(self, slot: int, error: str | None) -> None:
         training = self._training.pop(slot)
+        training.arm.tell(training.sampled, TrialState.FAIL, None)
         if error is None:
             error = self._record.retry(training.trial)
         else:
@@ -221,6 +252,7 @@ class Worker:
         curves = {name: _short(curve) for name, curve in training.curves.items() if name != FINITE}
         seconds = round(time.monotonic() - training.began, 3)
         self._record.ended(training.trial, state, worth, {"curve": curves, "seconds": seconds, **attributes})
+        training.arm.tell(training.sampled, state, worth)
         self._ended += 1
 
     def _show(self) -> None:
@@ -239,6 +271,11 @@ class Worker:
 def trial_seed(seed: int, number: int) -> int:
     """The seed of a trial, a whole number below 2^31: the same for the same sweep and number."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
+
+
+def arm_seed(seed: int, place: int, begun: int) -> int:
+    """The seed of an arm's sampler, once the study has so many trials: other numbers than any trial's."""
+    return int(np.random.SeedSequence([seed, place, begun]).generate_state(1)[0])
 
 
 def _as_attribute(schedule: WarmRestarts) -> dict[str, float]:

@@ -35,6 +35,10 @@ class Workload(Protocol):
     Optional attributes: `base_lr = (low, high)`, the range in which a sweep searches it;
     `select_metric`, another key of `evaluate()` by which the best epoch is chosen, measured on other
     examples than `metric`; `hparams`, a dict of further searched values (see `Space`).
+
+    Optional methods, both or neither: `predict(state)`, an array whose mean over several states is the
+    prediction of their ensemble; `score(predictions)`, the values of `evaluate()` for it, by the same names.
+    `score(predict(state))` is `evaluate(state)`, up to rounding.
     """
 
     name: str
@@ -263,3 +267,27 @@ def check_functions(workload: Workload, hparams: Mapping[str, float]) -> None:
             raise ValueError(f"{who}: evaluate()[{name!r}] has a name that tables of curves use; rename it")
         if value.shape != ():
             raise ValueError(f"{who}: evaluate()[{name!r}] has shape {value.shape}; reduce it to a scalar")
+    _check_ensemble(workload, who, traced, state, metrics)
+
+
+def _check_ensemble(
+    workload: Any, who: str, traced: Callable[..., Any], state: State, metrics: Mapping[str, Any]
+) -> None:
+    """The same for the two optional functions, `predict` and `score`."""
+    given = [name for name in ("predict", "score") if callable(getattr(workload, name, None))]
+    if not given:
+        return
+    if len(given) == 1:
+        raise ValueError(f"{who}: it has {given[0]}() alone of predict() and score(); give both, or neither")
+    predictions = traced(workload.predict, state)
+    if not hasattr(predictions, "dtype"):
+        raise ValueError(f"{who}: predict() returns a {type(predictions).__name__}; return one array")
+    scores = traced(workload.score, predictions)
+    if not isinstance(scores, dict) or scores.keys() != metrics.keys():
+        found = sorted(scores) if isinstance(scores, dict) else f"a {type(scores).__name__}"
+        raise ValueError(
+            f"{who}: score() returns {found} and evaluate() {sorted(metrics)}; return the same names"
+        )
+    for name, value in scores.items():
+        if value.shape != ():
+            raise ValueError(f"{who}: score()[{name!r}] has shape {value.shape}; reduce it to a scalar")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("sweep", "best", "lr", "plot", "studies", "workloads", "delete")
+COMMANDS = ("sweep", "confirm", "best", "lr", "plot", "studies", "workloads", "delete")
 HEAVY = {"jax", "optuna", "optax", "pandas", "matplotlib", "scipy", "sqlalchemy", "sklearn", "torch", "ray"}
 
 
@@ -41,11 +41,12 @@ def test_help_of_a_sweep_shows_examples_and_says_what_prunes(swept):
         "--T-mult",
         "--eta-ratio",
         "--closed",
+        "--controls",
         "--resume",
         "--json",
     ):
         assert option in said
-    assert "median takes its place" in said
+    assert "restart-aware, hyperband, median or none" in said
 
 
 @pytest.mark.parametrize(

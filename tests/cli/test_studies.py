@@ -22,7 +22,9 @@ def test_best_as_json_is_what_the_sweep_found(swept):
     for each in found:
         schedule = each["schedule"]
         assert 1 <= schedule["T_0"] <= each["budget"] == 6 and schedule["T_mult"] in (1, 2, 3)
-        assert 0 <= schedule["eta_min"] <= 0.1 * schedule["base_lr"] and 1e-3 <= schedule["base_lr"] <= 1
+        floor = schedule["eta_min"] / schedule["base_lr"]
+        assert floor == 1 if each["arm"] == "constant" else 0 <= floor <= 0.1
+        assert 1e-3 <= schedule["base_lr"] <= 1 and (each["arm"] == "restarts") == bool(each["restarts"])
         assert 1 <= each["epoch"] <= 6 and each["seed"] >= 0
 
 

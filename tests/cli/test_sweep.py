@@ -23,8 +23,9 @@ def test_prints_the_best_schedule_the_top_five_and_how_to_go_on(sgdr, tmp_path):
     for part in ("Best schedule", "base_lr", "T_0", "T_mult", "eta_min", "restarts", "error"):
         assert part in done.stdout
     assert "Top 5 of 6 completed trials" in done.stdout
+    assert "finished by arm: " in done.stdout and "constant 1" in done.stdout
     again = [line.split() for line in done.stdout.splitlines() if line.startswith("  sgdr ")]
-    assert [words[1] for words in again] == ["best", "plot", "lr"]
+    assert [words[1] for words in again] == ["confirm", "best", "plot", "lr"]
     for words in again:
         assert sgdr(*words[1:]).returncode == 0, words
     assert (tmp_path / "tiny.png").stat().st_size > 1000
@@ -35,11 +36,20 @@ def test_json_is_the_only_thing_on_stdout_and_holds_the_result(sgdr):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["study"] == "mine" and result["reached"] is True
-    assert result["trials"] == {"COMPLETE": 4}
+    assert result["trials"] == {"COMPLETE": 4} and sum(result["arms"].values()) == 4
+    assert result["verdict"] is None
     values = [best["value"] for best in result["top"]]
     assert len(values) == 4 and values == sorted(values) and result["best"] == result["top"][0]
     assert result["best"]["schedule"].keys() >= {"base_lr", "T_0", "T_mult", "eta_min"}
     assert result["epochs"] == 4 * 6 and result["timing"]["wall"] > 0
+
+
+@pytest.mark.parametrize(("controls", "counts"), [("0", (8, 0, 0)), ("0.5", (4, 2, 2))])
+def test_controls_are_the_share_of_the_trials_without_restarts(sgdr, controls, counts):
+    done = sgdr(*SWEEP, "--trials", "8", "--controls", controls, "--T-0", "1:3", "--json")
+    assert done.returncode == 0, done.stderr
+    arms = zip(("restarts", "cosine", "constant"), counts, strict=True)
+    assert json.loads(done.stdout)["arms"] == {arm: count for arm, count in arms if count}
 
 
 def test_a_study_that_exists_needs_resume_and_reaches_exactly_the_trials_asked_for(sgdr, tmp_path):

@@ -98,7 +98,7 @@ def check(table: pd.DataFrame, count: int) -> None:
     again = table[table.retry_of.notna()].set_index("retry_of")
     assert again.index.is_unique
     for number in dead.index:
-        for column in ("base_lr", "T_0", "T_mult", "eta_min", "seed"):
+        for column in ("arm", "base_lr", "T_0", "T_mult", "eta_min", "seed"):
             assert again.loc[number, column] == dead.loc[number, column]
 
 
@@ -106,7 +106,7 @@ def check(table: pd.DataFrame, count: int) -> None:
 def test_kill_loses_no_finished_trial_and_resume_reaches_the_number_at_once(
     folder: Path, workload: str
 ) -> None:
-    process = begin(folder, workload, 12)
+    process = begin(folder, workload, 1000)
     wait_for(folder, process, COMPLETE=4, RUNNING=1)
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
@@ -115,9 +115,9 @@ def test_kill_loses_no_finished_trial_and_resume_reaches_the_number_at_once(
     done = before[before.state == "COMPLETE"]
     assert (before.state == "RUNNING").any()
     began = time.monotonic()
-    table = finish(folder, workload, 12)
+    table = finish(folder, workload, len(done) + 8)
     assert time.monotonic() - began < 100
-    check(table, 12)
+    check(table, len(done) + 8)
     pd.testing.assert_frame_equal(table.loc[done.index], done)
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive

@@ -160,6 +160,47 @@ def test_divergence_is_seen_in_the_state_where_the_metric_hides_it(devices: list
     assert values[FINITE][:, :2].tolist() == [[0.0, 1.0]] * 3
 
 
+def test_state_of_a_slot_is_what_it_trained_and_nothing_is_compiled_for_it(devices: list[jax.Device]) -> None:
+    workload = Regression()
+    population = made(workload, devices, hparams=["decay"])
+    for slot in range(population.slots):
+        population.fill(slot, SCHEDULES[slot % len(SCHEDULES)], 6, 40 + slot, {"decay": 0.01})
+    values = population.advance(4).read()
+    evaluate = jax.jit(workload.evaluate)
+    before = compilations()
+    states = [population.state(slot) for slot in range(population.slots)]
+    assert compilations() == before
+    for slot, state in enumerate(states):
+        assert isinstance(state["w"], np.ndarray) and state["w"].shape == (5,)
+        for name, value in evaluate(state).items():
+            assert value == pytest.approx(float(values[name][3, slot]), rel=1e-5)
+
+
+def test_state_is_a_copy_that_later_calls_leave_alone(devices: list[jax.Device]) -> None:
+    trial = (SCHEDULES[0], 6, 3, {"decay": 0.0})
+    population = made(Regression(), devices, hparams=["decay"])
+    undisturbed = trained(population, 1, trial, epochs=6)
+    population.fill(1, *trial)
+    population.advance(2).read()
+    state = population.state(1)
+    kept, key = state["w"].copy(), np.asarray(jax.random.key_data(state["noise"]))
+    rest = population.advance(4).read()
+    np.testing.assert_array_equal(state["w"], kept)
+    np.testing.assert_array_equal(jax.random.key_data(state["noise"]), key)
+    assert (population.state(1)["w"] != kept).any()
+    assert rest["error"][:, 1].tolist() == undisturbed["error"][2:]  # nor does it disturb them
+
+
+def test_there_is_no_state_before_training_nor_beyond_the_slots(devices: list[jax.Device]) -> None:
+    population = made(Regression(), devices, hparams=["decay"])
+    with pytest.raises(ValueError, match="advance them first"):
+        population.state(0)
+    population.advance(1)
+    for slot in (-1, population.slots):
+        with pytest.raises(ValueError, match=f"slot={slot} must be from 0 to {population.slots - 1}"):
+            population.state(slot)
+
+
 def test_data_is_an_argument_and_not_part_of_the_program(devices: list[jax.Device]) -> None:
     population = Population(find("mnist1d"), 2 * len(devices), devices)
     data = sum(np.asarray(array).nbytes for array in population._data)

@@ -190,13 +190,16 @@ def test_trial_whose_process_died_is_trained_again(
     module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MARKERS", str(tmp_path))
-    study = search.sweep(module.dies_once, trials=3, storage=storage(tmp_path), pruner="none", slots=2).study
+    study = search.sweep(
+        module.dies_once, trials=4, storage=storage(tmp_path), pruner="none", slots=2, controls=0.5
+    ).study
     trials = study.trials()
-    assert (trials.state == "COMPLETE").sum() == 3
+    assert (trials.state == "COMPLETE").sum() == 4
+    assert study.arms["constant"] == 1
     dead = trials[trials.state == "FAIL"]
-    assert len(dead) == 3
+    assert len(dead) == 4
     again = trials[trials.retry_of.notna()].set_index("retry_of")
-    for column in ("base_lr", "T_0", "T_mult", "eta_min", "seed"):
+    for column in ("arm", "base_lr", "T_0", "T_mult", "eta_min", "seed"):
         assert again.loc[dead.index, column].tolist() == dead[column].tolist()
 
 

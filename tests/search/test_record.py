@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import sqlalchemy
 from optuna.exceptions import StorageInternalError
-from optuna.pruners import NopPruner
-from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
@@ -18,6 +16,7 @@ from optuna.trial import TrialState
 from sgdr.search.lease import PREFIX, living
 from sgdr.search.record import BATCH, MOST_ATTEMPTS, Record
 from sgdr.search.space import Space
+from sgdr.search.spread import spread
 from sgdr.search.storage import open_storage
 
 BUDGET = 6
@@ -46,26 +45,28 @@ def storage(request, tmp_path) -> BaseStorage:
     return made
 
 
-def record_of(storage: BaseStorage, seed: int = 0) -> Record:
+def record_of(storage: BaseStorage) -> Record:
     """A record by a worker that comes after all others have died."""
     number = storage.get_study_id_from_name("s")
     for worker, claim in living(storage.get_study_user_attrs(number), 0.0).items():
         storage.set_study_user_attr(number, PREFIX + worker, {**claim, "ended": True})
-    return Record(storage, "s", RandomSampler(seed=seed), NopPruner())
+    return Record(storage, "s")
 
 
 def begin(record: Record, distributions: Any) -> Any:
-    """Asks for a trial and starts it as a worker does."""
-    trial = record.ask(distributions)
-    seed = trial.user_attrs.get("seed", 100 + trial.number)
-    record.started(trial, {"schedule": {"T_0": trial.params["T_0"]}, "seed": seed})
+    """Begins a trial as a worker does: one that was cut off, or else a new one."""
+    again = record.again.popleft() if record.again else None
+    params = spread(distributions, len(record.trials), seed=0) if again is None else again.params
+    trial = record.begin(params, distributions)
+    seed = 100 + trial.number if again is None else again.user_attrs["seed"]
+    attributes = {"schedule": {"T_0": trial.params["T_0"]}, "seed": seed}
+    record.started(trial, attributes if again is None else {**attributes, "retry_of": again.number})
     return trial
 
 
 def waiting(record: Record) -> list[int]:
     """The trials that are to be trained again."""
-    trials = record.study.get_trials(deepcopy=False, states=[TrialState.WAITING])
-    return [trial.user_attrs["retry_of"] for trial in trials]
+    return [trial.number for trial in record.again]
 
 
 def trials_of(storage: BaseStorage) -> list[Any]:
@@ -98,6 +99,34 @@ def test_exactly_what_was_noted_is_written(storage, distributions):
     assert record.finished == 2 and record.failed == 1 and record.backlog == 0
 
 
+def test_a_trial_has_the_parameters_that_it_is_given(storage, distributions):
+    record = record_of(storage)
+    points = [spread(distributions, index, seed=3) for index in range(5)]
+    trials = [record.begin(params, distributions) for params in points]
+    assert [trial.params for trial in trials] == [trial.params for trial in record.trials] == points
+    record.write()
+    assert trials_of(storage) == []  # none of them is started
+
+
+def test_what_a_sampler_has_noted_is_written(storage, distributions):
+    record = record_of(storage)
+    trial = record.begin(spread(distributions, 0, seed=0), distributions)
+    record.started(trial, {}, {"grid_id": 3})
+    record.write()
+    assert trials_of(storage)[0].system_attrs["grid_id"] == 3
+
+
+def test_trials_of_several_spaces_stand_in_one_study(storage, distributions):
+    record = record_of(storage)
+    rate = {"base_lr": distributions["base_lr"]}
+    for each in (distributions, rate, distributions):
+        trial = record.begin(spread(each, 0, seed=0), each)
+        record.started(trial, {})
+        record.ended(trial, TrialState.COMPLETE, 1.0, {})
+    record.close()
+    assert [trial.distributions for trial in trials_of(storage)] == [distributions, rate, distributions]
+
+
 def test_nothing_is_written_before_it_is_asked_for_and_between_two_batches_it_can_be_stopped(
     storage, distributions
 ):
@@ -118,7 +147,7 @@ def test_interrupted_trials_are_retried_once_with_their_parameters_and_seed(stor
     first = [begin(killed, distributions) for _ in range(3)]
     killed.ended(first[0], TrialState.COMPLETE, 1.0, {})
     killed.write()
-    record = record_of(storage, seed=1)
+    record = record_of(storage)
     assert record.finished == 1 and waiting(record) == [1, 2]
     assert not any(trial.state == TrialState.RUNNING for trial in trials_of(storage))
     again = begin(record, distributions)
@@ -126,8 +155,8 @@ def test_interrupted_trials_are_retried_once_with_their_parameters_and_seed(stor
     assert again.user_attrs["retry_of"] == 1 and again.user_attrs["seed"] == 101
     record.ended(again, TrialState.COMPLETE, 2.0, {})
     record.write()
-    for seed in (2, 3):
-        record = record_of(storage, seed)
+    for _ in range(2):
+        record = record_of(storage)
         assert record.finished == 2 and waiting(record) == [2]
     last = begin(record, distributions)
     assert last.params == first[2].params
@@ -196,7 +225,7 @@ class Failing:
 
 def sweep(storage: Any, distributions: Any, trials: int) -> None:
     """Finishes that many trials, two at a time, and ends as a sweep does, whatever happens."""
-    record = record_of(storage, seed=len(trials_of(storage)))
+    record = record_of(storage)
     running: list[Any] = []
     ended = record.finished
     try:

@@ -5,9 +5,12 @@ import math
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from sgdr import search
-from sgdr.search.settings import checked, differences
+from sgdr.search.arms import ARMS
+from sgdr.search.settings import EVENLY, SAMPLERS, checked, differences
+from sgdr.search.spread import spread
 
 GOOD = {
     "trials": 4,
@@ -18,6 +21,7 @@ GOOD = {
     "sampler": "tpe",
     "slots": "auto",
     "engine": "local",
+    "controls": 0.25,
     "seed": 0,
     "timeout": None,
 }
@@ -32,6 +36,7 @@ GOOD = {
         ("pruner", ("sharp", "", None)),
         ("sampler", ("oracle", "", None)),
         ("engine", ("steam", "", None)),
+        ("controls", (-0.1, 1, 1.0, 1.5, "0.5", None, True, False, math.nan, math.inf, 10**400)),
         ("slots", (0, -1, 1.5, "many", None, True)),
         ("seed", (-1, 1.5, "0", None, True, 2**32, 10**30)),
         ("timeout", (0, -1.0, math.nan, math.inf, "30m")),
@@ -83,21 +88,64 @@ def test_attributes_are_json_and_name_what_differs(tiny):
     other = checked(tiny.Maximized(), **GOOD).attributes()
     named = {line.split()[0] for line in differences(kept, other)}
     assert named == {"workload", "metric", "select_metric", "direction"}
-    for free in ({"seed": 5}, {"trials": 9}, {"slots": 2}, {"pruner": "none"}, {"timeout": 5.0}):
-        assert differences(kept, checked(tiny.workload, **{**GOOD, **free}).attributes()) == []
+    free = {"seed": 5, "trials": 9, "slots": 2, "pruner": "none", "timeout": 5.0, "controls": 0.0}
+    for name, value in free.items():
+        assert differences(kept, checked(tiny.workload, **{**GOOD, name: value}).attributes()) == []
 
 
-def test_samplers_are_those_named_and_seeded(tiny):
-    for name, kind in (("random", optuna.samplers.RandomSampler), ("tpe", optuna.samplers.TPESampler)):
-        settings = checked(tiny.workload, **{**GOOD, "sampler": name})
-        first, again, other = (
-            optuna.create_study(sampler=settings.named_sampler(seed))
-            .ask(settings.space.distributions(6))
-            .params
-            for seed in (1, 1, 2)
-        )
-        assert isinstance(settings.named_sampler(1), kind)
-        assert first == again != other
+def drawn(settings, arm, seed, sampler_seed):
+    """The peak rates of the first trials of an arm, some more than are spread evenly."""
+    search = settings.arm(arm, seed, sampler_seed)
+    rates = []
+    for _ in range(EVENLY[arm] + 8):
+        trial = search.ask()
+        rates.append(trial.params["base_lr"])
+        search.tell(trial, TrialState.COMPLETE, rates[-1])
+    return rates
+
+
+@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_samplers_are_those_named_and_seeded(tiny, name, arm):
+    settings = checked(tiny.workload, **{**GOOD, "sampler": name})
+    first, again, other = (drawn(settings, arm, seed=0, sampler_seed=seed) for seed in (1, 1, 2))
+    kind = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}[name]
+    assert type(settings.arm(arm, 0, 1)._study.sampler) is kind
+    assert first == again
+    assert not set(first[EVENLY[arm] :]) & set(other)
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_before_tpe_comes_what_is_spread_evenly_as_the_studys_seed_says(tiny, arm):
+    settings = checked(tiny.workload, **{**GOOD, "seed": 9})  # that of a resumed study is its own
+    first, again, other = (drawn(settings, arm, *seeds) for seeds in ((3, 1), (3, 2), (4, 1)))
+    distributions, evenly = settings.space.distributions(6, arm), EVENLY[arm]
+    assert first[:evenly] == [spread(distributions, index, 3)["base_lr"] for index in range(evenly)]
+    assert first[:evenly] == again[:evenly] and not set(first) & set(other[:evenly])
+    assert not set(first[evenly:]) & set(again[evenly:])
+
+
+def test_a_sampler_of_the_users_own_searches_the_restarts_alone(tiny):
     mine = optuna.samplers.RandomSampler(seed=1)
     settings = checked(tiny.workload, **{**GOOD, "sampler": mine})
-    assert settings.named_sampler(3) is mine and settings.attributes()["sampler"] == "RandomSampler"
+    found = [settings.arm(arm, 0, 3)._study.sampler for arm in ARMS]
+    assert found[0] is mine and {type(sampler) for sampler in found[1:]} == {optuna.samplers.TPESampler}
+    assert settings.attributes()["sampler"] == "RandomSampler"
+    ours = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    asked = [
+        ours.ask(settings.space.distributions(6)).params["base_lr"] for _ in range(EVENLY["restarts"] + 8)
+    ]
+    assert drawn(settings, "restarts", 0, 3) == asked  # from the first on
+
+
+def test_arms_have_their_own_parameters_and_the_same_pruner(tiny):
+    settings = checked(tiny.workload, **GOOD)
+    arms = [settings.arm(arm, 0, 1) for arm in ARMS]
+    assert [list(arm.distributions) for arm in arms] == [
+        ["base_lr", "T_0", "T_mult", "eta_ratio"],
+        ["base_lr", "eta_ratio"],
+        ["base_lr"],
+    ]
+    assert all(arm._study.pruner is settings.pruner for arm in arms)
+    assert [arm._study.study_name for arm in arms] == list(ARMS)
+    assert checked(tiny.Maximized(), **GOOD).arm("cosine", 0, 1)._study.direction.name == "MAXIMIZE"

@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from sgdr.search.arms import ARMS, arm_of
 from sgdr.search.space import Space
 
 FEW = settings(deadline=None, max_examples=100)
@@ -76,6 +77,35 @@ def test_closed_schedules_end_at_their_last_trough_within_the_budget(tiny, data)
         if space.T_0[0] <= budget // sum(schedule.T_mult**i for i in range(cycles)) <= space.T_0[1]
     ]
     assert len(troughs) == min(fits, key=lambda cycles: abs(cycles - params["cycles"]))
+
+
+@FEW
+@given(st.data(), st.booleans())
+def test_controls_are_one_cycle_or_none_and_train_the_whole_budget(tiny, data, closed):
+    space, budget, params = data.draw(resolved(tiny, closed))
+    base_lr, ratio = params["base_lr"], params["eta_ratio"]
+    cosine, epochs = space.schedule({"base_lr": base_lr, "eta_ratio": ratio}, budget)
+    assert epochs == budget and cosine.troughs(budget) == [budget]
+    assert (cosine.base_lr, cosine.eta_min) == (base_lr, base_lr * ratio)
+    constant, epochs = space.schedule({"base_lr": base_lr}, budget)
+    assert epochs == budget and {constant(epoch) for epoch in range(budget)} == {base_lr}
+    assert arm_of(constant, budget) == "constant"
+    assert arm_of(cosine, budget) == ("constant" if base_lr * ratio == base_lr else "cosine")
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_controls_search_what_they_have_and_the_hparams(tiny, closed):
+    class Damped(tiny.Tiny):
+        hparams = {"damping": (0.0, 0.5), "power": [1, 2]}  # noqa: RUF012
+
+    space = Space(base_lr=(0.01, 0.5), closed=closed, hparams={"power": 2}).resolved(Damped(), 60)
+    restarts, cosine, constant = (space.distributions(60, arm) for arm in ARMS)
+    hparams = {"damping": FloatDistribution(0.0, 0.5), "power": IntDistribution(2, 2)}
+    assert constant == {"base_lr": FloatDistribution(0.01, 0.5, log=True), **hparams}
+    assert cosine == {**constant, "eta_ratio": FloatDistribution(0.0, 0.1)}
+    assert restarts.items() > cosine.items()
+    assert restarts.keys() - cosine.keys() == {"cycles" if closed else "T_0", "T_mult"}
+    assert space.distributions(60) == restarts
 
 
 @pytest.mark.parametrize("T_mult", [1, 2])

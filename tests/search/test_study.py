@@ -3,15 +3,15 @@
 import optuna
 import pandas as pd
 import pytest
-from optuna.pruners import NopPruner
-from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from sgdr import WarmRestarts, search
+from sgdr.search.arms import ARMS
 from sgdr.search.launch import _create_study
 from sgdr.search.lease import Lease
 from sgdr.search.record import Record
 from sgdr.search.settings import checked
+from sgdr.search.spread import spread
 from sgdr.search.storage import open_storage
 
 DEFAULTS = {
@@ -23,6 +23,7 @@ DEFAULTS = {
     "sampler": "random",
     "slots": 1,
     "engine": "local",
+    "controls": 0.25,
     "seed": 7,
     "timeout": None,
 }
@@ -33,19 +34,19 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/s.db"
 
 
-def write(url, workload, *outcomes, name="s"):
-    """A study as a sweep writes it, of trials that ended so: a value, a state, or an error."""
+def write(url, workload, *outcomes, name="s", arms=("restarts",)):
+    """A study as a sweep writes it, of trials that ended so: a value, a state or an error; `arms` in turn."""
     settings = checked(workload, **DEFAULTS)
     storage = open_storage(url, create=True)
     _create_study(storage, name, settings, resume=False)
-    record = Record(storage, name, RandomSampler(seed=0), NopPruner())
-    for outcome in outcomes:
-        trial = record.ask(settings.space.distributions(settings.budget))
+    record = Record(storage, name)
+    for number, outcome in enumerate(outcomes):
+        arm = arms[number % len(arms)]
+        distributions = settings.space.distributions(settings.budget, arm)
+        trial = record.begin(spread(distributions, number, seed=0), distributions)
         schedule, _ = settings.space.schedule(trial.params, settings.budget)
-        fields = ("base_lr", "T_0", "T_mult", "eta_min")
-        record.started(
-            trial, {"schedule": {field: getattr(schedule, field) for field in fields}, "seed": trial.number}
-        )
+        fields = {name: getattr(schedule, name) for name in ("base_lr", "T_0", "T_mult", "eta_min")}
+        record.started(trial, {"schedule": fields, "arm": arm, "seed": number})
         if isinstance(outcome, float):
             curve = [outcome + 1, outcome, outcome + 2]
             if workload.direction == "maximize":
@@ -71,6 +72,23 @@ def test_the_best_and_the_top_are_ordered_and_of_equals_the_earlier_comes_first(
     assert best.curves["error"][best.epoch - 1] == best.value
 
 
+def test_arms_are_counted_by_finished_trials_and_told_of_each(url, tiny):
+    arms = ("restarts", "constant", "cosine")
+    study = write(url, tiny.workload, 3.0, 1.0, 2.0, "pruned", "oops", None, 4.0, arms=arms)
+    assert study.arms == {"restarts": 3, "cosine": 1, "constant": 1} and list(study.arms) == list(ARMS)
+    assert study.trials()["arm"].tolist() == [arms[number % 3] for number in range(7)]
+    assert [best.arm for best in study.top(4)] == ["constant", "cosine", "restarts", "restarts"]
+    assert write(url, tiny.workload, "oops", name="other").arms == {}
+
+
+def test_the_arm_of_a_trial_that_does_not_name_it_is_what_its_schedule_does(url, tiny):
+    study = write(url, tiny.workload, 1.0, 2.0, 3.0, arms=ARMS)
+    study.frozen[0].user_attrs["schedule"] |= {"T_0": 1, "T_mult": 1}
+    for trial in study.frozen:
+        del trial.user_attrs["arm"]  # as in a study of before there were arms
+    assert [best.arm for best in study.top(3)] == list(ARMS)
+
+
 def test_a_maximized_metric_is_ordered_from_the_highest(url, tiny):
     study = write(url, tiny.Maximized(), 0.3, 0.9, 0.5)
     assert [best.value for best in study.top(3)] == [0.9, 0.5, 0.3]
@@ -86,6 +104,7 @@ def test_trials_are_a_table_with_a_row_each(url, tiny):
     assert table["diverged_at"].isna().tolist() == [True, False, True, True] and table["diverged_at"][1] == 2
     assert table["error"].tolist()[2] == "oops" and table["seed"].tolist() == [0, 1, 2, 3]
     assert (table["base_lr"] > 0).all() and table["T_0"].between(1, 6).all()
+    assert (table["arm"] == "restarts").all()
 
 
 @pytest.mark.parametrize("outcomes", [(), ("pruned",), ("oops", "oops"), (1.0, "pruned", "oops", None)])
@@ -96,7 +115,7 @@ def test_tables_have_the_same_types_whatever_there_is(url, tiny, outcomes):
     whole = ("T_0", "T_mult", "seed", "epochs", "diverged_at", "retry_of")
     assert all(trials[name].dtype == pd.Int64Dtype() for name in whole)
     assert all(trials[name].dtype == "float64" for name in ("value", "base_lr", "eta_min", "seconds"))
-    assert {"state", "started", "error"} <= set(trials.columns)
+    assert {"state", "arm", "started", "error"} <= set(trials.columns)
     assert all(curves[name].dtype == "int64" for name in ("number", "epoch"))
     assert len(curves) == sum({1.0: 3, "pruned": 1}.get(outcome, 0) for outcome in outcomes)
 
@@ -130,6 +149,7 @@ def test_its_attributes_say_how_it_was_made(url, tiny):
         "steps_per_epoch": 2,
         "pruner": "NopPruner",
         "sampler": "random",
+        "controls": 0.25,
         "seed": 7,
     }.items() <= attributes.items()
     assert attributes["space"] == search.Space().resolved(tiny.workload, 6).to_dict()

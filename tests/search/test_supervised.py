@@ -119,6 +119,36 @@ def test_each_half_is_measured_by_itself(evaluation_batch: int) -> None:
         assert measured[f"{prefix}loss"] == pytest.approx(losses.mean(), rel=1e-5)
 
 
+@pytest.mark.parametrize("evaluation_batch", [1, 3, 4, 11, 12, 23, 1024])
+@pytest.mark.parametrize("changed", [{}, {"loss": lambda y, label: (y[:, 0] - label) ** 2}], ids=["", "loss"])
+def test_score_of_the_predictions_is_the_evaluation(evaluation_batch: int, changed: dict[str, Any]) -> None:
+    workload = linear(evaluation_batch=evaluation_batch, **changed)
+    check_functions(workload, {})
+    state = workload.init(jax.random.key(2))
+    scored = jax.jit(lambda state: workload.score(workload.predict(state)))(state)
+    evaluated = jax.jit(workload.evaluate)(state)
+    assert scored.keys() == evaluated.keys()
+    for name, value in evaluated.items():
+        assert scored[name] == pytest.approx(float(value), rel=1e-5)
+
+
+def test_predictions_are_probabilities_of_all_examples_in_their_order() -> None:
+    workload = linear(evaluation_batch=5)
+    state = workload.init(jax.random.key(0))
+    logits = INPUTS[37:] @ np.asarray(state.params)
+    np.testing.assert_allclose(workload.predict(state), jax.nn.softmax(logits), rtol=1e-5)
+    plain = linear(evaluation_batch=5, loss=lambda y, label: (y[:, 0] - label) ** 2)
+    np.testing.assert_allclose(plain.predict(state), logits, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+def test_sure_and_wrong_predictions_have_finite_scores(dtype: Any) -> None:
+    workload = linear(apply=lambda weight, x: (1e3 * x @ weight).astype(dtype))
+    scored = workload.score(workload.predict(workload.init(jax.random.key(0))))
+    assert scored["error"] > 0
+    assert 1 < scored["loss"] < 100
+
+
 def test_further_metrics_are_reported_under_their_names() -> None:
     workload = linear(
         metrics={"accuracy": lambda logits, y: jnp.argmax(logits, -1) == y},
@@ -172,6 +202,7 @@ def test_strict_promotion_and_no_leaked_tracers(optimizer: Callable[..., Any]) -
         workload = linear(optimizer=optimizer, evaluation_batch=5)
         state = train(workload, 3)
         jax.jit(workload.evaluate)(state)
+        jax.jit(lambda state: workload.score(workload.predict(state)))(state)
 
 
 def test_training_lowers_the_loss() -> None:

@@ -11,6 +11,7 @@ import optuna
 import pytest
 
 from sgdr import WarmRestarts, search
+from sgdr.search.arms import ARMS, arm_of
 from sgdr.search.objective import value
 
 
@@ -41,6 +42,14 @@ def storage(tmp_path: Path, name: str = "sgdr") -> str:
     return f"sqlite:///{tmp_path}/{name}.db"
 
 
+def searched(study: search.Study) -> dict[str, int]:
+    """How many finished trials were asked of each arm, by what they search."""
+    finished = [trial.params for trial in study.frozen if trial.state.name in ("COMPLETE", "PRUNED")]
+    restarts = sum("T_mult" in params for params in finished)
+    cosine = sum("eta_ratio" in params for params in finished) - restarts
+    return {"restarts": restarts, "cosine": cosine, "constant": len(finished) - restarts - cosine}
+
+
 def comparable(study: search.Study) -> tuple[Any, ...]:
     """All that a sweep with the same seed must repeat."""
     trials = study.trials().drop(columns=["started", "seconds"])
@@ -64,16 +73,24 @@ def test_finds_a_good_schedule_and_keeps_everything(tmp_path: Path) -> None:
     for trial in result.study.frozen:
         schedule = WarmRestarts(**trial.user_attrs["schedule"])
         curve = trial.user_attrs["curve"]
-        assert schedule.eta_min == pytest.approx(trial.params["base_lr"] * trial.params["eta_ratio"])
-        assert (schedule.base_lr, schedule.T_0) == (trial.params["base_lr"], trial.params["T_0"])
-        assert schedule.T_mult == trial.params["T_mult"]
+        params = {"T_0": 8, "T_mult": 1, "eta_ratio": 1.0, **trial.params}  # a control has less to search
+        assert schedule.eta_min == pytest.approx(params["base_lr"] * params["eta_ratio"])
+        assert (schedule.base_lr, schedule.T_0) == (params["base_lr"], params["T_0"])
+        assert schedule.T_mult == params["T_mult"]
         assert len(curve["error"]) == len(curve["select_error"]) == 8
         expected = value("best-epoch", curve["error"], schedule, "minimize", curve["select_error"])
         assert trial.value == pytest.approx(expected)
     assert result.study.attributes["versions"]["jax"] == importlib.metadata.version("jax")
 
 
-@pytest.mark.parametrize("pruner", ["median", "hyperband", "none"])
+@pytest.fixture
+def tpe_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few trials are spread evenly before TPE chooses."""
+    monkeypatch.setattr("sgdr.search.settings.EVENLY", {"restarts": 12, "cosine": 3, "constant": 3})
+
+
+@pytest.mark.usefixtures("tpe_soon")
+@pytest.mark.parametrize("pruner", ["restart-aware", "median", "hyperband", "none"])
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_same_seed_same_sweep(tmp_path: Path, pruner: str, sampler: str) -> None:
     studies = [
@@ -90,8 +107,10 @@ def test_same_seed_same_sweep(tmp_path: Path, pruner: str, sampler: str) -> None
     ]
     assert comparable(studies[0]) == comparable(studies[1])
     assert ("PRUNED" in studies[0].counts) == (pruner != "none")
+    assert searched(studies[0]) == {"restarts": 30, "cosine": 5, "constant": 5}
 
 
+@pytest.mark.usefixtures("tpe_soon")
 def test_calls_cut_by_the_clock_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     studies = []
     for seconds in (1e-9, 1e9):
@@ -178,6 +197,7 @@ def test_closed_space_ends_every_trial_at_its_last_trough(tmp_path: Path) -> Non
         assert 11 // sum(schedule.T_mult**i for i in range(len(cycles))) == schedule.T_0
 
 
+@pytest.mark.usefixtures("tpe_soon")
 def test_maximised_metric_is_maximised(tmp_path: Path) -> None:
     class Peak(Valley):
         direction = "maximize"
@@ -220,9 +240,8 @@ def test_resume_goes_on_to_exactly_the_number_asked_for(tmp_path: Path) -> None:
 
 
 def test_resume_of_nothing_begins(tmp_path: Path) -> None:
-    assert search.sweep(Valley(), trials=3, storage=storage(tmp_path), resume=True).study.counts == {
-        "COMPLETE": 3
-    }
+    study = search.sweep(Valley(), trials=3, storage=storage(tmp_path), pruner="none", resume=True).study
+    assert study.counts == {"COMPLETE": 3}
 
 
 def test_timeout_stops_and_resume_finishes_with_the_same_trials(tmp_path: Path) -> None:
@@ -238,7 +257,7 @@ def test_timeout_stops_and_resume_finishes_with_the_same_trials(tmp_path: Path) 
     trials = finished.trials()
     dead = trials[trials.state == "FAIL"]
     again = trials[trials.retry_of.notna()].set_index("retry_of").loc[dead.index]
-    for column in ("base_lr", "T_0", "T_mult", "eta_min", "seed"):
+    for column in ("arm", "base_lr", "T_0", "T_mult", "eta_min", "seed"):
         assert again[column].tolist() == dead[column].tolist()
 
 
@@ -281,6 +300,8 @@ def test_hparams_of_a_workload_are_searched_and_recorded(tmp_path: Path) -> None
     trials = study.trials()
     assert trials.damping.between(0.2, 0.4).all()
     assert set(trials.power) <= {1, 2}
+    assert {"cosine", "constant"} <= set(trials.arm)
+    assert searched(study) == {"restarts": 6, "cosine": 1, "constant": 1}
     assert set(study.best.hparams) == {"damping", "power"}
 
 
@@ -301,3 +322,190 @@ def test_too_many_slots_for_the_memory_become_fewer_and_say_so(
     assert any("memory" in remark and f"{result.slots} are used" in remark for remark in remarks)
     with pytest.raises(ValueError, match=r"slots=64 .* memory .* fewer"):
         search.sweep(Large(), trials=64, budget=1, storage=storage(tmp_path), study="other", slots=64)
+
+
+def test_a_quarter_of_the_trials_are_controls_and_each_trial_names_its_arm(tmp_path: Path) -> None:
+    space = search.Space(T_0=(1, 4))  # of 8 epochs, so that all of the first arm restart
+    study = search.sweep(Valley(), trials=64, storage=storage(tmp_path), space=space, slots=8).study
+    expected = {"restarts": 48, "cosine": 8, "constant": 8}
+    assert searched(study) == study.arms == study.trials().arm.value_counts().to_dict() == expected
+    assert [trial.user_attrs["arm"] for trial in study.frozen] == study.trials().arm.tolist()
+
+
+def test_a_control_does_what_its_arm_says(tmp_path: Path) -> None:
+    study = search.sweep(Valley(), trials=32, storage=storage(tmp_path), pruner="none", slots=8).study
+    for trial in study.frozen:
+        schedule = WarmRestarts(**trial.user_attrs["schedule"])
+        arm = trial.user_attrs["arm"]
+        assert arm == arm_of(schedule, 8)
+        if "T_0" in trial.params:
+            continue
+        rates = [schedule(epoch) for epoch in range(9)]
+        assert rates[0] == trial.params["base_lr"]
+        assert len(trial.user_attrs["curve"]["error"]) == 8
+        if arm == "constant":
+            assert trial.params.keys() == {"base_lr"} and len(set(rates)) == 1
+        else:
+            assert trial.params.keys() == {"base_lr", "eta_ratio"}
+            assert rates[:8] == sorted(rates[:8], reverse=True) and schedule.troughs(8) == [8]
+            assert schedule.eta_min == rates[0] * trial.params["eta_ratio"] < rates[7]
+    assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
+
+
+def test_a_schedule_that_is_too_long_to_restart_is_named_one_cosine(tmp_path: Path) -> None:
+    space = search.Space(T_0=8)
+    study = search.sweep(Valley(), trials=8, storage=storage(tmp_path), space=space, slots=4).study
+    assert searched(study) == {"restarts": 6, "cosine": 1, "constant": 1}
+    assert study.arms == {"cosine": 7, "constant": 1}
+
+
+def test_without_controls_there_are_restarts_alone(tmp_path: Path) -> None:
+    study = search.sweep(Valley(), trials=16, storage=storage(tmp_path), controls=0, slots=4).study
+    assert searched(study) == {"restarts": 16, "cosine": 0, "constant": 0}
+    assert all("T_0" in trial.params for trial in study.frozen)
+
+
+def test_any_share_may_go_to_controls(tmp_path: Path) -> None:
+    study = search.sweep(Valley(), trials=20, storage=storage(tmp_path), controls=0.9, slots=4).study
+    assert searched(study) == {"restarts": 2, "cosine": 9, "constant": 9}
+    assert study.attributes["controls"] == 0.9
+
+
+@pytest.mark.parametrize("controls", [-0.1, 1, 1.5, float("nan"), "0.25", None, True])
+def test_a_share_that_cannot_be_is_refused_before_anything_is_written(tmp_path: Path, controls: Any) -> None:
+    with pytest.raises(ValueError, match=f"controls={controls!r} must be a share"):
+        search.sweep(Valley(), trials=4, storage=storage(tmp_path), controls=controls)
+    assert not list(tmp_path.iterdir())
+
+
+def test_controls_of_a_closed_space_train_the_whole_budget(tmp_path: Path) -> None:
+    study = search.sweep(
+        Valley(),
+        trials=16,
+        budget=11,
+        storage=storage(tmp_path),
+        space=search.Space(closed=True),
+        pruner="none",
+        slots=4,
+    ).study
+    epochs = {arm: set() for arm in ARMS}
+    for trial in study.frozen:
+        arm = "restarts" if "cycles" in trial.params else trial.user_attrs["arm"]
+        epochs[arm].add(len(trial.user_attrs["curve"]["error"]))
+    assert epochs["cosine"] == epochs["constant"] == {11} and min(epochs["restarts"]) < 11
+
+
+def test_a_resumed_sweep_keeps_the_shares(tmp_path: Path) -> None:
+    url = storage(tmp_path)
+    for trials in (3, 8, 21, 32):
+        study = search.sweep(Valley(), trials=trials, storage=url, slots=4, resume=True).study
+    assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
+
+
+def test_an_interrupted_sweep_keeps_the_shares_once_it_is_resumed(tmp_path: Path) -> None:
+    url = storage(tmp_path)
+
+    def interrupt(progress: search.Progress) -> None:
+        if progress.finished >= 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, on_progress=interrupt)
+    study = search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, resume=True).study
+    assert study.counts["FAIL"] > 0
+    assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
+
+
+def test_a_resumed_sweep_goes_on_from_the_even_points_of_its_own_seed(tmp_path: Path) -> None:
+    settings = {"pruner": "none", "slots": 4}
+    whole = search.sweep(Valley(), trials=16, storage=storage(tmp_path, "whole"), seed=5, **settings).study
+    url = storage(tmp_path)
+    search.sweep(Valley(), trials=8, storage=url, seed=5, **settings)
+    study = search.sweep(Valley(), trials=16, storage=url, resume=True, seed=0, **settings).study
+
+    def rates(study: search.Study) -> list[float]:
+        return sorted(trial.params["base_lr"] for trial in study.frozen)
+
+    assert rates(study) == rates(whole)
+
+
+class Asked(optuna.samplers.RandomSampler):
+    """Keeps the names of the studies that it has sampled for."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=1)
+        self.studies: list[str] = []
+
+    def sample_independent(self, study: Any, *rest: Any) -> Any:
+        self.studies.append(study.study_name)
+        return super().sample_independent(study, *rest)
+
+
+def test_a_sampler_of_the_users_own_is_asked_for_restarts_alone(tmp_path: Path) -> None:
+    sampler = Asked()
+    study = search.sweep(Valley(), trials=32, storage=storage(tmp_path), sampler=sampler, slots=4).study
+    assert sampler.studies == 24 * 4 * ["restarts"]  # four parameters each
+    assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
+
+
+class Watching(optuna.pruners.BasePruner):
+    """Prunes every other trial, and keeps what it has been shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, dict[str, Any], list[Any]]] = []
+
+    def prune(self, study: Any, trial: Any) -> bool:
+        others = study.get_trials(deepcopy=False)
+        self.shown.append((study.study_name, trial, others))
+        return bool(trial.number % 2)
+
+
+def test_a_pruner_compares_trials_of_one_arm_alone(tmp_path: Path) -> None:
+    pruner = Watching()
+    study = search.sweep(Valley(), trials=32, storage=storage(tmp_path), pruner=pruner, slots=4).study
+    assert study.counts["PRUNED"] > 0
+    assert {name for name, _, _ in pruner.shown} == set(ARMS)
+    names = {"restarts": ["base_lr", "T_0", "T_mult", "eta_ratio"], "cosine": ["base_lr", "eta_ratio"]}
+    for name, trial, others in pruner.shown:
+        assert list(trial.params) == names.get(name, ["base_lr"])
+        assert all(other.params.keys() == trial.params.keys() for other in others)
+
+
+def test_a_pruner_sees_every_epoch_and_the_schedule(tmp_path: Path) -> None:
+    pruner = Watching()
+    study = search.sweep(Valley(), trials=16, storage=storage(tmp_path), pruner=pruner, slots=4).study
+    kept = {trial.params["base_lr"]: trial.user_attrs for trial in study.frozen}
+    for _, trial, _ in pruner.shown:
+        attributes = kept[trial.params["base_lr"]]
+        values = trial.intermediate_values
+        assert trial.user_attrs["schedule"] == attributes["schedule"]
+        assert list(values) == list(range(1, len(values) + 1))
+        assert list(values.values()) == pytest.approx(attributes["curve"]["error"][: len(values)], rel=1e-6)
+
+
+def test_a_pruner_of_a_resumed_sweep_knows_the_curves_of_before(tmp_path: Path) -> None:
+    url, pruner = storage(tmp_path), Watching()
+    before = search.sweep(Valley(), trials=8, storage=url, pruner="none", slots=4).study
+    search.sweep(Valley(), trials=16, storage=url, pruner=pruner, slots=4, resume=True)
+    curves = {trial.params["base_lr"]: trial.user_attrs["curve"]["error"] for trial in before.frozen}
+    known = {each.params["base_lr"]: each for _, _, others in pruner.shown for each in others}
+    assert curves.keys() <= known.keys()
+    for rate, curve in curves.items():
+        assert known[rate].intermediate_values == dict(enumerate(curve, 1))
+
+
+def test_a_resumed_sweep_finds_what_a_sampler_has_noted(tmp_path: Path) -> None:
+    grid = {"base_lr": [0.1, 0.2, 0.3, 0.4], "T_0": [1, 2, 4, 8], "T_mult": [1], "eta_ratio": [0.0]}
+    for trials in (6, 15):
+        sampler = optuna.samplers.GridSampler(grid, seed=0)  # knows by its notes where it has been
+        study = search.sweep(
+            Valley(),
+            trials=trials,
+            storage=storage(tmp_path),
+            sampler=sampler,
+            pruner="none",
+            controls=0,
+            slots=4,
+            resume=True,
+        ).study
+    assert len({(trial.params["base_lr"], trial.params["T_0"]) for trial in study.frozen}) == 15

@@ -45,6 +45,23 @@ def test_the_second_time_they_are_read(tmp_path: Path, monkeypatch: pytest.Monke
         np.testing.assert_array_equal(read, known)
 
 
+def test_the_noisy_workload_differs_in_training_labels_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SGDR_CACHE", str(tmp_path))
+    monkeypatch.setattr(mnist1d, "TRAIN", 1000)
+    monkeypatch.setattr(mnist1d, "VALID", 200)
+    clean, noisy = mnist1d.mnist1d(), mnist1d.mnist1d_noisy()
+    assert (clean.name, noisy.name) == ("mnist1d", "mnist1d-noisy")
+    (signals, labels), (noisy_signals, noisy_labels) = clean._train, noisy._train
+    np.testing.assert_array_equal(signals, noisy_signals)
+    np.testing.assert_array_equal(noisy_labels, mnist1d.mnist1d_noisy()._train[1])
+    assert 0.24 < np.mean(labels != noisy_labels) < 0.30  # 27 % expected, see test_noise.py
+    for half in ("", "select_"):
+        for of_clean, of_noisy in zip(clean._halves[half]._rest, noisy._halves[half]._rest, strict=True):
+            np.testing.assert_array_equal(of_clean, of_noisy)
+
+
 def test_global_random_numbers_are_left_alone() -> None:
     random.seed(1)
     np.random.seed(1)

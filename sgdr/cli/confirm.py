@@ -1,0 +1,117 @@
+"""`sgdr confirm`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from sgdr.cli import options
+from sgdr.cli.progress import Shown, progress
+
+if TYPE_CHECKING:
+    from sgdr.search.rounds import ConfirmProgress
+    from sgdr.search.verdict import Verdict
+    from sgdr.search.workload import CallableWorkload, Workload
+
+TOP, SEEDS = 3, 64
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  sgdr confirm digits
+
+  sgdr confirm digits --top 2 --seeds 32
+
+  sgdr confirm mine --workload my_package.my_module:workload --storage sqlite:///mine.db
+"""
+
+
+def confirm(
+    study: Annotated[str, typer.Argument(help="Name of the study.", show_default=False)],
+    top: Annotated[int, typer.Option(help="Candidates of each arm.")] = TOP,
+    seeds: Annotated[
+        int, typer.Option(help="The most per candidate; fewer where it is clear sooner.")
+    ] = SEEDS,
+    workload: Annotated[
+        str | None,
+        typer.Option(
+            "--workload",
+            "-w",
+            help="A registered name, or package.module:object.",
+            show_default="the study's",
+        ),
+    ] = None,
+    storage: options.Storage = None,
+    slots: options.SlotCount = "auto",
+    json: options.Json = False,
+) -> None:
+    """Train the best schedules again on new seeds, and say whether restarts help.
+
+    The best trials of each arm (restarts, one cosine cycle, a constant rate) are trained side by side on
+    seeds that the search has not seen. The study keeps the result; a confirmation that was cut off goes on.
+    """
+    from sgdr.cli import report
+    from sgdr.search.devices import use_all_cores
+    from sgdr.search.workload import find
+
+    count = options.slots(slots)
+    found = None
+    if workload is not None:
+        sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `python -m`
+        use_all_cores()
+        with redirect_stdout(sys.stderr):  # what a module prints; stdout is for results
+            found = find(workload, allow_import=True)
+    again = shlex.join(["sgdr", *sys.argv[1:]])
+    verdict = run(study, found, storage, top, seeds, count, again)
+    if json:
+        report.print_json(verdict.to_dict())
+    else:
+        report.verdict(verdict, study)
+
+
+def run(
+    study: str,
+    workload: Workload | CallableWorkload | None,
+    storage: str | None,
+    top: int,
+    seeds: int,
+    slots: int | str,
+    again: str,
+) -> Verdict:
+    """Confirms with progress on stderr. Ends the command where it is interrupted or fails."""
+    from sgdr.search.confirmation import confirm as confirmed
+    from sgdr.search.storage import StorageError
+
+    say = Console(stderr=True, highlight=False, markup=False)
+    try:
+        with progress(say, _shown) as (on_progress, on_remark), redirect_stdout(sys.stderr):
+            return confirmed(
+                study,
+                storage=storage,
+                workload=workload,
+                top=top,
+                seeds=seeds,
+                slots=slots,
+                on_progress=on_progress,
+                on_remark=on_remark,
+            )
+    except KeyboardInterrupt:
+        say.print(f"Interrupted; finished rounds are kept. Go on with:\n  {again}", soft_wrap=True)
+        raise typer.Exit(options.INTERRUPTED) from None
+    except (StorageError, MemoryError, RuntimeError) as error:
+        say.print(f"sgdr: {error}", soft_wrap=True)
+        raise typer.Exit(options.FAILED) from None
+
+
+def _shown(progress: ConfirmProgress) -> Shown:
+    return Shown(
+        what=f"epochs to seed {progress.seeds} of {progress.most}",
+        done=progress.epochs,
+        total=progress.planned,
+        also=f"{progress.candidates} candidates",
+    )

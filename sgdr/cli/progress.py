@@ -1,0 +1,73 @@
+"""Progress of what takes long, on stderr: a live bar on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+LINE_SECONDS = 10.0
+"""Between two lines where stderr is no terminal."""
+
+State = TypeVar("State")
+
+
+class Shown(NamedTuple):
+    """How far something is."""
+
+    what: str
+    done: int
+    total: int
+    also: str
+
+
+@contextmanager
+def progress(
+    say: Console, shown: Callable[[State], Shown]
+) -> Iterator[tuple[Callable[[State], None], Callable[[str], None]]]:
+    """(on_progress, on_remark), for what reports states that `shown` puts into words."""
+    if not say.is_terminal:
+        lines = _Lines(say)
+        yield lambda state: lines(shown(state)), lambda remark: say.print(f"sgdr: {remark}")
+        return
+    bar = Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[also]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True),
+        console=say,
+    )
+    with bar:
+        task = bar.add_task("compiling", total=None, also="")
+
+        def show(state: State) -> None:
+            what, done, total, also = shown(state)
+            bar.update(task, description=what, completed=done, total=total, also=also)
+
+        yield show, lambda remark: bar.console.print(f"sgdr: {remark}")
+
+
+class _Lines:
+    """Progress for a log file."""
+
+    def __init__(self, say: Console) -> None:
+        self._say = say
+        self._next = time.monotonic() + LINE_SECONDS
+
+    def __call__(self, shown: Shown) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + LINE_SECONDS
+            self._say.print(f"{shown.done}/{shown.total} {shown.what}  {shown.also}")

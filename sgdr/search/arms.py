@@ -1,0 +1,38 @@
+"""The arms of a comparison: schedules with restarts, and the two kinds of controls without.
+
+Whether restarts help is a question about the same budget with and without them, so a share of every search
+goes to one cosine cycle and to a constant rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sgdr.schedule import WarmRestarts
+
+ARMS = ("restarts", "cosine", "constant")
+CONTROLS = ARMS[1:]
+DEFAULT_SHARE = 0.25
+"""Of the trials, for both controls together."""
+BLOCK = 64
+"""Trials of which the controls have their share."""
+
+
+def arm_of(schedule: WarmRestarts, budget: int) -> str:
+    """The arm of a schedule in epochs, by what it does within the budget: one of `ARMS`."""
+    if schedule.eta_min == schedule.base_lr and schedule.peak_decay == 1:
+        return "constant"
+    return "restarts" if schedule.restarts(until=budget) else "cosine"
+
+
+def next_arm(begun: Mapping[str, int], share: float, trials: int) -> str:
+    """The arm of the next trial, after so many of each, of a search of `trials`.
+
+    In every block of trials the controls come first and together: a few that came one by one would find
+    nobody to be compared with, and be trained to the end.
+    """
+    block = min(trials, BLOCK * (sum(begun.values()) // BLOCK + 1))
+    for control in CONTROLS:
+        if begun.get(control, 0) < round(share / len(CONTROLS) * block):
+            return control
+    return "restarts"

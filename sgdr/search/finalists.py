@@ -1,0 +1,84 @@
+"""Which trials of a study are confirmed, and on which seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sgdr.search.arms import ARMS, arm_of
+from sgdr.search.study import Best, Study
+
+FRESH = 1
+"""Sets the seeds of confirmations apart from others that are drawn from the same number."""
+
+
+@dataclass
+class Candidate:
+    """A finalist, and what it gave so far."""
+
+    best: Best
+    arm: str
+    values: dict[int, float] = field(default_factory=dict)
+    """By seed, as measured."""
+    failed: str | None = None
+    """Why it is out, if it is."""
+    by_error: bool = False
+    """Whether by an error of its training, which is tried again next time, and not since it diverged."""
+    ensemble: Mapping[str, float] | None = None
+    """See `verdict.Confirmed`."""
+
+    def objective(self, of_study: str) -> str:
+        """By what it is read: the study's objective, but a control at its best epoch where others may choose
+        among their troughs: it has one alone, and arms are compared with equally many looks."""
+        return "best-epoch" if of_study == "best-trough" and self.arm != "restarts" else of_study
+
+    def kept(self) -> dict[str, Any]:
+        """In plain JSON values, for `recall`."""
+        values = {str(seed): value for seed, value in self.values.items()}
+        failed = None if self.by_error else self.failed
+        return {"values": values, "failed": failed, "ensemble": self.ensemble}
+
+    def recall(self, confirmation: Mapping[str, Any], seeds: Sequence[int]) -> None:
+        """Takes what an earlier confirmation has found on those seeds, by the number of its trial."""
+        kept = confirmation.get(str(self.best.number), {})
+        known = {int(seed): value for seed, value in kept.get("values", {}).items()}
+        self.values = {seed: known[seed] for seed in seeds if seed in known}
+        self.failed, self.ensemble = kept.get("failed"), kept.get("ensemble")
+
+
+def finalists(study: Study, top: int) -> list[Candidate]:
+    """The `top` best completed trials of each arm, schedules that do the same within the budget once.
+
+    Raises ValueError when there is no completed trial.
+    """
+    chosen: list[Candidate] = []
+    seen = set()
+    ranked = study.ranked()
+    if not ranked:
+        raise ValueError(f"study {study.name!r} has no completed trial yet; {study.why_none()}")
+    for best in ranked:
+        schedule = best.schedule
+        does = (schedule.base_lr, schedule.eta_min, tuple(schedule.restarts(until=best.budget)))
+        key = (*does, best.budget, tuple(best.hparams.items()))
+        arm = arm_of(schedule, best.budget)
+        if key not in seen and sum(each.arm == arm for each in chosen) < top:
+            chosen.append(Candidate(best, arm))
+            seen.add(key)
+    return sorted(chosen, key=lambda each: ARMS.index(each.arm))
+
+
+def fresh_seeds(study: Study, count: int) -> list[int]:
+    """So many seeds, none of them of a trial of the study, and the first ones the same whatever the count."""
+    used = {trial.user_attrs.get("seed") for trial in study.frozen}
+    seeds: dict[int, None] = {}
+    index = 0
+    while len(seeds) < count:
+        drawn = np.random.SeedSequence([study.attributes["seed"], index, 0, FRESH]).generate_state(1)
+        seed = int(drawn[0] >> 1)
+        if seed not in used:
+            seeds[seed] = None
+        index += 1
+    return list(seeds)

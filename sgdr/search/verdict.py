@@ -1,0 +1,118 @@
+"""What a confirmation says: the candidates with their means, and in words whether restarts help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sgdr.schedule import WarmRestarts
+
+DECISIONS = ("restarts help", "restarts do not help", "undecided")
+NAMES = {"restarts": "restarts", "cosine": "one cosine cycle", "constant": "a constant rate"}
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A trial's schedule, trained again on seeds that the search has not seen."""
+
+    number: int
+    """Of the trial."""
+    arm: str
+    schedule: WarmRestarts
+    """In epochs."""
+    hparams: Mapping[str, Any]
+    searched: float
+    """Its value in the search, which is partly luck."""
+    values: Mapping[int, float] = field(repr=False)
+    """By seed."""
+    mean: float | None
+    """Of the values; None where it was trained on no seed to the end."""
+    low: float | None
+    high: float | None
+    """The 95 % interval of the mean."""
+    failed: str | None = None
+    """Why it is out: it diverged, or its training failed, on one of the seeds."""
+    ensemble: Mapping[str, float] | None = None
+    """Of its run on the first seed: `ensemble`, the value of the mean prediction of the models at its last
+    `troughs`, and `single`, that of its best model alone. None where the workload can't say."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether restarts help, as far as the seeds tell. `str()` says it in words."""
+
+    decision: str
+    """One of `DECISIONS`."""
+    words: str
+    candidates: tuple[Confirmed, ...]
+    """The best first; those that got fewer seeds, since they were clearly behind, after the others."""
+    restarts: int | None
+    """The trial that is best of the schedules with restarts; None where none was left."""
+    control: int | None
+    """The trial that is best of those without."""
+    difference: Mapping[str, float] | None
+    """`mean`, `low`, `high` of the value with restarts minus that of the control, over `seeds` seeds that
+    both have: an interval that holds with 95 % over all looks and candidates."""
+    more_seeds: int | None
+    """About how many further seeds would decide, where it is undecided and any number would."""
+    metric: str
+    direction: str
+    seeds: int
+    """The most per candidate."""
+    trials: int
+    """How many finished trials the study had."""
+
+    def __str__(self) -> str:
+        return self.words
+
+    @property
+    def best(self) -> Confirmed | None:
+        """The candidate to use; None where all failed."""
+        first = self.candidates[0]
+        return None if first.mean is None else first
+
+    def to_dict(self) -> dict[str, Any]:
+        """In plain JSON values; `from_dict` reads it."""
+        made = asdict(self)
+        for each, candidate in zip(made["candidates"], self.candidates, strict=True):
+            each["schedule"] = candidate.schedule.to_dict()
+            each["values"] = {str(seed): value for seed, value in candidate.values.items()}
+        return {**made, "candidates": list(made["candidates"])}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Verdict:
+        """The verdict that `to_dict` made these values of."""
+        candidates = tuple(
+            Confirmed(
+                **{
+                    **each,
+                    "schedule": WarmRestarts.from_dict(each["schedule"]),
+                    "values": {int(seed): value for seed, value in each["values"].items()},
+                }
+            )
+            for each in kept["candidates"]
+        )
+        return cls(**{**kept, "candidates": candidates})
+
+
+def in_words(
+    decision: str,
+    metric: str,
+    difference: Mapping[str, float],
+    control_arm: str,
+    more_seeds: int | None,
+) -> str:
+    """One sentence on the difference to the best control."""
+    mean, low, high = (difference[name] for name in ("mean", "low", "high"))
+    seeds = int(difference["seeds"])
+    what = f"{abs(mean):.3g} {'lower' if mean < 0 else 'higher'}" if mean else "the same"
+    facts = (
+        f"{metric} is {what} with them than with {NAMES[control_arm]} "
+        f"(95 % interval {low:+.3g} to {high:+.3g}, {seeds} paired seeds)"
+    )
+    if decision != "undecided":
+        return f"{decision}: {facts}"
+    if more_seeds is None:
+        return f"undecided: {facts}; no number of seeds would tell them apart"
+    return f"undecided: {facts}; about {more_seeds:,} more seeds would decide, were that the true difference"
