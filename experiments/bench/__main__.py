@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments.bench import report
 
-FULL: dict[str, list[str]] = {"rates": [], "steady": [], "engine": []}
+FULL: dict[str, list[str]] = {"rates": [], "steady": [], "engine": [], "search": []}
 QUICK = {
     "rates": ["--repeats", "2"],
     "steady": ["--slots", "4", "--calls", "2"],
