@@ -100,7 +100,7 @@ def verdict(found: Verdict, study: str) -> None:
     out = console()
     out.print(f"\nVerdict on study {study!r}: {found}", soft_wrap=True)
     hparams = list(found.candidates[0].hparams)
-    ensembles = any(each.ensemble for each in found.candidates)
+    ensembles = any(_ensemble(each) != "–" for each in found.candidates)
     rows = []
     for each in found.candidates:
         schedule = each.schedule
@@ -110,6 +110,7 @@ def verdict(found: Verdict, study: str) -> None:
                 each.arm,
                 each.failed or _mean(each),
                 str(len(each.values)),
+                "–" if each.epoch is None else f"{each.epoch:g}",
                 number(each.searched),
                 number(schedule.base_lr),
                 str(schedule.T_0),
@@ -119,21 +120,32 @@ def verdict(found: Verdict, study: str) -> None:
                 *([_ensemble(each)] if ensembles else []),
             ]
         )
-    headings = ["trial", "arm", f"{found.metric}, mean ± 95 %", "seeds", "in the search"]
+    headings = ["trial", "arm", f"{found.metric}, mean ± 95 %", "seeds", "at epoch", "in the search"]
     headings += ["base_lr", "T_0", "T_mult", "eta_min", *hparams]
     out.print()
     table(headings + (["ensemble / single"] if ensembles else []), rows)
     if ensembles:
         out.print(
             "ensemble / single: of the run on the first seed, the mean prediction of the models at its last "
-            "troughs, and its best model alone",
+            "troughs, and the model of its chosen epoch alone",
             soft_wrap=True,
         )
 
 
+def verdict_line(study: Study) -> None:
+    """The study's verdict in one line, and whether trials have come since, on stdout."""
+    found = study.verdict
+    if found is None:
+        console().print("No verdict on restarts yet: sgdr confirm gives it", soft_wrap=True)
+        return
+    now = sum(study.arms.values())
+    since = f", made when there were {found.trials} of these {now} trials" if now != found.trials else ""
+    console().print(f"Verdict{since}: {found}", soft_wrap=True)
+
+
 def _ensemble(candidate: Confirmed) -> str:
     found = candidate.ensemble
-    if not found:
+    if not found or found["troughs"] < 2:
         return "–"
     return f"{number(found['ensemble'])} of {int(found['troughs'])} / {number(found['single'])}"
 

@@ -27,6 +27,7 @@ def best(
         report.print_json([report.as_json(each) for each in loaded.top(k)])
     else:
         report.describe(loaded, k)
+        report.verdict_line(loaded)
 
 
 def studies(storage: options.Storage = None, json: options.Json = False) -> None:

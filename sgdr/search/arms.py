@@ -33,6 +33,6 @@ def next_arm(begun: Mapping[str, int], share: float, trials: int) -> str:
     """
     block = min(trials, BLOCK * (sum(begun.values()) // BLOCK + 1))
     for control in CONTROLS:
-        if begun.get(control, 0) < round(share / len(CONTROLS) * block):
+        if begun.get(control, 0) < int(share / len(CONTROLS) * block):
             return control
     return "restarts"

@@ -18,14 +18,14 @@ from sgdr.search.interrupts import terminate_as_interrupt
 from sgdr.search.keeper import Keeper
 from sgdr.search.lease import Lease
 from sgdr.search.population import Population
-from sgdr.search.rounds import ConfirmProgress, Rounds
+from sgdr.search.rounds import CONFIRMATION, ConfirmProgress, Rounds
 from sgdr.search.storage import default_url, open_storage, storage_errors
 from sgdr.search.study import Study, load, study_id
 from sgdr.search.verdict import Verdict
 from sgdr.search.workload import CallableWorkload, Workload, find
 
-CONFIRMATION = "confirmation"
-"""The study attribute that keeps what every candidate gave on every seed: nothing is trained twice."""
+MOST_SEEDS = 10_000
+"""A number beyond which no difference matters."""
 
 
 def confirm(
@@ -49,6 +49,7 @@ def confirm(
         workload: what it trained; None: the registered workload of the name that the study has.
         top: candidates of each arm.
         seeds: the most per candidate; those that are clearly behind get fewer, and all do once it is decided.
+            A verdict on fewer than the study's own is returned, and not kept.
         slots: trained side by side; "auto" suits them to the devices.
         troughs: how many models of a run on the first seed, at its last troughs, are kept beside the storage
             and scored as an ensemble; 0: none.
@@ -64,6 +65,8 @@ def confirm(
     count = None if slots == "auto" else _whole("slots", slots, 1)
     url = default_url() if storage is None else storage
     read = load(study, url)
+    if seeds > MOST_SEEDS:
+        raise ValueError(f"seeds={seeds!r} must be at most {MOST_SEEDS:,}")
     candidates = finalists(read, top)
     use_all_cores()  # before a workload that is read by its name puts anything on a device
     found = _workload(read, workload)
@@ -90,7 +93,10 @@ def confirm(
                 verdict = _race(rounds, seeds, partial(opened.set_study_user_attr, number, CONFIRMATION))
             finally:
                 driven.close()
-            opened.set_study_user_attr(number, "verdict", verdict.to_dict())
+            if read.verdict is None or read.verdict.seeds <= seeds:
+                opened.set_study_user_attr(number, "verdict", verdict.to_dict())
+            else:
+                on_remark(f"the study keeps its verdict on up to {read.verdict.seeds} seeds")
         finally:
             lease.end()
     if verdict.best is None:
@@ -116,7 +122,7 @@ def _recall(
 ) -> None:
     """Takes what an earlier confirmation has found; runs whose models are missing are trained again."""
     for each in candidates:
-        each.recall(study.attributes.get(CONFIRMATION, {}), seeds)
+        each.recall(study.attributes.get(CONFIRMATION, {}))
         if keeper and keeper.lacks(each.best.number, seeds[0], each.ensemble is not None):
             each.values.pop(seeds[0], None)
 

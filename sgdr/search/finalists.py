@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ class Candidate:
     arm: str
     values: dict[int, float] = field(default_factory=dict)
     """By seed, as measured."""
+    epochs: dict[int, int] = field(default_factory=dict)
+    """By seed, the epoch at which the value was read."""
     failed: str | None = None
     """Why it is out, if it is."""
     by_error: bool = False
@@ -38,14 +40,15 @@ class Candidate:
     def kept(self) -> dict[str, Any]:
         """In plain JSON values, for `recall`."""
         values = {str(seed): value for seed, value in self.values.items()}
+        epochs = {str(seed): epoch for seed, epoch in self.epochs.items()}
         failed = None if self.by_error else self.failed
-        return {"values": values, "failed": failed, "ensemble": self.ensemble}
+        return {"values": values, "epochs": epochs, "failed": failed, "ensemble": self.ensemble}
 
-    def recall(self, confirmation: Mapping[str, Any], seeds: Sequence[int]) -> None:
-        """Takes what an earlier confirmation has found on those seeds, by the number of its trial."""
+    def recall(self, confirmation: Mapping[str, Any]) -> None:
+        """Takes what an earlier confirmation has found, by the number of its trial."""
         kept = confirmation.get(str(self.best.number), {})
-        known = {int(seed): value for seed, value in kept.get("values", {}).items()}
-        self.values = {seed: known[seed] for seed in seeds if seed in known}
+        self.values = {int(seed): value for seed, value in kept.get("values", {}).items()}
+        self.epochs = {int(seed): epoch for seed, epoch in kept.get("epochs", {}).items()}
         self.failed, self.ensemble = kept.get("failed"), kept.get("ensemble")
 
 
@@ -61,7 +64,8 @@ def finalists(study: Study, top: int) -> list[Candidate]:
         raise ValueError(f"study {study.name!r} has no completed trial yet; {study.why_none()}")
     for best in ranked:
         schedule = best.schedule
-        does = (schedule.base_lr, schedule.eta_min, tuple(schedule.restarts(until=best.budget)))
+        last = schedule.cycle(best.budget - 1).length
+        does = (schedule.base_lr, schedule.eta_min, tuple(schedule.restarts(until=best.budget)), last)
         key = (*does, best.budget, tuple(best.hparams.items()))
         arm = arm_of(schedule, best.budget)
         if key not in seen and sum(each.arm == arm for each in chosen) < top:

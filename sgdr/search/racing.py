@@ -25,6 +25,10 @@ ERROR = 0.05
 BEHIND = 0.05
 """A candidate is out when one as good as its leader would look so much worse with this probability."""
 LOOKS = 4
+FEWEST = 4
+"""Seeds before the first look, where there are so many."""
+SAME = 1e-5
+"""Differences that differ by less than this, of the largest, differ by rounding alone."""
 
 Array = np.ndarray[Any, Any]
 Values = Mapping[int, float]
@@ -49,7 +53,7 @@ class Difference:
 
 def looks(seeds: int) -> list[int]:
     """After how many seeds it is looked, in rising order, the last after all: each time twice as many."""
-    return sorted({min(seeds, max(2, math.ceil(seeds / 2**k))) for k in range(LOOKS)})
+    return sorted({min(seeds, max(FEWEST, math.ceil(seeds / 2**k))) for k in range(LOOKS)})
 
 
 def level(done: int, seeds: int) -> float:
@@ -81,7 +85,7 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
 def _test(x: Array, above: float, below: float) -> Difference:
     count, mean, deviation = len(x), float(x.mean()), float(x.std(ddof=1))
     spread = deviation / math.sqrt(count)
-    if spread <= 1e-12 * max(1e-300, abs(mean)):
+    if float(np.ptp(x)) <= SAME * float(np.abs(x).max()):
         agree = 0.5**count
         lower, higher = (agree, 1.0) if mean < 0 else (1.0, agree) if mean > 0 else (1.0, 1.0)
         return Difference(mean, mean, mean, lower, higher, 0.0, count)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from sgdr.search import racing
 from sgdr.search.finalists import Candidate
 from sgdr.search.keeper import Keeper
-from sgdr.search.objective import sign, value
+from sgdr.search.objective import chosen_epoch, sign
 from sgdr.search.retraining import Job, Trained, retrain
 from sgdr.search.slots import Slots
 from sgdr.search.study import Study
 from sgdr.search.verdict import Confirmed, Verdict, in_words
+
+CONFIRMATION = "confirmation"
+"""The study attribute that keeps what every candidate gave on every seed: nothing is trained twice."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,9 @@ class Rounds:
         self._done = 0
 
     def kept(self) -> dict[str, Any]:
-        """What every candidate gave, by the number of its trial, in plain JSON values."""
-        return {str(each.best.number): each.kept() for each in self._candidates}
+        """What every candidate gave, those of earlier confirmations too, by the number of its trial."""
+        before = self._study.attributes.get(CONFIRMATION, {})
+        return {**before, **{str(each.best.number): each.kept() for each in self._candidates}}
 
     def train(self, done: int) -> None:
         """Trains whoever is still in the race on what it lacks of the first `done` seeds."""
@@ -88,20 +93,16 @@ class Rounds:
         elif trained.diverged_at is not None:
             candidate.failed = f"diverged at epoch {trained.diverged_at} on seed {trained.job.seed}"
         else:
-            candidate.values[trained.job.seed] = self._worth(trained)
+            candidate.values[trained.job.seed], candidate.epochs[trained.job.seed] = self._read(trained)
             if trained.job.watched and self._keeper:
                 candidate.ensemble = self._keeper.ensemble(trained.job, trained.curves)
 
-    def _worth(self, trained: Trained) -> float:
-        kept = self._study.attributes
-        select = trained.curves[kept["select_metric"]] if kept["select_metric"] else None
-        return value(
-            trained.job.objective,
-            trained.curves[kept["metric"]],
-            trained.job.schedule,
-            kept["direction"],
-            select,
-        )
+    def _read(self, trained: Trained) -> tuple[float, int]:
+        """What a run is worth, and the epoch at which it is."""
+        kept, job = self._study.attributes, trained.job
+        select = trained.curves[kept["select_metric"] or kept["metric"]]
+        epoch = chosen_epoch(job.objective, select, job.schedule, kept["direction"])
+        return float(trained.curves[kept["metric"]][epoch - 1]), epoch
 
     def _group(self, restarts: bool) -> dict[int, racing.Values]:
         """The losses by seed of the candidates with restarts, or of the controls, that did not fail.
@@ -145,7 +146,8 @@ class Rounds:
             if decision == "undecided":
                 more = racing.more_seeds(found, max(len(restarts), len(controls)))
             arm = next(each.arm for each in self._candidates if each.best.number == theirs)
-            words = in_words(decision, kept["metric"], difference, arm, more)
+            remark = self._without_restart(ours) if decision == "restarts help" else ""
+            words = in_words(decision, kept["metric"], difference, arm, more, remark)
         else:
             ours = racing.leader(restarts) if restarts else None
             theirs = racing.leader(controls) if controls else None
@@ -164,6 +166,17 @@ class Rounds:
             trials=self._study.counts.get("COMPLETE", 0) + self._study.counts.get("PRUNED", 0),
         )
 
+    def _without_restart(self, number: int) -> str:
+        """A remark where the better schedule is read before it restarts at all."""
+        found = next(each for each in self._ranked() if each.number == number)
+        first = found.schedule.T_0
+        if found.epoch is None or found.epoch > first:
+            return ""
+        return (
+            f"; yet its best epoch, {found.epoch:g}, comes before its first restart, after {first}: "
+            "a shorter cosine cycle would do as well"
+        )
+
     def _one_sided(self, restarts: bool) -> str:
         which, other = ("control", "restarts") if restarts else ("schedule with restarts", "controls")
         failed = [
@@ -173,7 +186,8 @@ class Rounds:
             why = f"trial {failed[0].best.number} {failed[0].failed}"
             return f"undecided: no {which} could be trained again; {why}"
         return (
-            f"undecided: no {which} was completed in the search, so {other} have nothing to be compared with"
+            f"undecided: no {which} was completed in the search, so {other} have nothing to be compared "
+            "with; give the study more trials by --resume, or another one a share of --controls"
         )
 
     def _as_measured(self, difference: racing.Difference) -> dict[str, float]:
@@ -204,6 +218,7 @@ def _confirmed(candidate: Candidate, seeds: Sequence[int]) -> Confirmed:
     best = candidate.best
     values = {seed: candidate.values[seed] for seed in seeds if seed in candidate.values}
     mean, low, high = racing.interval(list(values.values())) if values else (None, None, None)
+    epochs = [candidate.epochs[seed] for seed in values if seed in candidate.epochs]
     return Confirmed(
         number=best.number,
         arm=candidate.arm,
@@ -214,6 +229,7 @@ def _confirmed(candidate: Candidate, seeds: Sequence[int]) -> Confirmed:
         mean=mean,
         low=low,
         high=high,
+        epoch=median(epochs) if epochs else None,
         failed=candidate.failed,
         ensemble=candidate.ensemble,
     )

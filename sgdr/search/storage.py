@@ -148,5 +148,6 @@ def storage_errors(url: str) -> Iterator[None]:
         cause = error.__cause__ or error
         reason = str(getattr(cause, "orig", None) or cause).splitlines()[0]
         raise StorageError(
-            f"storage {shown(url)!r} failed: {reason}; mend it, then go on with --resume"
+            f"storage {shown(url)!r} failed: {reason}; mend it, then give the same command again, a sweep "
+            "with --resume"
         ) from error

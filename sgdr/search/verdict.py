@@ -31,6 +31,8 @@ class Confirmed:
     low: float | None
     high: float | None
     """The 95 % interval of the mean."""
+    epoch: float | None
+    """The median of the epochs, from 1, at which the values were read."""
     failed: str | None = None
     """Why it is out: it diverged, or its training failed, on one of the seeds."""
     ensemble: Mapping[str, float] | None = None
@@ -102,17 +104,19 @@ def in_words(
     difference: Mapping[str, float],
     control_arm: str,
     more_seeds: int | None,
+    remark: str = "",
 ) -> str:
     """One sentence on the difference to the best control."""
     mean, low, high = (difference[name] for name in ("mean", "low", "high"))
     seeds = int(difference["seeds"])
-    what = f"{abs(mean):.3g} {'lower' if mean < 0 else 'higher'}" if mean else "the same"
+    what = f"{abs(mean):.3g} {'lower' if mean < 0 else 'higher'}" if mean else "no different"
     facts = (
-        f"{metric} is {what} with them than with {NAMES[control_arm]} "
+        f"{metric} is {what} with restarts than with {NAMES[control_arm]} "
         f"(95 % interval {low:+.3g} to {high:+.3g}, {seeds} paired seeds)"
     )
     if decision != "undecided":
-        return f"{decision}: {facts}"
+        return f"{decision}: {facts}{remark}"
     if more_seeds is None:
-        return f"undecided: {facts}; no number of seeds would tell them apart"
-    return f"undecided: {facts}; about {more_seeds:,} more seeds would decide, were that the true difference"
+        return f"undecided: {facts}; these seeds do not tell how many more would decide"
+    seeds_more = f"{more_seeds:,} more seed{'s' * (more_seeds != 1)}"
+    return f"undecided: {facts}; about {seeds_more} would decide, were that the true difference"

@@ -92,7 +92,7 @@ def test_a_sweep_can_confirm_at_once(sgdr, tmp_path):
 def test_a_sweep_names_the_command_that_confirms_it(sgdr):
     done = sgdr("sweep", "--workload", "tiny:workload", "--trials", "4", "--pruner", "none", "--slots", "4")
     assert done.returncode == 0, done.stderr
-    assert "  sgdr confirm tiny" in done.stdout and ", unconfirmed)" in done.stdout
+    assert "  sgdr confirm -w tiny:workload tiny" in done.stdout and ", unconfirmed)" in done.stdout
 
 
 def test_a_candidate_that_diverges_is_told_in_its_row(sgdr, study, tmp_path):

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import sys
 import threading
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,10 @@ import numpy as np
 import optax
 import pytest
 
-from sgdr import search
+from sgdr import WarmRestarts, search
 from sgdr.search import confirmation, racing, rounds
 from sgdr.search.confirmation import CONFIRMATION
-from sgdr.search.finalists import finalists, fresh_seeds
+from sgdr.search.finalists import Candidate, finalists, fresh_seeds
 from sgdr.search.lease import Lease
 from sgdr.search.objective import OBJECTIVES
 from sgdr.search.snapshots import Snapshots, load
@@ -195,10 +196,17 @@ def test_candidates_are_the_best_of_each_arm_in_the_search(url):
 
 
 def test_schedules_that_do_the_same_are_one_candidate(tmp_path):
-    space = search.Space(base_lr=0.1, T_0=3, eta_ratio=0.0)  # T_mult makes no difference in 4 epochs
+    space = search.Space(base_lr=0.1, T_0=4, eta_ratio=0.0)  # T_mult makes no difference in 4 epochs
     study = sweep(f"sqlite:///{tmp_path}/s.db", Known(), trials=8, space=space)
     assert len(set(study.trials().T_mult)) > 1
-    assert [each.arm for each in finalists(study, 9)] == ["restarts", "cosine", "constant"]
+    assert [each.arm for each in finalists(study, 9)] == ["cosine", "constant"]
+
+
+def test_schedules_whose_last_cycles_differ_are_two_candidates(tmp_path):
+    space = search.Space(base_lr=0.1, T_0=3, eta_ratio=0.0)  # the second cycle is cut off at another rate
+    study = sweep(f"sqlite:///{tmp_path}/s.db", Known(), trials=8, space=space)
+    arms = [each.arm for each in finalists(study, 9)]
+    assert arms.count("restarts") == len(set(study.trials()[lambda each: each.arm == "restarts"].T_mult)) > 1
 
 
 def test_the_mean_and_its_interval_are_those_of_the_values(url):
@@ -298,7 +306,7 @@ def test_progress_counts_what_is_trained(url):
 def test_restarts_that_help_are_said_to_help(url):
     verdict = confirm(url, Known(effect=-0.5), seeds=32)
     assert verdict.decision == "restarts help" and verdict.words.startswith("restarts help: error is 0.")
-    assert "lower with them than with" in verdict.words
+    assert "lower with restarts than with" in verdict.words
     assert verdict.best.arm == "restarts" and verdict.best.number == verdict.restarts
     assert verdict.difference["low"] < -0.5 < verdict.difference["high"] < 0
     assert verdict.more_seeds is None and verdict.difference["seeds"] < 32  # it stopped where it was clear
@@ -307,7 +315,7 @@ def test_restarts_that_help_are_said_to_help(url):
 def test_restarts_that_hurt_are_said_not_to_help(final_file, tmp_path):
     url = copied(final_file, tmp_path)
     verdict = confirm(url, Known(effect=0.5), seeds=32)
-    assert verdict.decision == "restarts do not help" and "higher with them than with" in verdict.words
+    assert verdict.decision == "restarts do not help" and "higher with restarts than with" in verdict.words
     assert verdict.best.arm != "restarts" and verdict.best.number == verdict.control
     assert 0 < verdict.difference["low"] < 0.5 < verdict.difference["high"]
 
@@ -337,7 +345,7 @@ def test_of_a_maximized_metric_higher_is_better(tmp_path):
     sweep(url, workload)
     verdict = confirm(url, workload, seeds=32)
     assert verdict.decision == "restarts help" and "accuracy is 0." in verdict.words
-    assert "higher with them" in verdict.words
+    assert "higher with restarts" in verdict.words
     assert 0 < verdict.difference["low"] < 0.5 < verdict.difference["high"]
     means = [each.mean for each in verdict.candidates if len(each.values) == len(verdict.best.values)]
     assert means == sorted(means, reverse=True)
@@ -366,7 +374,8 @@ def test_a_study_without_controls_is_undecided_and_says_why(tmp_path):
     verdict = confirm(url, Known())
     assert verdict.decision == "undecided" and verdict.control is None and verdict.difference is None
     assert verdict.words == (
-        "undecided: no control was completed in the search, so restarts have nothing to be compared with"
+        "undecided: no control was completed in the search, so restarts have nothing to be compared with; "
+        "give the study more trials by --resume, or another one a share of --controls"
     )
     assert verdict.best.number == verdict.restarts and search.load("s", url).verdict == verdict
 
@@ -454,7 +463,7 @@ def test_in_a_closed_space_every_trial_ends_at_its_own_last_trough(tmp_path):
 
 MODULE = '''
 import os
-from sgdr import search
+from sgdr import WarmRestarts, search
 
 @search.workload(metric="error", direction="minimize", budget=4, hparams={"weight": (0.0, 1.0)})
 def luck(run):
@@ -664,3 +673,55 @@ def test_while_it_is_confirmed_a_study_is_neither_swept_nor_deleted(url):
     confirm(url, Known(), seeds=2, on_progress=meanwhile)
     assert refused and all("is being swept" in said for said in refused)
     assert len(search.load("s", url).frozen) == 12 and threading.active_count() < 20
+
+
+def test_a_control_has_as_many_looks_as_restarts():
+    """With best-trough, restarts choose among troughs; a control has one alone: its best epoch is read."""
+    made = Candidate(None, "restarts")
+    controls = [Candidate(None, arm) for arm in ("cosine", "constant")]
+    for objective in OBJECTIVES:
+        assert made.objective(objective) == objective
+        read = {control.objective(objective) for control in controls}
+        assert read == {"best-epoch" if objective == "best-trough" else objective}
+
+
+def test_a_control_of_a_best_trough_study_is_worth_its_best_epoch(tmp_path):
+    url = f"sqlite:///{tmp_path}/looks.db"
+
+    class Rises(Known):
+        """Best after its first epoch, which is no trough of a control."""
+
+        def evaluate(self, state):
+            return {"error": 1 + state["jumps"] + 0 * state["luck"]}
+
+    class Later(Rises):
+        def update(self, state, lr, step, key, hparams):
+            return {**super().update(state, lr, step, key, hparams), "jumps": step.astype(jnp.float32)}
+
+    search.sweep(
+        Later(), trials=16, storage=url, study="looks", objective="best-trough", pruner="none", slots=4
+    )
+    verdict = search.confirm("looks", storage=url, workload=Later(), top=1, seeds=2, slots=4)
+    means = {each.arm: each.mean for each in verdict.candidates}
+    assert means["cosine"] == means["constant"] == 2.0  # after the 2 steps of the first epoch, not at the end
+
+
+def test_a_confirmation_on_fewer_seeds_is_told_and_loses_nothing(url):
+    kept = confirm(url, Known(), seeds=8)
+    before = search.load("s", url).attributes[CONFIRMATION]
+    remarks = []
+    fewer = confirm(url, Known(), seeds=4, top=1, on_remark=remarks.append)
+    study = search.load("s", url)
+    assert fewer.seeds == 4 and study.verdict == kept and study.attributes[CONFIRMATION] == before
+    assert remarks == ["the study keeps its verdict on up to 8 seeds"]
+
+
+@pytest.mark.parametrize(("epochs", "remarked"), [((3, 4, 5), True), ((3, 9, 9), False)])
+def test_a_schedule_that_is_best_before_its_first_restart_is_remarked_on(epochs, remarked):
+    best = search.Best(7, 0.1, WarmRestarts(0.1, 5), 5, 20, {}, 0, {}, "restarts", None)
+    read = Candidate(best, "restarts", dict.fromkeys(range(3), 0.1), dict(enumerate(epochs)))
+    made = rounds.Rounds(
+        SimpleNamespace(attributes={"direction": "minimize"}), [read], range(3), None, None, print
+    )
+    made._done = 3
+    assert ("before its first restart, after 5" in made._without_restart(7)) is remarked

@@ -29,6 +29,7 @@ confirmed = st.builds(
     mean=st.none() | numbers,
     low=st.none() | numbers,
     high=st.none() | numbers,
+    epoch=st.none() | numbers,
     failed=st.none() | st.text(),
     ensemble=st.none() | st.fixed_dictionaries({"ensemble": numbers, "single": numbers, "troughs": numbers}),
 )
@@ -60,6 +61,7 @@ def candidate(number=3, **changed):
         mean=0.3,
         low=0.2,
         high=0.4,
+        epoch=4.5,
     )
     return replace(made, **changed)
 
@@ -96,7 +98,7 @@ DIFFERENCE = {"mean": -0.0123, "low": -0.02, "high": -0.004, "seeds": 32}
 
 def test_help_is_said_with_the_difference_the_interval_and_the_seeds():
     assert in_words("restarts help", "error", DIFFERENCE, "cosine", None) == (
-        "restarts help: error is 0.0123 lower with them than with one cosine cycle "
+        "restarts help: error is 0.0123 lower with restarts than with one cosine cycle "
         "(95 % interval -0.02 to -0.004, 32 paired seeds)"
     )
 
@@ -112,14 +114,16 @@ def test_help_is_said_with_the_difference_the_interval_and_the_seeds():
 )
 def test_lower_and_higher_are_of_the_metric_itself(decision, mean, word):
     said = in_words(decision, "accuracy", {**DIFFERENCE, "mean": mean}, "constant", 9)
-    assert said.startswith(f"{decision}: accuracy is 0.5 {word} with them than with a constant rate (95 %")
+    assert said.startswith(
+        f"{decision}: accuracy is 0.5 {word} with restarts than with a constant rate (95 %"
+    )
     assert "more seeds" not in said
 
 
 def test_undecided_names_how_many_more_seeds_would_decide():
     found = {"mean": 0.001, "low": -0.01, "high": 0.012, "seeds": 64}
     said = in_words("undecided", "error", found, "cosine", 1234)
-    assert said.startswith("undecided: error is 0.001 higher with them than with one cosine cycle")
+    assert said.startswith("undecided: error is 0.001 higher with restarts than with one cosine cycle")
     assert "(95 % interval -0.01 to +0.012, 64 paired seeds)" in said
     assert said.endswith("about 1,234 more seeds would decide, were that the true difference")
 
@@ -127,8 +131,13 @@ def test_undecided_names_how_many_more_seeds_would_decide():
 def test_undecided_where_no_number_of_seeds_would_decide_says_so():
     found = {"mean": 0.0, "low": 0.0, "high": 0.0, "seeds": 64}
     said = in_words("undecided", "error", found, "cosine", None)
-    assert "error is the same with them" in said
-    assert said.endswith("no number of seeds would tell them apart")
+    assert "error is no different with restarts" in said
+    assert said.endswith("these seeds do not tell how many more would decide")
+
+
+def test_one_more_seed_is_not_more_seeds():
+    said = in_words("undecided", "error", DIFFERENCE, "cosine", 1)
+    assert said.endswith("about 1 more seed would decide, were that the true difference")
 
 
 @pytest.mark.parametrize("decision", DECISIONS)
