@@ -26,7 +26,6 @@ from sgdr.schedule import WarmRestarts
 from sgdr.search import racing
 from sgdr.search.arms import ARMS, DEFAULT_SHARE, arm_of
 from sgdr.search.finalists import Candidate
-from sgdr.search.named_pruner import rungs
 from sgdr.search.objective import value
 from sgdr.search.pruning import RestartAwarePruner
 from sgdr.search.record import Record
@@ -206,7 +205,6 @@ def ours(
         metric="error",
         select_metric="select_error",
         direction="minimize",
-        rungs=rungs(settings.pruner, table.budget),
         controls=controls,
         seed=seed,
     )

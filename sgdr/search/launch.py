@@ -20,7 +20,6 @@ from sgdr.search.devices import use_all_cores
 from sgdr.search.fitting import Fitting
 from sgdr.search.interrupts import terminate_as_interrupt
 from sgdr.search.lease import refuse_if_swept
-from sgdr.search.named_pruner import rungs
 from sgdr.search.record import Record
 from sgdr.search.sampling import Arm
 from sgdr.search.settings import Settings, checked, differences
@@ -237,7 +236,6 @@ def _plan(settings: Settings, seed: int, began: float) -> Plan:
         metric=workload.metric,
         select_metric=getattr(workload, "select_metric", None),
         direction=workload.direction,
-        rungs=rungs(settings.pruner, settings.budget),
         controls=settings.controls,
         seed=seed,
         deadline=None if settings.timeout is None else began + settings.timeout,

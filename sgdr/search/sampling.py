@@ -16,6 +16,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from sgdr.search.arms import CONTROLS
 from sgdr.search.spread import spread
 
 Distributions = dict[str, BaseDistribution]
@@ -30,12 +31,16 @@ class Arm:
         distributions: Mapping[str, BaseDistribution],
         sampler: BaseSampler,
         pruner: BasePruner,
+        rungs: frozenset[int],
         direction: str,
         evenly: int,
         seed: int,
     ) -> None:
         """The first `evenly` trials are spread evenly, as `seed` says; the sampler chooses the others."""
+        self._name = name
         self.distributions = dict(distributions)
+        self.rungs = rungs
+        """The completed epochs after which the pruner is asked."""
         self._study = optuna.create_study(
             study_name=name, sampler=sampler, pruner=pruner, direction=StudyDirection[direction.upper()]
         )
@@ -58,7 +63,9 @@ class Arm:
         """A trial with these parameters, or with new ones."""
         if params is None:
             if self._drawn < self._evenly:
-                params = spread(self.distributions, self._drawn, self._seed)
+                # A control has few trials, and none but its peak rate makes much of a difference.
+                finest = "base_lr" if self._name in CONTROLS else None
+                params = spread(self.distributions, self._drawn, self._seed, finest)
             self._drawn += 1
         if params is not None:
             self._study.enqueue_trial(dict(params))

@@ -13,8 +13,9 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
-from sgdr.search.named_pruner import named_pruner
+from sgdr.search.named_pruner import named_pruner, rungs
 from sgdr.search.objective import OBJECTIVES
+from sgdr.search.pruning import RestartAwarePruner
 from sgdr.search.sampling import Arm
 from sgdr.search.space import Space
 from sgdr.search.workload import CallableWorkload, Workload, check_declaration, check_functions
@@ -75,10 +76,22 @@ class Settings:
             self.space.distributions(self.budget, name),
             sampler=self._sampler(name, sampler_seed),
             pruner=self.pruner,
+            rungs=self._rungs(name),
             direction=self.workload.direction,
             evenly=EVENLY[name] if self._spreads(name) else 0,
             seed=seed,
         )
+
+    def _rungs(self, arm: str) -> frozenset[int]:
+        """The epochs at which trials of an arm are judged: controls only right at the start.
+
+        Where all rates fall together, the high ones lag until late and win in the end. A control that was
+        ended for that would leave restarts a weaker one to be compared with.
+        """
+        found = rungs(self.pruner, self.budget)
+        if isinstance(self.pruner, RestartAwarePruner) and arm != "restarts":
+            return frozenset(sorted(found)[:1])
+        return found
 
     def _spreads(self, arm: str) -> bool:
         """Whether the trials of an arm begin evenly spread: not where the user says how they are sampled."""

@@ -19,15 +19,21 @@ from optuna.distributions import (
 )
 
 
-def spread(distributions: Mapping[str, BaseDistribution], index: int, seed: int) -> dict[str, Any]:
+def spread(
+    distributions: Mapping[str, BaseDistribution], index: int, seed: int, finest: str | None = None
+) -> dict[str, Any]:
     """The values of point `index`, counted from 0, of the sequence that `seed` shifts.
 
-    Logarithmic scales are spread in the logarithm. Raises TypeError for a distribution that is not Optuna's.
+    Logarithmic scales are spread in the logarithm. The values of `finest` lie as evenly as if they were the
+    only ones. Raises TypeError for a distribution that is not Optuna's.
     """
-    ratio = _golden(len(distributions))
-    steps = ratio ** -np.arange(1, len(distributions) + 1)
+    others = [name for name in distributions if name != finest]
+    ratio = _golden(len(others))
+    steps = {name: ratio**-place for place, name in enumerate(others, 1)}
+    if finest is not None:
+        steps[finest] = _golden(1) ** -1
     shift = np.random.default_rng([seed, len(distributions)]).random(len(distributions))
-    places = (shift + index * steps) % 1
+    places = (shift + index * np.array([steps[name] for name in distributions])) % 1
     return {
         name: _at(distribution, float(place))
         for (name, distribution), place in zip(distributions.items(), places, strict=True)

@@ -37,7 +37,6 @@ class Plan:
     metric: str
     select_metric: str | None
     direction: str
-    rungs: frozenset[int]
     controls: float
     """The share of the trials that goes to schedules without restarts."""
     seed: int
@@ -161,7 +160,7 @@ class Worker:
         soonest = LONGEST_CALL
         for training in self._training.values():
             at = training.epochs
-            next_rung = min((rung for rung in self._plan.rungs if rung > at), default=training.budget)
+            next_rung = min((rung for rung in training.arm.rungs if rung > at), default=training.budget)
             soonest = min(soonest, next_rung - at, training.budget - at)
         return soonest
 
@@ -200,7 +199,7 @@ class Worker:
                 self._diverged(slot, int(np.argmin(finite)) + 1)
             elif training.epochs >= training.budget:
                 self._complete(slot)
-            elif training.epochs in self._plan.rungs:
+            elif training.epochs in training.arm.rungs:
                 self._report(training)
                 judged.append(slot)
         # All report before any is judged, so that trials of one round are compared with each other.

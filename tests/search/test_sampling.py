@@ -43,7 +43,7 @@ def arm(
     direction: str = "minimize",
 ) -> Arm:
     sampler = RandomSampler(seed=1) if sampler is None else sampler
-    return Arm("restarts", SPACE, sampler, pruner or NopPruner(), direction, evenly, seed)
+    return Arm("restarts", SPACE, sampler, pruner or NopPruner(), frozenset(), direction, evenly, seed)
 
 
 def of_earlier(state: TrialState, value: float | None = None, **attributes: Any) -> Any:
