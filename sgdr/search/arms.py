@@ -33,6 +33,7 @@ def next_arm(begun: Mapping[str, int], share: float, trials: int) -> str:
     """
     block = min(trials, BLOCK * (sum(begun.values()) // BLOCK + 1))
     for control in CONTROLS:
-        if begun.get(control, 0) < int(share / len(CONTROLS) * block):
+        most = (block - 1) // len(CONTROLS)  # so that something is left for restarts
+        if begun.get(control, 0) < min(round(share / len(CONTROLS) * block), most):
             return control
     return "restarts"

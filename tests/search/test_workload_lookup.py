@@ -26,7 +26,7 @@ def test_the_registered_are_known_by_name():
 
 
 def test_unknown_names_list_the_known_and_paths_are_for_the_command_line_alone(module):
-    with pytest.raises(ValueError, match=r"unknown workload 'nope': use one of digits, .*mnist1d$"):
+    with pytest.raises(ValueError, match=r"unknown workload 'nope': use one of digits, .*mnist1d-noisy$"):
         find("nope")
     with pytest.raises(ValueError, match="unknown workload"):
         find(f"{module}:workload")
