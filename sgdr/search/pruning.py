@@ -143,7 +143,7 @@ class RestartAwarePruner(BasePruner):
                 f"trial {trial.number} has reported step {step}, beyond the pruner's budget={self.budget} "
                 "epochs; make it with the budget of the study"
             )
-        schedule = _schedule(trial)
+        _schedule(trial)  # refused before it comes to a rung
         memory = self._memory.setdefault(study._storage, _Memory())
         before, answer = memory.asked.get(trial._trial_id, (0, False))
         if before != step:
@@ -151,38 +151,31 @@ class RestartAwarePruner(BasePruner):
             answer = not math.isfinite(trial.intermediate_values[step])
             if crossed and not answer:
                 sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-                answer = not self._keeps(memory, study, trial, schedule, crossed[-1], sign)
+                answer = not self._keeps(memory, study, trial, crossed[-1], sign)
             memory.asked[trial._trial_id] = step, answer
         return answer
 
-    def _keeps(
-        self,
-        memory: _Memory,
-        study: Study,
-        own: FrozenTrial,
-        schedule: WarmRestarts,
-        rung: int,
-        sign: float,
-    ) -> bool:
+    def _keeps(self, memory: _Memory, study: Study, own: FrozenTrial, rung: int, sign: float) -> bool:
         """Whether a trial goes on from a rung, compared with all that came to it."""
-        places = [self._place(memory, own, schedule, rung, sign)]
+        places = [self._place(memory, own, rung, sign)]
         for trial in study.get_trials(deepcopy=False, states=COMPARED):
             reached = max(trial.intermediate_values, default=0) >= rung
             if reached and trial._trial_id != own._trial_id:
                 try:
-                    places.append(self._place(memory, trial, _schedule(trial), rung, sign))
+                    places.append(self._place(memory, trial, rung, sign))
                 except ValueError:  # somebody else's trial, which is theirs to mend
                     continue
         standings = credited(*zip(*places, strict=True))
         return keeps(standings[0], standings, self.reduction_factor)
 
-    def _place(
-        self, memory: _Memory, trial: FrozenTrial, schedule: WarmRestarts, rung: int, sign: float
-    ) -> tuple[float, float]:
-        """A trial's standing at a rung, and how far its rate has still to fall there."""
+    def _place(self, memory: _Memory, trial: FrozenTrial, rung: int, sign: float) -> tuple[float, float]:
+        """A trial's standing at a rung, and how far its rate has still to fall there.
+
+        Raises ValueError for a trial without T_0.
+        """
         key = trial._trial_id, rung
         if key not in memory.places:
-            values = trial.intermediate_values
+            schedule, values = _schedule(trial), trial.intermediate_values
             # A trial that reports some epochs only is judged at its first report from the rung on.
             at = min(step for step in values if step >= rung)
             losses = {step: sign * value for step, value in values.items()}

@@ -19,13 +19,12 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from sgdr.search.interrupts import uninterrupted
 from sgdr.search.lease import Lease
+from sgdr.search.slots import MOST_ATTEMPTS
 from sgdr.search.writing import writer
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 BATCH = 16
 """Trials that are written together: a commit costs about as much as the rows of a trial."""
-MOST_ATTEMPTS = 3
-"""How often a trial is begun whose own process dies."""
 
 
 class Record:

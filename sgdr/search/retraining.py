@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from sgdr.schedule import WarmRestarts
-from sgdr.search.slots import FINITE, LONGEST_CALL, Slots
-
-CALL_SECONDS = 0.25
-"""About how long one call of the devices may take, so that progress moves and Ctrl-C is heard."""
-MOST_ATTEMPTS = 3
-"""How often a job is begun whose process dies."""
+from sgdr.search.curves import Curves, Pace
+from sgdr.search.slots import MOST_ATTEMPTS, Slots
 
 
 @dataclass(frozen=True)
@@ -41,21 +34,19 @@ class Trained:
     """What a job has given so far."""
 
     job: Job
-    curves: dict[str, list[float]] = field(default_factory=dict)
-    """By name, a value an epoch."""
+    curves: Curves = field(default_factory=Curves)
     error: str | None = None
     attempts: int = 1
 
     @property
     def epochs(self) -> int:
         """Completed epochs."""
-        return len(self.curves.get(FINITE, ()))
+        return self.curves.epochs
 
     @property
     def diverged_at(self) -> int | None:
         """The first epoch after which something was not finite, None where all was."""
-        finite = np.array(self.curves.get(FINITE, [1.0])) > 0
-        return None if finite.all() else int(np.argmin(finite)) + 1
+        return self.curves.diverged_at
 
 
 def retrain(
@@ -72,7 +63,7 @@ def retrain(
     done = [Trained(job) for job in jobs]
     queue = deque(done)
     training: dict[int, Trained] = {}
-    epoch_seconds = CALL_SECONDS
+    pace = Pace()
     while queue or training:
         for slot in range(slots.slots):
             if slot not in training and queue:
@@ -80,15 +71,12 @@ def retrain(
                 slots.fill(slot, each.job.schedule, each.job.budget, each.job.seed, each.job.hparams)
         watched = any(each.job.watched for each in training.values())
         left = 1 if watched else min(each.job.budget - each.epochs for each in training.values())
-        call = max(1, min(left, LONGEST_CALL, int(CALL_SECONDS / epoch_seconds)))
-        busy = len(training)
-        began = time.perf_counter()
-        pending = slots.advance(call)
-        values, failed = pending.read(), pending.failed()
-        epoch_seconds = (time.perf_counter() - began) / call
+        call, busy = pace.epochs(left), len(training)
+        with pace.timing(call):
+            pending = slots.advance(call)
+            values, failed = pending.read(), pending.failed()
         for slot, each in list(training.items()):
-            for name, rows in values.items():
-                each.curves.setdefault(name, []).extend(rows[:, slot].tolist())
+            each.curves.extend(values, slot)
             if slot in failed:
                 del training[slot]
                 _failed(each, failed[slot], queue)
@@ -105,7 +93,7 @@ def retrain(
 
 def _failed(each: Trained, error: str | None, queue: deque[Trained]) -> None:
     """Notes the error of a job, or begins it again where its process died."""
-    each.curves = {}
+    each.curves = Curves()
     if error is None and each.attempts < MOST_ATTEMPTS:
         each.attempts += 1
         queue.append(each)

@@ -19,7 +19,6 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sgdr.search.arms import CONTROLS
 from sgdr.search.spread import spread
 
-Distributions = dict[str, BaseDistribution]
 
 
 class Arm:

@@ -12,6 +12,9 @@ from sgdr.schedule import WarmRestarts
 LONGEST_CALL = 20
 """Epochs that one call can advance at most, and after which a diverged trial makes room at the latest."""
 
+MOST_ATTEMPTS = 3
+"""How often a run is begun whose process dies."""
+
 FINITE = "_finite"
 """Among the values of an epoch: 1.0 where all values and the whole state of the slot were finite."""
 

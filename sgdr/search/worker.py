@@ -15,15 +15,13 @@ from optuna.trial import Trial, TrialState
 
 from sgdr.schedule import WarmRestarts
 from sgdr.search.arms import arm_of, next_arm
+from sgdr.search.curves import Curves, Pace
 from sgdr.search.objective import sign, value
 from sgdr.search.record import Record
 from sgdr.search.sampling import Arm
 from sgdr.search.slots import FINITE, LONGEST_CALL, Pending, Slots
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
-
-CALL_SECONDS = 0.25
-"""About how long one call of the devices may take, so that progress moves and Ctrl-C is heard."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,7 @@ class Training:
     """The same trial, of the arm."""
     schedule: WarmRestarts
     budget: int
-    curves: dict[str, list[float]] = field(default_factory=dict)
-    """Values by name, one an epoch."""
+    curves: Curves = field(default_factory=Curves)
     reported: int = 0
     """Epochs of which the arm knows."""
     began: float = field(default_factory=time.monotonic)
@@ -64,7 +61,7 @@ class Training:
     @property
     def epochs(self) -> int:
         """Completed epochs."""
-        return len(self.curves.get(FINITE, ()))
+        return self.curves.epochs
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class Worker:
         self._slots, self._record, self._arms, self._plan = slots, record, arms, plan
         self._stopwatch, self._on_progress = stopwatch, on_progress
         self._training: dict[int, Training] = {}
-        self._epoch_seconds = CALL_SECONDS
+        self._pace = Pace()
         self._ended = record.finished
         self._best = record.best
         self.epochs = 0
@@ -167,19 +164,16 @@ class Worker:
     def _advance(self, epochs: int) -> None:
         """Trains all slots for that many epochs, in calls that are short enough to be interrupted."""
         while epochs:
-            call = max(1, min(epochs, int(CALL_SECONDS / self._epoch_seconds)))
-            began = time.perf_counter()
-            with self._stopwatch.phase("train"):
+            call = self._pace.epochs(epochs)
+            with self._stopwatch.phase("train"), self._pace.timing(call):
                 pending = self._slots.advance(call)
                 with self._stopwatch.phase("storage"):
                     self._record.write(until=partial(self._may_leave_storage, pending))
                 values = pending.read()
                 failed = pending.failed()
-            self._epoch_seconds = (time.perf_counter() - began) / call
             epochs -= call
             for slot, training in self._training.items():
-                for name, rows in values.items():
-                    training.curves.setdefault(name, []).extend(rows[:, slot].tolist())
+                training.curves.extend(values, slot)
             self.epochs += call * len(self._training)
             for slot, error in failed.items():
                 if slot in self._training:
@@ -194,9 +188,9 @@ class Worker:
         """Ends what has diverged, come to its budget, or lags behind at a rung."""
         judged = []
         for slot, training in list(self._training.items()):
-            finite = np.array(training.curves[FINITE]) > 0
-            if not finite.all():
-                self._diverged(slot, int(np.argmin(finite)) + 1)
+            diverged_at = training.curves.diverged_at
+            if diverged_at is not None:
+                self._diverged(slot, diverged_at)
             elif training.epochs >= training.budget:
                 self._complete(slot)
             elif training.epochs in training.arm.rungs:
@@ -230,7 +224,7 @@ class Worker:
 
     def _diverged(self, slot: int, epoch: int) -> None:
         training = self._training[slot]
-        training.curves = {name: curve[: epoch - 1] for name, curve in training.curves.items()}
+        training.curves = Curves({name: curve[: epoch - 1] for name, curve in training.curves.items()})
         self._end(slot, TrialState.PRUNED, None, {"diverged_at": epoch})
 
     def _fail(self, slot: int, error: str | None) -> None:

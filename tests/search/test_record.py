@@ -14,7 +14,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from sgdr.search.lease import PREFIX, living
-from sgdr.search.record import BATCH, MOST_ATTEMPTS, Record
+from sgdr.search.record import BATCH, Record
+from sgdr.search.slots import MOST_ATTEMPTS
 from sgdr.search.space import Space
 from sgdr.search.spread import spread
 from sgdr.search.storage import open_storage

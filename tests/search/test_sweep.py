@@ -114,7 +114,7 @@ def test_same_seed_same_sweep(tmp_path: Path, pruner: str, sampler: str) -> None
 def test_calls_cut_by_the_clock_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     studies = []
     for seconds in (1e-9, 1e9):
-        monkeypatch.setattr("sgdr.search.worker.CALL_SECONDS", seconds)
+        monkeypatch.setattr("sgdr.search.curves.CALL_SECONDS", seconds)
         url = storage(tmp_path, str(seconds))
         studies.append(search.sweep(Valley(), trials=24, storage=url, slots=4, seed=1).study)
     assert comparable(studies[0]) == comparable(studies[1])
