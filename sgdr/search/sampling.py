@@ -20,7 +20,6 @@ from sgdr.search.arms import CONTROLS
 from sgdr.search.spread import spread
 
 
-
 class Arm:
     """The search of one arm."""
 
