@@ -427,7 +427,7 @@ def test_one_pruner_serves_studies_of_both_directions_apart():
     ends = {}
     for direction in ("minimize", "maximize"):
         study = optuna.create_study(direction=direction, pruner=pruner)
-        trials = [study.ask({"T_0": optuna.distributions.IntDistribution(1, 9)}) for _ in range(3)]
+        trials = [study.ask({"T_0": optuna.distributions.IntDistribution(4, 4)}) for _ in range(3)]
         for k, trial in enumerate(trials):
             trial.report(k / 10, FIRST)
         ends[direction] = [trial.should_prune() for trial in trials]
