@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -72,8 +72,12 @@ class Cycles:
             remaining[j] = (length - position) / length
 
 
+@lru_cache(maxsize=128)
 def cycles_of(T_0: Number, T_mult: Number) -> Cycles:
-    """The cycles with these fields, which must be valid (T_0 > 0, T_mult >= 1, finite)."""
+    """The cycles with these fields, which must be valid (T_0 > 0, T_mult >= 1, finite).
+
+    They are kept: making a table takes longer than looking a step up, and few schedules are asked for often.
+    """
     return EqualCycles(_exact(T_0)) if T_mult == 1 else GrowingCycles(_exact(T_0), _exact(T_mult))
 
 
@@ -143,15 +147,19 @@ class GrowingCycles(Cycles):
             if start >= limit or index == _TABLE_ENTRIES:
                 self.end = start if self.whole else min(limit, math.floor(start))
                 break
-            if isinstance(start, int):
-                row: tuple[Number, Number, Number, Number] = start, start, 0, length
-            else:
-                nearest = float(start)
-                low = float(_DIGITS.subtract(start, Decimal(nearest)))
-                reached = self._reached(nearest, index, start)
-                row = nearest if reached else math.nextafter(nearest, math.inf), nearest, low, float(length)
-            for column, entry in zip((self.keys, self.starts, self.lows, self.lengths), row, strict=True):
-                column.append(entry)
+            if self.whole:
+                self.keys.append(start)
+                self.lengths.append(length)
+                continue
+            nearest = float(start)
+            self.keys.append(
+                nearest if self._reached(nearest, index, start) else math.nextafter(nearest, math.inf)
+            )
+            self.starts.append(nearest)
+            self.lows.append(float(_DIGITS.subtract(start, Decimal(nearest))))
+            self.lengths.append(float(length))
+        if self.whole:
+            self.starts, self.lows = self.keys, [0] * len(self.keys)
 
     def _boundaries(self) -> Iterator[tuple[Any, Any]]:
         """Start and length of each cycle from 0 on: exact ints, or decimals of 100 digits."""
