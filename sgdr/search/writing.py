@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -126,8 +127,8 @@ class BulkWriter:
                     "study_id": self._study_id,
                     "number": first + place,
                     "state": trial.state,
-                    "datetime_start": trial.datetime_start,
-                    "datetime_complete": trial.datetime_complete,
+                    "datetime_start": _utc(trial.datetime_start),
+                    "datetime_complete": _utc(trial.datetime_complete),
                 }
                 for place, trial in enumerate(trials)
             ],
@@ -138,7 +139,7 @@ class BulkWriter:
         """Sets the state of those that are finished."""
         table = models.TrialModel.__table__
         ended = [
-            {"id": self._stored[t.number].trial_id, "to": t.state, "at": t.datetime_complete}
+            {"id": self._stored[t.number].trial_id, "to": t.state, "at": _utc(t.datetime_complete)}
             for t in trials
             if t.state.is_finished()
         ]
@@ -148,6 +149,11 @@ class BulkWriter:
             )
             change = change.values(state=sa.bindparam("to"), datetime_complete=sa.bindparam("at"))
             connection.execute(change, ended)
+
+
+def _utc(local: datetime | None) -> datetime | None:
+    """Optuna's trials have local times, its relational schema those of UTC; neither says so."""
+    return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
 
 
 class _Rows:

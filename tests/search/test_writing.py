@@ -1,6 +1,7 @@
 """The contract of writers: whatever the way, the storage ends up with the same trials."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,16 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BaseStor
     yield opened
     opened.remove_session()
     opened.engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Optuna keeps UTC and gives local times: that shows only where they differ."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def story(writer: Any, study: optuna.Study) -> None:
