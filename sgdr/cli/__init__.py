@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from sgdr.cli import confirm, options, rates, studies, sweep
+from sgdr.cli import confirm, export, options, rates, studies, sweep
 
 BAD_INPUT = 2
 
@@ -26,6 +26,7 @@ app.command("confirm", epilog=confirm.EXAMPLES)(confirm.confirm)
 app.command("best")(studies.best)
 app.command("lr")(rates.lr)
 app.command("plot")(rates.plot)
+app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("studies")(studies.studies)
 app.command("workloads")(studies.workloads)
 app.command("delete")(studies.delete)

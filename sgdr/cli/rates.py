@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sgdr.cli import options
+from sgdr.cli.output import write
 
 
 def lr(
@@ -32,21 +31,12 @@ def lr(
     chosen = options.steps(steps)
     rates = schedule(np.arange(chosen.start, chosen.stop, chosen.step))
     if json:
-        _write(encoder.dumps({"steps": list(chosen), "lr": rates.tolist()}))
+        write(encoder.dumps({"steps": list(chosen), "lr": rates.tolist()}))
         return
-    _write(
+    write(
         "step\tlr\n"
         + "\n".join(f"{step}\t{rate!r}" for step, rate in zip(chosen, rates.tolist(), strict=True))
     )
-
-
-def _write(text: str) -> None:
-    """Prints a text that may be long; ends quietly where its reader, as `head`, has seen enough."""
-    try:
-        print(text, flush=True)  # noqa: T201
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
-        raise typer.Exit(0) from None
 
 
 def plot(

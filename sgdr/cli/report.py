@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from sgdr.search.study import Best, Study
+    from sgdr.search.study import Study
     from sgdr.search.verdict import Confirmed, Verdict
 
 MOST_RESTARTS = 12
@@ -51,31 +51,6 @@ def _plain(value: Any) -> str:
 def outcomes(counts: Mapping[str, int]) -> str:
     """How the trials of a study ended, in words."""
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-
-
-def as_json(best: Best) -> dict[str, Any]:
-    """A trial for machines; T_0, restarts and the epoch are in epochs."""
-    again = best.confirmed
-    return {
-        "number": best.number,
-        "value": best.value,
-        "schedule": best.schedule.to_dict(),
-        "restarts": best.schedule.restarts(until=best.budget),
-        "epoch": best.epoch,
-        "budget": best.budget,
-        "hparams": dict(best.hparams),
-        "seed": best.seed,
-        "arm": best.arm,
-        "confirmed": None
-        if again is None
-        else {
-            "mean": again.mean,
-            "low": again.low,
-            "high": again.high,
-            "seeds": len(again.values),
-            "failed": again.failed,
-        },
-    }
 
 
 def confirmed(found: Confirmed | None) -> str:

@@ -24,7 +24,7 @@ def best(
 
     loaded = load(study, storage)
     if json:
-        report.print_json([report.as_json(each) for each in loaded.top(k)])
+        report.print_json([each.to_dict() for each in loaded.top(k)])
     else:
         report.describe(loaded, k)
         report.verdict_line(loaded)

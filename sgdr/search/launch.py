@@ -8,27 +8,25 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
 
 from sgdr.search.arms import ARMS, DEFAULT_SHARE
 from sgdr.search.compilations import compilations
+from sgdr.search.declaration import Declaration
 from sgdr.search.devices import use_all_cores
 from sgdr.search.fitting import Fitting
 from sgdr.search.interrupts import terminate_as_interrupt
-from sgdr.search.lease import refuse_if_swept
+from sgdr.search.opening import create_study, open_existing, study_name
 from sgdr.search.record import Record
 from sgdr.search.sampling import Arm
-from sgdr.search.settings import Settings, checked, differences
+from sgdr.search.settings import Settings, checked
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
-from sgdr.search.storage import default_url, open_storage, shown, sqlite_file, storage_errors
-from sgdr.search.study import Best, Study, load, made_by_sweep
+from sgdr.search.storage import default_url, open_storage, storage_errors
+from sgdr.search.study import Best, Study, load
 from sgdr.search.worker import Plan, Progress, Worker, arm_seed
-from sgdr.search.workload import CallableWorkload, Workload, find
+from sgdr.search.workload import CallableWorkload, Workload, check_functions, find
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def sweep(
         use_all_cores()  # before a workload that is read by its name puts anything on a device
         found = find(workload) if isinstance(workload, str) else workload
         settings = checked(
-            found,
+            Declaration.of(found),
             trials=trials,
             budget=budget,
             space=space,
@@ -122,9 +120,11 @@ def sweep(
             seed=seed,
             timeout=timeout,
         )
+        if not isinstance(found, CallableWorkload):
+            check_functions(found, dict.fromkeys(settings.space.hparams, 0.0))
         url = default_url() if storage is None else storage
-        name = _study_name(found.name if study is None else study)
-        opened = _open_existing(url, name, settings, resume)
+        name = study_name(found.name if study is None else study)
+        opened = open_existing(url, name, settings, resume)
         fitting = Fitting(found, settings.slots, trials, list(settings.space.hparams), on_remark)
     with storage_errors(url), terminate_as_interrupt(), ThreadPoolExecutor(1) as pool:
         # XLA compiles on one core what keeps Python free to set up the storage on another.
@@ -135,7 +135,7 @@ def sweep(
         with stopwatch.phase("compile"):
             driven = compiling.result()
         with stopwatch.phase("setup"):
-            seed = _create_study(opened, name, settings, resume)
+            seed = create_study(opened, name, settings, resume)
             record = Record(opened, name)
             arms = _arms(settings, record, seed)
         worker = Worker(driven, record, arms, _plan(settings, seed, began), stopwatch, on_progress)
@@ -153,60 +153,6 @@ def sweep(
         devices=fitting.devices,
         epochs=worker.epochs,
     )
-
-
-def _study_name(name: str) -> str:
-    if not isinstance(name, str) or not name.strip() or "/" in name:
-        raise ValueError(f"study={name!r} must be a text that is not empty and has no '/'")
-    return name
-
-
-def _open_existing(url: str, name: str, settings: Settings, resume: bool) -> BaseStorage | None:
-    """The storage, where there is one already; it is known then that the study can be begun or resumed."""
-    path = sqlite_file(url)
-    if path is not None and not path.exists():
-        return None
-    storage = open_storage(url, create=True)
-    try:
-        number = storage.get_study_id_from_name(name)
-    except KeyError:
-        return storage
-    kept = storage.get_study_user_attrs(number)
-    direction = [StudyDirection[settings.workload.direction.upper()]]
-    foreign = (
-        storage.get_all_trials(number, deepcopy=False) or storage.get_study_directions(number) != direction
-    )
-    if not made_by_sweep(kept) and foreign:
-        raise ValueError(f"study {name!r} in {shown(url)} was not made by sgdr; choose another name")
-    changes = differences(kept, settings.attributes()) if made_by_sweep(kept) else []
-    if changes:
-        raise ValueError(
-            f"study {name!r} exists, with {'; '.join(changes)}: choose another name, or give the same"
-        )
-    if not resume:
-        raise ValueError(
-            f"study {name!r} exists in {shown(url)}: go on with it by --resume, or choose another name"
-        )
-    refuse_if_swept(name, kept)
-    return storage
-
-
-def _create_study(storage: BaseStorage, name: str, settings: Settings, resume: bool) -> int:
-    """Makes the study, or on `resume` finishes making it, and returns its seed."""
-    direction = StudyDirection[settings.workload.direction.upper()]
-    try:
-        number = storage.create_new_study([direction], name)
-    except optuna.exceptions.DuplicatedStudyError:
-        if not resume:  # it was not there a moment ago
-            raise ValueError(f"study {name!r} has just been begun by another process") from None
-        number = storage.get_study_id_from_name(name)
-    kept = storage.get_study_user_attrs(number)
-    if made_by_sweep(kept):
-        return int(kept["seed"])
-    # The workload comes last: a study that has it has all, wherever its making was cut off.
-    for key, attribute in reversed(settings.attributes().items()):
-        storage.set_study_user_attr(number, key, attribute)
-    return settings.seed
 
 
 def _arms(settings: Settings, record: Record, seed: int) -> dict[str, Arm]:
@@ -234,7 +180,7 @@ def _plan(settings: Settings, seed: int, began: float) -> Plan:
         space=settings.space,
         objective=settings.objective,
         metric=workload.metric,
-        select_metric=getattr(workload, "select_metric", None),
+        select_metric=workload.select_metric,
         direction=workload.direction,
         controls=settings.controls,
         seed=seed,

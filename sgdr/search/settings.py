@@ -13,12 +13,12 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
+from sgdr.search.declaration import Declaration
 from sgdr.search.named_pruner import named_pruner, rungs
 from sgdr.search.objective import OBJECTIVES
 from sgdr.search.pruning import RestartAwarePruner
 from sgdr.search.sampling import Arm
 from sgdr.search.space import Space
-from sgdr.search.workload import CallableWorkload, Workload, check_declaration, check_functions
 
 LARGEST_SEED = 2**32 - 1
 """Of NumPy's generator, which the samplers use."""
@@ -36,7 +36,7 @@ PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
 class Settings:
     """What a sweep is to do."""
 
-    workload: Workload | CallableWorkload
+    workload: Declaration
     trials: int
     budget: int
     space: Space
@@ -59,9 +59,9 @@ class Settings:
             "space": self.space.to_dict(),
             "objective": self.objective,
             "metric": self.workload.metric,
-            "select_metric": getattr(self.workload, "select_metric", None),
+            "select_metric": self.workload.select_metric,
             "direction": self.workload.direction,
-            "steps_per_epoch": getattr(self.workload, "steps_per_epoch", None),
+            "steps_per_epoch": self.workload.steps_per_epoch,
             "pruner": type(self.pruner).__name__,
             "sampler": self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
             "controls": self.controls,
@@ -110,7 +110,7 @@ class Settings:
 
 
 def checked(
-    workload: Workload | CallableWorkload,
+    workload: Declaration,
     *,
     trials: int,
     budget: int | None,
@@ -124,13 +124,11 @@ def checked(
     seed: int,
     timeout: float | None,
 ) -> Settings:
-    """The settings with defaults filled in. Raises ValueError for the first that cannot be."""
-    if not isinstance(workload, Workload | CallableWorkload):
-        raise ValueError(
-            f"workload={workload!r} has no init, update and evaluate; give an object that has them, a "
-            "function decorated with @search.workload, or a registered name"
-        )
-    check_declaration(workload)
+    """The settings with defaults filled in. Raises ValueError for the first that cannot be.
+
+    They are checked against what the workload declares; whether its functions fit together is not
+    looked at (see `check_functions`).
+    """
     _whole("trials", trials, 1)
     budget = workload.budget if budget is None else _whole("budget", budget, 1)
     _one_of("objective", objective, OBJECTIVES)
@@ -144,10 +142,10 @@ def checked(
     if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
         raise ValueError(f"timeout={timeout!r} must be a positive number of seconds")
     _check_steps(workload, budget)
-    resolved = (space or Space()).resolved(workload, budget)
-    if not isinstance(workload, CallableWorkload):
+    declared: Any = workload  # what a space is resolved for may be a workload or its declaration
+    resolved = (space or Space()).resolved(declared, budget)
+    if workload.kind == "arrays":
         _check_numbers(resolved)
-        check_functions(workload, dict.fromkeys(resolved.hparams, 0.0))
     return Settings(
         workload=workload,
         trials=trials,
@@ -203,8 +201,8 @@ def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
         raise ValueError(f"{name}={value!r} must be one of {', '.join(known)}")
 
 
-def _check_steps(workload: Workload | CallableWorkload, budget: int) -> None:
-    steps = getattr(workload, "steps_per_epoch", 1)
+def _check_steps(workload: Declaration, budget: int) -> None:
+    steps = workload.steps_per_epoch or 1
     if budget * steps >= 2**31:
         raise ValueError(f"budget={budget} epochs of {steps} steps are more than 2^31 steps; lower it")
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from functools import cached_property
+from functools import partial
+from numbers import Integral
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sgdr.schedule import WarmRestarts
 from sgdr.search import snapshots
-from sgdr.search.arms import ARMS, arm_of
-from sgdr.search.objective import chosen_epoch, sign
-from sgdr.search.storage import default_url, open_storage, shown
-from sgdr.search.verdict import Confirmed, Verdict
+from sgdr.search.best import Best as Best
+from sgdr.search.best import Ranked, as_best
+from sgdr.search.reading import Content, Curve, OpenedFile, reader
+from sgdr.search.storage import default_url, open_storage, shown, storage_errors
+from sgdr.search.summary import Summary
+from sgdr.search.tables import Rows, curves_table, trials_table
+from sgdr.search.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,47 +29,66 @@ MARKS = {"workload", "space", "objective", "direction"}
 """The attributes by which a study is known to be a sweep's; anybody's study may have one of them."""
 
 
-@dataclass(frozen=True)
-class Best:
-    """A completed trial, as one would use it."""
-
-    number: int
-    value: float
-    schedule: WarmRestarts
-    """In epochs."""
-    epoch: int
-    """The epoch, from 1, whose model has the value."""
-    budget: int
-    """Epochs trained."""
-    hparams: Mapping[str, Any]
-    seed: int
-    curves: Mapping[str, list[float]] = field(repr=False)
-    """By name, a value an epoch."""
-    arm: str
-    """restarts, cosine or constant."""
-    confirmed: Confirmed | None
-    """What it gave on other seeds; None where it was not trained on any: its value is partly luck then."""
-
-
 class Study:
-    """A study in its storage, as it stood when it was loaded."""
+    """A study in its storage, as it stood when it was loaded or last refreshed.
+
+    Threads may read it while another refreshes it: what is read once, is of before or of after. Curves are
+    not kept, but read from the storage when they are asked for. What it returns is not to be changed.
+    """
 
     def __init__(self, name: str, url: str, storage: BaseStorage, study_id: int) -> None:
         self.name = name
         self.url = url
-        self.attributes: dict[str, Any] = storage.get_study_user_attrs(study_id)
+        self._storage, self._id = storage, study_id
+        self._reader = reader(storage, study_id)
+        self._file = OpenedFile(storage)
+        self._refreshing = Lock()
+        self._now = Summary(self._read(Content()))
+        self._rows: Rows | None = None
+
+    def refresh(self) -> bool:
+        """Reads what is new in the storage. Returns whether anything is.
+
+        Raises ValueError when the study, or the SQLite file that it is in, was deleted, also where another
+        has taken its place since: what was read of the old one stays as it is, and `load` gives the new one.
+        StorageError when the storage fails.
+        """
+        with self._refreshing:
+            before = self._now.content
+            content = self._read(before)
+            if content is not before:
+                self._now = Summary(content)
+            return content is not before
+
+    def _read(self, before: Content) -> Content:
+        with storage_errors(self.url), suppress(KeyError):
+            self._file.check()
+            content = self._reader.read(before)
+            # What is still there after reading was there all the while.
+            if study_id(self._storage, self.name, self.url) == self._id:
+                self._file.check()
+                return content
+        raise self._gone()
+
+    def _gone(self) -> ValueError:
+        where = shown(self.url)
+        return ValueError(f"study {self.name!r} in {where} was deleted, or made again, since; load it again")
+
+    @property
+    def attributes(self) -> dict[str, Any]:
         """workload, space, budget, objective, metric, direction, select_metric, steps_per_epoch, pruner,
         sampler, controls, seed, versions."""
-        self.frozen: list[FrozenTrial] = storage.get_all_trials(study_id, deepcopy=False)
-        """Optuna's trials, by number."""
+        return self._now.content.attributes
+
+    @property
+    def frozen(self) -> list[FrozenTrial]:
+        """Optuna's trials, by number, without their curves (see `curve`) and intermediate values."""
+        return self._now.content.trials
 
     @property
     def counts(self) -> dict[str, int]:
         """How many trials there are, by state: COMPLETE, PRUNED, FAIL, RUNNING."""
-        counts: dict[str, int] = {}
-        for trial in self.frozen:
-            counts[trial.state.name] = counts.get(trial.state.name, 0) + 1
-        return counts
+        return dict(self._now.counts)
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -75,27 +97,32 @@ class Study:
         Diverged: a value or a parameter was no longer finite. Failed: by an error of their own. Cut off: by
         the end of their worker; `resume` trains them again. What there is none of is left out.
         """
-        outcomes: dict[str, int] = {}
-        for trial in self.frozen:
-            outcome = _OUTCOMES[trial.state.name]
-            if outcome == "pruned" and "diverged_at" in trial.user_attrs:
-                outcome = "diverged"
-            if outcome == "cut off" and "error" in trial.user_attrs:
-                outcome = "failed"
-            outcomes[outcome] = outcomes.get(outcome, 0) + 1
-        order = dict.fromkeys((*_OUTCOMES.values(), "diverged", "failed"))
-        return {outcome: outcomes[outcome] for outcome in order if outcome in outcomes}
+        return dict(self._now.outcomes)
+
+    @property
+    def arms(self) -> dict[str, int]:
+        """How many finished trials each arm got."""
+        return dict(self._now.arms)
 
     @property
     def last_error(self) -> str | None:
         """What the last trial that failed by itself said, in one line; None where there is none."""
-        errors = [trial.user_attrs["error"] for trial in self.frozen if "error" in trial.user_attrs]
-        return str(errors[-1]).splitlines()[0] if errors else None
+        return self._now.last_error
 
     @property
     def started(self) -> datetime | None:
         """When its first trial began."""
-        return min((trial.datetime_start for trial in self.frozen if trial.datetime_start), default=None)
+        return self._now.started
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What `confirm` found; None before."""
+        return self._now.verdict
+
+    @property
+    def snapshot_folder(self) -> Path:
+        """Where `confirm` keeps its finalists' models (see `snapshots`)."""
+        return snapshots.folder(self.url, self.name)
 
     @property
     def best(self) -> Best:
@@ -108,14 +135,14 @@ class Study:
 
     def why_none(self) -> str:
         """What to do where no trial is completed."""
-        at = [trial.user_attrs["diverged_at"] for trial in self.frozen if "diverged_at" in trial.user_attrs]
-        if at:
+        now = self._now
+        if at := now.diverged_at:
             return (
                 f"{len(at)} diverged, the first at epoch {min(at)}: lower base_lr, or look for NaN and "
                 "infinite numbers in the data"
             )
-        if self.last_error:
-            return f"the last that failed said {self.last_error}"
+        if now.last_error:
+            return f"the last that failed said {now.last_error}"
         return "let it run, or give it more trials"
 
     def top(self, k: int) -> list[Best]:
@@ -123,118 +150,69 @@ class Study:
         last those that failed on other seeds."""
         if k < 1:
             raise ValueError(f"k={k} must be at least 1")
-        found = self.ranked()
-        if self.verdict is not None:
-            order = {each.number: place for place, each in enumerate(self.verdict.candidates)}
-            failed = {each.number for each in self.verdict.candidates if each.failed is not None}
-            found.sort(key=lambda best: (best.number in failed, order.get(best.number, len(order))))
-        return found[:k]
+        now = self._now
+        return self._bests(now, now.preferred[:k])
 
-    def ranked(self) -> list[Best]:
+    def ranked(self) -> Ranked:
         """All completed trials by the value that the search found, the best first; of equals the earlier."""
-        direction = sign(self.attributes["direction"])
-        complete = [trial for trial in self.frozen if trial.state.name == "COMPLETE"]
-        complete.sort(key=lambda trial: (direction * (trial.value or 0.0), trial.number))
-        return [self._as_best(trial) for trial in complete]
+        now = self._now
+        return Ranked(now.ranking, partial(self._bests, now))
 
-    @cached_property
-    def verdict(self) -> Verdict | None:
-        """What `confirm` found; None before."""
-        kept = self.attributes.get("verdict")
-        return None if kept is None else Verdict.from_dict(kept)
-
-    @cached_property
-    def _confirmed(self) -> dict[int, Confirmed]:
-        return {each.number: each for each in self.verdict.candidates} if self.verdict else {}
+    def _bests(self, now: Summary, trials: Sequence[FrozenTrial]) -> list[Best]:
+        curves = dict(self._curves(trials))
+        if len(curves) < len(trials):
+            raise self._gone()
+        return [as_best(trial, curves[trial.number], now) for trial in trials]
 
     @property
-    def snapshot_folder(self) -> Path:
-        """Where `confirm` keeps its finalists' models (see `snapshots`)."""
-        return snapshots.folder(self.url, self.name)
+    def rows(self) -> list[dict[str, Any]]:
+        """The trials by number, each a dict of plain JSON values.
 
-    @property
-    def arms(self) -> dict[str, int]:
-        """How many finished trials each arm got."""
-        finished = [trial for trial in self.frozen if trial.state.name in ("COMPLETE", "PRUNED")]
-        counts = Counter(trial.user_attrs.get("arm") for trial in finished)
-        return {arm: counts[arm] for arm in ARMS if counts[arm]}
+        number, state, arm, value, base_lr, T_0, T_mult and eta_min in epochs, the workload's own values by
+        name, seed, epochs trained, diverged_at, retry_of, seconds, started (ISO 8601, with the offset of this
+        machine), error. What there is none of, or JSON has no number for, is None.
+        """
+        return self._current_rows().rows
 
-    def _as_best(self, trial: FrozenTrial) -> Best:
-        attributes, study = trial.user_attrs, self.attributes
-        schedule = WarmRestarts(**attributes["schedule"])
-        curves: dict[str, list[float]] = attributes["curve"]
-        select = curves[study["select_metric"] or study["metric"]]
-        assert trial.value is not None, "a completed trial has a value"
-        return Best(
-            number=trial.number,
-            value=trial.value,
-            schedule=schedule,
-            epoch=chosen_epoch(study["objective"], select, schedule, study["direction"]),
-            budget=len(select),
-            hparams={name: trial.params[name] for name in study["space"]["hparams"]},
-            seed=attributes["seed"],
-            curves=curves,
-            arm=attributes.get("arm") or arm_of(schedule, len(select)),  # older studies do not name it
-            confirmed=self._confirmed.get(trial.number),
-        )
+    def _current_rows(self) -> Rows:
+        content, rows = self._now.content, self._rows
+        if rows is None or rows.content is not content:
+            with storage_errors(self.url):
+                rows = self._rows = Rows(content, self._reader, rows)
+        return rows
 
     def trials(self) -> pd.DataFrame:
         """A row a trial, by number: state, arm, value, the schedule in epochs, further parameters, seed,
         epochs trained, diverged_at, seconds, started, error."""
-        import pandas as pd
+        return trials_table(self._current_rows())
 
-        hparams = list(self.attributes.get("space", {}).get("hparams", ()))
-        rows = []
-        for trial in self.frozen:
-            attributes = trial.user_attrs
-            curve = attributes.get("curve", {}).get(self.attributes.get("metric"), ())
-            rows.append(
-                {
-                    "number": trial.number,
-                    "state": trial.state.name,
-                    "arm": attributes.get("arm"),
-                    "value": trial.value if trial.state.name == "COMPLETE" else None,
-                    **{name: attributes.get("schedule", {}).get(name) for name in _SCHEDULE},
-                    **{name: trial.params.get(name) for name in hparams},
-                    "seed": attributes.get("seed"),
-                    "epochs": len(curve),
-                    "diverged_at": attributes.get("diverged_at"),
-                    "retry_of": attributes.get("retry_of"),
-                    "seconds": attributes.get("seconds"),
-                    "started": trial.datetime_start,
-                    "error": attributes.get("error"),
-                }
-            )
-        columns = ["number", "state", "arm", "value", *_SCHEDULE, *hparams, *_REST]
-        whole = dict.fromkeys(("T_0", "T_mult", "seed", "epochs", "diverged_at", "retry_of"), "Int64")
-        real = dict.fromkeys(("value", "base_lr", "eta_min", "seconds"), "float64")
-        return pd.DataFrame(rows, columns=columns).astype({**whole, **real}).set_index("number")
+    def curve(self, number: int) -> dict[str, list[float]]:
+        """By name, the values of a trial, one an epoch; empty before it has ended.
+
+        Raises ValueError where there is no such trial.
+        """
+        trials = self.frozen
+        if not _is_place(number, len(trials)):
+            there = f"its trials are 0 to {len(trials) - 1}" if trials else "it has none yet"
+            raise ValueError(f"study {self.name!r} has no trial number={number!r}; {there}")
+        return next((curve for _, curve in self._curves([trials[number]])), {})
+
+    def curves_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, Curve]]:
+        """The number and the curves of those of these trials that have some, read some at a time."""
+        trials = self.frozen
+        return self._curves([trials[number] for number in numbers])
 
     def curves(self) -> pd.DataFrame:
         """A row an epoch of a trial: number, epoch (from 1), and a column for each value."""
-        import pandas as pd
+        return curves_table(self._curves(self.frozen))
 
-        tables = [
-            pd.DataFrame(
-                {"number": trial.number, "epoch": range(1, len(next(iter(curve.values()))) + 1), **curve}
-            )
-            for trial in self.frozen
-            if (curve := trial.user_attrs.get("curve"))
-        ]
-        if not tables:
-            return pd.DataFrame({"number": pd.Series(dtype="int64"), "epoch": pd.Series(dtype="int64")})
-        return pd.concat(tables, ignore_index=True)
+    def _curves(self, trials: Sequence[FrozenTrial]) -> Iterator[tuple[int, Curve]]:
+        with storage_errors(self.url):
+            yield from self._reader.curves(trials)
 
 
-_OUTCOMES = {
-    "COMPLETE": "complete",
-    "PRUNED": "pruned",
-    "FAIL": "cut off",
-    "RUNNING": "running",
-    "WAITING": "waiting",
-}
-_SCHEDULE = ("base_lr", "T_0", "T_mult", "eta_min")
-_REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error")
+def _is_place(number: Any, count: int) -> bool:
+    return not isinstance(number, bool) and isinstance(number, Integral) and 0 <= int(number) < count
 
 
 def made_by_sweep(attributes: Mapping[str, Any]) -> bool:
@@ -249,10 +227,10 @@ def load(name: str, storage: str | None = None) -> Study:
     """
     url = default_url() if storage is None else storage
     opened = open_storage(url)
-    found = Study(name, url, opened, study_id(opened, name, url))
-    if not made_by_sweep(found.attributes):
+    number = study_id(opened, name, url)
+    if not made_by_sweep(opened.get_study_user_attrs(number)):
         raise ValueError(f"study {name!r} in {shown(url)} was not made by sgdr; read it with Optuna")
-    return found
+    return Study(name, url, opened, number)
 
 
 def study_id(storage: BaseStorage, name: str, url: str) -> int:
@@ -269,11 +247,12 @@ def studies(storage: str | None = None) -> list[Study]:
     url = default_url() if storage is None else storage
     opened = open_storage(url)
     found = sorted(opened.get_all_studies(), key=lambda study: study.study_name)
-    return [
-        Study(each.study_name, url, opened, each._study_id)
-        for each in found
-        if made_by_sweep(each.user_attrs)
-    ]
+    made = []
+    for each in found:
+        if made_by_sweep(each.user_attrs):
+            with suppress(ValueError):  # deleted since they were listed
+                made.append(Study(each.study_name, url, opened, each._study_id))
+    return made
 
 
 def delete(name: str, storage: str | None = None) -> None:

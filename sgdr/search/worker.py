@@ -244,7 +244,8 @@ class Worker:
             self._slots.end(slot)
         curves = {name: _short(curve) for name, curve in training.curves.items() if name != FINITE}
         seconds = round(time.monotonic() - training.began, 3)
-        self._record.ended(training.trial, state, worth, {"curve": curves, "seconds": seconds, **attributes})
+        ending = {"curve": curves, "epochs": training.epochs, "seconds": seconds, **attributes}
+        self._record.ended(training.trial, state, worth, ending)
         training.arm.tell(training.sampled, state, worth)
         self._ended += 1
 

@@ -6,8 +6,30 @@ import sys
 
 import pytest
 
-COMMANDS = ("sweep", "confirm", "best", "lr", "plot", "studies", "workloads", "delete")
-HEAVY = {"jax", "optuna", "optax", "pandas", "matplotlib", "scipy", "sqlalchemy", "sklearn", "torch", "ray"}
+COMMANDS = (
+    "sweep",
+    "confirm",
+    "best",
+    "lr",
+    "plot",
+    "export",
+    "studies",
+    "workloads",
+    "delete",
+)
+HEAVY = {
+    "jax",
+    "optuna",
+    "optax",
+    "pandas",
+    "matplotlib",
+    "scipy",
+    "sqlalchemy",
+    "sklearn",
+    "torch",
+    "ray",
+    "fastapi",
+}
 
 
 def plain(text: str) -> str:

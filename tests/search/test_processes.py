@@ -183,7 +183,7 @@ def test_not_a_number_is_divergence(module: ModuleType, tmp_path: Path) -> None:
     study = search.sweep(module.nan, trials=2, storage=storage(tmp_path), pruner="none").study
     assert study.trials().state.tolist() == ["PRUNED"] * 2
     assert study.trials().diverged_at.tolist() == [3, 3]
-    assert study.frozen[0].user_attrs["curve"] == {"error": [1.0, 1.0]}
+    assert study.curve(0) == {"error": [1.0, 1.0]}
 
 
 def test_trial_whose_process_died_is_trained_again(

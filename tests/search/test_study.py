@@ -1,18 +1,33 @@
 """What is read back of a study: the best, tables, attributes; and that others' studies are left alone."""
 
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import sqlite3
+import threading
+from datetime import datetime
+
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
+from experiments.bench.filled import drawn, fill, settings_of
 from sgdr import WarmRestarts, search
 from sgdr.search.arms import ARMS
-from sgdr.search.launch import _create_study
+from sgdr.search.declaration import Declaration
 from sgdr.search.lease import Lease
+from sgdr.search.opening import create_study
 from sgdr.search.record import Record
 from sgdr.search.settings import checked
 from sgdr.search.spread import spread
-from sgdr.search.storage import open_storage
+from sgdr.search.storage import StorageError, open_storage
+from sgdr.search.study import Study
+from sgdr.search.writing import writer
 
 DEFAULTS = {
     "trials": 4,
@@ -36,9 +51,9 @@ def url(tmp_path):
 
 def write(url, workload, *outcomes, name="s", arms=("restarts",)):
     """A study as a sweep writes it, of trials that ended so: a value, a state or an error; `arms` in turn."""
-    settings = checked(workload, **DEFAULTS)
+    settings = checked(Declaration.of(workload), **DEFAULTS)
     storage = open_storage(url, create=True)
-    _create_study(storage, name, settings, resume=False)
+    create_study(storage, name, settings, resume=False)
     record = Record(storage, name)
     for number, outcome in enumerate(outcomes):
         arm = arms[number % len(arms)]
@@ -216,3 +231,245 @@ def test_outcomes_tell_what_the_states_do_not(tmp_path, tiny):
     assert study.outcomes == {"diverged": 3}
     with pytest.raises(ValueError, match=r"3 diverged, the first at epoch 1: lower base_lr, or look for NaN"):
         _ = study.best
+
+
+# Reading on
+
+
+@pytest.fixture
+def filled(tmp_path):
+    """The URL of a study `s` as a sweep of digits writes it, of 80 trials."""
+    url = f"sqlite:///{tmp_path}/filled.db"
+    fill(url, "s", 80, epochs=20)
+    return url
+
+
+class Sweep:
+    """Goes on writing the study of `filled`."""
+
+    def __init__(self, url):
+        storage = open_storage(url, create=True)
+        self.made = drawn(settings_of(80, 20, 0), "w", 80)
+        self.writer = writer(storage, storage.get_study_id_from_name("s"))
+
+    def write(self, count):
+        self.writer.write(list(itertools.islice(self.made, count)))
+
+
+def shown(study):
+    """All that one can ask of a study."""
+    return {
+        "counts": study.counts,
+        "outcomes": study.outcomes,
+        "arms": study.arms,
+        "error": study.last_error,
+        "started": study.started,
+        "top": study.top(5),
+        "ranked": list(study.ranked()),
+        "rows": study.rows,
+        "trials": study.trials().to_csv(),
+        "curves": study.curves().to_csv(),
+        "attributes": study.attributes,
+        "numbers": [trial.number for trial in study.frozen],
+    }
+
+
+def test_a_refreshed_study_is_what_one_loaded_anew_is(filled):
+    study, sweep = search.load("s", filled), Sweep(filled)
+    shown(study)
+    for count in (1, 7, 40):
+        assert study.refresh() is False
+        before = study.rows
+        sweep.write(count)
+        assert study.refresh() is True
+        assert shown(study) == shown(search.load("s", filled))
+        assert len(study.rows) == len(before) + count
+        assert all(new is old for new, old in zip(study.rows, before, strict=False))
+
+
+def test_what_is_asked_again_is_not_worked_out_again(filled):
+    study = search.load("s", filled)
+    rows, ranking = study.rows, study._now.ranking
+    study.refresh()
+    assert study.rows is rows and study._now.ranking is ranking
+
+
+def test_what_it_returns_can_be_changed_without_harm(filled):
+    study = search.load("s", filled)
+    for counts in (study.counts, study.outcomes, study.arms):
+        counts.clear()
+    assert study.counts and study.outcomes and study.arms
+
+
+def test_rows_are_what_the_table_of_trials_says(url, tiny):
+    study = write(url, tiny.workload, 1.0, "pruned", "oops", None)
+    table = study.trials().reset_index()
+    assert list(study.rows[0]) == list(table.columns)
+    assert json.loads(json.dumps(study.rows, allow_nan=False)) == study.rows
+    for row, (_, expected) in zip(study.rows, table.iterrows(), strict=True):
+        started = datetime.fromisoformat(row["started"])
+        assert started.utcoffset() is not None
+        assert started.replace(tzinfo=None) == expected["started"]
+        for name in set(row) - {"started"}:
+            assert pd.isna(expected[name]) if row[name] is None else row[name] == expected[name]
+
+
+def test_rows_have_no_number_that_json_does_not_have(filled):
+    study = optuna.load_study(study_name="s", storage=filled)
+    study.tell(study.ask(), float("inf"))
+    loaded = search.load("s", filled)
+    assert loaded.rows[80]["value"] is None and loaded.rows[80]["state"] == "COMPLETE"
+    assert loaded.trials()["value"][80] == float("inf")
+    json.dumps(loaded.rows, allow_nan=False)
+
+
+def test_epochs_of_a_study_older_than_that_attribute_are_the_lengths_of_its_curves(filled):
+    new = search.load("s", filled)
+    assert {trial.state.name for trial in new.frozen if "epochs" not in trial.user_attrs} == {"FAIL"}
+    old = search.load("s", filled)
+    for trial in old.frozen:
+        trial.user_attrs.pop("epochs", None)
+    assert old.rows == new.rows and sum(row["epochs"] for row in new.rows) == len(new.curves())
+
+
+def test_a_sweep_writes_how_many_epochs_each_trial_has_trained(url, tiny):
+    study = search.sweep(tiny.workload, trials=20, storage=url, study="s", slots=4).study
+    epochs = {trial.number: trial.user_attrs["epochs"] for trial in study.frozen}
+    assert epochs == study.curves().groupby("number").size().to_dict()
+    assert len(set(epochs.values())) > 1
+
+
+def test_a_curve_is_read_by_its_number(url, tiny):
+    study = write(url, tiny.workload, 1.0, "pruned", None)
+    assert study.curve(1) == {"error": [3.0]} and study.curve(np.int64(1)) == study.curve(1)
+    assert (
+        study.curve(0) == study.best.curves == {name: [2.0, 1.0, 3.0] for name in ("error", "select_error")}
+    )
+    assert study.curve(2) == {}
+    for number in (3, -1, 10**30, True, 1.0, float("nan"), "0", None):
+        with pytest.raises(ValueError, match=r"study 's' has no trial number=.*; its trials are 0 to 2"):
+            study.curve(number)
+    with pytest.raises(ValueError, match="it has none yet"):
+        write(url, tiny.workload, name="empty").curve(0)
+
+
+def test_ranked_is_a_sequence_that_reads_what_is_looked_at(filled, monkeypatch):
+    study = search.load("s", filled)
+    read = []
+    curves = study._reader.curves
+    monkeypatch.setattr(study._reader, "curves", lambda trials: read.append(len(trials)) or curves(trials))
+    ranked = study.ranked()
+    assert len(ranked) == study.counts["COMPLETE"] > 10 and not read
+    assert [best.number for best in ranked[:3]] == [best.number for best in study.top(3)] and read == [3, 3]
+    assert ranked[-1].value == max(best.value for best in ranked)
+    with pytest.raises(IndexError):
+        ranked[len(ranked)]
+
+
+def test_a_study_that_is_gone_is_not_refreshed(url, tiny):
+    study = write(url, tiny.workload, 1.0)
+    write(url, tiny.workload, name="other")
+    search.delete("s", url)
+    with pytest.raises(ValueError, match=r"'s' in .* was deleted, or made again"):
+        study.refresh()
+    with pytest.raises(ValueError, match="was deleted, or made again, since; load it again"):
+        _ = study.best
+    assert len(study.rows) == 1
+
+
+def test_a_study_that_was_made_again_is_not_mixed_with_the_old(url, tiny):
+    study = write(url, tiny.workload, 1.0)
+    search.delete("s", url)
+    again = write(url, tiny.workload, 2.0, 3.0)
+    assert again.frozen[0]._trial_id == study.frozen[0]._trial_id
+    for read in (study.refresh, lambda: study.best):
+        with pytest.raises(ValueError, match=r"'s' in .* was deleted, or made again, since; load it again"):
+            read()
+    assert study.curve(0) == {} and study.counts == {"COMPLETE": 1}
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_file_that_was_replaced_or_deleted_is_not_refreshed(tmp_path, filled, replaced):
+    study = search.load("s", filled)
+    path = tmp_path / "filled.db"
+    if replaced:
+        shutil.copy(path, tmp_path / "copy.db")
+        os.replace(tmp_path / "copy.db", path)  # noqa: PTH105
+    else:
+        path.unlink()
+    with pytest.raises(ValueError, match="was deleted, or made again, since; load it again"):
+        study.refresh()
+    assert path.exists() == replaced
+
+
+def test_a_storage_that_fails_is_named(tmp_path, filled):
+    study = search.load("s", filled)
+    with contextlib.closing(sqlite3.connect(tmp_path / "filled.db")) as database:
+        database.execute("DROP TABLE trials")
+    for failing in (study.refresh, study.curves, lambda: study.top(1)):
+        with pytest.raises(StorageError, match=r"filled\.db' failed"):
+            failing()
+
+
+def test_threads_read_while_others_refresh_and_a_sweep_writes(filled):
+    study, sweep = search.load("s", filled), Sweep(filled)
+    ended, failures = threading.Event(), []
+
+    def guarded(work):
+        def run():
+            try:
+                work()
+            except Exception as error:
+                failures.append(error)
+                ended.set()
+
+        return threading.Thread(target=run)
+
+    def write():
+        for _ in range(25):
+            sweep.write(4)
+        ended.set()
+
+    def refresh():
+        while not ended.is_set():
+            study.refresh()
+
+    def read():
+        seen = 0
+        while not ended.is_set():
+            rows = study.rows
+            assert [row["number"] for row in rows] == list(range(len(rows))) and len(rows) >= seen
+            seen = len(rows)
+            assert sum(study.counts.values()) >= seen and sum(study.outcomes.values()) >= seen
+            values = [best.value for best in study.top(3)]
+            assert values == sorted(values)
+            assert len(study.curve(seen - 1)) in (0, 4)
+
+    threads = [guarded(work) for work in (write, refresh, refresh, read, read)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    study.refresh()
+    assert shown(study) == shown(search.load("s", filled)) and len(study.rows) == 180
+
+
+def test_a_study_of_another_storage_is_read_the_same(filled):
+    storage = InMemoryStorage()
+    optuna.copy_study(from_study_name="s", from_storage=filled, to_storage=storage, to_study_name="s")
+    study = Study("s", "memory", storage, storage.get_study_id_from_name("s"))
+    expected, found = shown(search.load("s", filled)), shown(study)
+    assert found == expected
+
+
+def test_a_filled_study_is_one_that_a_sweep_could_have_made(filled):
+    study = search.load("s", filled)
+    assert set(study.arms) == set(ARMS) and set(study.outcomes) >= {"complete", "pruned", "diverged"}
+    assert study.outcomes["pruned"] > 40 and study.attributes["workload"] == "digits"
+    assert set(study.best.curves) == {"error", "loss", "select_error", "select_loss"}
+    assert study.best.arm in ARMS and study.best.budget == 20
+    with pytest.raises(ValueError, match="study='s' exists"):
+        fill(filled, "s", 1)
+    with pytest.raises(ValueError, match="trials=0 must be"):
+        fill(filled, "t", 0)

@@ -1,0 +1,191 @@
+"""`sgdr export`: a schedule as code, a study's trials or a schedule's rates as a table."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sgdr.cli import options
+from sgdr.cli.output import write
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sgdr.schedule import WarmRestarts
+    from sgdr.search.study import Best, Study
+
+TABLES = ("json", "csv")
+STEPS = "0:100"
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  sgdr export digits --to torch
+
+  sgdr export digits --to keras --trial 38 -o schedule.py
+
+  sgdr export --base-lr 0.1 --T-0 10 --T-mult 2 --to optax --steps-per-epoch 500 --budget 150
+
+  sgdr export digits --to csv --curves -o curves.csv
+
+  sgdr export --base-lr 0.1 --T-0 10 --T-mult 2 --to csv --steps 0:1000:10
+"""
+
+
+def export(
+    to: Annotated[
+        str,
+        typer.Option(help="torch, optax, keras, braintools or transformers: code; json or csv: a table."),
+    ],
+    study: Annotated[
+        str | None,
+        typer.Argument(help="Name of a study, whose best schedule is exported.", show_default=False),
+    ] = None,
+    trial: Annotated[
+        int | None, typer.Option(help="The study's trial of that number, in place of its best.")
+    ] = None,
+    base_lr: options.BaseLr = None,
+    T_0: options.T0 = None,
+    T_mult: options.TMult = 1,
+    eta_min: options.EtaMin = 0.0,
+    steps_per_epoch: Annotated[
+        int | None,
+        typer.Option(
+            help="Optimizer updates in an epoch: T_0 counts epochs, and the code steps per batch.",
+            show_default="the study's",
+        ),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(help="Length of the training, in the unit of T_0.", show_default="the trial's"),
+    ] = None,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            help="START:STOP or START:STOP:STRIDE, of a schedule's table of rates.", show_default=STEPS
+        ),
+    ] = None,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="A row an epoch of a trial, in a study's table.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="File to write.", show_default="stdout")
+    ] = None,
+    storage: options.Storage = None,
+) -> None:
+    """Write a schedule as code for another framework, or as a table of its rates.
+
+    Of a study, the schedule is that of its best trial, and the tables are its trials or their curves. Code
+    needs no sgdr, and says in a comment whether it steps per batch or per epoch.
+    """
+    from sgdr import export as exports
+
+    if to not in (*exports.TARGETS, *TABLES):
+        raise ValueError(f"--to {to!r} must be one of {', '.join((*exports.TARGETS, *TABLES))}")
+    if study is not None and not (base_lr is None and T_0 is None):
+        raise ValueError(f"give either the study {study!r} or a schedule by --base-lr and --T-0, not both")
+    if to in TABLES:
+        _refuse(f"--to {to}", {"--steps-per-epoch": steps_per_epoch, "--budget": budget})
+    else:
+        _refuse(f"--to {to}", {"--steps": steps, "--curves": curves or None})
+    if study is None:
+        _refuse("a schedule", {"--trial": trial, "--curves": curves or None})
+        schedule = options.schedule(base_lr, T_0, T_mult, eta_min)
+        if to in TABLES:
+            text = _encoded(_rates(schedule, options.steps(STEPS if steps is None else steps)), to)
+        else:
+            text = exports.code(schedule, to, steps_per_epoch=steps_per_epoch, budget=budget)
+    else:
+        from sgdr.search.study import load
+
+        _refuse("a study", {"--steps": steps})
+        loaded = load(study, storage)
+        if to in TABLES:
+            text = _encoded(_trials(loaded, trial, curves), to)
+        else:
+            best = _completed(loaded, trial)
+            if steps_per_epoch is None:
+                steps_per_epoch = loaded.attributes.get("steps_per_epoch")
+            text = exports.code(
+                best.schedule,
+                to,
+                steps_per_epoch=steps_per_epoch,
+                budget=best.budget if budget is None else budget,
+            )
+    _deliver(text, out)
+
+
+def _refuse(what: str, given: dict[str, object]) -> None:
+    """Raises ValueError for the first option that is given, but has no meaning together with `what`."""
+    for option, value in given.items():
+        if value is not None:
+            raise ValueError(f"{option} has no meaning for {what}; leave it out")
+
+
+def _completed(study: Study, number: int | None) -> Best:
+    if number is None:
+        return study.best
+    for best in study.ranked():
+        if best.number == number:
+            return best
+    raise ValueError(
+        f"--trial {number}: study {study.name!r} has no completed trial of that number; see sgdr best"
+    )
+
+
+def _trials(study: Study, number: int | None, curves: bool) -> pd.DataFrame:
+    table = study.curves() if curves else study.trials().reset_index()
+    if number is None:
+        return table
+    chosen = table[table["number"] == number]
+    if chosen.empty:
+        what = "curve of a trial" if curves else "trial"
+        raise ValueError(
+            f"--trial {number}: study {study.name!r} has no {what} of that number; see sgdr best"
+        )
+    return chosen
+
+
+def _rates(schedule: WarmRestarts, steps: range) -> pd.DataFrame:
+    import numpy as np
+    import pandas as pd
+
+    chosen = np.arange(steps.start, steps.stop, steps.step)
+    return pd.DataFrame({"step": chosen, "lr": schedule(chosen)})
+
+
+def _encoded(table: pd.DataFrame, to: str) -> str:
+    """CSV, or JSON as a list of objects in which what is missing or not finite is null."""
+    import json
+
+    import numpy as np
+
+    if to == "csv":
+        return table.to_csv(index=False, lineterminator="\n")
+    known = table.astype(object).where(table.notna() & ~table.isin([np.inf, -np.inf]), None)
+    return json.dumps(known.to_dict("records"), indent=2, allow_nan=False, default=datetime.isoformat) + "\n"
+
+
+def _deliver(text: str, out: Path | None) -> None:
+    """To stdout, or into a file that is then whole, or as it was. Raises ValueError where it cannot be."""
+    if out is None:
+        write(text.removesuffix("\n"))
+        return
+    unfinished = Path(f"{out.parent / ('.' + out.name)}.{os.getpid()}")
+    try:
+        if not out.name or out.is_dir():
+            raise ValueError(f"--out {str(out)!r} is a folder; name a file in it")
+        if not out.parent.is_dir():
+            raise ValueError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}; make it first")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(out)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise ValueError(f"--out {str(out)!r} cannot be written: {error.strerror}") from error
+    typer.echo(str(out))

@@ -1,0 +1,86 @@
+"""Code for braintools."""
+
+from __future__ import annotations
+
+from sgdr.export import rate
+from sgdr.export.plan import LAST_STEP, Plan, script
+
+PER_BATCH = "Steps per batch: scheduler.step() comes after every train_step(), outside of jit."
+PER_EPOCH = (
+    "Steps per epoch, which T_0 counts: scheduler.step() comes once at the end of every epoch, outside of "
+    "jit. Where T_0 counts batches, put it right after train_step()."
+)
+
+SUBCLASS = '''class WarmRestarts(braintools.optim.LRScheduler):
+    """The rate by learning_rate(), for every group in proportion to its base_lr."""
+
+    def get_lr(self):
+        factor = learning_rate(int(self.last_epoch.value)) / BASE_LR
+        return [base_lr * factor for base_lr in self.base_lrs]'''
+
+TRAIN_STEP = """@brainstate.transform.jit
+def train_step(inputs, targets):
+    weights = model.states(brainstate.ParamState)
+    grads = brainstate.transform.grad(
+        lambda: loss_function(model(inputs), targets),
+        weights,
+    )()
+    optimizer.step(grads)"""
+
+
+def code(plan: Plan) -> str:
+    """A training loop around a scheduler of braintools', or a subclass of it."""
+    rate.check_float32(plan)
+    per_batch = plan.steps_per_epoch is not None
+    own = _has_class(plan)
+    libraries = "import brainstate\nimport braintools"
+    return script(
+        plan.header("step", PER_BATCH) if per_batch else plan.header("epoch", PER_EPOCH),
+        libraries if own else f"{rate.imports(plan)}\n\n{libraries}",
+        *(() if own else (*rate.python(plan), SUBCLASS)),
+        _optimizer(plan, own),
+        TRAIN_STEP,
+        _loop(plan),
+    )
+
+
+def _has_class(plan: Plan) -> bool:
+    """Whether braintools' own class is right: it drops fractions, and counts a cycle's length in 32 bits."""
+    T_0, T_mult = plan.schedule.T_0, plan.schedule.T_mult
+    if not plan.plain or T_0 * T_mult > LAST_STEP:
+        return False
+    last = LAST_STEP if plan.steps is None else min(plan.steps, LAST_STEP)
+    return plan.cycles.locate(last)[2] <= LAST_STEP
+
+
+def _optimizer(plan: Plan, own: bool) -> str:
+    s = plan.schedule
+    scheduler = [f"scheduler = WarmRestarts({s.base_lr!r})"]
+    if own:
+        scheduler = [
+            "scheduler = braintools.optim.CosineAnnealingWarmRestarts(",
+            f"    base_lr={s.base_lr!r},",
+            f"    T_0={s.T_0!r},",
+            f"    T_mult={s.T_mult!r},",
+            f"    eta_min={s.eta_min!r},",
+            ")",
+        ]
+    return "\n".join(
+        [
+            *scheduler,
+            "optimizer = braintools.optim.SGD(lr=scheduler)  # or another",
+            "optimizer.register_trainable_weights(model.states(brainstate.ParamState))",
+        ]
+    )
+
+
+def _loop(plan: Plan) -> str:
+    batch = plan.steps_per_epoch
+    return "\n".join(
+        [
+            f"for epoch in range({plan.budget or 'epochs'}):",
+            "    for inputs, targets in loader:" + (f"  # {batch} batches" if batch else ""),
+            "        train_step(inputs, targets)",
+            ("        " if batch else "    ") + "scheduler.step()",
+        ]
+    )

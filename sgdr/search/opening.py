@@ -1,0 +1,81 @@
+"""Beginning a study, or going on with one that is there: what is allowed, and what is written first."""
+
+from __future__ import annotations
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+
+from sgdr.search.lease import refuse_if_swept
+from sgdr.search.settings import Settings, differences
+from sgdr.search.storage import open_storage, shown, sqlite_file
+from sgdr.search.study import made_by_sweep
+
+
+def study_name(name: str) -> str:
+    """The name as it is. Raises ValueError where no study can have it."""
+    if not isinstance(name, str) or not name.strip() or "/" in name:
+        raise ValueError(f"study={name!r} must be a text that is not empty and has no '/'")
+    return name
+
+
+def open_existing(url: str, name: str, settings: Settings, resume: bool) -> BaseStorage | None:
+    """The storage, where there is one already; it is known then that the study can be begun or resumed.
+
+    Raises ValueError where it can't, or the storage can't be opened.
+    """
+    path = sqlite_file(url)
+    if path is not None and not path.exists():
+        return None
+    storage = open_storage(url, create=True)
+    if not check_existing(storage, name, settings, shown(url)):
+        return storage
+    if not resume:
+        raise ValueError(
+            f"study {name!r} exists in {shown(url)}: go on with it by --resume, or choose another name"
+        )
+    refuse_if_swept(name, storage.get_study_user_attrs(storage.get_study_id_from_name(name)))
+    return storage
+
+
+def check_existing(storage: BaseStorage, name: str, settings: Settings, where: str) -> bool:
+    """Whether there is a study of that name. Raises ValueError where these settings can't go on with it.
+
+    `where` is what errors call the storage.
+    """
+    try:
+        number = storage.get_study_id_from_name(name)
+    except KeyError:
+        return False
+    kept = storage.get_study_user_attrs(number)
+    if not made_by_sweep(kept):
+        direction = [StudyDirection[settings.workload.direction.upper()]]
+        if storage.get_study_directions(number) != direction or storage.get_n_trials(number):
+            raise ValueError(f"study {name!r} in {where} was not made by sgdr; choose another name")
+        return True  # its making was cut off
+    if changes := differences(kept, settings.attributes()):
+        raise ValueError(
+            f"study {name!r} exists, with {'; '.join(changes)}: choose another name, or give the same"
+        )
+    return True
+
+
+def create_study(storage: BaseStorage, name: str, settings: Settings, resume: bool) -> int:
+    """Makes the study, or on `resume` finishes making it, and returns its seed.
+
+    Raises ValueError where there is one and it is not to be resumed.
+    """
+    direction = StudyDirection[settings.workload.direction.upper()]
+    try:
+        number = storage.create_new_study([direction], name)
+    except optuna.exceptions.DuplicatedStudyError:
+        if not resume:  # it was not there a moment ago
+            raise ValueError(f"study {name!r} has just been begun by another process") from None
+        number = storage.get_study_id_from_name(name)
+    kept = storage.get_study_user_attrs(number)
+    if made_by_sweep(kept):
+        return int(kept["seed"])
+    # The workload comes last: a study that has it has all, wherever its making was cut off.
+    for key, attribute in reversed(settings.attributes().items()):
+        storage.set_study_user_attr(number, key, attribute)
+    return settings.seed

@@ -1,0 +1,117 @@
+"""What follows from a study as it was read: counts, order, verdict, each worked out once, when asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from sgdr.search.arms import ARMS
+from sgdr.search.objective import sign
+from sgdr.search.verdict import Confirmed, Verdict
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from sgdr.search.reading import Content
+
+_OUTCOMES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "cut off",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+_ORDER = (*_OUTCOMES.values(), "diverged", "failed")
+
+
+class Summary:
+    """Of one content, which does not change; see `Study` for what each means."""
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Trials by state."""
+        counts = Counter(trial.state for trial in self.content.trials)
+        return {state.name: count for state, count in counts.items()}
+
+    @cached_property
+    def outcomes(self) -> dict[str, int]:
+        """Trials by outcome."""
+        counts = Counter(_outcome(trial) for trial in self.content.trials)
+        return {outcome: counts[outcome] for outcome in _ORDER if counts[outcome]}
+
+    @cached_property
+    def arms(self) -> dict[str, int]:
+        """Finished trials by arm."""
+        finished = (TrialState.COMPLETE, TrialState.PRUNED)
+        counts = Counter(
+            trial.user_attrs.get("arm") for trial in self.content.trials if trial.state in finished
+        )
+        return {arm: counts[arm] for arm in ARMS if counts[arm]}
+
+    @cached_property
+    def last_error(self) -> str | None:
+        """Of the last trial that failed by itself."""
+        errors = (trial.user_attrs["error"] for trial in reversed(self.content.trials) if _failed(trial))
+        error = next(errors, None)
+        return None if error is None else str(error).splitlines()[0]
+
+    @cached_property
+    def diverged_at(self) -> list[int]:
+        """The epochs at which trials diverged."""
+        found = (trial.user_attrs.get("diverged_at") for trial in self.content.trials)
+        return [epoch for epoch in found if epoch is not None]
+
+    @cached_property
+    def started(self) -> datetime | None:
+        """When the first trial began."""
+        return min(
+            (trial.datetime_start for trial in self.content.trials if trial.datetime_start), default=None
+        )
+
+    @cached_property
+    def ranking(self) -> list[FrozenTrial]:
+        """The completed trials by their values, the best first; of equals the earlier."""
+        direction = sign(self.content.attributes["direction"])
+        complete = [trial for trial in self.content.trials if trial.state is TrialState.COMPLETE]
+        return sorted(complete, key=lambda trial: (direction * (trial.value or 0.0), trial.number))
+
+    @cached_property
+    def preferred(self) -> list[FrozenTrial]:
+        """The ranking, but first the confirmed in the order of their means, and last what failed there."""
+        if self.verdict is None:
+            return self.ranking
+        order = {each.number: place for place, each in enumerate(self.verdict.candidates)}
+        failed = {each.number for each in self.verdict.candidates if each.failed is not None}
+        return sorted(
+            self.ranking, key=lambda trial: (trial.number in failed, order.get(trial.number, len(order)))
+        )
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """What `confirm` found."""
+        kept = self.content.attributes.get("verdict")
+        return None if kept is None else Verdict.from_dict(kept)
+
+    @cached_property
+    def confirmed(self) -> dict[int, Confirmed]:
+        """What trials gave on other seeds, by number."""
+        return {each.number: each for each in self.verdict.candidates} if self.verdict else {}
+
+
+def _outcome(trial: FrozenTrial) -> str:
+    if trial.state is TrialState.PRUNED and "diverged_at" in trial.user_attrs:
+        return "diverged"
+    if trial.state is TrialState.FAIL and _failed(trial):
+        return "failed"
+    return _OUTCOMES[trial.state]
+
+
+def _failed(trial: FrozenTrial) -> bool:
+    return "error" in trial.user_attrs

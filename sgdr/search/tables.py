@@ -1,0 +1,133 @@
+"""The trials of a study as plain rows, and trials and curves as tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sgdr.search.reading import CHUNK, Content, Curve, Reader
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna.trial import FrozenTrial
+
+_SCHEDULE = ("base_lr", "T_0", "T_mult", "eta_min")
+_REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error")
+_WHOLE = ("T_0", "T_mult", "seed", "epochs", "diverged_at", "retry_of")
+_REAL = ("value", "base_lr", "eta_min", "seconds")
+
+Row = dict[str, Any]
+
+
+class Rows:
+    """The rows of one content, by number; those of trials that did not change come from an earlier one."""
+
+    def __init__(self, content: Content, reader: Reader, before: Rows | None = None) -> None:
+        self.content = content
+        hparams = hparam_names(content)
+        kept = list(_kept(content.trials, before))
+        fresh = [trial for trial, row in zip(content.trials, kept, strict=True) if row is None]
+        epochs = _epochs(fresh, content.attributes.get("metric"), reader)
+        made = (_row(trial, epochs[trial.number], hparams) for trial in fresh)
+        self.rows: list[Row] = [row if row is not None else next(made) for row in kept]
+
+
+def hparam_names(content: Content) -> list[str]:
+    """The workload's own values that are searched."""
+    return list(content.attributes.get("space", {}).get("hparams", ()))
+
+
+def _kept(trials: Sequence[FrozenTrial], before: Rows | None) -> Iterator[Row | None]:
+    """The row that there is of each trial, None for one that has changed since."""
+    known = 0
+    if before is not None:
+        known = len(before.rows)
+        for trial, then, row in zip(trials, before.content.trials, before.rows, strict=False):
+            yield row if trial is then else None
+    yield from (None for _ in trials[known:])
+
+
+def _epochs(trials: Sequence[FrozenTrial], metric: str | None, reader: Reader) -> dict[int, int]:
+    """How many epochs each has trained. Where a study is older than that attribute, its curves are read."""
+    epochs = {trial.number: trial.user_attrs.get("epochs", 0) for trial in trials}
+    unsaid = [trial for trial in trials if trial.state.is_finished() and "epochs" not in trial.user_attrs]
+    epochs.update((number, len(curve.get(metric or "", ()))) for number, curve in reader.curves(unsaid))
+    return epochs
+
+
+def _row(trial: FrozenTrial, epochs: int, hparams: Sequence[str]) -> Row:
+    attributes, params = trial.user_attrs, trial.params
+    schedule = attributes.get("schedule", {})
+    started = trial.datetime_start
+    return {
+        "number": trial.number,
+        "state": trial.state.name,
+        "arm": attributes.get("arm"),
+        "value": _finite(_value(trial)),
+        **{name: schedule.get(name) for name in _SCHEDULE},
+        **{name: _finite(params.get(name)) for name in hparams},
+        "seed": attributes.get("seed"),
+        "epochs": epochs,
+        "diverged_at": attributes.get("diverged_at"),
+        "retry_of": attributes.get("retry_of"),
+        "seconds": attributes.get("seconds"),
+        "started": None if started is None else started.astimezone().isoformat(),
+        "error": attributes.get("error"),
+    }
+
+
+def _value(trial: FrozenTrial) -> float | None:
+    return trial.value if trial.state.name == "COMPLETE" else None
+
+
+def _finite(value: Any) -> Any:
+    """None for a number that JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def trials_table(rows: Rows) -> pd.DataFrame:
+    """A row a trial; values and starts as Optuna has them."""
+    import pandas as pd
+
+    columns = ["number", "state", "arm", "value", *_SCHEDULE, *hparam_names(rows.content), *_REST]
+    table = [
+        {**row, "value": _value(trial), "started": trial.datetime_start}
+        for row, trial in zip(rows.rows, rows.content.trials, strict=True)
+    ]
+    whole, real = dict.fromkeys(_WHOLE, "Int64"), dict.fromkeys(_REAL, "float64")
+    return pd.DataFrame(table, columns=columns).astype({**whole, **real}).set_index("number")
+
+
+def curves_table(curves: Iterable[tuple[int, Curve]]) -> pd.DataFrame:
+    """A row an epoch of a trial: number, epoch (from 1), and a column for each value."""
+    import pandas as pd
+
+    left = (each for each in curves if each[1])
+    tables = []
+    while chunk := list(islice(left, CHUNK)):
+        tables.append(_stacked(chunk))
+    if not tables:
+        return pd.DataFrame({"number": pd.Series(dtype="int64"), "epoch": pd.Series(dtype="int64")})
+    return pd.concat(tables, ignore_index=True)
+
+
+def _stacked(curves: Sequence[tuple[int, Curve]]) -> pd.DataFrame:
+    """The table of a few trials, made column by column: a table a trial takes a hundred times as long."""
+    import pandas as pd
+
+    epochs = [len(next(iter(curve.values()))) for _, curve in curves]
+    columns: dict[str, Any] = {
+        "number": np.repeat(np.array([number for number, _ in curves], "int64"), epochs),
+        "epoch": np.concatenate([np.arange(1, count + 1, dtype="int64") for count in epochs]),
+    }
+    for name in dict.fromkeys(name for _, curve in curves for name in curve):
+        parts = [
+            np.asarray(curve.get(name, [math.nan] * count), "float64")
+            for (_, curve), count in zip(curves, epochs, strict=True)
+        ]
+        columns[name] = np.concatenate(parts)
+    return pd.DataFrame(columns)

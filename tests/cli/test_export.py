@@ -1,0 +1,191 @@
+"""`sgdr export` as a process: of a study and of a schedule, code and tables, to stdout and into files."""
+
+import io
+import json
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sgdr import WarmRestarts, export
+from sgdr.cli.export import _encoded
+
+SCHEDULE = ("--base-lr", "0.1", "--T-0", "10", "--T-mult", "2", "--eta-min", "0.001")
+TYPICAL = WarmRestarts(0.1, 10, 2, 0.001)
+
+
+def output(done):
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    return done.stdout
+
+
+def refused(done, *parts):
+    assert done.returncode == 2 and done.stdout == "", done.stderr or done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sgdr: ") and all(part in line for part in parts), line
+
+
+@pytest.fixture(scope="module")
+def trials(swept):
+    return json.loads(output(swept("best", "tiny", "-k", "8", "--json")))
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_code_of_a_study_is_that_of_its_best_schedule_in_its_own_steps(swept, trials, target):
+    best = trials[0]
+    expected = export.code(WarmRestarts(**best["schedule"]), target, steps_per_epoch=2, budget=best["budget"])
+    assert output(swept("export", "tiny", "--to", target)) == expected
+    assert "Steps per batch" in expected
+
+
+def test_code_of_a_trial_with_other_lengths(swept, trials):
+    other = trials[-1]
+    options = ("--trial", str(other["number"]), "--steps-per-epoch", "7", "--budget", "40")
+    expected = export.code(WarmRestarts(**other["schedule"]), "optax", steps_per_epoch=7, budget=40)
+    assert output(swept("export", "tiny", "--to", "optax", *options)) == expected
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_code_of_a_schedule(swept, target):
+    assert output(swept("export", *SCHEDULE, "--to", target)) == export.code(TYPICAL, target)
+    lengths = ("--steps-per-epoch", "50", "--budget", "100")
+    assert output(swept("export", *SCHEDULE, "--to", target, *lengths)) == export.code(
+        TYPICAL, target, steps_per_epoch=50, budget=100
+    )
+
+
+def test_a_study_whose_epochs_have_no_known_length_is_exported_per_epoch(sgdr, tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from sgdr import search\n\n\n"
+        '@search.workload(metric="error", direction="minimize", budget=3, base_lr=(0.1, 1.0))\n'
+        "def train(run):\n"
+        "    for epoch in range(run.budget):\n"
+        "        run.report(epoch + 1, 1 / (epoch + 1))\n"
+    )
+    done = sgdr("sweep", "--workload", "own:train", "--trials", "1", "--slots", "1")
+    assert done.returncode == 0, done.stderr
+    (best,) = json.loads(output(sgdr("best", "train", "--json")))
+    code = output(sgdr("export", "train", "--to", "torch"))
+    assert code == export.code(WarmRestarts(**best["schedule"]), "torch", budget=3)
+    assert "Steps per epoch" in code and "for epoch in range(3)" in code
+
+
+def test_tables_of_a_study_are_its_trials(swept, trials):
+    rows = json.loads(output(swept("export", "tiny", "--to", "json")))
+    assert [row["number"] for row in rows] == list(range(8))
+    table = pd.read_csv(io.StringIO(output(swept("export", "tiny", "--to", "csv"))))
+    assert list(table.columns) == list(rows[0])
+    for trial in trials:
+        row = rows[trial["number"]]
+        assert row["state"] == "COMPLETE" and row["value"] == trial["value"] and row["error"] is None
+        assert {name: row[name] for name in trial["schedule"]} == trial["schedule"]
+        assert table["eta_min"][trial["number"]] == trial["schedule"]["eta_min"]
+        assert table["value"][trial["number"]] == trial["value"]
+    (one,) = json.loads(output(swept("export", "tiny", "--to", "json", "--trial", "3")))
+    assert one == rows[3]
+
+
+def test_curves_have_a_row_an_epoch(swept):
+    rows = json.loads(output(swept("export", "tiny", "--to", "json", "--curves")))
+    assert [(row["number"], row["epoch"]) for row in rows] == [(n, e) for n in range(8) for e in range(1, 7)]
+    assert all(row["error"] > 0 and row["select_error"] > 0 for row in rows)
+    table = pd.read_csv(
+        io.StringIO(output(swept("export", "tiny", "--to", "csv", "--curves", "--trial", "5")))
+    )
+    assert table["epoch"].tolist() == list(range(1, 7)) and set(table["number"]) == {5}
+    assert table["error"].tolist() == [row["error"] for row in rows if row["number"] == 5]
+
+
+def test_json_has_null_for_what_is_missing_or_not_finite(sgdr, tmp_path):
+    (tmp_path / "far.py").write_text(
+        "import tiny\n\n\nclass Far(tiny.Tiny):\n    name = 'far'\n\n"
+        "    def update(self, state, lr, step, key, hparams):\n        return state * 1e30\n\n\nfar = Far()\n"
+    )
+    done = sgdr("sweep", "--workload", "far:far", "--trials", "2", "--pruner", "none")
+    assert "diverged" in done.stdout + done.stderr
+    rows = json.loads(output(sgdr("export", "far", "--to", "json")), parse_constant=pytest.fail)
+    assert [row["value"] for row in rows] == [None, None] and rows[0]["diverged_at"] >= 1
+    assert output(sgdr("export", "far", "--to", "csv")).count("\n") == 3
+    refused(sgdr("export", "far", "--to", "torch"), "'far' has no completed trial", "diverged")
+
+
+def test_what_json_cannot_hold_is_null():
+    table = pd.DataFrame(
+        {
+            "real": [1.5, math.nan, math.inf, -math.inf],
+            "whole": pd.array([2**53 + 1, None, 3, 4], "Int64"),
+            "text": ["ä", None, "nan", ""],
+            "started": pd.to_datetime(["2026-01-02 03:04:05", None, None, None]),
+        }
+    )
+    rows = json.loads(_encoded(table, "json"), parse_constant=pytest.fail)
+    assert rows[0] == {"real": 1.5, "whole": 2**53 + 1, "text": "ä", "started": "2026-01-02T03:04:05"}
+    assert rows[1] == dict.fromkeys(table.columns)
+    assert [row["real"] for row in rows] == [1.5, None, None, None]
+    assert json.loads(_encoded(table[:0], "json")) == []
+
+
+def test_tables_of_a_schedule_are_its_rates(swept):
+    rows = json.loads(output(swept("export", *SCHEDULE, "--to", "json", "--steps", "0:80:10")))
+    assert rows == [{"step": step, "lr": TYPICAL(step)} for step in range(0, 80, 10)]
+    table = pd.read_csv(io.StringIO(output(swept("export", *SCHEDULE, "--to", "csv"))))
+    assert list(table.columns) == ["step", "lr"] and table["step"].tolist() == list(range(100))
+    assert table["lr"].to_numpy() == pytest.approx(TYPICAL(np.arange(100)), rel=1e-15)
+
+
+def test_a_file_is_written_whole_or_not_at_all(swept, tmp_path):
+    path = tmp_path / "schédule.py"
+    path.write_text("old")
+    done = swept("export", *SCHEDULE, "--to", "torch", "-o", str(path))
+    assert output(done) == f"{path}\n" and path.read_text(encoding="utf-8") == export.code(TYPICAL, "torch")
+    assert list(tmp_path.iterdir()) == [path]
+    refused(
+        swept("export", *SCHEDULE, "--to", "torch", "-o", f"{tmp_path}/no/a.py"), "no folder", "make it first"
+    )
+    refused(swept("export", *SCHEDULE, "--to", "torch", "-o", str(tmp_path)), "is a folder")
+    refused(
+        swept("export", *SCHEDULE, "--to", "torch", "-o", str(tmp_path / ("x" * 300))), "cannot be written"
+    )
+    refused(swept("export", *SCHEDULE, "--to", "torch", "--budget", "0", "-o", str(path)), "budget")
+    assert list(tmp_path.iterdir()) == [path] and path.read_text() == export.code(TYPICAL, "torch")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("tiny",), ("--to",)),
+        (("tiny", "--to", "tensorflow"), ("--to 'tensorflow'", "torch, optax, keras", "json, csv")),
+        (("tiny", "--to", ""), ("--to ''",)),
+        (("--to", "torch"), ("--base-lr is missing",)),
+        (("--base-lr", "0.1", "--to", "csv"), ("--T-0 is missing",)),
+        (("tiny", *SCHEDULE, "--to", "torch"), ("'tiny'", "not both")),
+        (("nope", "--to", "torch"), ("no study 'nope'", "'tiny'")),
+        (("tiny", "--to", "torch", "--trial", "99"), ("--trial 99", "no completed trial", "sgdr best")),
+        (("tiny", "--to", "torch", "--trial", "-1"), ("--trial -1", "no completed trial")),
+        (("tiny", "--to", "csv", "--trial", "99"), ("--trial 99", "no trial")),
+        (("tiny", "--to", "csv", "--trial", "99", "--curves"), ("--trial 99", "no curve")),
+        (("tiny", "--to", "torch", "--steps-per-epoch", "0"), ("steps_per_epoch", "got 0")),
+        (("tiny", "--to", "torch", "--steps-per-epoch", "2.5"), ("--steps-per-epoch",)),
+        (("tiny", "--to", "torch", "--budget", "-3"), ("budget", "got -3")),
+        (("tiny", "--to", "torch", "--steps", "0:9"), ("--steps", "--to torch")),
+        (("tiny", "--to", "torch", "--curves"), ("--curves", "--to torch")),
+        (("tiny", "--to", "csv", "--steps", "0:9"), ("--steps", "a study")),
+        (("tiny", "--to", "csv", "--budget", "9"), ("--budget", "--to csv")),
+        ((*SCHEDULE, "--to", "json", "--steps-per-epoch", "9"), ("--steps-per-epoch", "--to json")),
+        ((*SCHEDULE, "--to", "json", "--curves"), ("--curves", "a schedule")),
+        ((*SCHEDULE, "--to", "torch", "--trial", "1"), ("--trial", "a schedule")),
+        ((*SCHEDULE, "--to", "csv", "--steps", "9:9"), ("--steps '9:9'",)),
+        ((*SCHEDULE, "--to", "csv", "--steps", ""), ("--steps ''",)),
+        (("--base-lr", "nan", "--T-0", "3", "--to", "torch"), ("base_lr", "nan")),
+        (("--base-lr", "1e99", "--T-0", "3", "--to", "keras"), ("base_lr", "float32")),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(swept, arguments, parts):
+    refused(swept("export", *arguments), *parts)
+
+
+def test_help_shows_examples(swept):
+    said = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", output(swept("export", "--help"))).split())
+    assert "sgdr export digits --to torch" in said and "--steps-per-epoch" in said

@@ -1,0 +1,570 @@
+"""Exported code, run as it stands: the rate that the optimizer uses is the schedule's at every step."""
+
+import math
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgdr import WarmRestarts, Warmup, export
+
+LAST = 2**31 - 1
+FLOAT64, FLOAT32 = 1e-12, 4e-7
+"""Of the peak: how far a rate may be off."""
+TOLERANCE = {
+    "torch": FLOAT64,
+    "transformers": FLOAT64,
+    "optax": FLOAT32,
+    "keras": FLOAT32,
+    "braintools": FLOAT32,
+}
+PER_EPOCH = ("torch", "braintools")
+"""What the training loop steps itself, and so once per epoch where nothing is said."""
+CASES = {
+    "growing": (WarmRestarts(0.1, 3, 2, 1e-4), 4, 25),
+    "tripling": (WarmRestarts(0.1, 1, 3, 0.0), 3, 45),
+    "equal": (WarmRestarts(0.3, 7, 1, 0.003), 3, 40),
+    "every step": (WarmRestarts(0.3, 1, 1, 0.003), 1, 20),
+    "one cosine": (WarmRestarts(0.05, 30, 1, 1e-3), 4, 30),
+    "one cosine of many": (WarmRestarts(0.05, 30, 2, 1e-3), 4, 10),
+    "constant": (WarmRestarts(0.05, 10, 2, 0.05), 4, 30),
+    "constant, fractions": (WarmRestarts(0.05, 2.7, 1.3, 0.05), 1, 30),
+    "many equal": (WarmRestarts(0.1, 2, 1, 1e-4), 4, 30),
+    "fraction becomes whole": (WarmRestarts(0.1, 2.5, 2, 1e-4), 4, 30),
+    "whole as float": (WarmRestarts(0.1, 3.0, 2.0, 1e-4), 4, 25),
+    "real length": (WarmRestarts(0.1, 8.23, 1, 1e-4), 10, 20),
+    "real factor": (WarmRestarts(0.1, 3, 1.5, 1e-4), 4, 40),
+    "both real": (WarmRestarts(0.1, 1.1, 1.1, 0.0), 3, 50),
+    "shorter than a step": (WarmRestarts(0.1, 0.3, 1.4, 1e-3), 1, 50),
+    "decaying": (WarmRestarts(0.1, 3, 2, 1e-4, 0.7), 4, 40),
+    "decaying, equal": (WarmRestarts(0.1, 2, 1, 1e-3, 0.9), 2, 60),
+    "decaying, real": (WarmRestarts(0.1, 2.3, 1, 1e-3, 0.9), 2, 60),
+    "limited": (WarmRestarts(0.1, 3, 2, 1e-3, cycles=3), 4, 40),
+    "limited, one": (WarmRestarts(0.1, 13, 1, 1e-3, cycles=1), 4, 30),
+    "limited, many": (WarmRestarts(0.1, 2, 1, 1e-3, cycles=12), 2, 40),
+    "limited, real": (WarmRestarts(0.1, 2.6, 1.7, 1e-3, 0.8, cycles=3), 4, 30),
+    "longer than 32 bits": (WarmRestarts(0.1, 10**10, 1, 1e-3), 2, 10),
+    "grows beyond 32 bits": (WarmRestarts(0.1, 7, 10**9, 1e-3), 2, 10),
+    "numbers of many digits": (WarmRestarts(0.1547949787974357, 3, 2, 0.004579364118943), 4, 25),
+}
+
+
+def in_steps(schedule, steps_per_epoch):
+    return schedule if steps_per_epoch is None else schedule.scaled(steps_per_epoch)
+
+
+def check(target, rates, schedule, steps_per_epoch=None):
+    expected = in_steps(schedule, steps_per_epoch)(np.arange(len(rates)))
+    assert np.abs(np.array(rates) - expected).max() <= TOLERANCE[target] * schedule.base_lr
+
+
+def run_torch(code, epochs, batches):
+    torch = pytest.importorskip("torch")
+    rates = []
+
+    def loss_function(outputs, targets):
+        rates.append(names["optimizer"].param_groups[0]["lr"])
+        return (outputs - targets).square().mean()
+
+    torch.manual_seed(0)
+    names = {
+        "model": torch.nn.Linear(2, 1),
+        "loader": [(torch.ones(1, 2), torch.zeros(1, 1))] * batches,
+        "loss_function": loss_function,
+        "epochs": epochs,
+    }
+    exec(compile(code, "exported.py", "exec"), names)
+    return rates
+
+
+def run_transformers(code, epochs, batches):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    pytest.importorskip("accelerate")
+    rates = []
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def forward(self, x, labels):
+            rates.append(names["optimizer"].param_groups[0]["lr"])
+            return {"loss": (self.layer(x) - labels).square().mean()}
+
+    # Eight examples make a batch of the Trainer's.
+    data = [{"x": torch.ones(1), "labels": torch.zeros(1)}] * (8 * batches)
+    names = {"model": Model(), "train_dataset": data, "epochs": epochs}
+    exec(compile(code, "exported.py", "exec"), names)
+    return rates
+
+
+def run_optax(code, epochs, batches):
+    import jax
+    import jax.numpy as jnp
+
+    names = {
+        "params": jnp.zeros(2),
+        "loader": iter([jnp.ones(2)] * epochs) if "islice" in code else [jnp.ones(2)] * batches,
+        "loss_function": lambda params, batch: jnp.sum(params * batch),
+        "epochs": epochs,
+    }
+    exec(compile(code, "exported.py", "exec"), names)
+    optimizer, steps = names["optimizer"], epochs * batches
+
+    def update(state, _):
+        updates, state = optimizer.update(jnp.ones(()), state)
+        return state, -updates
+
+    rates = np.asarray(jax.lax.scan(update, optimizer.init(jnp.zeros(())), length=steps)[1])
+    # The loop has trained with the same: of a loss that is linear, the gradient is 1.
+    assert names["params"] == pytest.approx([-rates.sum(dtype=float)] * 2, rel=1e-4)
+    return rates
+
+
+def run_keras(code, epochs, batches):
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    fit = model.fit
+    model.fit = lambda data, epochs: fit(*data, epochs=epochs, batch_size=1, shuffle=False, verbose=0)
+    examples = (np.ones((batches, 1), np.float32), np.ones((batches, 1), np.float32))
+    names = {
+        "model": model,
+        "train_dataset": examples,
+        "loss_function": lambda targets, outputs: outputs,
+        "epochs": epochs,
+    }
+    exec(compile(code, "exported.py", "exec"), names)
+    rates = np.array([keras_rate(names["learning_rate"], step) for step in range(epochs * batches)])
+    assert float(model.weights[0][0, 0]) == pytest.approx(-rates.sum(dtype=float), rel=1e-4)
+    return rates
+
+
+def keras_rate(schedule, step):
+    from keras import ops
+
+    return float(schedule(ops.convert_to_tensor(step, "int32")))
+
+
+def run_braintools(code, epochs, batches):
+    brainstate = pytest.importorskip("brainstate")
+    pytest.importorskip("braintools")
+    import jax.numpy as jnp
+
+    class Model(brainstate.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = brainstate.ParamState(jnp.zeros(()))
+
+        def __call__(self, inputs):
+            return self.weight.value * inputs
+
+    class Loader:
+        def __iter__(self):
+            for _ in range(batches):
+                rates.append(float(names["optimizer"].current_lr))
+                assert -float(names["scheduler"](0)) == pytest.approx(rates[-1], rel=1e-7)
+                yield jnp.ones(()), jnp.zeros(())
+
+    rates = []
+    names = {
+        "model": Model(),
+        "loader": Loader(),
+        "loss_function": lambda outputs, targets: outputs - targets,
+        "epochs": epochs,
+    }
+    exec(compile(code, "exported.py", "exec"), names)
+    assert float(names["model"].weight.value) == pytest.approx(-sum(rates), rel=1e-4)
+    return rates
+
+
+RUN = {
+    "torch": run_torch,
+    "optax": run_optax,
+    "keras": run_keras,
+    "braintools": run_braintools,
+    "transformers": run_transformers,
+}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the Trainer of transformers makes one
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("with_budget", [True, False], ids=["budget", "no budget"])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_per_batch_every_rate_is_the_schedule_s(target, case, with_budget):
+    schedule, steps_per_epoch, budget = CASES[case]
+    code = export.code(
+        schedule, target, steps_per_epoch=steps_per_epoch, budget=budget if with_budget else None
+    )
+    rates = RUN[target](code, budget, steps_per_epoch)
+    assert len(rates) == budget * steps_per_epoch and "Steps per batch" in code
+    check(target, rates, schedule, steps_per_epoch)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("with_budget", [True, False], ids=["budget", "no budget"])
+@pytest.mark.parametrize("case", ["growing", "real factor", "limited, real"])
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_without_the_length_of_an_epoch_the_schedule_is_in_the_unit_that_the_code_names(
+    target, case, with_budget
+):
+    schedule, _, budget = CASES[case]
+    code = export.code(schedule, target, budget=budget if with_budget else None)
+    if target in PER_EPOCH:
+        assert "Steps per epoch" in code and "Steps per batch" not in code
+        rates = RUN[target](code, budget, 3)
+        assert len(rates) == 3 * budget and rates[0::3] == rates[1::3] == rates[2::3]
+        rates = rates[::3]
+    else:
+        assert "Steps per batch" in code and "Steps per epoch" not in code
+        rates = RUN[target](code, budget, 1)
+    assert len(rates) == budget
+    check(target, rates, schedule)
+
+
+SCHEDULES = st.builds(
+    WarmRestarts,
+    base_lr=st.floats(1e-6, 10),
+    T_0=st.one_of(st.integers(1, 60), st.floats(0.5, 60)),
+    T_mult=st.one_of(st.integers(1, 5), st.floats(1.01, 5)),
+    eta_min=st.floats(0, 1e-6),
+    peak_decay=st.one_of(st.just(1.0), st.floats(0.3, 1.0)),
+    cycles=st.one_of(st.none(), st.integers(1, 20)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SCHEDULES, st.integers(1, 9), st.integers(1, 12), st.booleans())
+def test_any_schedule_in_torch(schedule, steps_per_epoch, budget, with_budget):
+    code = export.code(
+        schedule, "torch", steps_per_epoch=steps_per_epoch, budget=budget if with_budget else None
+    )
+    check("torch", run_torch(code, budget, steps_per_epoch), schedule, steps_per_epoch)
+
+
+@settings(max_examples=12, deadline=None)
+@given(SCHEDULES, st.integers(1, 9), st.integers(1, 40), st.booleans())
+def test_any_schedule_in_optax(schedule, steps_per_epoch, budget, with_budget):
+    code = export.code(
+        schedule, "optax", steps_per_epoch=steps_per_epoch, budget=budget if with_budget else None
+    )
+    check("optax", run_optax(code, budget, steps_per_epoch), schedule, steps_per_epoch)
+
+
+def definitions(code, end):
+    """The names that the code defines before the line that begins with `end`."""
+    names = {}
+    exec(compile(code[: code.index(f"\n{end}")], "exported.py", "exec"), names)
+    return names
+
+
+def boundaries(schedule, until=LAST):
+    """The first whole steps of cycles, in exact arithmetic."""
+    T_0, T_mult = Fraction(schedule.T_0), Fraction(schedule.T_mult)
+    start, found = T_0, []
+    while start <= until and len(found) < 300:
+        found.append(math.ceil(start))
+        start = start * T_mult + T_0
+    return found
+
+
+FAR = {
+    "doubling": WarmRestarts(0.1, 1, 2, 1e-4),
+    "tripling": WarmRestarts(0.1, 1, 3, 1e-4),
+    "tenfold": WarmRestarts(0.1, 7, 10, 1e-4),
+    "equal": WarmRestarts(0.1, 10_000_019, 1, 1e-4),
+    "real factor": WarmRestarts(0.1, 3, 1.1, 1e-4),
+    "real length": WarmRestarts(0.1, 987654.3, 1, 1e-4),
+    "near whole": WarmRestarts(0.1, 0.1, 1, 1e-4),
+    "decaying": WarmRestarts(0.1, 1, 2, 1e-4, 0.9),
+    "limited": WarmRestarts(0.1, 1, 3, 1e-4, cycles=15),
+}
+OWN_CLASS = ("doubling", "tripling", "tenfold", "equal")
+"""Of PyTorch's, which counts steps: it has no function of the step."""
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        *(("torch", name) for name in FAR if name not in OWN_CLASS),
+        *((target, name) for target in ("optax", "keras") for name in FAR),
+    ],
+)
+def test_rates_are_right_at_every_boundary_up_to_the_last_step_of_32_bits(target, name):
+    schedule = FAR[name]
+    steps = sorted({b + d for b in boundaries(schedule) for d in (-1, 0, 1)} | {0, 2**24 + 1, LAST})
+    if name == "near whole":
+        steps = list(range(30))
+    steps = [step for step in steps if step <= LAST]
+    code = export.code(schedule, target)
+    if target == "torch":
+        pytest.importorskip("torch")
+        rate = definitions(code, "optimizer =")["learning_rate"]
+        rates = [rate(step) for step in steps]
+    elif target == "optax":
+        import jax
+        import jax.numpy as jnp
+
+        rate = definitions(code, "optimizer =")["learning_rate"]
+        rates = np.asarray(jax.jit(jax.vmap(rate))(jnp.array(steps, jnp.int32)))
+    else:
+        pytest.importorskip("keras")
+        rate = definitions(code, "optimizer =")["learning_rate"]
+        rates = [keras_rate(rate, step) for step in steps]
+    expected = [schedule(step) for step in steps]
+    assert np.abs(np.array(rates) - expected).max() <= TOLERANCE[target] * schedule.base_lr
+
+
+def test_keras_saves_the_schedule_with_its_optimizer():
+    keras = pytest.importorskip("keras")
+    for case in ("growing", "equal", "limited, real"):
+        schedule, steps_per_epoch, _ = CASES[case]
+        code = export.code(schedule, "keras", steps_per_epoch=steps_per_epoch)
+        names = definitions(code, "model.compile")
+        again = keras.optimizers.deserialize(keras.optimizers.serialize(names["optimizer"]))
+        assert again._learning_rate is not names["learning_rate"]
+        rates = [keras_rate(again._learning_rate, step) for step in range(40)]
+        check("keras", rates, schedule, steps_per_epoch)
+
+
+def test_optax_takes_arrays_of_steps_and_python_ints():
+    import jax.numpy as jnp
+
+    for case in ("growing", "equal", "both real", "limited, real"):
+        schedule, _, _ = CASES[case]
+        rate = definitions(export.code(schedule, "optax"), "optimizer =")["learning_rate"]
+        check("optax", rate(jnp.arange(100)), schedule)
+        assert float(rate(7)) == pytest.approx(schedule(7), rel=1e-6)
+
+
+def test_groups_of_other_rates_keep_their_proportion():
+    torch = pytest.importorskip("torch")
+    schedule = CASES["decaying"][0]
+    code = export.code(schedule, "torch").replace(
+        "model.parameters(), lr=0.1", "[dict(params=model.parameters()), dict(params=other, lr=0.02)], lr=0.1"
+    )
+    rates = []
+    names = {"model": torch.nn.Linear(1, 1), "other": [torch.zeros(1, requires_grad=True)], "epochs": 50}
+    names["loader"] = ()
+    before, after = code.split("    scheduler.step()")
+    exec(
+        before + "    rates.append([g['lr'] for g in optimizer.param_groups])\n    optimizer.step()\n"
+        "    scheduler.step()" + after,
+        names | {"rates": rates},
+    )
+    check("torch", [first for first, _ in rates], schedule)
+    assert [second for _, second in rates] == pytest.approx([first / 5 for first, _ in rates])
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_the_framework_s_own_schedule_is_used_where_it_is_right(target):
+    whole, real = WarmRestarts(0.1, 10, 2, 1e-4), WarmRestarts(0.1, 10, 1.5, 1e-4)
+    own = {
+        "torch": "CosineAnnealingWarmRestarts(",
+        "transformers": "CosineAnnealingWarmRestarts(",
+        "braintools": "braintools.optim.CosineAnnealingWarmRestarts(",
+        "optax": "optax.sgdr_schedule(",
+        "keras": "keras.optimizers.schedules.LearningRateSchedule",
+    }[target]
+    assert own in export.code(whole, target, steps_per_epoch=5, budget=100)
+    assert (own in export.code(real, target, steps_per_epoch=5, budget=100)) == (target == "keras")
+    assert ".step(e" not in export.code(whole, target) and "CosineDecayRestarts(" not in export.code(
+        whole, target
+    )
+
+
+def test_optax_evaluates_few_cycles_at_a_step():
+    many = WarmRestarts(0.1, 1, 1)
+    assert "sgdr_schedule" in export.code(many, "optax", budget=8)
+    assert "sgdr_schedule" not in export.code(many, "optax", budget=9)
+    assert "sgdr_schedule" not in export.code(many, "optax")
+    assert "cosine_decay_schedule" in export.code(many, "optax", budget=1)
+
+
+def all_codes():
+    for target in export.TARGETS:
+        for case, (schedule, steps_per_epoch, budget) in CASES.items():
+            for length in (None, steps_per_epoch):
+                for end in (None, budget):
+                    label = f"{target}-{case}-{length}-{end}".replace(" ", "_").replace(",", "")
+                    yield label, export.code(schedule, target, steps_per_epoch=length, budget=end)
+
+
+def test_code_is_formatted_and_has_no_fault_that_a_linter_finds(tmp_path):
+    pytest.importorskip("ruff")
+    for label, code in all_codes():
+        compile(code, label, "exec")
+        assert code.isascii() and "sgdr." not in code and "import sgdr" not in code
+        assert "log(" not in code.replace("math.log(PEAK_DECAY)", "").replace("math.log(self.peak_decay)", "")
+        assert "floor" not in code
+        first = code[: code.index("\n\n")]
+        assert first.startswith("# ") and ("Steps per batch" in first or "Steps per epoch" in first)
+        (tmp_path / f"{label}.py").write_text(code)
+
+    def ruff(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    for width in ("88", "110"):
+        done = ruff("format", "--check", "--line-length", width)
+        assert done.returncode == 0, done.stdout + done.stderr
+    # Undefined are the user's own names; a value from a table of words is none of ours to test.
+    done = ruff("check", "--select", "E,F,W,I,B,UP,C4,SIM", "--ignore", "F821,B007")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_only_the_user_s_own_names_are_left_undefined(target):
+    import ast
+    import builtins
+
+    own = {"model", "loader", "loss_function", "epochs", "train_dataset", "params"}
+    for label, code in all_codes():
+        if not label.startswith(f"{target}-"):
+            continue
+        nodes = list(ast.walk(ast.parse(code)))
+        used = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        bound = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        bound |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        bound |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+        for node in nodes:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        undefined = used - bound - set(dir(builtins))
+        assert undefined <= own, (label, undefined)
+        if not label.endswith("-None") and target != "keras":
+            assert "epochs" not in undefined, label
+
+
+def test_the_header_says_what_it_is():
+    def header(schedule, target="torch", **options):
+        return " ".join(
+            line.removeprefix("# ")
+            for line in export.code(schedule, target, **options).split("\n\n")[0].splitlines()
+        )
+
+    said = header(WarmRestarts(0.1, 10, 2, 1e-4), steps_per_epoch=20, budget=100)
+    assert "base_lr=0.1, T_0=10 epochs of 20 steps, T_mult=2, eta_min=0.0001" in said
+    assert "Restarts at steps 200, 600, 1400 of 2000." in said
+    assert "scheduler.step() comes after every optimizer.step()" in said
+    assert "Restarts at epochs 10, 30, 70 of 100." in header(WarmRestarts(0.1, 10, 2), budget=100)
+    assert "Restarts at epochs 1, 2, 3, 4, 5, 6, 7, 8, ...." in header(WarmRestarts(0.1, 1))
+    assert "Restarts at epochs 4, 8." in header(WarmRestarts(0.1, 4, cycles=3))
+    assert "No restart in epochs 0 to 5." in header(WarmRestarts(0.1, 5, 2), budget=5)
+    assert "No restart." in header(WarmRestarts(0.1, 5, cycles=1))
+    constant = header(WarmRestarts(0.1, 1, 1, 0.1))
+    assert constant.startswith("A constant rate: base_lr=0.1") and "estart at" not in constant
+    assert "right before step 5069" in header(WarmRestarts(0.1, 1.2375, 1), "optax")
+
+
+def test_a_table_holds_what_the_budget_needs_or_says_that_it_cannot():
+    schedule = WarmRestarts(0.1, 0.01, 1, 1e-3)
+    rates = run_optax(export.code(schedule, "optax", budget=100), 100, 1)
+    check("optax", rates, schedule)
+    with pytest.raises(
+        ValueError, match=r"^budget must not hold more than 1048576 cycles of T_0=0.01"
+    ) as error:
+        export.code(schedule, "optax", budget=10**6)
+    assert "\n" not in str(error.value)
+    assert "LambdaLR" in export.code(schedule, "torch", budget=10**6)
+
+
+ARRAYS = WarmRestarts(np.array([0.1, 0.2]), 10)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "target", "options", "message"),
+    [
+        (
+            WarmRestarts(0.1, 10),
+            "tensorflow",
+            {},
+            "target must be one of torch, optax, keras, braintools, trans",
+        ),
+        (WarmRestarts(0.1, 10), None, {}, "target must be one of .*, got None"),
+        (WarmRestarts(0.1, 10), ["torch"], {}, "target must be one of"),
+        (
+            ARRAYS,
+            "torch",
+            {},
+            "schedule must have numbers as fields, got arrays in base_lr; export one schedule",
+        ),
+        (Warmup(WarmRestarts(0.1, 10), 5), "torch", {}, "schedule must be a WarmRestarts, got Warmup"),
+        ({"base_lr": 0.1, "T_0": 10}, "torch", {}, "schedule must be a WarmRestarts, got dict"),
+        (
+            WarmRestarts(0.1, 10),
+            "torch",
+            {"steps_per_epoch": 0},
+            "steps_per_epoch must be an int >= 1, got 0",
+        ),
+        (
+            WarmRestarts(0.1, 10),
+            "torch",
+            {"steps_per_epoch": 2.5},
+            "steps_per_epoch must be an int >= 1, got 2.5",
+        ),
+        (WarmRestarts(0.1, 10), "keras", {"steps_per_epoch": True}, "steps_per_epoch must be .*, got True"),
+        (WarmRestarts(0.1, 10), "optax", {"budget": -1}, "budget must be an int >= 1, got -1"),
+        (WarmRestarts(0.1, 10), "optax", {"budget": math.nan}, "budget must be an int >= 1, got nan"),
+        (WarmRestarts(0.1, 10), "optax", {"budget": math.inf}, "budget must be an int >= 1, got inf"),
+        (WarmRestarts(0.1, 10), "optax", {"budget": "100"}, "budget must be an int >= 1, got '100'"),
+        (WarmRestarts(1e40, 10), "optax", {}, r"base_lr must be from 1e-28 to 1e\+28 .* float32, got 1e\+40"),
+        (WarmRestarts(0.1, 1e-30), "keras", {}, r"T_0 must be from .* got 1e-30"),
+        (WarmRestarts(0.1, 3, 1e99), "braintools", {}, "T_mult must be from"),
+        (
+            WarmRestarts(0.1, 1e199),
+            "torch",
+            {"steps_per_epoch": 10**9},
+            "T_0 must be a number > 0 and at most",
+        ),
+    ],
+    ids=range(17),
+)
+def test_bad_arguments_are_named_in_one_line(schedule, target, options, message):
+    with pytest.raises(ValueError, match=f"^{message}") as error:
+        export.code(schedule, target, **options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_extreme_schedules_are_written_without_delay(target):
+    for schedule in (
+        WarmRestarts(1e-20, 1e-20, 1.0),
+        WarmRestarts(0.1, 1e20, 1),
+        WarmRestarts(0.1, 1, 1 + 2**-52),
+        WarmRestarts(0.1, 1e-20, 1e20, cycles=10**9),
+    ):
+        for budget in (None, 1):
+            try:
+                code = export.code(schedule, target, budget=budget)
+            except ValueError as error:
+                assert "cycles" in str(error)
+            else:
+                compile(code, "exported.py", "exec")
+
+
+def test_no_framework_is_imported_to_write_code(tmp_path):
+    code = (
+        "import sys\nfrom sgdr import WarmRestarts, export\n"
+        "for target in export.TARGETS:\n    export.code(WarmRestarts(0.1, 1.5, 1.5), target, budget=9)\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "sgdr" in loaded and not loaded & {*export.TARGETS, "jax", "pandas", "optuna", "tensorflow"}
