@@ -23,7 +23,6 @@ from optuna.trial import TrialState
 
 from experiments.bench.tables import BASE_LR, METRICS, Table
 from sgdr.schedule import WarmRestarts
-from sgdr.search import racing
 from sgdr.search.arms import ARMS, DEFAULT_SHARE, arm_of
 from sgdr.search.finalists import Candidate
 from sgdr.search.objective import value
@@ -244,12 +243,7 @@ def confirmed(
     }
     study: Any = SimpleNamespace(attributes=attributes, counts={})
     rounds = Rounds(study, candidates, seeds, TableSlots(table, grid, None), None, lambda progress: None)
-    for done in racing.looks(len(seeds)):
-        rounds.train(done)
-        verdict = rounds.verdict()
-        if verdict.decision != "undecided" or not rounds.open:
-            break
-    chosen = verdict.best
+    chosen = rounds.race(lambda kept: None).best
     row = candidates[0].best.number if chosen is None else chosen.number
     return row, float(sum(len(each.values) for each in candidates))
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from sgdr.search import racing
+from sgdr.search.arguments import whole
 from sgdr.search.devices import use_all_cores
 from sgdr.search.finalists import Candidate, finalists, fresh_seeds
 from sgdr.search.fitting import Fitting
@@ -59,10 +59,10 @@ def confirm(
     Raises ValueError for bad arguments, a study without a completed trial, or a workload that is not there or
     is not the study's; StorageError when the storage fails; RuntimeError when no candidate can be trained.
     """
-    _whole("top", top, 1)
-    _whole("seeds", seeds, 2)
-    _whole("troughs", troughs, 0)
-    count = None if slots == "auto" else _whole("slots", slots, 1)
+    whole("top", top, 1)
+    whole("seeds", seeds, 2)
+    whole("troughs", troughs, 0)
+    count = None if slots == "auto" else whole("slots", slots, 1)
     url = default_url() if storage is None else storage
     read = load(study, url)
     if seeds > MOST_SEEDS:
@@ -90,7 +90,7 @@ def confirm(
                     on_progress(progress)
 
                 rounds = Rounds(read, candidates, fresh, driven, keeper, progressed)
-                verdict = _race(rounds, seeds, partial(opened.set_study_user_attr, number, CONFIRMATION))
+                verdict = rounds.race(partial(opened.set_study_user_attr, number, CONFIRMATION))
             finally:
                 driven.close()
             if read.verdict is None or read.verdict.seeds <= seeds:
@@ -104,19 +104,6 @@ def confirm(
     return verdict
 
 
-def _race(rounds: Rounds, seeds: int, keep: Callable[[dict[str, Any]], None]) -> Verdict:
-    """Trains until it is decided, or nobody could be overtaken any more; keeps every round."""
-    verdict = None
-    for done in racing.looks(seeds):
-        rounds.train(done)
-        keep(rounds.kept())
-        verdict = rounds.verdict()
-        if verdict.decision != "undecided" or not rounds.open:
-            break
-    assert verdict is not None, "there is always a first look"
-    return verdict
-
-
 def _recall(
     study: Study, candidates: Sequence[Candidate], seeds: Sequence[int], keeper: Keeper | None
 ) -> None:
@@ -125,13 +112,6 @@ def _recall(
         each.recall(study.attributes.get(CONFIRMATION, {}))
         if keeper and keeper.lacks(each.best.number, seeds[0], each.ensemble is not None):
             each.values.pop(seeds[0], None)
-
-
-def _whole(name: str, given: Any, least: int) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or given < least:
-        also = " or 'auto'" if name == "slots" else ""
-        raise ValueError(f"{name}={given!r} must be a whole number of at least {least}{also}")
-    return given
 
 
 def _workload(study: Study, given: Workload | CallableWorkload | str | None) -> Workload | CallableWorkload:

@@ -21,6 +21,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.schedule import WarmRestarts
+from sgdr.search.arguments import whole
 from sgdr.search.objective import OBJECTIVES
 
 SHARES = (1 / 80, 1 / 4, 1 / 2)
@@ -112,9 +113,8 @@ class RestartAwarePruner(BasePruner):
 
         Raises ValueError for what cannot be.
         """
-        for name, value, least in (("budget", budget, 1), ("reduction_factor", reduction_factor, 2)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
+        whole("budget", budget, 1)
+        whole("reduction_factor", reduction_factor, 2)
         if objective not in OBJECTIVES:
             raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
         self.budget, self.objective, self.reduction_factor = budget, objective, reduction_factor

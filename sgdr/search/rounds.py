@@ -52,6 +52,18 @@ class Rounds:
         self._sign = sign(study.attributes["direction"])
         self._done = 0
 
+    def race(self, keep: Callable[[dict[str, Any]], None]) -> Verdict:
+        """Trains until it is decided, or nobody could be overtaken any more; has every round kept."""
+        verdict = None
+        for done in racing.looks(len(self._seeds)):
+            self.train(done)
+            keep(self.kept())
+            verdict = self.verdict()
+            if verdict.decision != "undecided" or not self.open:
+                break
+        assert verdict is not None, "there is always a first look"
+        return verdict
+
     def kept(self) -> dict[str, Any]:
         """What every candidate gave, those of earlier confirmations too, by the number of its trial."""
         before = self._study.attributes.get(CONFIRMATION, {})

@@ -13,6 +13,7 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
+from sgdr.search.arguments import whole
 from sgdr.search.declaration import Declaration
 from sgdr.search.named_pruner import named_pruner, rungs
 from sgdr.search.objective import OBJECTIVES
@@ -129,8 +130,8 @@ def checked(
     They are checked against what the workload declares; whether its functions fit together is not
     looked at (see `check_functions`).
     """
-    _whole("trials", trials, 1)
-    budget = workload.budget if budget is None else _whole("budget", budget, 1)
+    whole("trials", trials, 1)
+    budget = workload.budget if budget is None else whole("budget", budget, 1)
     _one_of("objective", objective, OBJECTIVES)
     _one_of("engine", engine, ENGINES)
     if not isinstance(sampler, BaseSampler):
@@ -154,7 +155,7 @@ def checked(
         objective=objective,
         pruner=named_pruner(pruner, budget, objective),
         sampler=sampler,
-        slots=None if slots == "auto" else _whole("slots", slots, 1),
+        slots=None if slots == "auto" else whole("slots", slots, 1),
         controls=float(controls),
         seed=_seed(seed),
         timeout=timeout,
@@ -183,15 +184,8 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        also = " or 'auto'" if name == "slots" else ""
-        raise ValueError(f"{name}={value!r} must be a whole number of at least {least}{also}")
-    return value
-
-
 def _seed(seed: Any) -> int:
-    if _whole("seed", seed, 0) > LARGEST_SEED:
+    if whole("seed", seed, 0) > LARGEST_SEED:
         raise ValueError(f"seed={seed!r} must be below 2^32")
     return int(seed)
 
