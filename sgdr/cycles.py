@@ -113,7 +113,7 @@ class EqualCycles(Cycles):
             index, position = np.divmod(steps, np.int64(self._length))
             return index.astype(np.int64), (self._length - position) / self._length
         length = float(self._length)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             quotient, place = np.divmod(steps.astype(np.float64), length)
         doubtful = (steps >= _WHOLE_FLOATS) | (quotient >= 2.0**50) | (not self._is_float)
         index = np.where(doubtful, 0.0, quotient).astype(np.int64)

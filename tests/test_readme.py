@@ -1,5 +1,6 @@
 """What the README shows is run."""
 
+import json
 import os
 import re
 import subprocess
@@ -62,6 +63,35 @@ def test_pruner_in_any_optuna_study(tmp_path: Path) -> None:
         [sys.executable, "study.py"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
     )
     assert 10 <= int(done.stdout) < 30
+
+
+def test_client_of_the_service(tmp_path: Path) -> None:
+    sweep(tmp_path, "digits", "--trials", "6", "--budget", "3", "--pruner", "none")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "sgdr", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={**os.environ, "SGDR_STORAGE": f"sqlite:///{tmp_path}/sgdr.db"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stderr is not None
+        url = next(line["url"] for line in map(json.loads, server.stderr) if line["message"] == "serving")
+        (tmp_path / "client.py").write_text(block("client"))
+        done = subprocess.run(
+            [sys.executable, "client.py"],
+            cwd=tmp_path,
+            env={**os.environ, "SGDR_SERVICE": url},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert "CosineAnnealingWarmRestarts" in done.stdout and "[" in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize("command", re.findall(r"^sgdr (?!sweep)[a-z]+.*$", README, re.MULTILINE))

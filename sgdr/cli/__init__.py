@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from sgdr.cli import confirm, export, options, rates, studies, sweep
+from sgdr.cli import confirm, export, options, rates, serve, studies, sweep
 
 BAD_INPUT = 2
 
@@ -30,6 +30,8 @@ app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("studies")(studies.studies)
 app.command("workloads")(studies.workloads)
 app.command("delete")(studies.delete)
+app.command("serve", epilog=serve.SERVE_EXAMPLES)(serve.serve)
+app.command("token", epilog=serve.TOKEN_EXAMPLES)(serve.token)
 
 
 def main() -> int:

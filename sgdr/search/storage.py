@@ -59,6 +59,15 @@ def open_storage(url: str | None = None, *, create: bool = False) -> BaseStorage
         ) from error
 
 
+def close_storage(storage: BaseStorage) -> None:
+    """Closes its connections, those of this thread and those that wait in the pool."""
+    from optuna.storages import RDBStorage
+
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()
+
+
 def _make(path: Path) -> None:
     """Makes an empty database in one piece: other processes see either all of its tables or no file."""
     from optuna.storages import RDBStorage
@@ -69,8 +78,7 @@ def _make(path: Path) -> None:
         made = RDBStorage(
             f"sqlite:///{unfinished}", engine_kwargs={"creator": lambda: _connect(unfinished, True)}
         )
-        made.remove_session()
-        made.engine.dispose()
+        close_storage(made)
         try:
             os.link(unfinished, path)  # a rename would put ours in the place of another's
         except FileExistsError:

@@ -16,6 +16,8 @@ COMMANDS = (
     "studies",
     "workloads",
     "delete",
+    "serve",
+    "token",
 )
 HEAVY = {
     "jax",

@@ -1,0 +1,119 @@
+"""The app: settings in, FastAPI out. Importing this starts nothing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+
+from service import auth, problems
+from service.closing import closing_event
+from service.edge import Edge
+from service.events import Feeds
+from service.library import Library
+from service.metrics import Metrics
+from service.routes import best, operations, rates, studies, sweeps, workloads
+from service.settings import Settings, read_settings
+from service.sweeps.declarations import Declarations
+from service.sweeps.dispatcher import Dispatcher
+from service.sweeps.status import status
+from service.sweeps.sweeps import Sweeps
+from service.tokens import kept_hash
+
+DESCRIPTION = """
+Learning rates of cosine annealing with warm restarts (SGDR) at any step, the best schedules that searches
+have found, their trials and verdicts, and sweeps that search for new ones.
+
+Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem details. Reading is open on loopback;
+writing needs the bearer token that `sgdr token` makes.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The app for these settings; None: those of the environment.
+
+    Raises ValueError for settings that cannot be, such as an address that others reach and no token.
+    """
+    settings = read_settings() if settings is None else settings
+    token_hash = kept_hash(settings)
+    if not settings.on_loopback and token_hash is None:
+        raise ValueError(
+            f"host={settings.host!r} can be reached from elsewhere, and there is no token; "
+            "run `sgdr token` first"
+        )
+    app: FastAPI = FastAPIOffline(
+        title="sgdr",
+        version=importlib.metadata.version("sgdr"),
+        summary="Warm-restart learning-rate schedules, served",
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        responses={500: problems.responses(500)[500]},
+    )
+    library = Library(settings.storage)
+    app.state.settings, app.state.token_hash, app.state.library = settings, token_hash, library
+    app.state.declarations = Declarations()
+    app.state.sweeps = Sweeps(
+        settings.storage,
+        app.state.declarations,
+        max_running=settings.max_running,
+        max_queued=settings.max_queued,
+        max_trials=settings.max_trials,
+        max_budget=settings.max_budget,
+        max_seconds=settings.max_seconds,
+    )
+    app.state.metrics = Metrics(partial(_standing, library))
+    problems.add_handlers(app)
+    app.add_middleware(Edge, settings=settings, observe=app.state.metrics.observe)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "If-None-Match"),
+            expose_headers=("ETag", "Location", "Retry-After", "X-Request-ID"),
+        )
+    may_read = [Depends(auth.reading)] if settings.reading_needs_token else []
+    for router in (
+        rates.router,
+        best.router,
+        studies.router,
+        sweeps.router,
+        workloads.router,
+        operations.metrics_router,
+    ):
+        app.include_router(router, dependencies=may_read)
+    app.include_router(operations.health_router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    dispatcher = Dispatcher(app.state.sweeps)
+    with closing_event() as closing:
+        app.state.feeds = Feeds(partial(sweeps.state_of, app.state.library), closing)
+        dispatcher.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(dispatcher.stop)
+            app.state.library.close()
+            app.state.sweeps.close()
+
+
+def _standing(library: Library) -> tuple[Counter[str], Counter[str]]:
+    """Sweeps by state and trials by outcome, over all studies."""
+    stand, trials = Counter[str](), Counter[str]()
+    for study in library.all():
+        found = status(study)
+        stand[found.state] += 1
+        trials.update(found.outcomes)
+    return stand, trials

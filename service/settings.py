@@ -1,0 +1,109 @@
+"""What the service is told by its environment: variables `SGDR_…`, or a file `.env` in its folder."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from sgdr.search.storage import DEFAULT_URL
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. Raises ValueError (pydantic's) for one that cannot be."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SGDR_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    storage: str = Field(DEFAULT_URL, min_length=1)
+    """URL of the Optuna storage."""
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8000, ge=0, le=65535)
+    """0: any free one."""
+    workers: int = Field(1, ge=1, le=64)
+    """Processes that answer requests."""
+    token_hash: str | None = None
+    """Of the bearer token that writing needs, as `sgdr token` prints it; None: the one in `token_file`."""
+    token_file: Path | None = None
+    """None: where `sgdr token` writes it."""
+    public_reading: bool = False
+    """Whether reading needs no token on another address than loopback, where it never does."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names in the Host header that are answered; none: those of loopback when bound to it, else any."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins whose pages may read answers."""
+    max_body_bytes: int = Field(4 * 2**20, ge=1024)
+    max_running: int = Field(1, ge=1)
+    """Sweeps that run at once; the others are queued."""
+    max_queued: int = Field(100, ge=0)
+    max_trials: int = Field(100_000, ge=1)
+    """Of one sweep."""
+    max_budget: int = Field(10_000, ge=1)
+    """Epochs of one trial."""
+    max_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """That one sweep may take; None: as long as it wants."""
+    log_level: str = "info"
+    shutdown_seconds: float = Field(10.0, gt=0, allow_inf_nan=False)
+    """That requests in progress get when the service ends."""
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        """A text with commas between them."""
+        return (
+            tuple(part.strip() for part in given.split(",") if part.strip())
+            if isinstance(given, str)
+            else given
+        )
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, given: str) -> str:
+        if given not in ("debug", "info", "warning", "error"):
+            raise ValueError("must be debug, info, warning or error")
+        return given
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names in the Host header that are answered; empty: any.
+
+        A page of another site whose name resolves to 127.0.0.1 is thus not answered.
+        """
+        return self.allowed_hosts or (LOOPBACK_NAMES if self.on_loopback else ())
+
+    @property
+    def reading_needs_token(self) -> bool:
+        """Whether also reading needs the token."""
+        return not (self.on_loopback or self.public_reading)
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings, with those given here before the environment's; None counts as not given.
+
+    Raises ValueError in one line that names the variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1])
+        message = first["msg"].removeprefix("Value error, ")
+        raise ValueError(
+            f"SGDR_{name.upper()}={first['input']!r}: {message[0].lower()}{message[1:]}"
+        ) from None

@@ -1,0 +1,1 @@
+"""Sweeps that the service runs: asked for, written into their studies, dispatched to processes."""

@@ -1,0 +1,263 @@
+"""Sweeps as clients ask for them: checked, written into their studies, cancelled. A dispatcher runs them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from optuna.storages import BaseStorage
+
+from service.sweeps.declarations import Declarations, WorkloadUnavailable
+from service.sweeps.record import CANCEL, SWEEP, SweepRecord, read_record
+from service.sweeps.request import SweepRequest, checked_name
+from service.sweeps.status import SweepStatus, status
+from sgdr.search.declaration import Declaration
+from sgdr.search.devices import cores
+from sgdr.search.lease import living, refuse_if_swept
+from sgdr.search.opening import check_existing, create_study
+from sgdr.search.settings import Settings, checked
+from sgdr.search.storage import StorageError, close_storage, open_storage, storage_errors
+from sgdr.search.study import Study, made_by_sweep
+
+PLACE = "the service's storage"
+"""What clients are told of where studies are."""
+
+
+class Invalid(ValueError):
+    """A sweep that cannot be; `field` names the argument, where one is at fault."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Conflict(ValueError):
+    """The study is there, and does not allow what is asked."""
+
+
+class Full(RuntimeError):
+    """As many sweeps are queued as may be."""
+
+
+class NotFound(LookupError):
+    """There is no sweep of that name."""
+
+
+class NotOurs(ValueError):
+    """The service did not start it."""
+
+
+class Sweeps:
+    """The sweeps of one storage. Safe for threads; reads and writes the studies alone."""
+
+    def __init__(
+        self,
+        url: str,
+        declarations: Declarations,
+        *,
+        max_running: int,
+        max_queued: int,
+        max_trials: int,
+        max_budget: int,
+        max_seconds: float | None,
+    ) -> None:
+        """`max_running` and `max_queued`: sweeps at once; the others: of one sweep. Opens nothing yet."""
+        self.url, self.max_running = url, max_running
+        self._declarations, self._max_queued = declarations, max_queued
+        self._max_trials, self._max_budget, self._max_seconds = max_trials, max_budget, max_seconds
+        self._submitting, self._opening = threading.Lock(), threading.Lock()
+        self._opened: BaseStorage | None = None
+        self.changed = threading.Event()
+        """Set when there is something to do for the dispatcher."""
+
+    def submit(self, request: SweepRequest) -> SweepStatus:
+        """Queues a sweep, once all of it is known to be possible.
+
+        Raises `Invalid`, `WorkloadUnavailable`, `Conflict`, `Full`, or StorageError; nothing is written then.
+        """
+        declared = self._declared(request.workload)
+        request = self._bounded(request, declared)
+        settings = self._checked(request, declared)
+        name = declared.name if request.study is None else request.study
+        with _invalid(request):
+            checked_name(name)
+        with self._submitting, self.storage() as storage:
+            self._refuse_conflicts(storage, name, settings, request.resume)
+            queued = sum(record.state == "queued" for record in self.records().values())
+            if queued >= self._max_queued:
+                raise Full(
+                    f"{queued} sweeps are queued already; try again when some have ended, or cancel one"
+                )
+            try:
+                create_study(storage, name, settings, request.resume)
+            except ValueError as error:
+                raise Conflict(str(error)) from error
+            entry = {
+                "nonce": secrets.token_hex(8),
+                "request": request.model_dump(),
+                "requested": time.time(),
+                "host": socket.gethostname(),
+            }
+            storage.set_study_user_attr(storage.get_study_id_from_name(name), SWEEP, entry)
+        self.changed.set()
+        return self.get(name)
+
+    def get(self, name: str) -> SweepStatus:
+        """How the sweep of that study stands. Raises `NotFound`, StorageError."""
+        with self.storage() as storage:
+            return self._status(storage, name, _number(storage, name))
+
+    def all(self) -> list[SweepStatus]:
+        """Every study's sweep, by name. Reads all trials; of a study that is held already, ask `status`."""
+        found = []
+        with self.storage() as storage:
+            for study in sorted(storage.get_all_studies(), key=lambda study: study.study_name):
+                if made_by_sweep(study.user_attrs):
+                    with suppress(NotFound):
+                        found.append(self._status(storage, study.study_name, study._study_id))
+        return found
+
+    def _status(self, storage: BaseStorage, name: str, number: int) -> SweepStatus:
+        try:
+            return status(Study(name, self.url, storage, number))
+        except ValueError:  # it was deleted meanwhile
+            raise NotFound(f"there is no sweep {name!r}") from None
+
+    def cancel(self, name: str) -> SweepStatus:
+        """Ends a sweep, queued or running, to be resumed or not; of one that has ended, nothing changes.
+
+        Its state is "cancelling" until its process is gone. Raises `NotFound`, `NotOurs`, StorageError.
+        """
+        with self.storage() as storage:
+            number = _number(storage, name)
+            attributes = storage.get_study_user_attrs(number)
+            record = read_record(attributes)
+            if record is not None and record.active:
+                if not record.cancel:
+                    mark = {"nonce": record.nonce, "time": time.time()}
+                    storage.set_study_user_attr(number, CANCEL, mark)
+            elif claims := list(living(attributes, time.time()).values()):
+                raise NotOurs(
+                    f"study {name!r} is being swept by process {claims[0]['pid']} on {claims[0]['host']}, "
+                    "which this service did not start; stop it there"
+                )
+        self.changed.set()
+        return self.get(name)
+
+    def records(self) -> dict[str, SweepRecord]:
+        """By study, the sweeps that this service, on whatever host, was asked for. Reads no trial."""
+        with self.storage() as storage:
+            read = {
+                study.study_name: read_record(study.user_attrs)
+                for study in storage.get_all_studies()
+                if made_by_sweep(study.user_attrs)
+            }
+        return {name: record for name, record in read.items() if record is not None}
+
+    def close(self) -> None:
+        """Gives the storage up, until it is asked for again."""
+        with self._opening:
+            if self._opened is not None:
+                close_storage(self._opened)
+            self._opened = None
+
+    @contextmanager
+    def storage(self) -> Iterator[BaseStorage]:
+        """The storage, made where there is none. Raises StorageError when it fails, in the block too."""
+        with storage_errors(self.url):
+            with self._opening:
+                if self._opened is None:
+                    try:
+                        self._opened = open_storage(self.url, create=True)
+                    except ValueError as error:
+                        raise StorageError(str(error)) from error
+            yield self._opened
+
+    def _declared(self, workload: str) -> Declaration:
+        try:
+            return self._declarations.get(workload)
+        except WorkloadUnavailable:
+            raise
+        except ValueError as error:
+            raise Invalid(str(error), "workload") from error
+
+    def _bounded(self, request: SweepRequest, declared: Declaration) -> SweepRequest:
+        """The request, with the service's limit of time where it names none. Raises `Invalid`."""
+        budget = declared.budget if request.budget is None else request.budget
+        timeout = self._max_seconds if request.timeout is None else request.timeout
+        slots = None if request.slots == "auto" else request.slots
+        limits = {
+            "trials": (request.trials, self._max_trials),
+            "budget": (budget, self._max_budget),
+            "timeout": (timeout, self._max_seconds),
+            # Each slot of a function is a process.
+            "slots": (slots, cores() if declared.kind == "callable" else None),
+        }
+        for name, (value, most) in limits.items():
+            if value is not None and most is not None and value > most:
+                raise Invalid(f"{name}={value!r} must be at most {most!r}, the limit of this service", name)
+        return request.model_copy(update={"timeout": timeout})
+
+    def _checked(self, request: SweepRequest, declared: Declaration) -> Settings:
+        with _invalid(request):
+            return checked(
+                declared,
+                trials=request.trials,
+                budget=request.budget,
+                space=request.space(),
+                objective=request.objective,
+                pruner=request.pruner,
+                sampler=request.sampler,
+                slots=request.slots,
+                engine="local",
+                controls=request.controls,
+                seed=request.seed,
+                timeout=request.timeout,
+            )
+
+    def _refuse_conflicts(self, storage: BaseStorage, name: str, settings: Settings, resume: bool) -> None:
+        """Raises `Conflict` where the study is there and cannot be gone on with, or is not to be."""
+        try:
+            if not check_existing(storage, name, settings, PLACE):
+                return
+            attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
+            record = read_record(attributes)
+            if record is not None and record.active:
+                raise ValueError(
+                    f"study {name!r} has a sweep that is {record.state}; wait for it, or cancel it"
+                )
+            refuse_if_swept(name, attributes)
+            if not resume:
+                raise ValueError(
+                    f"study {name!r} exists: go on with it by resume=true, or choose another name"
+                )
+        except ValueError as error:
+            raise Conflict(str(error)) from error
+
+
+def _number(storage: BaseStorage, name: str) -> int:
+    """Optuna's number of a study that was made by a sweep. Raises `NotFound`."""
+    try:
+        number = storage.get_study_id_from_name(name)
+    except (KeyError, ValueError):  # a database may refuse some characters
+        raise NotFound(f"there is no sweep {name!r}") from None
+    if not made_by_sweep(storage.get_study_user_attrs(number)):
+        raise NotFound(f"study {name!r} was not made by sgdr")
+    return number
+
+
+@contextmanager
+def _invalid(request: SweepRequest) -> Iterator[None]:
+    """Turns the library's ValueError into `Invalid`, with the field by whose name it begins."""
+    try:
+        yield
+    except ValueError as error:
+        words = re.match(r"\w*", str(error))
+        named = words[0] if words else ""
+        field = "hparams" if named in request.hparams else named
+        raise Invalid(str(error), field if field in SweepRequest.model_fields else None) from error

@@ -1,0 +1,37 @@
+"""Tables as CSV, a piece at a time: a study's curves may be larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from service.views import FIRST, REST
+from sgdr.search.study import Study
+
+CHUNK = 1000
+"""Trials."""
+
+
+def trials_csv(study: Study, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The rows of `Study.rows`, with a heading."""
+    columns = [*FIRST, *study.attributes["space"]["hparams"], *REST]
+    for start in range(0, max(len(rows), 1), CHUNK):
+        # As objects: a missing whole number must not turn the others into 1.0.
+        table = pd.DataFrame(rows[start : start + CHUNK], columns=columns, dtype=object)
+        yield table.to_csv(index=False, header=start == 0)
+
+
+def curves_csv(study: Study, numbers: Sequence[int]) -> Iterator[str]:
+    """The curves of these trials: number, epoch from 1, and a column for each value, with a heading."""
+    names: list[str] = []
+    for start in range(0, len(numbers), CHUNK):
+        for number, curve in study.curves_of(numbers[start : start + CHUNK]):
+            first = not names
+            names = names or sorted(curve)
+            epochs = range(1, max(map(len, curve.values()), default=0) + 1)
+            table = pd.DataFrame({"number": number, "epoch": epochs, **curve})
+            yield table.reindex(columns=["number", "epoch", *names]).to_csv(index=False, header=first)
+    if not names:
+        yield "number,epoch\n"

@@ -1,0 +1,112 @@
+"""Studies and trials as the plain values that routes answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+from service.problems import Problem, invalid
+from sgdr import export
+from sgdr.schedule import WarmRestarts
+from sgdr.search.study import Best, Study
+
+SCHEDULE = ("base_lr", "T_0", "T_mult", "eta_min")
+FIRST = ("number", "state", "arm", "value", *SCHEDULE)
+REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error")
+COLUMNS = (*FIRST, *REST)
+"""Of the table of trials, beside the further parameters of its workload."""
+MOST_CYCLES = 10_000
+"""That are listed with a schedule."""
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """A `StudySummary`."""
+    kept, top = study.attributes, study.top(1)
+    return {
+        "study": study.name,
+        **{name: kept[name] for name in ("workload", "budget", "objective", "metric", "direction")},
+        "steps_per_epoch": kept["steps_per_epoch"],
+        "trials": study.counts,
+        "outcomes": study.outcomes,
+        "arms": study.arms,
+        "best": top[0].to_dict() if top else None,
+        "verdict": study.verdict.decision if study.verdict else None,
+        "started": study.started.astimezone().isoformat() if study.started else None,
+    }
+
+
+def details(study: Study) -> dict[str, Any]:
+    """A `StudyDetails`."""
+    made = ("space", "select_metric", "pruner", "sampler", "controls", "seed", "versions")
+    return {
+        **summary(study),
+        **{name: study.attributes.get(name) for name in made},
+        "last_error": study.last_error,
+    }
+
+
+def trial_row(study: Study, row: dict[str, Any]) -> dict[str, Any]:
+    """A `TrialRow` of a row of `Study.rows`."""
+    return {
+        **{name: row[name] for name in FIRST},
+        "hparams": {name: row[name] for name in study.attributes["space"]["hparams"]},
+        **{name: row[name] for name in REST},
+    }
+
+
+def column(study: Study, name: str) -> Callable[[dict[str, Any]], Any]:
+    """What gives a row's cell in that column. Raises a problem where there is none."""
+    hparams = study.attributes["space"]["hparams"]
+    own = name.removeprefix("hparams.")
+    if name in COLUMNS:
+        own = name
+    elif own == name or own not in hparams:
+        known = ", ".join((*COLUMNS, *(f"hparams.{each}" for each in hparams)))
+        raise invalid("query.sort", f"sort={name!r} is no column of this study; there are {known}")
+    if own not in hparams:
+        return itemgetter(own)
+
+    def cell(row: dict[str, Any]) -> Any:
+        value = row[own]
+        # Choices may be of several kinds, which have no order among each other.
+        return value if value is None else (isinstance(value, str), value)
+
+    return cell
+
+
+def trial(study: Study, number: int) -> dict[str, Any]:
+    """A `Trial`. Raises a problem, 404, where there is none."""
+    if number >= len(study.rows):
+        raise Problem(404, f"study {study.name!r} has no trial {number}; it has {len(study.rows)}")
+    row = study.rows[number]
+    known = {name: row[name] for name in SCHEDULE}
+    cycles: dict[str, list[int]] = {"restarts": [], "troughs": []}
+    if None not in known.values():
+        cycles = cycles_within(WarmRestarts(**known), row["epochs"] or 0)
+    return {
+        **trial_row(study, row),
+        "curve": study.curve(number),
+        **cycles,
+    }
+
+
+def cycles_within(schedule: WarmRestarts, epochs: int) -> dict[str, list[int]]:
+    """Restarts and troughs of so many epochs."""
+    return {"restarts": schedule.restarts(until=epochs), "troughs": schedule.troughs(budget=epochs)}
+
+
+def coded(best: Best, steps_per_epoch: int | None) -> dict[str, Any]:
+    """A `CodedBest`."""
+    return {
+        **best.to_dict(),
+        "steps_per_epoch": steps_per_epoch,
+        "code": {target: _code(best, target, steps_per_epoch) for target in export.TARGETS},
+    }
+
+
+def _code(best: Best, target: str, steps_per_epoch: int | None) -> str:
+    try:
+        return export.code(best.schedule, target, steps_per_epoch=steps_per_epoch, budget=best.budget)
+    except ValueError as error:  # a framework that computes in float32 has no 1e30
+        return f"# {error}\n"

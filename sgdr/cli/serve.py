@@ -1,0 +1,83 @@
+"""`sgdr serve` and `sgdr token`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sgdr.cli import options
+
+SERVE_EXAMPLES = """
+[bold]Examples[/bold]
+
+  sgdr serve
+
+  curl 'http://127.0.0.1:8000/v1/lr?base_lr=0.1&T_0=10&T_mult=2&step=37'
+
+  sgdr token && sgdr serve --host 0.0.0.0 --workers 2 --storage postgresql://…
+
+Every setting is also an environment variable SGDR_…, or a line of a file .env: SGDR_MAX_RUNNING (sweeps at
+once), SGDR_MAX_TRIALS, SGDR_MAX_BUDGET, SGDR_MAX_SECONDS, SGDR_TOKEN_HASH, SGDR_PUBLIC_READING,
+SGDR_CORS_ORIGINS, SGDR_ALLOWED_HOSTS, SGDR_MAX_BODY_BYTES, SGDR_LOG_LEVEL.
+"""
+TOKEN_EXAMPLES = """
+[bold]Examples[/bold]
+
+  export SGDR_TOKEN=$(sgdr token)
+
+  curl -H "Authorization: Bearer $SGDR_TOKEN" --json '{"workload": "digits"}' http://127.0.0.1:8000/v1/sweeps
+"""
+
+
+def serve(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address; another than loopback needs a token.", show_default="127.0.0.1"),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="0: any free one, which is printed.", show_default="8000")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="1")] = None,
+    storage: options.Storage = None,
+) -> None:
+    """Serve rates, studies and sweeps over HTTP; documentation at /docs."""
+    _needs_service()
+    from service.server import serve as run
+    from service.settings import read_settings
+
+    settings = read_settings(host=host, port=port, workers=workers, storage=storage)
+    if not run(settings):
+        raise typer.Exit(options.FAILED)
+
+
+def token(
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where its hash is kept.", show_default="~/.config/sgdr/token", envvar="SGDR_TOKEN_FILE"
+        ),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="End the token that there is.")] = False,
+) -> None:
+    """Make the bearer token that writing to the service needs, and print it, this once."""
+    _needs_service()
+    from service.tokens import default_file, hashed, make_token, write_hash
+
+    path = file or default_file()
+    made = make_token()
+    write_hash(path, made, replace=replace)
+    print(made)  # noqa: T201
+    say = (
+        f"Its hash is in {path}, where `sgdr serve` finds it when it starts. Elsewhere, set\n"
+        f"  SGDR_TOKEN_HASH={hashed(made)}"
+    )
+    print(say, file=sys.stderr)  # noqa: T201
+
+
+def _needs_service() -> None:
+    if importlib.util.find_spec("fastapi") is None or importlib.util.find_spec("uvicorn") is None:
+        raise ValueError("the service is not installed; pip install 'sgdr[service]'")

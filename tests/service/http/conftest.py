@@ -1,0 +1,250 @@
+"""The service over HTTP: apps on storages that hold studies, and servers as processes of their own."""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import optuna
+import pytest
+import sqlalchemy as sa
+from starlette.exceptions import StarletteDeprecationWarning
+
+from experiments.bench.filled import DIGITS, fill, settings_of
+from service.app import create_app
+from service.settings import Settings
+from service.sweeps.host_lock import HostLock
+from service.tokens import hashed
+from sgdr import search
+from sgdr.search.opening import create_study
+from sgdr.search.storage import close_storage, open_storage, sqlite_file
+
+with warnings.catch_warnings():
+    # It asks for httpx2, a package of its own; with httpx it does the same.
+    warnings.simplefilter("ignore", StarletteDeprecationWarning)
+    from starlette.testclient import TestClient
+
+TOKEN = "sgdr_the-token-of-these-tests"
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+ODD_NAME = "größe 言葉 ..?&#+;\\"
+STUDIES = ("digits", "tiny", ODD_NAME, "empty")
+BASE_URL = "http://127.0.0.1"
+START_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def sqlite_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
+    """A storage with `STUDIES`, only to be read: a large one, a confirmed one, one without trials."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('http')}/studies.db"
+    fill(url, "digits", 300, epochs=20)
+    search.sweep(tiny.workload, trials=12, storage=url, study="tiny", pruner="none", controls=0.5)
+    search.confirm("tiny", storage=url, workload=tiny.workload, top=1, seeds=2)
+    search.sweep(tiny.Maximized(), trials=4, storage=url, study=ODD_NAME, pruner="none", controls=0.5)
+    create_study(open_storage(url, create=True), "empty", settings_of(1, epochs=20, seed=0), resume=False)
+    optuna.create_study(study_name="not ours", storage=url)
+    return url
+
+
+@contextlib.contextmanager
+def _database(server: str) -> Iterator[str]:
+    """A new database there, which is dropped afterwards, whoever is still connected."""
+    name = f"sgdr_{secrets.token_hex(6)}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        try:
+            yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_filled(sqlite_url: str, postgres_url: str) -> Iterator[str]:
+    """The same studies on PostgreSQL."""
+    with _database(postgres_url) as url:
+        source, copy = open_storage(sqlite_url), open_storage(url, create=True)
+        for name in (*STUDIES, "not ours"):
+            optuna.copy_study(from_study_name=name, from_storage=source, to_storage=copy)
+        close_storage(source)
+        close_storage(copy)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_client(sqlite_url: str) -> Iterator[TestClient]:
+    with client_of(sqlite_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def postgres_client(postgres_filled: str) -> Iterator[TestClient]:
+    with client_of(postgres_filled) as client:
+        yield client
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def client(request: pytest.FixtureRequest) -> TestClient:
+    """Of an app on the studies, in each kind of database; only to read."""
+    found: TestClient = request.getfixturevalue(f"{request.param}_client")
+    return found
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def writer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
+    """Of an app on an empty storage of the test's own, in each kind of database, with the token."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path}/own.db"
+        else:
+            url = stack.enter_context(_database(request.getfixturevalue("postgres_url")))
+        made = stack.enter_context(client_of(url, max_queued=3))
+        made.headers.update(AUTHORIZED)
+        with made.app.state.sweeps.storage():
+            pass  # it is there
+        yield made
+
+
+@pytest.fixture
+def copied(sqlite_url: str, tmp_path: Path) -> Path:
+    """A file of the studies that the test may spoil."""
+    path = tmp_path / "copy.db"
+    with contextlib.closing(sqlite3.connect(str(sqlite_file(sqlite_url)))) as source:
+        source.execute("VACUUM INTO ?", (str(path),))
+    return path
+
+
+def service_settings(url: str, **given: Any) -> Settings:
+    """Of a service on that storage, whatever the environment says."""
+    return Settings(**{"_env_file": None, "storage": url, "token_hash": hashed(TOKEN), **given})
+
+
+@contextlib.contextmanager
+def client_of(url: str, **given: Any) -> Iterator[TestClient]:
+    """A client of an app on that storage, whose sweeps stay queued: another process has the lock."""
+    lock = HostLock("dispatch", url)
+    assert lock.acquire()
+    try:
+        app = create_app(service_settings(url, **given))
+        app.state.declarations._known["digits"] = DIGITS
+        with TestClient(app, base_url=BASE_URL) as client:
+            yield client
+    finally:
+        lock.release()
+
+
+class Server:
+    """`sgdr serve` as a process; its log, line by line."""
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SGDR_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sgdr", "serve", "--port", "0", *arguments],
+            cwd=folder,
+            env={**kept, "SGDR_TOKEN_HASH": hashed(TOKEN), **environment},
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
+        self.log: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        self.url: str = self.line("serving")["url"]
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            try:
+                self.log.append(json.loads(line))
+            except ValueError:
+                self.log.append({"message": line, "level": "not JSON"})
+
+    def line(self, message: str, count: int = 1) -> dict[str, Any]:
+        """The last of so many lines that begin with that message, once they are there."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            found = [line for line in list(self.log) if line["message"].startswith(message)]
+            if len(found) >= count:
+                return found[count - 1]
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+
+    def client(self) -> httpx.Client:
+        """With the token."""
+        return httpx.Client(base_url=self.url, headers=AUTHORIZED, timeout=30)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Sends the signal, and gives the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(30)
+        self._reader.join(30)
+        return status
+
+    def clear(self) -> None:
+        """Leaves no process."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._reader.join(30)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers in the test's folder."""
+    started: list[Server] = []
+
+    def start(*arguments: str, **environment: str) -> Server:
+        started.append(Server(tmp_path, *arguments, **environment))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.clear()
+
+
+def _is_problem(response: Any, status: int, words: str = "") -> dict[str, Any]:
+    """The problem that the answer is, with those words in its detail."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = response.json()
+    assert found["status"] == status and found["type"] == "about:blank" and found["title"]
+    assert found["request_id"] == response.headers["x-request-id"] and words in found["detail"], found
+    return found
+
+
+@pytest.fixture(scope="session")
+def is_problem() -> Callable[..., dict[str, Any]]:
+    """Asserts that an answer is a problem of that status with those words in its detail, and gives it."""
+    return _is_problem
+
+
+@pytest.fixture(scope="session")
+def open_client() -> Callable[..., contextlib.AbstractContextManager[TestClient]]:
+    """Opens an app on a storage, with settings."""
+    return client_of
+
+
+@pytest.fixture(scope="session")
+def authorized() -> dict[str, str]:
+    """The header with the token."""
+    return dict(AUTHORIZED)
+
+
+@pytest.fixture(scope="session")
+def odd_name() -> str:
+    """Of a study: all of it must be percent-encoded."""
+    return ODD_NAME

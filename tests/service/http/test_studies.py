@@ -1,0 +1,200 @@
+"""`/v1/studies`: paging, order, filters, curves, verdicts and CSV, on each kind of database."""
+
+import csv
+import io
+from urllib.parse import quote
+
+import pytest
+
+from service.views import COLUMNS
+from sgdr import search
+
+STATES = ["COMPLETE", "PRUNED", "FAIL"]
+
+
+def rows(answer):
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+@pytest.fixture(scope="module")
+def digits(sqlite_url):
+    return search.load("digits", sqlite_url)
+
+
+def test_studies_are_listed_with_a_total_a_page_at_a_time(client, odd_name):
+    names = sorted(["digits", "tiny", odd_name, "empty"])
+    found = client.get("/v1/studies").json()
+    assert [each["study"] for each in found["items"]] == names
+    assert (found["total"], found["limit"], found["offset"]) == (4, 100, 0)
+    page = client.get("/v1/studies?limit=2&offset=1").json()
+    assert (page["items"], page["total"]) == (found["items"][1:3], 4)
+    assert client.get("/v1/studies?offset=2147483647").json()["items"] == []
+    backwards = client.get("/v1/studies?sort=-study").json()["items"]
+    assert [each["study"] for each in backwards] == names[::-1]
+    assert client.get("/v1/studies?sort=started").json()["items"][-1]["study"] == "empty"
+    assert client.get("/v1/studies?sort=-started").json()["items"][-1]["study"] == "empty"
+    of_digits = client.get("/v1/studies?workload=digits").json()
+    assert [each["study"] for each in of_digits["items"]] == ["digits", "empty"]
+    assert client.get("/v1/studies?workload=none").json()["total"] == 0
+
+
+@pytest.mark.parametrize("query", ["limit=1001", "limit=0", "limit=x", "offset=-1", "offset=2147483648"])
+@pytest.mark.parametrize("path", ["/v1/studies", "/v1/studies/digits/trials", "/v1/sweeps"])
+def test_a_page_out_of_bounds_is_refused_not_cut(client, is_problem, path, query):
+    is_problem(client.get(f"{path}?{query}"), 422, f"{query.partition('=')[0]}: ")
+
+
+def test_a_study_tells_what_it_is(client, digits):
+    found = client.get("/v1/studies/digits").json()
+    assert found["trials"] == digits.counts and found["outcomes"] == digits.outcomes
+    assert found["best"] == digits.best.to_dict() and found["arms"] == digits.arms
+    assert (found["workload"], found["budget"], found["steps_per_epoch"]) == ("digits", 20, 20)
+    assert found["space"]["base_lr"] == [0.001, 1.0] and found["verdict"] is None
+    empty = client.get("/v1/studies/empty").json()
+    assert (empty["trials"], empty["best"], empty["started"]) == ({}, None, None)
+
+
+def test_a_name_is_one_percent_encoded_segment(client, odd_name):
+    found = client.get(f"/v1/studies/{quote(odd_name, safe='')}")
+    assert found.json()["study"] == odd_name
+    assert client.get(f"/v1/studies/{quote(odd_name, safe='')}/trials").json()["total"] == 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nothing", "Digits", "digits ", "%2e%2e", "%00", "di%00gits", "%FF%FE", "%ED%A0%80", "🙈", "x" * 5000],
+)
+@pytest.mark.parametrize(
+    "rest", ["", "/trials", "/trials/0", "/trials.csv", "/curves.csv", "/verdict", "/best"]
+)
+def test_an_unknown_study_is_not_found(client, is_problem, name, rest):
+    is_problem(client.get(f"/v1/studies/{name}{rest}"), 404, "there is no study")
+
+
+@pytest.mark.parametrize(
+    "path", ["../../etc/passwd", "..%2F..%2Fetc%2Fpasswd", "a/b", "", "digits/", "a%2Fb"]
+)
+def test_a_name_is_never_a_path(client, is_problem, path):
+    is_problem(client.get(f"{client.base_url}/v1/studies/{path}"), 404)
+
+
+def test_a_study_that_is_not_ours_is_not_shown(client, is_problem):
+    is_problem(client.get("/v1/studies/not%20ours"), 404, "there is no study 'not ours'")
+
+
+def test_all_trials_are_reached_page_by_page(client, digits):
+    pages = [
+        client.get("/v1/studies/digits/trials", params={"limit": 77, "offset": at}).json()
+        for at in range(0, 300, 77)
+    ]
+    items = [item for page in pages for item in page["items"]]
+    assert [item["number"] for item in items] == list(range(300))
+    assert {page["total"] for page in pages} == {300}
+    table = digits.trials()
+    complete = [item for item in items if item["state"] == "COMPLETE"]
+    assert [item["value"] for item in complete] == table[table.state == "COMPLETE"].value.tolist()
+    assert [item["T_0"] for item in items] == table.T_0.tolist()
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_every_column_sorts_both_ways_with_empty_cells_last(client, column):
+    for sort, sign in ((column, 1), (f"-{column}", -1)):
+        items = client.get(f"/v1/studies/digits/trials?limit=1000&sort={sort}").json()["items"]
+        cells = [item[column] for item in items]
+        filled = [cell for cell in cells if cell is not None]
+        assert len(items) == 300 and cells == filled + [None] * (300 - len(filled))
+        assert filled == sorted(filled)[::sign]
+
+
+def test_filters_are_combined(client):
+    everything = client.get("/v1/studies/digits/trials?limit=1000").json()["items"]
+    values = sorted(item["value"] for item in everything if item["value"] is not None)
+    low, high = values[3], values[-3]
+
+    def passing(**query):
+        found = client.get("/v1/studies/digits/trials", params={"limit": 1000, **query}).json()
+        assert found["total"] == len(found["items"])
+        return found["items"]
+
+    for state in STATES:
+        assert passing(state=state) == [item for item in everything if item["state"] == state] != []
+    assert passing(state=STATES) == everything and passing(state="WAITING") == []
+    for arm in ("restarts", "cosine", "constant"):
+        assert passing(arm=arm) == [item for item in everything if item["arm"] == arm] != []
+    within = [item for item in everything if item["value"] is not None and low <= item["value"] <= high]
+    assert passing(min_value=low, max_value=high) == within and len(within) == len(values) - 5
+    assert passing(min_value=low, arm="cosine") == [
+        item for item in everything if item["arm"] == "cosine" and item["value"] and item["value"] >= low
+    ]
+    assert passing(min_value=1, max_value=0) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("state=complete", "must be 'COMPLETE'"),
+        ("arm=none", "must be 'restarts', 'cosine' or 'constant'"),
+        ("min_value=nan", "min_value: must be a finite number"),
+        ("max_value=1e999", "max_value: must be a finite number"),
+        ("sort=loss", "sort='loss' is no column of this study; there are number, state"),
+        ("sort=hparams.x", "sort='hparams.x' is no column"),
+        ("sort=", "sort: "),
+        ("sort=-", "sort: "),
+        ("sort=--value", "sort: "),
+        ("order=value", "order: is unknown"),
+        ("limit=5&limit=6", "limit: is given more than once"),
+    ],
+)
+def test_a_bad_filter_is_refused(client, is_problem, query, words):
+    is_problem(client.get(f"/v1/studies/digits/trials?{query}"), 422, words)
+
+
+def test_a_trial_has_its_curves_and_cycles(client, digits):
+    number = digits.best.number
+    found = client.get(f"/v1/studies/digits/trials/{number}").json()
+    assert found["curve"] == digits.curve(number) and len(found["curve"]["error"]) == found["epochs"]
+    assert found["restarts"] == digits.best.schedule.restarts(found["epochs"])
+    assert found["troughs"] == digits.best.schedule.troughs(found["epochs"])
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [("300", 404), ("-1", 422), ("1.5", 422), ("x", 422), ("9" * 99, 422)]
+)
+def test_a_trial_that_is_not_there(client, is_problem, number, status):
+    is_problem(client.get(f"/v1/studies/digits/trials/{number}"), status)
+
+
+def test_a_verdict_or_why_there_is_none(client, is_problem, sqlite_url):
+    found = client.get("/v1/studies/tiny/verdict").json()
+    verdict = search.load("tiny", sqlite_url).verdict
+    assert (found["decision"], found["words"]) == (verdict.decision, str(verdict))
+    assert client.get("/v1/studies/tiny").json()["verdict"] == verdict.decision
+    is_problem(client.get("/v1/studies/digits/verdict"), 404, "`sgdr confirm` gives it")
+
+
+def test_trials_as_csv_are_those_of_the_pages(client):
+    query = "sort=-value&state=COMPLETE&arm=restarts"
+    answer = client.get(f"/v1/studies/digits/trials.csv?{query}")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    items = client.get(f"/v1/studies/digits/trials?{query}&limit=1000").json()["items"]
+    found = rows(answer)
+    assert [int(row["number"]) for row in found] == [item["number"] for item in items] != []
+    assert [float(row["value"]) for row in found] == [item["value"] for item in items]
+    assert [row["seed"] for row in found] == [str(item["seed"]) for item in items]
+
+
+def test_curves_as_csv_have_a_row_an_epoch(client, digits):
+    found = rows(client.get("/v1/studies/digits/curves.csv?state=COMPLETE&sort=value"))
+    best = [row for row in found if row["number"] == found[0]["number"]]
+    curve = digits.curve(int(found[0]["number"]))
+    assert [int(row["epoch"]) for row in best] == list(range(1, 21))
+    for name in ("error", "loss", "select_error", "select_loss"):
+        assert [float(row[name]) for row in best] == curve[name]
+    assert len(found) == 20 * digits.counts["COMPLETE"]
+
+
+def test_csv_of_no_trials_is_its_heading(client, is_problem):
+    assert client.get("/v1/studies/empty/trials.csv").text.startswith("number,state,arm,value,base_lr")
+    assert rows(client.get("/v1/studies/empty/trials.csv")) == []
+    assert client.get("/v1/studies/empty/curves.csv").text == "number,epoch\n"
+    is_problem(client.get("/v1/studies/empty/curves.csv?sort=x"), 422, "sort='x' is no column")

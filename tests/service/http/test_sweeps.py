@@ -1,0 +1,142 @@
+"""`/v1/sweeps` as requests and answers; what runs is in tests/service/test_sweeps_running.py."""
+
+from urllib.parse import quote
+
+import pytest
+
+LONG = {
+    "workload": "digits",
+    "study": "größe 言葉 ?&#",
+    "trials": 128,
+    "budget": 60,
+    "base_lr": [0.01, 1.0],
+    "T_0": [5, 60],
+    "T_mult": [1, 2],
+    "eta_ratio": 0.0,
+    "timeout": 1800,
+    "confirm": True,
+}
+
+
+def test_a_sweep_is_queued_shown_and_cancelled(writer, is_problem):
+    begun = writer.post("/v1/sweeps", json=LONG)
+    assert begun.status_code == 202
+    place = f"/v1/sweeps/{quote(LONG['study'], safe='')}"
+    assert begun.headers["location"] == place
+    found = begun.json()
+    assert (found["id"], found["state"], found["launched_by"], found["trials"]) == (
+        LONG["study"],
+        "queued",
+        "service",
+        128,
+    )
+    assert found["request"].items() >= LONG.items() and found["finished"] == 0
+    assert writer.get(place).json() == found
+    assert writer.get("/v1/sweeps").json()["items"] == [found]
+    assert writer.get("/v1/sweeps?state=queued").json()["total"] == 1
+    assert writer.get("/v1/sweeps?state=running&state=dead").json()["total"] == 0
+    assert writer.get(f"/v1/studies/{quote(LONG['study'], safe='')}").json()["trials"] == {}
+    is_problem(writer.post("/v1/sweeps", json=LONG), 409, "has a sweep that is queued")
+    cancelled = writer.delete(place)
+    assert cancelled.status_code == 202 and cancelled.json()["state"] == "cancelled"
+    assert cancelled.json()["resumable"] and writer.delete(place).json() == cancelled.json()
+    is_problem(writer.post("/v1/sweeps", json=LONG), 409, "go on with it by resume=true")
+    again = writer.post("/v1/sweeps", json={**LONG, "resume": True})
+    assert (again.status_code, again.json()["state"]) == (202, "queued")
+    other = {**LONG, "resume": True, "budget": 61}
+    writer.delete(place)
+    is_problem(writer.post("/v1/sweeps", json=other), 409, "budget 60, not 61")
+
+
+def test_the_queue_is_bounded(writer, is_problem):
+    for place in range(3):
+        assert writer.post("/v1/sweeps", json={"workload": "digits", "study": f"s{place}"}).status_code == 202
+    refused = writer.post("/v1/sweeps", json={"workload": "digits", "study": "s3"})
+    is_problem(refused, 429, "3 sweeps are queued already")
+    assert refused.headers["retry-after"] == "60"
+    assert writer.get("/v1/studies").json()["total"] == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "location"),
+    [
+        ({"workload": "nothing"}, "body.workload"),
+        ({"workload": "os:system"}, "body.workload"),
+        ({"workload": "../digits"}, "body.workload"),
+        ({"workload": None}, "body.workload"),
+        ({"trials": 0}, "body.trials"),
+        ({"trials": 1.5}, "body.trials"),
+        ({"trials": "5"}, "body.trials"),
+        ({"trials": True}, "body.trials"),
+        ({"trials": 100_001}, "body.trials"),
+        ({"budget": 10_001}, "body.budget"),
+        ({"budget": 0}, "body.budget"),
+        ({"base_lr": []}, "body.base_lr"),
+        ({"base_lr": [1, 0.1]}, "body.base_lr"),
+        ({"base_lr": -1}, "body.base_lr"),
+        ({"base_lr": 1e308}, "body.base_lr"),
+        ({"T_0": [0, 5]}, "body.T_0"),
+        ({"T_0": 2.5}, "body.T_0"),
+        ({"T_mult": []}, "body.T_mult"),
+        ({"eta_ratio": [0, 2]}, "body.eta_ratio"),
+        ({"objective": "best"}, "body.objective"),
+        ({"pruner": "x"}, "body.pruner"),
+        ({"sampler": "x"}, "body.sampler"),
+        ({"slots": 0}, "body.slots"),
+        ({"controls": 1}, "body.controls"),
+        ({"seed": -1}, "body.seed"),
+        ({"seed": 2**32}, "body.seed"),
+        ({"timeout": 0}, "body.timeout"),
+        ({"study": ""}, "body.study"),
+        ({"study": "a/b"}, "body.study"),
+        ({"study": "../x"}, "body.study"),
+        ({"study": ".."}, "body.study"),
+        ({"study": "a\0b"}, "body.study"),
+        ({"study": "x" * 201}, "body.study"),
+        ({"study": 5}, "body.study"),
+        ({"hparams": {"x": 1}}, "body.hparams"),
+        ({"hparams": {"x": {"choices": []}}}, "body.hparams"),
+        ({"steps": 5}, "body.steps"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else "-".join(value),
+)
+def test_a_sweep_that_cannot_be_is_refused_by_field(writer, is_problem, wrong, location):
+    found = is_problem(writer.post("/v1/sweeps", json={"workload": "digits", **wrong}), 422)
+    assert {each["location"].split("[")[0] for each in found["errors"]} == {location}, found
+    assert "\n" not in found["detail"] and writer.get("/v1/studies").json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"workload": "digits", "base_lr": NaN}', id="NaN"),
+        pytest.param('{"workload": "digits", "timeout": Infinity}', id="Infinity"),
+        pytest.param('{"workload": "digits", "study": "\\ud800"}', id="half a surrogate pair as the study"),
+        pytest.param('{"workload": "\\ud800"}', id="as the workload"),
+        pytest.param('{"workload": "digits", "hparams": {"\\ud800": 1}}', id="as a name"),
+        pytest.param('{"workload": "digits", "trials": ' + "9" * 4000 + "}", id="4,000 digits"),
+        pytest.param('{"workload": "digits", "seed": ' + "9" * 5000 + "}", id="5,000 digits"),
+        pytest.param('{"workload": "digits", "hparams": {"a": ' + "[" * 500 + "]" * 500 + "}}", id="deep"),
+        pytest.param('{"workload": "' + "x" * 10**6 + '"}', id="a name of a million characters"),
+        pytest.param('{"workload": "digits", "hparams": {"a": "' + "x" * 20_000 + '"}}', id="long"),
+    ],
+)
+def test_odd_json_is_refused_in_short(writer, is_problem, text):
+    answer = writer.post("/v1/sweeps", content=text, headers={"Content-Type": "application/json"})
+    is_problem(answer, 422)
+    assert len(answer.content) < 20_000
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("name", ["nothing", "%00", "%FF", "..%2F", "x" * 5000])
+def test_an_unknown_sweep_is_not_found(writer, is_problem, method, name):
+    is_problem(writer.request(method, f"/v1/sweeps/{name}"), 404)
+
+
+def test_a_finished_sweep_of_the_command_line_is_shown(client, is_problem):
+    found = client.get("/v1/sweeps/tiny").json()
+    assert (found["launched_by"], found["state"], found["finished"]) == ("command line", "finished", 12)
+    assert found["best"] and found["request"] is None and not found["resumable"]
+    assert client.get("/v1/sweeps").json()["total"] == 4
+    is_problem(client.get("/v1/sweeps?state=none"), 422, "state.0: must be 'queued', 'running'")
+    is_problem(client.get("/v1/sweeps/not%20ours"), 404)

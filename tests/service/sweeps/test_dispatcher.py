@@ -1,0 +1,74 @@
+"""The dispatcher's thread, without processes: it outlives failures, and leaves other hosts alone."""
+
+import logging
+import time
+
+import pytest
+
+from service.sweeps.dispatcher import Dispatcher
+from sgdr.search.storage import StorageError
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """What would have been started."""
+    begun = []
+    monkeypatch.setattr(Dispatcher, "_begin", lambda self, study, nonce: begun.append(study))
+    return begun
+
+
+def wait_for(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_it_outlives_a_storage_that_fails_and_says_so_once(running, begun, monkeypatch, caplog):
+    running.submit(study="a")
+    fails = [StorageError("locked")] * 5
+    records = running.sweeps.records
+
+    def failing():
+        if fails:
+            raise fails.pop()
+        return records()
+
+    monkeypatch.setattr(running.sweeps, "records", failing)
+    running.dispatch().stop()
+    running.dispatch()
+    wait_for(lambda: begun)
+    assert not fails and begun[0] == "a"
+    said = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert 1 <= len(said) <= 2 and "not dispatched" in said[0].getMessage()
+
+
+def test_it_looks_at_once_when_it_is_poked(running, begun):
+    dispatcher = Dispatcher(running.sweeps, interval=600)
+    running.dispatchers.append(dispatcher)
+    dispatcher.start()
+    wait_for(lambda: not running.sweeps.changed.is_set())
+    running.submit(study="a")
+    wait_for(lambda: begun == ["a"])
+    dispatcher.poke()
+    wait_for(lambda: begun == ["a", "a"])
+
+
+def test_it_starts_the_oldest_as_many_as_may_run_and_none_of_another_host(running, begun, monkeypatch):
+    running.sweeps.max_running = 2
+    with monkeypatch.context() as patch:
+        patch.setattr("service.sweeps.sweeps.socket.gethostname", lambda: "elsewhere")
+        running.submit(study="theirs")
+    for study in ("c", "b", "a"):
+        running.submit(study=study)
+    Dispatcher(running.sweeps)._round()
+    assert begun == ["c", "b"]
+    assert running.sweeps.get("theirs").state == "queued"
+
+
+def test_ending_it_twice_or_unstarted_does_no_harm(running):
+    dispatcher = Dispatcher(running.sweeps)
+    dispatcher.stop()
+    dispatcher.start()
+    dispatcher.stop()
+    dispatcher.stop()

@@ -1,0 +1,221 @@
+"""Which sweeps can be asked for: all is refused before anything is written."""
+
+import json
+import math
+import subprocess
+import sys
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from pydantic import ValidationError
+
+from service.sweeps.request import LARGEST_REQUEST, SweepRequest
+from service.sweeps.sweeps import Conflict, Invalid, NotFound, Sweeps
+from sgdr.search.declaration import Declaration
+from sgdr.search.devices import cores
+from sgdr.search.storage import StorageError
+
+HPARAMS = {"decay": FloatDistribution(0.0, 1.0), "depth": IntDistribution(1, 4)}
+KNOWN = {
+    "arrays": Declaration("arrays", "error", "minimize", 6, "arrays", 2, None, None, HPARAMS),
+    "function": Declaration("function", "error", "minimize", 6, "callable", None, None, None, HPARAMS),
+    "long": Declaration("long", "error", "minimize", 600, "callable", None, None, None, {}),
+    "odd": Declaration("a/b", "error", "minimize", 6, "callable", None, None, None, {}),
+}
+LIMITS = {"max_running": 1, "max_queued": 3, "max_trials": 100, "max_budget": 50, "max_seconds": 60.0}
+
+
+class Told:
+    def get(self, name):
+        if name not in KNOWN:
+            raise ValueError(f"workload={name!r} is not registered: use one of {', '.join(KNOWN)}")
+        return KNOWN[name]
+
+
+@pytest.fixture
+def sweeps(tmp_path):
+    return Sweeps(f"sqlite:///{tmp_path}/s.db", Told(), **LIMITS)
+
+
+def asked(**arguments):
+    return SweepRequest.model_validate({"workload": "arrays", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("workload", [None, 3, ["arrays"], {}]),
+        ("trials", [0, -1, 1.5, "4", None, True, math.nan, math.inf]),
+        ("budget", [0, -1, 1.5, "4", True, math.nan]),
+        ("study", [3, "", " ", "a/b", "..", ".", "a\0", "x" * 201, "\ud800", ["a"]]),
+        ("base_lr", [math.nan, math.inf, "0.1", True, [math.nan, 1.0], [0.1, math.inf], {"low": 1}]),
+        ("T_0", [1.5, "3", True, [1, 2.5], [1, "2"]]),
+        ("T_mult", [None, 1.5, "2", True, [1, 2.5], [True]]),
+        ("eta_ratio", [None, math.nan, "0", [0.0, math.inf]]),
+        ("closed", [1, "yes", None]),
+        (
+            "hparams",
+            [[], None, "decay", {3: 4}, {"decay": object()}, {"decay": math.nan}, {"decay": [0, math.inf]}],
+        ),
+        ("objective", [None, 3]),
+        ("slots", [1.5, None, True, "many", "4"]),
+        ("controls", [-0.1, 1, 1.0, "0.5", None, True, math.nan, math.inf]),
+        ("seed", [-1, 1.5, "0", None, True, 2**32, 10**30]),
+        ("timeout", [0, -1.0, "30m", math.nan, math.inf, True]),
+        ("resume", [1, "true", None]),
+        ("confirm", [1, "true", None]),
+        ("storage", ["sqlite:///x.db", None]),
+        ("engine", ["local"]),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_refused_by_name(field, values):
+    for value in values:
+        with pytest.raises(ValidationError) as refused:
+            asked(**{field: value})
+        faults = refused.value.errors()
+        assert {fault["loc"][0] for fault in faults if fault["loc"]} <= {field}, (field, value, faults)
+
+
+def test_a_request_that_is_too_large_is_refused():
+    choices = ["x" * 100] * (LARGEST_REQUEST // 100)
+    with pytest.raises(ValidationError, match="at most 16,384 bytes"):
+        asked(hparams={"decay": {"choices": choices}})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "said"),
+    [
+        ({"workload": "nope"}, "workload", "'nope' is not registered: use one of arrays, function"),
+        ({"workload": "package.module:object"}, "workload", "is not registered"),
+        ({"workload": ""}, "workload", "is not registered"),
+        ({"trials": 101}, "trials", "trials=101 must be at most 100, the limit"),
+        ({"trials": 10**30}, "trials", "must be at most 100"),
+        ({"budget": 51}, "budget", "budget=51 must be at most 50, the limit"),
+        ({"workload": "long"}, "budget", "budget=600 must be at most 50"),
+        ({"timeout": 61}, "timeout", r"timeout=61.0 must be at most 60.0"),
+        ({"workload": "function", "slots": cores() + 1}, "slots", "slots=.* must be at most"),
+        ({"slots": 0}, "slots", "slots=0 must be a whole number of at least 1"),
+        ({"slots": 2**16 + 1}, "slots", "must be at most 65536"),
+        ({"workload": "odd"}, "study", "study='a/b' must be a text"),
+        ({"base_lr": [1.0, 0.1]}, "base_lr", r"base_lr=\(1.0, 0.1\) is inverted"),
+        ({"base_lr": 0}, "base_lr", "must begin above 0"),
+        ({"base_lr": [0.1, 0.2, 0.3]}, "base_lr", "must be a range of two numbers"),
+        ({"base_lr": []}, "base_lr", "must be a range of two numbers"),
+        ({"base_lr": 1e300}, "base_lr", "must lie from 1e-36 to 1e"),
+        ({"T_0": [7, 9]}, "T_0", r"T_0=\(7, 9\) begins above the budget of 6"),
+        ({"T_0": 0}, "T_0", "must be whole epochs from 1"),
+        ({"T_mult": []}, "T_mult", "must be whole numbers of at least 1"),
+        ({"T_mult": [0]}, "T_mult", "must be whole numbers of at least 1"),
+        ({"T_mult": 10**20}, "T_mult", "must be below 2"),
+        ({"T_0": 5, "T_mult": 2, "closed": True, "budget": 3}, "T_0", "begins above the budget"),
+        ({"eta_ratio": [0.0, 2.0]}, "eta_ratio", "must lie from 0 to 1"),
+        ({"objective": "best"}, "objective", "objective='best' must be one of"),
+        ({"pruner": "sharp"}, "pruner", "pruner='sharp' must be one of"),
+        ({"sampler": "oracle"}, "sampler", "sampler='oracle' must be one of"),
+        ({"hparams": {"nope": 1}}, "hparams", "hparams nope: workload 'arrays' takes decay, depth"),
+        ({"hparams": {"base_lr": 1}}, "hparams", "names a part of the schedule"),
+        ({"hparams": {"decay": "much"}}, "hparams", "decay='much' must be a range"),
+        ({"hparams": {"decay": None}}, "hparams", "decay=None must be a range"),
+        ({"hparams": {"decay": True}}, "hparams", "decay=.* must be a range"),
+        ({"hparams": {"decay": [1, 0]}}, "hparams", r"decay=\(1, 0\) is inverted"),
+        ({"hparams": {"decay": [0, 1, "log"]}}, "hparams", "must begin above 0"),
+        ({"hparams": {"decay": [0, 1, "lin"]}}, "hparams", "must be a range"),
+        ({"hparams": {"depth": 10**400}}, "hparams", "numbers must lie within"),
+        ({"hparams": {"decay": [0.0, 1e300]}}, "hparams", "numbers must lie within"),
+        ({"hparams": {"decay": {"choices": []}}}, "hparams", "with one at least"),
+        ({"hparams": {"decay": {"choices": [[1]]}}}, "hparams", "choices must be numbers, texts"),
+        ({"hparams": {"decay": {"low": 1}}}, "hparams", "must be"),
+        ({"hparams": {"decay": {"choices": ["a", "b"]}}}, "hparams", "the engine takes numbers only"),
+    ],
+)
+def test_sweeps_that_cannot_be_are_refused_and_nothing_is_written(sweeps, tmp_path, arguments, field, said):
+    with pytest.raises(Invalid, match=said) as refused:
+        sweeps.submit(asked(**arguments))
+    assert refused.value.field == field and "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "searched"),
+    [
+        (0.5, FloatDistribution(0.5, 0.5)),
+        (2, IntDistribution(2, 2)),
+        ([1, 3], IntDistribution(1, 3)),
+        ([1e-4, 0.1, "log"], FloatDistribution(1e-4, 0.1, log=True)),
+        ({"choices": [1, 0.5, True]}, CategoricalDistribution([1, 0.5, True])),
+    ],
+)
+def test_the_json_forms_of_values_are_those_of_a_space(given, searched):
+    request = asked(hparams={"decay": given})
+    assert request.space().resolved(KNOWN["arrays"], 6).hparams["decay"] == searched
+    assert SweepRequest.model_validate(json.loads(request.model_dump_json())) == request
+
+
+@pytest.mark.parametrize(
+    "name", ["-x", "--help", "größe 言葉 🎉", " a b", "a\nb", "x" * 200, "%2e%2e", "...", "'; --", "\u202e"]
+)
+def test_any_name_will_do(sweeps, name):
+    status = sweeps.submit(asked(study=name))
+    assert (status.id, status.state, status.request["timeout"]) == (name, "queued", 60.0)
+    assert sweeps.get(name) == status and sweeps.all() == [status]
+    assert json.loads(json.dumps(status.to_dict(), allow_nan=False)) == status.to_dict()
+    assert sweeps.cancel(name).state == "cancelled"
+
+
+def test_what_is_there_stands_in_the_way(sweeps):
+    assert sweeps.submit(asked()).id == "arrays"
+    with pytest.raises(Conflict, match="has a sweep that is queued"):
+        sweeps.submit(asked(resume=True))
+    sweeps.cancel("arrays")
+    with pytest.raises(Conflict, match="resume=true"):
+        sweeps.submit(asked())
+    with pytest.raises(Conflict, match="exists, with budget 6, not 5"):
+        sweeps.submit(asked(budget=5, resume=True))
+    with sweeps.storage() as storage:
+        optuna.create_study(storage=storage, study_name="theirs").add_trial(optuna.create_trial(value=1.0))
+    with pytest.raises(Conflict, match="'theirs' in the service's storage was not made by sgdr"):
+        sweeps.submit(asked(study="theirs", resume=True))
+    with pytest.raises(NotFound, match="was not made by sgdr"):
+        sweeps.cancel("theirs")
+    assert sweeps.submit(asked(resume=True, seed=5)).state == "queued"
+    assert sweeps.changed.is_set()
+
+
+@pytest.mark.parametrize("name", ["nope", "", "..", "a\nb", "'; --", "x" * 1000])
+def test_unknown_names_are_not_found(sweeps, name):
+    for ask in (sweeps.get, sweeps.cancel):
+        with pytest.raises(NotFound):
+            ask(name)
+    assert sweeps.all() == []
+
+
+def test_a_storage_that_fails_is_no_fault_of_the_request(tmp_path):
+    sweeps = Sweeps(f"sqlite:///{tmp_path}/no/s.db", Told(), **LIMITS)
+    for ask in (lambda: sweeps.submit(asked()), sweeps.all, sweeps.records, lambda: sweeps.get("a")):
+        with pytest.raises(StorageError):
+            ask()
+    (tmp_path / "no").mkdir()
+    assert sweeps.all() == []  # it is there now
+
+
+def test_the_service_loads_neither_jax_nor_a_workload(registered_workloads):
+    code = f"""
+import sys
+from service.sweeps.declarations import Declarations
+from service.sweeps.dispatcher import Dispatcher
+from service.sweeps.request import SweepRequest
+from service.sweeps.sweeps import Sweeps
+sweeps = Sweeps("sqlite:///s.db", Declarations(), **{LIMITS!r})
+sweeps.submit(SweepRequest(workload="tiny", study="s", hparams={{}}))
+assert sweeps.all()[0].workload == "tiny"
+Dispatcher(sweeps)
+print(*{{name.split(".")[0] for name in sys.modules}})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "optuna" in loaded
+    assert not loaded & {"jax", "jaxlib", "sklearn", "optax", "tiny_workload", "sweep_workloads", "pandas"}
