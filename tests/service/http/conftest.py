@@ -10,16 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import optuna
 import pytest
 import sqlalchemy as sa
-from starlette.exceptions import StarletteDeprecationWarning
+from starlette.testclient import TestClient
 
 from experiments.bench.filled import DIGITS, fill, settings_of
 from service.app import create_app
@@ -29,11 +28,6 @@ from service.tokens import hashed
 from sgdr import search
 from sgdr.search.opening import create_study
 from sgdr.search.storage import close_storage, open_storage, sqlite_file
-
-with warnings.catch_warnings():
-    # It asks for httpx2, a package of its own; with httpx it does the same.
-    warnings.simplefilter("ignore", StarletteDeprecationWarning)
-    from starlette.testclient import TestClient
 
 TOKEN = "sgdr_the-token-of-these-tests"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -180,9 +174,9 @@ class Server:
             assert self.process.poll() is None and time.monotonic() < deadline, self.log
             time.sleep(0.02)
 
-    def client(self) -> httpx.Client:
+    def client(self) -> httpx2.Client:
         """With the token."""
-        return httpx.Client(base_url=self.url, headers=AUTHORIZED, timeout=30)
+        return httpx2.Client(base_url=self.url, headers=AUTHORIZED, timeout=30)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Sends the signal, and gives the exit status."""
