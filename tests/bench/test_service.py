@@ -63,6 +63,7 @@ def test_rates_are_compared_with_the_constant_of_the_same_round() -> None:
     assert cells == ["GET /v1/lr", "68", "90 %", "4.50", "1.50 ×", "2,250", "1.50 ×"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 def test_rates_over_http(tmp_path: Path) -> None:
     text = rates.measure(filled(tmp_path, 1), rounds=1, seconds=1.0)
@@ -110,6 +111,7 @@ def test_a_growing_study_is_swept_while_it_grows(tmp_path: Path) -> None:
     assert filled(tmp_path, 5) == url  # it is made once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lock", "trials"])
 def test_reads_while_somebody_writes(tmp_path: Path, name: str) -> None:
     text = writing.measure(tmp_path, trials=20, rounds=2, seconds=0.1, writers=[name])
@@ -134,6 +136,7 @@ def test_ratios_are_of_rounds() -> None:
     assert cells[2:] == ["2.00 ×"] * 3
 
 
+@pytest.mark.slow
 def test_every_listener_hears_of_every_change(tmp_path: Path) -> None:
     text = listeners.measure(tmp_path, trials=10, listeners=3, changes=2)
     row = next(line for line in text.splitlines() if "from written to heard" in line)
@@ -149,6 +152,7 @@ def test_a_change_that_a_listener_lacks_is_missed() -> None:
     assert cells == ["4", "1", "200", "298", "300"]
 
 
+@pytest.mark.slow
 def test_a_short_soak_has_no_faults(tmp_path: Path) -> None:
     text = soak.measure(tmp_path, trials=20, seconds=4.0)
     total = next(line for line in text.splitlines() if line.startswith("| all "))
@@ -166,6 +170,7 @@ def test_memory_is_a_line_after_the_warm_up() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_command_prints_tables_with_the_machine(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "experiments.bench.service", "--parts", "studies", "--trials", "3"]
     out = tmp_path / "report.md"

@@ -1,12 +1,18 @@
-"""Bad input to `sgdr`, as processes: exit code 2, one line that says what to change, nothing half-written."""
+"""Bad input to `sgdr`: exit code 2, one line that says what to change, nothing half-written."""
 
 import functools
+import gc
 import re
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from sgdr.cli import main
+
+TINY = Path(__file__).parent.parent / "tiny.py"
 
 SWEEP = ("sweep", "--workload", "tiny:workload", "--trials", "2")
 
@@ -23,6 +29,27 @@ def refused(done, *parts: str) -> str:
     return lines[0]
 
 
+@pytest.fixture
+def inside(tmp_path, monkeypatch, capsys):
+    """The command in this process, which takes a tenth of the time, in a folder that has `tiny`."""
+    (tmp_path / "tiny.py").write_text(TINY.read_text())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "tiny", raising=False)
+    thresholds = gc.get_threshold()
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["sgdr", *arguments])
+        code = main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
+
+    yield run
+    sys.modules.pop("tiny", None)
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
 RANGES = {
     "--base-lr": ("0:1", "1:0.1", "nan:1", "0.1:inf", "a:b", "", "1:2:3", "1e+300"),
     "--T-0": ("0:3", "5:2", "nan", "1:inf", "x", "", "1.5:3", "7:9"),
@@ -34,8 +61,8 @@ RANGES = {
 @pytest.mark.parametrize(
     ("option", "text"), [(option, text) for option, texts in RANGES.items() for text in texts]
 )
-def test_ranges_that_cannot_be(sgdr, tmp_path, option, text):
-    line = refused(sgdr(*SWEEP, f"{option}={text}"))
+def test_ranges_that_cannot_be(inside, tmp_path, option, text):
+    line = refused(inside(*SWEEP, f"{option}={text}"))
     assert option in line or option.strip("-").replace("-", "_") in line
     first = text.split(":")[0].split(",")[0]
     assert repr(text) in line or (first and first[:40] in line)
@@ -77,8 +104,8 @@ def test_ranges_that_cannot_be(sgdr, tmp_path, option, text):
         (("--T-0", "4", "--closed", "--budget", "7"), ("T_0=4:4", "closes no budget")),
     ],
 )
-def test_arguments_that_cannot_be(sgdr, tmp_path, arguments, parts):
-    refused(sgdr(*SWEEP, *arguments), *parts)
+def test_arguments_that_cannot_be(inside, tmp_path, arguments, parts):
+    refused(inside(*SWEEP, *arguments), *parts)
     assert not list(tmp_path.glob("*.db*"))
 
 

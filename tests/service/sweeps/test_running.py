@@ -71,6 +71,7 @@ def test_a_cancelled_sweep_keeps_what_is_finished_and_is_resumed_to_its_number(r
     dispatcher.stop()
 
 
+@pytest.mark.slow
 def test_a_confirmation_is_cancelled_too(running):
     running.dispatch()
     running.submit("slow", trials=2, budget=20, confirm=True)
@@ -80,6 +81,7 @@ def test_a_confirmation_is_cancelled_too(running):
     assert cancelled.finished == 2 and cancelled.resumable and running.study("slow").verdict is None
 
 
+@pytest.mark.slow
 def test_a_sweep_that_does_not_listen_is_killed(running):
     running.dispatch(grace=0.3)
     running.submit("stubborn", trials=500, study="s")
@@ -92,6 +94,7 @@ def test_a_sweep_that_does_not_listen_is_killed(running):
     assert not alive
 
 
+@pytest.mark.slow
 def test_a_sweep_outlives_its_service_and_is_found_again(running):
     service = running.dispatch_apart()
     running.submit("slow", trials=500)
@@ -111,6 +114,7 @@ def test_a_sweep_outlives_its_service_and_is_found_again(running):
     assert running.wait("quick", "finished").finished == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_is_dead_and_can_be_resumed(running):
     running.dispatch()
     running.submit("slow", trials=500)
@@ -123,6 +127,7 @@ def test_a_sweep_that_is_killed_is_dead_and_can_be_resumed(running):
     assert running.wait("slow", "finished").finished == dead.finished + 2
 
 
+@pytest.mark.slow
 def test_of_two_dispatchers_one_works_until_it_ends(running):
     first = running.dispatch()
     running.submit("slow", study="a", trials=500)
@@ -138,6 +143,7 @@ def test_of_two_dispatchers_one_works_until_it_ends(running):
     assert running.sweeps.get("a").state == "running"
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_at_its_timeout_or_by_a_signal(running):
     running.dispatch(running.make_sweeps(max_running=2))
     running.sweeps = running.make_sweeps(max_seconds=1.0)
