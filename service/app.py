@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi_offline import FastAPIOffline
@@ -36,14 +37,17 @@ writing needs the bearer token that `sgdr token` makes.
 """
 
 
+WRITERS = 4
+"""Requests that write at the same time; the others wait without a thread."""
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The app for these settings; None: those of the environment.
 
     Raises ValueError for settings that cannot be, such as an address that others reach and no token.
     """
     settings = read_settings() if settings is None else settings
-    token_hash = kept_hash(settings)
-    if not settings.on_loopback and token_hash is None:
+    if kept_hash(settings) is None and not settings.on_loopback:
         raise ValueError(
             f"host={settings.host!r} can be reached from elsewhere, and there is no token; "
             "run `sgdr token` first"
@@ -59,8 +63,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses={500: problems.responses(500)[500]},
     )
     library = Library(settings.storage)
-    app.state.settings, app.state.token_hash, app.state.library = settings, token_hash, library
+    app.state.settings, app.state.library = settings, library
     app.state.declarations = Declarations()
+    app.state.writers = CapacityLimiter(WRITERS)
     app.state.sweeps = Sweeps(
         settings.storage,
         app.state.declarations,

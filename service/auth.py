@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.problems import Problem
-from service.tokens import matches
+from service.tokens import kept_hash, matches
+
+log = logging.getLogger(__name__)
 
 bearer = HTTPBearer(
     auto_error=False, scheme_name="token", description="The token that `sgdr token` has printed."
@@ -18,7 +21,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 async def writing(request: Request, credentials: Credentials) -> None:
     """Lets a request through that has the token. Raises 401, or 403 where the service has none."""
-    kept: str | None = request.app.state.token_hash
+    kept = _kept(request)
     if kept is None:
         raise Problem(
             403, "this service has no token, so nothing can be written; run `sgdr token`, then start it again"
@@ -28,9 +31,19 @@ async def writing(request: Request, credentials: Credentials) -> None:
 
 async def reading(request: Request, credentials: Credentials) -> None:
     """Lets a request through that has the token, where reading needs one. Raises 401."""
-    kept: str | None = request.app.state.token_hash
-    assert kept is not None, "the service does not start on such an address without one"
+    kept = _kept(request)
+    if kept is None:  # the service did not start without one
+        raise Problem(403, "the token was taken away; run `sgdr token`")
     _check(credentials, kept)
+
+
+def _kept(request: Request) -> str | None:
+    """The hash as it is now: a token that leaked is replaced without a restart."""
+    try:
+        return kept_hash(request.app.state.settings)
+    except ValueError as error:
+        log.error("%s", error)
+        return None
 
 
 def _check(credentials: HTTPAuthorizationCredentials | None, kept: str) -> None:

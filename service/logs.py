@@ -6,6 +6,8 @@ import json
 import logging
 from datetime import UTC, datetime
 
+import optuna
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
@@ -34,6 +36,8 @@ def configure(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.captureWarnings(True)
+    optuna.logging.disable_default_handler()
+    optuna.logging.enable_propagation()
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

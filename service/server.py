@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import tempfile
+import threading
+import time
 from functools import partial
 
 import uvicorn
@@ -19,6 +22,9 @@ from service.settings import Settings
 
 BACKLOG = 2048
 """Connections that wait to be accepted."""
+
+PARENT_SECONDS = 1.0
+"""Between two looks for the process that started this one."""
 
 log = logging.getLogger(__name__)
 
@@ -41,15 +47,24 @@ def serve(settings: Settings) -> bool:
     return True
 
 
-def _app(settings: Settings) -> FastAPI:
+def _app(settings: Settings, started_by: int) -> FastAPI:
     """In each process."""
     logs.configure(settings.log_level)
+    if os.getpid() != started_by:
+        threading.Thread(target=_end_with, args=(started_by,), daemon=True).start()
     return create_app(settings)
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when the one that started it is gone: it would hold the address for ever."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _config(settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        partial(_app, settings),
+        partial(_app, settings, os.getpid()),
         factory=True,
         host=settings.host,
         port=settings.port,

@@ -35,7 +35,8 @@ class Settings(BaseSettings):
     public_reading: bool = False
     """Whether reading needs no token on another address than loopback, where it never does."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Names in the Host header that are answered; none: those of loopback when bound to it, else any."""
+    """Names in the Host header that are answered, beside those of loopback. None: those of loopback alone
+    when bound to it, else any; *: any."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins whose pages may read answers."""
     max_body_bytes: int = Field(4 * 2**20, ge=1024)
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     @field_validator("log_level")
     @classmethod
     def _known_level(cls, given: str) -> str:
+        given = given.lower()
         if given not in ("debug", "info", "warning", "error"):
             raise ValueError("must be debug, info, warning or error")
         return given
@@ -85,7 +87,9 @@ class Settings(BaseSettings):
 
         A page of another site whose name resolves to 127.0.0.1 is thus not answered.
         """
-        return self.allowed_hosts or (LOOPBACK_NAMES if self.on_loopback else ())
+        if "*" in self.allowed_hosts or not (self.allowed_hosts or self.on_loopback):
+            return ()
+        return tuple(dict.fromkeys(map(str.lower, (*self.allowed_hosts, *LOOPBACK_NAMES, self.host))))
 
     @property
     def reading_needs_token(self) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
 
+from anyio import to_thread
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -22,7 +23,7 @@ from service.strict import StrictRoute
 from service.sweeps.declarations import WorkloadUnavailable
 from service.sweeps.record import ACTIVE
 from service.sweeps.request import SweepRequest
-from service.sweeps.status import status
+from service.sweeps.status import SweepStatus, status
 from service.sweeps.sweeps import Conflict, Full, Invalid, NotFound, NotOurs, Sweeps
 from sgdr.search.storage import StorageError
 
@@ -39,6 +40,8 @@ State = Literal[
     "dead",
 ]
 RECONNECT_MILLISECONDS = 3000
+
+Argument = TypeVar("Argument")
 
 router = APIRouter(prefix="/v1/sweeps", tags=["sweeps"], route_class=StrictRoute)
 
@@ -121,7 +124,8 @@ Launcher = Annotated[Sweeps, Depends(sweeps_of)]
     },
     summary="Begin a sweep",
 )
-def begin(
+async def begin(
+    request: Request,
     launcher: Launcher,
     wanted: Annotated[
         SweepRequest,
@@ -157,7 +161,7 @@ def begin(
     `resume` goes on.
     """
     try:
-        begun = launcher.submit(wanted)
+        begun = await _written(request, launcher.submit, wanted)
     except Invalid as error:
         location = f"body.{error.field}" if error.field else "body"
         raise problems.invalid(location, str(error)) from None
@@ -240,11 +244,11 @@ async def events(
     responses=problems.responses(401, 403, 404, 409, 422, 503),
     summary="Cancel a sweep",
 )
-def cancel(study: Name, launcher: Launcher, found: Studies) -> Response:
+async def cancel(request: Request, study: Name, launcher: Launcher, found: Studies) -> Response:
     """Ends a sweep. Its finished trials stay, and `resume` goes on with it. What has ended stays as it is."""
-    found.study(study)  # what is no study is refused as everywhere
+    await run_in_threadpool(found.study, study)  # what is no study is refused as everywhere
     try:
-        cancelled = launcher.cancel(study)
+        cancelled = await _written(request, launcher.cancel, study)
     except NotFound as error:
         raise Problem(404, str(error)) from None
     except NotOurs as error:
@@ -254,6 +258,11 @@ def cancel(study: Name, launcher: Launcher, found: Studies) -> Response:
     made = answer(cancelled.to_dict())
     made.status_code = 202
     return made
+
+
+async def _written(request: Request, write: Callable[[Argument], SweepStatus], of: Argument) -> SweepStatus:
+    """What writes, in one of a few threads of its own: a locked database must not stop all reading."""
+    return await to_thread.run_sync(write, of, limiter=request.app.state.writers)
 
 
 def state_of(found: Library, study: str) -> str:

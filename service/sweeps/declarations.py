@@ -7,14 +7,13 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from service.sweeps.children import child_environment
+from service.sweeps.children import child_environment, python
 from sgdr.search.declaration import Declaration
 from sgdr.search.workload import registered
 
@@ -72,7 +71,7 @@ class Declarations:
         """What the workload's process answers, and the end of what it says besides."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
             process = subprocess.Popen(
-                [sys.executable, "-m", "service.sweeps.describe", name],
+                [*python("service.sweeps.describe"), name],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=said,

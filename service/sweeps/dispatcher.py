@@ -9,7 +9,6 @@ import contextlib
 import logging
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from service.sweeps.children import TRY_LATER, child_environment
+from service.sweeps.children import TRY_LATER, child_environment, python
 from service.sweeps.host_lock import HostLock
 from service.sweeps.record import END, SweepRecord, local_process
 from service.sweeps.sweeps import Sweeps
@@ -116,7 +115,7 @@ class Dispatcher:
     def _begin(self, study: str, nonce: str) -> None:
         """Starts a sweep, which outlives this process: it shares neither its session nor its pipes."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "service.sweeps.run", "--", study.encode()],
+            [*python("service.sweeps.run"), "--", study.encode()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

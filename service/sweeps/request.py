@@ -54,7 +54,9 @@ class SweepRequest(BaseModel):
     slots: int | Literal["auto"] = Field("auto", description="Trials that are trained side by side.")
     controls: float = Field(DEFAULT_SHARE, ge=0, lt=1, description="Share of trials without restarts.")
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
-    timeout: float | None = Field(None, gt=0, description="Seconds after which it stops, to be resumed.")
+    timeout: float | None = Field(
+        None, gt=0, le=1e9, description="Seconds after which it stops, to be resumed."
+    )
     resume: bool = Field(False, description="Go on with the study where there is one.")
     confirm: bool = Field(False, description="Then train the best again on new seeds, for a verdict.")
 

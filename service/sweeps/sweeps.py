@@ -20,6 +20,7 @@ from sgdr.search.declaration import Declaration
 from sgdr.search.devices import cores
 from sgdr.search.lease import living, refuse_if_swept
 from sgdr.search.opening import check_existing, create_study
+from sgdr.search.reading import OpenedFile
 from sgdr.search.settings import Settings, checked
 from sgdr.search.storage import StorageError, close_storage, open_storage, storage_errors
 from sgdr.search.study import Study, made_by_sweep
@@ -72,18 +73,22 @@ class Sweeps:
         self._max_trials, self._max_budget, self._max_seconds = max_trials, max_budget, max_seconds
         self._submitting, self._opening = threading.Lock(), threading.Lock()
         self._opened: BaseStorage | None = None
+        self._file: OpenedFile | None = None
         self.changed = threading.Event()
         """Set when there is something to do for the dispatcher."""
 
     def submit(self, request: SweepRequest) -> SweepStatus:
         """Queues a sweep, once all of it is known to be possible.
 
+        What a request to resume does not say is as it was when the study's sweep was last asked for.
         Raises `Invalid`, `WorkloadUnavailable`, `Conflict`, `Full`, or StorageError; nothing is written then.
         """
         declared = self._declared(request.workload)
+        name = declared.name if request.study is None else request.study
+        if request.resume:
+            request = self._completed(request, name)
         request = self._bounded(request, declared)
         settings = self._checked(request, declared)
-        name = declared.name if request.study is None else request.study
         with _invalid(request):
             checked_name(name)
         with self._submitting, self.storage() as storage:
@@ -171,12 +176,31 @@ class Sweeps:
         """The storage, made where there is none. Raises StorageError when it fails, in the block too."""
         with storage_errors(self.url):
             with self._opening:
-                if self._opened is None:
-                    try:
-                        self._opened = open_storage(self.url, create=True)
-                    except ValueError as error:
-                        raise StorageError(str(error)) from error
-            yield self._opened
+                opened = self._open()
+            yield opened
+
+    def _open(self) -> BaseStorage:
+        """As it is, or opened again where another SQLite file has come in its place."""
+        if self._opened is not None and self._file is not None:
+            try:
+                self._file.check()
+            except KeyError:
+                close_storage(self._opened)
+                self._opened = None
+        if self._opened is None:
+            try:
+                self._opened = open_storage(self.url, create=True)
+            except ValueError as error:
+                raise StorageError(str(error)) from error
+            self._file = OpenedFile(self._opened)
+        return self._opened
+
+    def _completed(self, request: SweepRequest, name: str) -> SweepRequest:
+        """The request with what it does not say taken from the last one of that study, where there is one."""
+        record = self.records().get(name)
+        if record is None:
+            return request
+        return SweepRequest.model_validate({**record.request, **request.model_dump(exclude_unset=True)})
 
     def _declared(self, workload: str) -> Declaration:
         try:

@@ -272,17 +272,15 @@ def _serve(packed: bytes, connection: Connection, lifeline: Connection, threads:
     except Exception as error:
         workload = _Failing(_told(error))
     serial = 0
-    while True:
-        try:
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # until the worker has ended
+        while True:
             kind, content = connection.recv()
-        except EOFError:
-            return
-        if kind == "train":
-            serial += 1
-            schedule, *rest = content
-            _train(workload, _Run(connection, serial, WarmRestarts.from_dict(schedule), *rest))
-        elif kind == "stop":
-            connection.send((serial, ("idle", None)))
+            if kind == "train":
+                serial += 1
+                schedule, *rest = content
+                _train(workload, _Run(connection, serial, WarmRestarts.from_dict(schedule), *rest))
+            elif kind == "stop":
+                connection.send((serial, ("idle", None)))
 
 
 class _Failing:

@@ -89,6 +89,8 @@ def _test(x: Array, above: float, below: float) -> Difference:
         agree = 0.5**count
         lower, higher = (agree, 1.0) if mean < 0 else (1.0, agree) if mean > 0 else (1.0, 1.0)
         return Difference(mean, mean, mean, lower, higher, 0.0, count)
+    if not spread:  # so small that its square is no float: there is nothing to be seen
+        return Difference(mean, mean, mean, 1.0, 1.0, 0.0, count)
     t = mean / spread
     low = mean - float(stats.t.isf(above, count - 1)) * spread
     high = mean + float(stats.t.isf(below, count - 1)) * spread

@@ -209,6 +209,11 @@ def test_somebody_always_goes_on(rows):
     assert leader(group) in remaining(group)
 
 
+def test_differences_too_small_for_a_square_decide_nothing():
+    found = paired(by_seed([0, 0, 0, 1e-172]), by_seed([0, 0, 0, 0]))
+    assert (found.p_lower, found.p_higher) == (1.0, 1.0)
+
+
 def test_one_as_good_as_the_leader_is_seldom_out():
     rng = np.random.default_rng(2)
     out = 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 from pydantic_core import from_json
 
@@ -110,19 +110,19 @@ def _connected(server: Server, listeners: int) -> None:
 
 
 def listen(url: str, listeners: int) -> list[Heard]:
-    """What each hears until the sweep ends. Raises httpx.HTTPError where a stream fails."""
+    """What each hears until the sweep ends. Raises httpx2.HTTPError where a stream fails."""
     return asyncio.run(_listen(url, listeners))
 
 
 async def _listen(url: str, listeners: int) -> list[Heard]:
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(
         base_url=url, limits=limits, timeout=CONNECT_SECONDS, trust_env=False
     ) as client:
         return await asyncio.gather(*(_one(client) for _ in range(listeners)))
 
 
-async def _one(client: httpx.AsyncClient) -> Heard:
+async def _one(client: httpx2.AsyncClient) -> Heard:
     heard: list[tuple[float, str]] = []
     async with client.stream("GET", f"/v1/sweeps/{STUDY}/events") as stream:
         stream.raise_for_status()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import psutil
 
 SERVE = ("sgdr", "serve")
@@ -32,9 +32,9 @@ class Server:
     url: str
     process: psutil.Process
 
-    def client(self) -> httpx.Client:
+    def client(self) -> httpx2.Client:
         """A client of it, which keeps its connection."""
-        return httpx.Client(base_url=self.url, timeout=REQUEST_SECONDS, trust_env=False)
+        return httpx2.Client(base_url=self.url, timeout=REQUEST_SECONDS, trust_env=False)
 
     def resident(self) -> int:
         """Bytes in memory, of all its processes."""
@@ -88,8 +88,8 @@ def _answers(url: str, child: subprocess.Popen[bytes]) -> bool:
     until = time.monotonic() + READY_SECONDS
     while child.poll() is None and time.monotonic() < until:
         try:
-            return httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
-        except httpx.TransportError:
+            return httpx2.get(f"{url}/healthz", trust_env=False).status_code == 200
+        except httpx2.TransportError:
             time.sleep(0.05)
     return False
 

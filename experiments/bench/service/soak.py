@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 
 from experiments.bench import report
@@ -25,7 +25,7 @@ SAMPLE = 1.0
 WARM_UP = 0.2
 """Share of the time, at its beginning, in which memory may still grow."""
 
-Request = Callable[[httpx.Client, random.Random], int]
+Request = Callable[[httpx2.Client, random.Random], int]
 """Sends one, drawn anew each time, and returns the status of the answer."""
 
 
@@ -33,23 +33,23 @@ def _get(path: str) -> Request:
     return lambda client, draw: client.get(path).status_code
 
 
-def _rate(client: httpx.Client, draw: random.Random) -> int:
+def _rate(client: httpx2.Client, draw: random.Random) -> int:
     query = {"base_lr": draw.uniform(0.001, 1.0), "T_0": draw.randint(1, 10**6), "T_mult": draw.randint(1, 3)}
     return client.get("/v1/lr", params={**query, "step": draw.randrange(10**9)}).status_code
 
 
-def _range(client: httpx.Client, draw: random.Random) -> int:
+def _range(client: httpx2.Client, draw: random.Random) -> int:
     schedule = {"base_lr": 0.1, "T_0": draw.uniform(1.0, 1e4), "T_mult": draw.choice((1, 1.5, 2))}
     steps = {"start": 0, "stop": draw.randint(1, 100_000)}
     return client.post("/v1/lr", json={"schedule": schedule, "steps": steps}).status_code
 
 
-def _page(client: httpx.Client, draw: random.Random) -> int:
+def _page(client: httpx2.Client, draw: random.Random) -> int:
     query = {"sort": draw.choice(("number", "-value", "T_0")), "offset": draw.randint(0, 1000)}
     return client.get(PAGE, params={**query, "limit": draw.randint(1, 100)}).status_code
 
 
-def _listen(client: httpx.Client, draw: random.Random) -> int:
+def _listen(client: httpx2.Client, draw: random.Random) -> int:
     """Goes away after the first event, as a browser's tab that is closed."""
     with client.stream("GET", f"/v1/sweeps/{STUDY}/events") as stream:
         for line in stream.iter_lines():
@@ -112,7 +112,7 @@ def _load(
             _, right, send = REQUESTS[name]
             try:
                 status = send(client, draw)
-            except httpx.HTTPError:
+            except httpx2.HTTPError:
                 status = 0
             counts[name] += 1
             wrong[name] += status != right

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import httpx
+import httpx2
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-Ask = Callable[[], httpx.Response]
+Ask = Callable[[], httpx2.Response]
 
 
 def milliseconds(ask: Ask) -> float:

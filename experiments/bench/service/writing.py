@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 
@@ -38,7 +38,7 @@ class Writer:
 
     title: str
     command: Callable[[str], list[str]]
-    began: Callable[[httpx.Client, str], bool]
+    began: Callable[[httpx2.Client, str], bool]
     """Whether it is at work by now."""
 
 
@@ -47,7 +47,7 @@ def _sweep(study: str, niceness: int) -> Writer:
         search = ["--workload", "digits", "--trials", "1000000", "--seed", "0", "--study", study]
         return ["nice", "-n", str(niceness), sys.executable, "-m", "sgdr", "sweep", *search, "--storage", url]
 
-    def began(client: httpx.Client, url: str) -> bool:
+    def began(client: httpx2.Client, url: str) -> bool:
         answer = client.get(f"/v1/sweeps/{study}")
         return answer.status_code == 200 and answer.json()["finished"] > 0
 
@@ -55,7 +55,7 @@ def _sweep(study: str, niceness: int) -> Writer:
     return Writer(title, command, began)
 
 
-def _writer(title: str, began: Callable[[httpx.Client, str], bool], *options: str) -> Writer:
+def _writer(title: str, began: Callable[[httpx2.Client, str], bool], *options: str) -> Writer:
     def command(url: str) -> list[str]:
         way, *rest = options
         return [sys.executable, "-m", "experiments.bench.service.writer", way, url, *rest]
@@ -63,7 +63,7 @@ def _writer(title: str, began: Callable[[httpx.Client, str], bool], *options: st
     return Writer(title, command, began)
 
 
-def _grows(client: httpx.Client, url: str) -> bool:
+def _grows(client: httpx2.Client, url: str) -> bool:
     def total() -> int:
         return int(client.get(PAGE, params={"limit": 1}).json()["total"])
 
@@ -72,7 +72,7 @@ def _grows(client: httpx.Client, url: str) -> bool:
     return total() > before
 
 
-def _locked(client: httpx.Client, url: str) -> bool:
+def _locked(client: httpx2.Client, url: str) -> bool:
     connection = sqlite3.connect(str(sqlite_file(url)), timeout=0, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -95,7 +95,7 @@ WRITERS = {
 
 
 @contextmanager
-def paused(writer: Writer, url: str, client: httpx.Client) -> Iterator[psutil.Process]:
+def paused(writer: Writer, url: str, client: httpx2.Client) -> Iterator[psutil.Process]:
     """That writer, which has begun and stands still; it ends with the block.
 
     Raises RuntimeError where it does not begin.
@@ -159,7 +159,7 @@ Rounds = dict[str, list[list[float]]]
 
 
 def _in_turn(
-    client: httpx.Client, process: psutil.Process, rounds: int, seconds: float, what: str
+    client: httpx2.Client, process: psutil.Process, rounds: int, seconds: float, what: str
 ) -> tuple[Rounds, Rounds]:
     """Rounds without and with the writer."""
     alone: Rounds = {read: [] for read in READ}

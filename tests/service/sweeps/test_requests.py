@@ -219,3 +219,19 @@ print(*{{name.split(".")[0] for name in sys.modules}})
     loaded = set(done.stdout.split())
     assert "optuna" in loaded
     assert not loaded & {"jax", "jaxlib", "sklearn", "optax", "tiny_workload", "sweep_workloads", "pandas"}
+
+
+def test_resume_takes_what_it_does_not_say_from_the_last_request(sweeps):
+    sweeps.submit(asked(trials=50, budget=5, confirm=True))
+    sweeps.cancel("arrays")
+    again = sweeps.submit(SweepRequest(workload="arrays", resume=True, trials=70)).request
+    assert (again["trials"], again["budget"], again["confirm"], again["resume"]) == (70, 5, True, True)
+
+
+def test_a_file_that_was_deleted_is_made_again(tmp_path):
+    sweeps = Sweeps(f"sqlite:///{tmp_path}/s.db", Told(), **LIMITS)
+    sweeps.submit(asked())
+    for path in tmp_path.glob("s.db*"):
+        path.unlink()
+    assert sweeps.all() == [] and sweeps.submit(asked()).state == "queued"
+    sweeps.close()
