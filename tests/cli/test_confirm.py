@@ -67,6 +67,7 @@ def test_best_marks_what_is_confirmed_and_what_is_not(sgdr, study):
     )
 
 
+@pytest.mark.slow
 def test_json_is_the_verdict_and_the_only_thing_on_stdout(sgdr, study):
     done = sgdr(*CONFIRM, "--json")
     assert done.returncode == 0, done.stderr
@@ -76,6 +77,7 @@ def test_json_is_the_verdict_and_the_only_thing_on_stdout(sgdr, study):
     assert again.stdout == done.stdout
 
 
+@pytest.mark.slow
 def test_a_sweep_can_confirm_at_once(sgdr, tmp_path):
     sweep = ("sweep", "--workload", "tiny:workload", "--trials", "8", "--pruner", "none", "--slots", "8")
     done = sgdr(*sweep, "--confirm")

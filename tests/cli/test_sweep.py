@@ -64,6 +64,7 @@ def test_a_study_that_exists_needs_resume_and_reaches_exactly_the_trials_asked_f
     assert json.loads(nothing_left.stdout)["trials"] == {"COMPLETE": 5} and finished(tmp_path) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_a_resumed_sweep_does_not_draw_the_same_trials_again(sgdr, sampler):
     for trials in ("3", "6"):
@@ -135,6 +136,7 @@ def test_studies_may_have_names_of_any_script(sgdr):
     assert json.loads(sgdr("best", "学習率 é", "--json").stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workload", ["tiny:Tiny", "tiny:factory"])
 def test_a_class_and_a_function_are_called_to_make_the_workload(sgdr, workload):
     assert (
@@ -142,6 +144,7 @@ def test_a_class_and_a_function_are_called_to_make_the_workload(sgdr, workload):
     )
 
 
+@pytest.mark.slow
 def test_maximized_metrics_are_ordered_from_the_highest(sgdr):
     done = sgdr("sweep", "--workload", "tiny:Maximized", "--trials", "5", "--json", "--pruner", "none")
     values = [best["value"] for best in json.loads(done.stdout)["top"]]

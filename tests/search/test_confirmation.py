@@ -272,6 +272,7 @@ def test_trials_that_a_resumed_sweep_adds_are_confirmed_beside_those_known(url, 
     assert second.trials == 40 and first.trials == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slots", [2, 6, "auto"])
 def test_the_number_of_slots_changes_nothing(url, known_file, tmp_path, slots):
     expected = confirm(copied(known_file, tmp_path / "other"), Known())
