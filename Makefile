@@ -25,7 +25,7 @@ test: $(READY)  ## The tests, some minutes
 	$(BIN)/pytest --numprocesses $(WORKERS) -m "not slow"
 
 test-all: $(READY) lint  ## All tests, with faults and long runs
-	$(BIN)/pytest --numprocesses $(WORKERS)
+	HYPOTHESIS_PROFILE=new $(BIN)/pytest --numprocesses $(WORKERS)
 
 lint: $(READY)  ## Format, lint, types, direction of imports
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ definite rational number, and a step is compared with that number, not with a ro
 """
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ Located: TypeAlias = tuple[int, Number, Number, Number]
 FloatArray: TypeAlias = NDArray[np.float64]
 StepArray: TypeAlias = NDArray[np.float64] | NDArray[np.int64]
 IndexArray: TypeAlias = NDArray[np.int64]
+
+CYCLES_IN_FLOATS = 2**20
+"""So many growing cycles are counted by logarithms, to 1e-9 of one; beyond, each step is worked out alone."""
 
 _INT64_MAX = 2**63 - 1
 _WHOLE_FLOATS = 2**53  # every integer up to here is a float
@@ -43,24 +47,28 @@ class Cycle:
     length: Number
     position: Number
 
+    def to_dict(self) -> dict[str, Number]:
+        """The fields by name, ready for JSON."""
+        return {"index": self.index, "start": self.start, "length": self.length, "position": self.position}
 
-class Cycles:
+
+class Cycles(ABC):
     """The cycles of a schedule whose T_0 and T_mult are Python numbers; made by `cycles_of`."""
 
+    @abstractmethod
     def locate(self, step: Number) -> Located:
         """(index, start, length, position) of the cycle that contains the finite `step` >= 0.
 
         All are ints where the fields and the step are whole; floats are the nearest to the exact value.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def locate_array(self, steps: StepArray) -> tuple[IndexArray, FloatArray]:
-        """Index of the cycle of each step of a 1-d array, and the fraction of that cycle still to go."""
-        raise NotImplementedError
+        """Index of the cycle of each step of a 1-d array, and to 1e-9 the fraction of it still to go."""
 
+    @abstractmethod
     def first_steps(self) -> Iterator[int]:
         """The first whole step at or after each boundary, for cycle 1, 2, 3, … without end."""
-        raise NotImplementedError
 
     def _locate_doubtful(
         self, steps: StepArray, doubtful: NDArray[np.bool_], index: IndexArray, remaining: FloatArray
@@ -266,7 +274,7 @@ class GrowingCycles(Cycles):
         log_T_mult = math.log1p(growth)
         with np.errstate(over="ignore", invalid="ignore"):
             cycle = np.log1p(steps.astype(np.float64) * (growth / float(self._T_0))) / log_T_mult
-            doubtful = ~(np.abs(cycle - np.rint(cycle)) > 2.0**-47 * cycle)
+            doubtful = ~(np.abs(cycle - np.rint(cycle)) > 2.0**-47 * cycle) | (cycle > CYCLES_IN_FLOATS)
         whole = np.floor(np.where(doubtful, 0.0, cycle))
         index = whole.astype(np.int64)
         passed = np.expm1(np.where(doubtful, 0.0, cycle - whole) * log_T_mult) / growth

@@ -11,7 +11,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
+# The same examples at each run: what passes once passes again. `make test-all` draws new ones.
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("new", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.pop("SGDR_STORAGE", None)
 # A shell starts what runs in its background with Ctrl-C ignored, and processes inherit that: the sweeps that

@@ -152,3 +152,13 @@ def test_first_steps_are_the_ceilings_of_the_boundaries(T_0, T_mult):
     steps = cycles_of(T_0, T_mult).first_steps()
     for index in range(1, 60):
         assert next(steps) == math.ceil(boundary(T_0, T_mult, index))
+
+
+@pytest.mark.parametrize(("T_0", "T_mult"), [(1, 1.0000001), (3, 1 + 1e-12), (0.5, 1.001)])
+def test_an_array_knows_the_place_in_a_cycle_however_many_there_are(T_0, T_mult):
+    cycles, steps = shared_cycles(T_0, T_mult), np.array([2e3, 1e6, 2.5e6, 1e9, 1e14])
+    index, remaining = cycles.locate_array(steps)
+    one_by_one = [cycles.locate(step) for step in steps.tolist()]
+    assert index.tolist() == [found for found, *_ in one_by_one]
+    exact = [(length - position) / length for _, _, length, position in one_by_one]
+    assert remaining == pytest.approx(exact, abs=1e-9)

@@ -83,8 +83,6 @@ def best_lr(
         raise Problem(404, f"study {study!r} has no completed trial yet; {read.why_none()}")
     steps = steps_per_epoch or read.attributes["steps_per_epoch"]
     schedule = top[0].schedule if steps is None else top[0].schedule.scaled(steps)
-    at = schedule.cycle(step)
-    cycle = {"index": at.index, "start": at.start, "length": at.length, "position": at.position}
     return answer(
         {
             "study": study,
@@ -93,7 +91,7 @@ def best_lr(
             "unit": "epoch" if steps is None else "batch",
             "steps_per_epoch": steps,
             "lr": schedule(step),
-            "cycle": cycle,
+            "cycle": schedule.cycle(step).to_dict(),
         }
     )
 

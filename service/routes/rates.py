@@ -24,7 +24,7 @@ from service import problems
 from service.fields import LARGEST_STEP, CyclePosition, Factor, Floor, Length, Rate, Step
 from service.pure import pure
 from service.strict import StrictRoute
-from sgdr.cycles import cycles_of
+from sgdr.cycles import CYCLES_IN_FLOATS, cycles_of
 from sgdr.schedule import WarmRestarts
 
 MOST_IN_RANGE = 1_000_000
@@ -175,9 +175,7 @@ async def lr(
 
 def _at(made: WarmRestarts, step: float) -> bytes:
     """A `StepRate` as JSON."""
-    at = made.cycle(step)
-    cycle = {"index": at.index, "start": at.start, "length": at.length, "position": at.position}
-    return to_json({"step": step, "lr": made(step), "cycle": cycle})
+    return to_json({"step": step, "lr": made(step), "cycle": made.cycle(step).to_dict()})
 
 
 @router.post(
@@ -220,7 +218,8 @@ def lrs(
 def _rates(made: WarmRestarts, steps: NDArray[Any], listed: Sequence[float]) -> list[float]:
     """The rates at these steps, which are given in both forms. Raises a problem for many that are far."""
     last = steps.max().item()
-    if last < FAR_STEP and cycles_of(made.T_0, made.T_mult).locate(last)[0] < FAR_CYCLE:
+    far = FAR_CYCLE if made.T_mult == 1 else CYCLES_IN_FLOATS
+    if last < FAR_STEP and cycles_of(made.T_0, made.T_mult).locate(last)[0] < far:
         rates: list[float] = made(steps).tolist()
         return rates
     if len(listed) > MOST_FAR:

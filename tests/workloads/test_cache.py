@@ -76,12 +76,12 @@ def test_nothing_is_left_of_a_write_that_failed(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_CACHE_HOME", "SGDR_CACHE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", "/home/a")
-    assert cache.directory() == Path("/home/a/.cache/sgdr")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    assert cache.directory() == Path("/b/sgdr")
-    monkeypatch.setenv("SGDR_CACHE", "/c")
-    assert cache.directory() == Path("/c")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache.directory() == tmp_path / ".cache/sgdr"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
+    assert cache.directory() == tmp_path / "b/sgdr"
+    monkeypatch.setenv("SGDR_CACHE", str(tmp_path / "c"))
+    assert cache.directory() == tmp_path / "c"

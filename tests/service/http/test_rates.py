@@ -1,7 +1,9 @@
 """`/v1/lr` and `/v1/restarts`: the library's numbers, and a clear refusal of everything else."""
 
 import time
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -45,14 +47,12 @@ def client(sqlite_client):
 def test_the_rate_is_the_librarys_to_the_last_bit(client, base_lr, T_0, T_mult, share, step):
     schedule = sgdr.WarmRestarts(base_lr, T_0, T_mult, base_lr * share)
     fields = schedule.to_dict()
-    at = schedule.cycle(step)
-    cycle = {"index": at.index, "start": at.start, "length": at.length, "position": at.position}
+    cycle = asdict(schedule.cycle(step))
     one = client.get("/v1/lr", params={**fields, "step": step})
     assert one.json() == {"step": step, "lr": schedule(step), "cycle": cycle}
-    many = client.post("/v1/lr", json={"schedule": fields, "steps": [step, 0]})
-    assert many.json()["steps"] == [step, 0] and many.json()["lr"] == pytest.approx(
-        [schedule(step), base_lr], rel=1e-12
-    )
+    many = client.post("/v1/lr", json={"schedule": fields, "steps": [step, 0]}).json()
+    assert many["steps"] == [step, 0]
+    assert many["lr"] in (schedule(np.array([step, 0])).tolist(), [schedule(step), schedule(0)])
 
 
 def test_whole_numbers_stay_whole(client):
