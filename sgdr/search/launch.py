@@ -142,8 +142,10 @@ def sweep(
         try:
             reached = worker.run()
         finally:
-            driven.close()
-            record.interrupt(worker.running)
+            try:
+                driven.close()
+            finally:
+                record.interrupt()
     return Result(
         study=load(name, url),
         reached=reached,

@@ -79,11 +79,12 @@ class Record:
         self, trial: Trial, attributes: Mapping[str, Any], sampler_notes: Mapping[str, Any] | None = None
     ) -> None:
         """Notes what a trial is about to train, before anything of it is written."""
-        for name, value in {**attributes, "worker": self._lease.worker}.items():
-            trial.set_user_attr(name, value)
-        for name, note in (sampler_notes or {}).items():
-            self._memory.set_trial_system_attr(trial._trial_id, name, note)
-        self._changed(trial)
+        with uninterrupted():
+            for name, value in {**attributes, "worker": self._lease.worker}.items():
+                trial.set_user_attr(name, value)
+            for name, note in (sampler_notes or {}).items():
+                self._memory.set_trial_system_attr(trial._trial_id, name, note)
+            self._changed(trial)
 
     def reported(self, trial: Trial, epoch: int, value: float) -> None:
         """Notes a trial's value after `epoch` completed epochs."""
@@ -94,11 +95,12 @@ class Record:
         self, trial: Trial, state: TrialState, value: float | None, attributes: Mapping[str, Any]
     ) -> None:
         """Notes how a trial ended."""
-        for name, attribute in attributes.items():
-            trial.set_user_attr(name, attribute)
-        self.study.tell(trial, value, state)
-        self.failed += "error" in attributes
-        self._changed(trial)
+        with uninterrupted():
+            for name, attribute in attributes.items():
+                trial.set_user_attr(name, attribute)
+            self.study.tell(trial, value, state)
+            self.failed += "error" in attributes
+            self._changed(trial)
 
     def retry(self, trial: Trial) -> str | None:
         """Ends a trial whose process died, and queues it again.
@@ -119,10 +121,14 @@ class Record:
         if trial.number not in self._unwritten:
             self._unwritten.append(trial.number)
 
-    def interrupt(self, running: Sequence[Trial]) -> None:
-        """Ends trials that are being trained, to be trained again later, and writes everything."""
-        for trial in running:
-            self.ended(trial, TrialState.FAIL, None, {})
+    def interrupt(self) -> None:
+        """Ends the trials that are being trained, to be trained again later, and writes everything.
+
+        Of a trial that was begun and not yet started nothing is known, and nothing written.
+        """
+        for trial in self.trials:
+            if trial.state == TrialState.RUNNING and "schedule" in trial.user_attrs:
+                self.ended(Trial(self.study, trial._trial_id), TrialState.FAIL, None, {})
         self.close()
 
     @property

@@ -101,11 +101,6 @@ class Worker:
         self._best = record.best
         self.epochs = 0
 
-    @property
-    def running(self) -> list[Trial]:
-        """The trials in the slots."""
-        return [training.trial for training in self._training.values()]
-
     def run(self) -> bool:
         """Trains until the study has the planned number of finished trials, all written to the storage.
 

@@ -169,9 +169,11 @@ def test_interrupted_trials_are_retried_once_with_their_parameters_and_seed(stor
 def test_an_interrupt_ends_what_is_running_and_gives_up_the_lease(storage, distributions):
     record = record_of(storage)
     study = storage.get_study_id_from_name("s")
-    trials = [begin(record, distributions) for _ in range(2)]
+    for _ in range(2):
+        begin(record, distributions)
+    record.begin(spread(distributions, 2, seed=0), distributions)  # not started yet
     assert len(living(storage.get_study_user_attrs(study), 0.0)) == 1
-    record.interrupt(trials)
+    record.interrupt()
     assert [trial.state for trial in trials_of(storage)] == 2 * [TrialState.FAIL]
     assert living(storage.get_study_user_attrs(study), 0.0) == {}
     assert waiting(record_of(storage)) == [0, 1]
@@ -241,7 +243,7 @@ def sweep(storage: Any, distributions: Any, trials: int) -> None:
             record.ended(trial, TrialState.COMPLETE, worth, {"curve": {"error": [0.5]}})
             ended += 1
     finally:
-        record.interrupt(running)
+        record.interrupt()
 
 
 def check_gone_on(storage: BaseStorage, distributions: Any) -> None:

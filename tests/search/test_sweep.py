@@ -11,6 +11,7 @@ import optuna
 import pytest
 
 from sgdr import WarmRestarts, search
+from sgdr.search import population
 from sgdr.search.arms import ARMS, arm_of
 from sgdr.search.objective import value
 
@@ -514,3 +515,30 @@ def test_a_resumed_sweep_finds_what_a_sampler_has_noted(tmp_path: Path) -> None:
             resume=True,
         ).study
     assert len({(trial.params["base_lr"], trial.params["T_0"]) for trial in study.frozen}) == 15
+
+
+@pytest.mark.parametrize("at", [1, 6])
+@pytest.mark.parametrize("moment", ["fill", "end"])
+def test_an_interrupt_between_two_notes_leaves_nothing_running(tiny, tmp_path, monkeypatch, moment, at):
+    """The slot is filled after the trial is noted, and emptied before its end is."""
+    url, calls = f"sqlite:///{tmp_path}/s.db", 0
+    call = getattr(population.Population, moment)
+
+    def interrupted(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            raise KeyboardInterrupt
+        return call(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(population.Population, moment, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            search.sweep(tiny.workload, trials=24, slots=4, storage=url, study="s")
+    stopped = search.load("s", url).trials()
+    assert set(stopped.state) <= {"COMPLETE", "PRUNED", "FAIL"} and (stopped.state == "FAIL").any()
+    table = search.sweep(
+        tiny.workload, trials=24, slots=4, storage=url, study="s", resume=True
+    ).study.trials()
+    assert table.state.isin(["COMPLETE", "PRUNED"]).sum() == 24
+    assert set(table.retry_of.dropna()) == set(table.index[table.state == "FAIL"])
