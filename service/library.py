@@ -12,8 +12,9 @@ import sqlalchemy.exc
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 
+from service.held import HeldStorage
 from service.problems import Problem
-from sgdr.search.storage import StorageError, close_storage, open_storage, sqlite_file
+from sgdr.search.storage import StorageError
 from sgdr.search.study import Study, made_by_sweep
 
 FAILURES = (StorageError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError)
@@ -29,10 +30,10 @@ class Library:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._path = sqlite_file(url)
+        self._held = HeldStorage(url, create=False)
         self._lock = threading.Lock()
         self._storage: BaseStorage | None = None
-        self._file: tuple[int, int] | None = None
+        """That the studies are of."""
         self._open: dict[str, Study] = {}
 
     def study(self, name: str) -> Study:
@@ -55,8 +56,7 @@ class Library:
     def close(self) -> None:
         """Gives the storage up, until it is asked for again."""
         with self._lock:
-            if self._storage is not None:
-                close_storage(self._storage)
+            self._held.close()
             self._storage, self._open = None, {}
 
     def check(self) -> None:
@@ -100,16 +100,9 @@ class Library:
             ) from None
 
     def _opened(self) -> BaseStorage:
-        """The storage, opened again where its file is another than before."""
-        file = None
-        if self._path is not None and self._path.exists():
-            found = self._path.stat()
-            file = found.st_dev, found.st_ino
+        """The storage; of another than before no study is known yet."""
         with self._lock:
-            gone = self._path is not None and file is None
-            if self._storage is not None and (gone or file != self._file):
-                close_storage(self._storage)
-                self._storage, self._open = None, {}
-            if self._storage is None:
-                self._storage, self._file = open_storage(self.url), file
-            return self._storage
+            storage = self._held.get()
+            if storage is not self._storage:
+                self._storage, self._open = storage, {}
+            return storage

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sgdr.outfile import write_whole
 from sgdr.schedule import WarmRestarts
 
 if TYPE_CHECKING:
@@ -65,15 +66,7 @@ def save(figure: Figure, path: Path) -> None:
     """Writes a figure, whole or not at all. Raises ValueError where it cannot be written."""
     if path.suffix not in FORMATS:
         raise ValueError(f"--out {str(path)!r} must end in {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise ValueError(f"--out {str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        figure.savefig(unfinished, dpi=150)
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise ValueError(f"--out {str(path)!r} cannot be written: {error.strerror}") from error
+    write_whole(path, partial(figure.savefig, dpi=150))
 
 
 def _draw_schedule(axes: Axes, schedule: WarmRestarts, start: float, stop: float, unit: str) -> None:

@@ -241,7 +241,7 @@ def confirmed(
         "metric": "error",
         "select_metric": "select_error",
     }
-    study: Any = SimpleNamespace(attributes=attributes, counts={})
+    study: Any = SimpleNamespace(attributes=attributes, finished=0)
     rounds = Rounds(study, candidates, seeds, TableSlots(table, grid, None), None, lambda progress: None)
     chosen = rounds.race(lambda kept: None).best
     row = candidates[0].best.number if chosen is None else chosen.number

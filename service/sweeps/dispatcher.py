@@ -18,7 +18,7 @@ import psutil
 
 from service.sweeps.children import TRY_LATER, child_environment, python
 from service.sweeps.host_lock import HostLock
-from service.sweeps.record import END, SweepRecord, local_process
+from service.sweeps.record import END, SweepRecord, end_of, local_process
 from service.sweeps.sweeps import Sweeps
 
 PAUSE = 20
@@ -132,15 +132,9 @@ class Dispatcher:
         code = child.process.returncode
         if record.state == "queued" and code not in (0, TRY_LATER):
             why = f"its process ended with exit code {code} before it began"
-            end = {
-                "nonce": record.nonce,
-                "outcome": "failed",
-                "error": why,
-                "traceback": None,
-                "time": time.time(),
-            }
             with self._sweeps.storage() as storage:
-                storage.set_study_user_attr(storage.get_study_id_from_name(study), END, end)
+                number = storage.get_study_id_from_name(study)
+                storage.set_study_user_attr(number, END, end_of(record, "failed", why))
             log.error("sweep %r failed: %s", study, why)
         elif record.end:
             said = record.end["traceback"]

@@ -102,6 +102,19 @@ def _alive(process: Mapping[str, Any], attributes: Mapping[str, Any], now: float
     return now - process["started"] < EXPIRE_SECONDS or bool(living(dict(attributes), now))
 
 
+def end_of(
+    record: SweepRecord, outcome: str, error: str | None = None, traceback: str | None = None
+) -> dict[str, Any]:
+    """What `END` holds of a sweep that ends now."""
+    return {
+        "nonce": record.nonce,
+        "outcome": outcome,
+        "error": error,
+        "traceback": traceback,
+        "time": time.time(),
+    }
+
+
 def this_process() -> dict[str, Any]:
     """By what this process is known in records."""
     pid = os.getpid()

@@ -76,6 +76,11 @@ class SweepRequest(BaseModel):
             )
         return self
 
+    def arguments(self) -> dict[str, Any]:
+        """Those of a sweep by name, as `sgdr.search.sweep` takes them. Raises ValueError as `space` does."""
+        names = ("trials", "budget", "objective", "pruner", "sampler", "slots", "controls", "seed", "timeout")
+        return {"space": self.space(), **{name: getattr(self, name) for name in names}}
+
     def space(self) -> Space:
         """What it searches. Raises ValueError for a range that cannot be."""
         return Space(

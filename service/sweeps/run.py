@@ -18,7 +18,7 @@ import optuna
 from service.sweeps.children import NICENESS, TRY_LATER
 from service.sweeps.host_lock import HostLock
 from service.sweeps.own_words import own_words
-from service.sweeps.record import END, PROCESS, SweepRecord, read_record, this_process
+from service.sweeps.record import END, PROCESS, SweepRecord, end_of, read_record, this_process
 from service.sweeps.request import SweepRequest
 from sgdr.search.interrupts import terminate_as_interrupt, uninterrupted
 from sgdr.search.storage import StorageError, default_url, open_storage, storage_errors
@@ -74,14 +74,7 @@ def _run(url: str, study: str) -> int:
             read_record(storage.get_study_user_attrs(number)), record
         ):
             outcome = "cancelled"
-        end = {
-            "nonce": record.nonce,
-            "outcome": outcome,
-            "error": error,
-            "traceback": told,
-            "time": time.time(),
-        }
-        storage.set_study_user_attr(number, END, end)
+        storage.set_study_user_attr(number, END, end_of(record, outcome, error, told))
     return 0
 
 
@@ -101,19 +94,10 @@ def _sweep(url: str, study: str, request: SweepRequest, enter: Callable[[str], N
     workload = find(request.workload)
     result = sweep(
         workload,
-        trials=request.trials,
-        budget=request.budget,
         storage=url,
         study=study,
-        space=request.space(),
-        objective=request.objective,
-        pruner=request.pruner,
-        sampler=request.sampler,
-        slots=request.slots,
-        controls=request.controls,
-        seed=request.seed,
-        timeout=request.timeout,
         resume=True,  # of the study that was made when the sweep was asked for
+        **request.arguments(),
     )
     if not result.reached:
         return "timed out"

@@ -113,7 +113,7 @@ def _status(study: Study, state: str, **more: Any) -> SweepStatus:
         study=study.name,
         workload=study.attributes["workload"],
         state=state,
-        finished=counts.get("COMPLETE", 0) + counts.get("PRUNED", 0),
+        finished=study.finished,
         running=counts.get("RUNNING", 0) if at_work else 0,
         outcomes=study.outcomes,
         arms=study.arms,

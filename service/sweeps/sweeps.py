@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 
 from optuna.storages import BaseStorage
 
+from service.held import HeldStorage
 from service.sweeps.declarations import Declarations, WorkloadUnavailable
 from service.sweeps.record import CANCEL, SWEEP, SweepRecord, read_record
 from service.sweeps.request import SweepRequest, checked_name
@@ -20,9 +21,8 @@ from sgdr.search.declaration import Declaration
 from sgdr.search.devices import cores
 from sgdr.search.lease import living, refuse_if_swept
 from sgdr.search.opening import check_existing, create_study
-from sgdr.search.reading import OpenedFile
 from sgdr.search.settings import Settings, checked
-from sgdr.search.storage import StorageError, close_storage, open_storage, storage_errors
+from sgdr.search.storage import StorageError, storage_errors
 from sgdr.search.study import Study, made_by_sweep
 
 PLACE = "the service's storage"
@@ -71,9 +71,8 @@ class Sweeps:
         self.url, self.max_running = url, max_running
         self._declarations, self._max_queued = declarations, max_queued
         self._max_trials, self._max_budget, self._max_seconds = max_trials, max_budget, max_seconds
-        self._submitting, self._opening = threading.Lock(), threading.Lock()
-        self._opened: BaseStorage | None = None
-        self._file: OpenedFile | None = None
+        self._submitting = threading.Lock()
+        self._held = HeldStorage(url, create=True)
         self.changed = threading.Event()
         """Set when there is something to do for the dispatcher."""
 
@@ -166,34 +165,17 @@ class Sweeps:
 
     def close(self) -> None:
         """Gives the storage up, until it is asked for again."""
-        with self._opening:
-            if self._opened is not None:
-                close_storage(self._opened)
-            self._opened = None
+        self._held.close()
 
     @contextmanager
     def storage(self) -> Iterator[BaseStorage]:
         """The storage, made where there is none. Raises StorageError when it fails, in the block too."""
         with storage_errors(self.url):
-            with self._opening:
-                opened = self._open()
-            yield opened
-
-    def _open(self) -> BaseStorage:
-        """As it is, or opened again where another SQLite file has come in its place."""
-        if self._opened is not None and self._file is not None:
             try:
-                self._file.check()
-            except KeyError:
-                close_storage(self._opened)
-                self._opened = None
-        if self._opened is None:
-            try:
-                self._opened = open_storage(self.url, create=True)
+                opened = self._held.get()
             except ValueError as error:
                 raise StorageError(str(error)) from error
-            self._file = OpenedFile(self._opened)
-        return self._opened
+            yield opened
 
     def _completed(self, request: SweepRequest, name: str) -> SweepRequest:
         """The request with what it does not say taken from the last one of that study, where there is one."""
@@ -229,20 +211,7 @@ class Sweeps:
 
     def _checked(self, request: SweepRequest, declared: Declaration) -> Settings:
         with _invalid(request):
-            return checked(
-                declared,
-                trials=request.trials,
-                budget=request.budget,
-                space=request.space(),
-                objective=request.objective,
-                pruner=request.pruner,
-                sampler=request.sampler,
-                slots=request.slots,
-                engine="local",
-                controls=request.controls,
-                seed=request.seed,
-                timeout=request.timeout,
-            )
+            return checked(declared, engine="local", **request.arguments())
 
     def _refuse_conflicts(self, storage: BaseStorage, name: str, settings: Settings, resume: bool) -> None:
         """Raises `Conflict` where the study is there and cannot be gone on with, or is not to be."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ import typer
 
 from sgdr.cli import options
 from sgdr.cli.output import write
+from sgdr.outfile import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,12 +131,12 @@ def _refuse(what: str, given: dict[str, object]) -> None:
 def _completed(study: Study, number: int | None) -> Best:
     if number is None:
         return study.best
-    for best in study.ranked():
-        if best.number == number:
-            return best
-    raise ValueError(
-        f"--trial {number}: study {study.name!r} has no completed trial of that number; see sgdr best"
-    )
+    best = study.completed(number)
+    if best is None:
+        raise ValueError(
+            f"--trial {number}: study {study.name!r} has no completed trial of that number; see sgdr best"
+        )
+    return best
 
 
 def _trials(study: Study, number: int | None, curves: bool) -> pd.DataFrame:
@@ -176,16 +177,7 @@ def _deliver(text: str, out: Path | None) -> None:
     if out is None:
         write(text.removesuffix("\n"))
         return
-    unfinished = Path(f"{out.parent / ('.' + out.name)}.{os.getpid()}")
-    try:
-        if not out.name or out.is_dir():
-            raise ValueError(f"--out {str(out)!r} is a folder; name a file in it")
-        if not out.parent.is_dir():
-            raise ValueError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}; make it first")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(out)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise ValueError(f"--out {str(out)!r} cannot be written: {error.strerror}") from error
+    if not out.name or os.path.isdir(out):  # noqa: PTH112  (that of Path raises for a name that is too long)
+        raise ValueError(f"--out {str(out)!r} is a folder; name a file in it")
+    write_whole(out, partial(Path.write_text, data=text, encoding="utf-8"))
     typer.echo(str(out))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgdr.export import rate
-from sgdr.export.plan import LAST_STEP, Plan, script
+from sgdr.export.plan import LAST_STEP, Plan, script, training_loop
 
 PER_BATCH = "Steps per batch: scheduler.step() comes after every train_step(), outside of jit."
 PER_EPOCH = (
@@ -40,7 +40,7 @@ def code(plan: Plan) -> str:
         *(() if own else (*rate.python(plan), SUBCLASS)),
         _optimizer(plan, own),
         TRAIN_STEP,
-        _loop(plan),
+        training_loop(plan, ("train_step(inputs, targets)",)),
     )
 
 
@@ -70,17 +70,5 @@ def _optimizer(plan: Plan, own: bool) -> str:
             *scheduler,
             "optimizer = braintools.optim.SGD(lr=scheduler)  # or another",
             "optimizer.register_trainable_weights(model.states(brainstate.ParamState))",
-        ]
-    )
-
-
-def _loop(plan: Plan) -> str:
-    batch = plan.steps_per_epoch
-    return "\n".join(
-        [
-            f"for epoch in range({plan.budget or 'epochs'}):",
-            "    for inputs, targets in loader:" + (f"  # {batch} batches" if batch else ""),
-            "        train_step(inputs, targets)",
-            ("        " if batch else "    ") + "scheduler.step()",
         ]
     )

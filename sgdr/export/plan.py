@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise, takewhile
 from typing import Any
@@ -113,6 +113,19 @@ def script(*parts: str) -> str:
         apart = any(each.startswith(("def ", "class ", "@")) for each in (before, part))
         text += ("\n\n\n" if apart else "\n\n") + part
     return text + "\n"
+
+
+def training_loop(plan: Plan, body: Sequence[str]) -> str:
+    """Loops over epochs and batches around these lines, with scheduler.step() where the plan has it."""
+    batch = plan.steps_per_epoch
+    return "\n".join(
+        [
+            f"for epoch in range({plan.budget or 'epochs'}):",
+            "    for inputs, targets in loader:" + (f"  # {batch} batches" if batch else ""),
+            *("        " + line for line in body),
+            ("        " if batch else "    ") + "scheduler.step()",
+        ]
+    )
 
 
 def _comment(text: str) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from sgdr.export import rate
-from sgdr.export.plan import Plan, script
+from sgdr.export.plan import Plan, script, training_loop
 
 PER_BATCH = "Steps per batch: scheduler.step() comes after every optimizer.step(), without an argument."
 PER_EPOCH = (
     "Steps per epoch, which T_0 counts: scheduler.step() comes once at the end of every epoch, without an "
     "argument. Where T_0 counts batches, put it right after optimizer.step()."
+)
+
+LOOP_BODY = (
+    "optimizer.zero_grad()",
+    "loss_function(model(inputs), targets).backward()",
+    "optimizer.step()",
 )
 
 
@@ -20,7 +26,7 @@ def code(plan: Plan) -> str:
         imports(plan),
         *definitions(plan),
         optimizer(plan, "SGD"),
-        _loop(plan),
+        training_loop(plan, LOOP_BODY),
     )
 
 
@@ -56,17 +62,3 @@ def optimizer(plan: Plan, name: str) -> str:
     else:
         lines += ["scheduler = LambdaLR(optimizer, lambda step: learning_rate(step) / BASE_LR)"]
     return "\n".join(lines)
-
-
-def _loop(plan: Plan) -> str:
-    batch = plan.steps_per_epoch
-    return "\n".join(
-        [
-            f"for epoch in range({plan.budget or 'epochs'}):",
-            "    for inputs, targets in loader:" + (f"  # {batch} batches" if batch else ""),
-            "        optimizer.zero_grad()",
-            "        loss_function(model(inputs), targets).backward()",
-            "        optimizer.step()",
-            ("        " if batch else "    ") + "scheduler.step()",
-        ]
-    )

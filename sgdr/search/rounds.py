@@ -175,7 +175,7 @@ class Rounds:
             metric=kept["metric"],
             direction=kept["direction"],
             seeds=len(self._seeds),
-            trials=self._study.counts.get("COMPLETE", 0) + self._study.counts.get("PRUNED", 0),
+            trials=self._study.finished,
         )
 
     def _without_restart(self, number: int) -> str:

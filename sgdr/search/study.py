@@ -91,6 +91,11 @@ class Study:
         return dict(self._now.counts)
 
     @property
+    def finished(self) -> int:
+        """How many trials are complete or pruned."""
+        return self._now.counts.get("COMPLETE", 0) + self._now.counts.get("PRUNED", 0)
+
+    @property
     def outcomes(self) -> dict[str, int]:
         """How many trials are complete, pruned, diverged, failed, cut off or running.
 
@@ -157,6 +162,12 @@ class Study:
         """All completed trials by the value that the search found, the best first; of equals the earlier."""
         now = self._now
         return Ranked(now.ranking, partial(self._bests, now))
+
+    def completed(self, number: int) -> Best | None:
+        """The completed trial of that number; None where there is none."""
+        now = self._now
+        found = [trial for trial in now.ranking if trial.number == number]
+        return next(iter(self._bests(now, found)), None)
 
     def _bests(self, now: Summary, trials: Sequence[FrozenTrial]) -> list[Best]:
         curves = dict(self._curves(trials))
