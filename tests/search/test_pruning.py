@@ -284,7 +284,8 @@ def test_in_plain_optuna_bad_trials_are_pruned_and_the_best_is_not(direction, jo
     assert counts[TrialState.COMPLETE] + counts[TrialState.PRUNED] == 40
     assert counts[TrialState.COMPLETE] >= 2 and counts[TrialState.PRUNED] >= 20
     best = min(worth(trial.params["T_0"]) for trial in study.trials)
-    assert worth(study.best_params["T_0"]) == pytest.approx(best, abs=0.06)
+    # With two at a time, chance decides which trials there is to compare with.
+    assert worth(study.best_params["T_0"]) == pytest.approx(best, abs=0.06 if jobs == 1 else 0.15)
 
 
 @pytest.mark.parametrize(("every", "asked"), [(5, 1), (5, 5), (1, 5), (7, 3)])
