@@ -74,6 +74,7 @@ def test_rates_over_http(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_studies_over_http(tmp_path: Path) -> None:
     text = studies.measure(tmp_path, [3, 30], rounds=2)
     assert all(read in text for read in studies.READS)

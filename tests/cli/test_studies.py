@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 SWEEP = ("sweep", "--workload", "tiny:workload", "--trials", "2", "--pruner", "none")
 
 
@@ -56,6 +58,7 @@ def test_delete_takes_one_study_and_leaves_the_others(sgdr):
     assert [row["study"] for row in json.loads(sgdr("studies", "--json").stdout)] == ["two"]
 
 
+@pytest.mark.slow
 def test_delete_leaves_a_study_that_is_being_swept(sgdr, tmp_path):
     import optuna
 
@@ -90,6 +93,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), b"Traceback" in said)
 """
 
 
+@pytest.mark.slow
 def test_delete_asks_on_a_terminal(sgdr, tmp_path):
     assert sgdr(*SWEEP).returncode == 0
 

@@ -123,8 +123,15 @@ def test_kill_loses_no_finished_trial_and_resume_reaches_the_number_at_once(
     assert not alive
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("workload", ["slow", "function"])
+@pytest.mark.parametrize(
+    ("workload", "number"),
+    [
+        ("slow", signal.SIGINT),
+        ("function", signal.SIGTERM),
+        pytest.param("slow", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("function", signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_interrupt_ends_cleanly_and_says_how_to_go_on(folder: Path, workload: str, number: int) -> None:
     process = begin(folder, workload, 1000)
     wait_for(folder, process, COMPLETE=2)

@@ -39,6 +39,11 @@ class Valley:
         return {"error": error, "select_error": error * (1 + 0.01 * jnp.sin(1e4 * error))}
 
 
+def slow(*values: object) -> Any:
+    """A case of `make test-all` alone."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def storage(tmp_path: Path, name: str = "sgdr") -> str:
     return f"sqlite:///{tmp_path}/{name}.db"
 
@@ -96,8 +101,16 @@ def tpe_soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("tpe_soon")
-@pytest.mark.parametrize("pruner", ["restart-aware", "median", "hyperband", "none"])
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [
+        ("tpe", "restart-aware"),
+        ("random", "none"),
+        slow("tpe", "none"),
+        slow("random", "restart-aware"),
+        *(slow(sampler, pruner) for sampler in ("tpe", "random") for pruner in ("median", "hyperband")),
+    ],
+)
 def test_same_seed_same_sweep(tmp_path: Path, pruner: str, sampler: str) -> None:
     studies = [
         search.sweep(
@@ -135,7 +148,7 @@ def test_other_seed_other_sweep(tmp_path: Path) -> None:
     assert (first.trials().seed != second.trials().seed).all()
 
 
-@pytest.mark.parametrize("trials", [1, 3, 17])
+@pytest.mark.parametrize("trials", [3, slow(1), slow(17)])
 def test_any_number_of_trials_on_any_number_of_slots(tmp_path: Path, trials: int) -> None:
     for slots in (2, 8):
         result = search.sweep(Valley(), trials=trials, storage=storage(tmp_path, str(slots)), slots=slots)

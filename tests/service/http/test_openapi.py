@@ -60,6 +60,7 @@ def failures(schema):
                     yield check.name, asked, f"{check.failure_info.failure}\n{words}"
 
 
+@pytest.mark.slow
 def test_every_operation_keeps_to_the_document(copied):
     url = f"sqlite:///{copied}"
     lock = HostLock("dispatch", url)
