@@ -5,7 +5,7 @@ READY := .venv/.ready
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help setup demo test test-all lint bench clean
+.PHONY: browser help setup demo test test-all lint bench pictures clean
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -21,10 +21,16 @@ demo: $(READY)  ## Search a schedule for a small network on handwritten digits; 
 	@$(BIN)/sgdr sweep --workload digits --trials 64 --study demo --storage sqlite:///out/demo.db
 	@$(BIN)/sgdr plot demo --storage sqlite:///out/demo.db -o out/demo.png
 
-test: $(READY)  ## The tests, some minutes
+# The dashboard is tested in Chromium; without it, and where it cannot be installed, those tests are skipped.
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1; } \
+	  || echo "No chromium: the dashboard's tests in a browser are skipped" >&2
+
+test: $(READY) browser  ## The tests, some minutes
 	$(BIN)/pytest --numprocesses $(WORKERS) -m "not slow"
 
-test-all: $(READY) lint  ## All tests, with faults and long runs
+test-all: $(READY) lint browser  ## All tests, with faults and long runs
 	HYPOTHESIS_PROFILE=new $(BIN)/pytest --numprocesses $(WORKERS)
 
 lint: $(READY)  ## Format, lint, types, direction of imports
@@ -35,6 +41,9 @@ lint: $(READY)  ## Format, lint, types, direction of imports
 
 bench: $(READY)  ## The side-by-side benchmark: about an hour
 	$(BIN)/python -m experiments.bench
+
+pictures: $(READY) browser  ## The README's pictures of the dashboard, of a new sweep
+	$(BIN)/python -m experiments.pictures
 
 clean:  ## Remove .venv, caches and what the commands wrote
 	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

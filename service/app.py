@@ -11,6 +11,7 @@ from functools import partial
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
@@ -21,12 +22,14 @@ from service.events import Feeds
 from service.library import Library
 from service.metrics import Metrics
 from service.routes import best, operations, rates, studies, sweeps, workloads
+from service.sessions import Sessions
 from service.settings import Settings, read_settings
 from service.sweeps.declarations import Declarations
 from service.sweeps.dispatcher import Dispatcher
 from service.sweeps.status import status
 from service.sweeps.sweeps import Sweeps
 from service.tokens import kept_hash
+from sgdr.search.storage import sqlite_file
 
 DESCRIPTION = """
 Learning rates of cosine annealing with warm restarts (SGDR) at any step, the best schedules that searches
@@ -42,16 +45,9 @@ WRITERS = 4
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The app for these settings; None: those of the environment.
-
-    Raises ValueError for settings that cannot be, such as an address that others reach and no token.
-    """
+    """The app for these settings; None: those of the environment. Raises ValueError as `check` does."""
     settings = read_settings() if settings is None else settings
-    if kept_hash(settings) is None and not settings.on_loopback:
-        raise ValueError(
-            f"host={settings.host!r} can be reached from elsewhere, and there is no token; "
-            "run `sgdr token` first"
-        )
+    check(settings)
     app: FastAPI = FastAPIOffline(
         title="sgdr",
         version=importlib.metadata.version("sgdr"),
@@ -64,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     library = Library(settings.storage)
     app.state.settings, app.state.library = settings, library
+    app.state.sessions = Sessions(partial(auth.current_hash, settings))
     app.state.declarations = Declarations()
     app.state.writers = CapacityLimiter(WRITERS)
     app.state.sweeps = Sweeps(
@@ -97,7 +94,27 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     ):
         app.include_router(router, dependencies=may_read)
     app.include_router(operations.health_router)
+    if settings.shows_dashboard:
+        from service.dashboard.mount import mount
+
+        mount(app)
+    else:
+        app.add_api_route("/", _documentation, include_in_schema=False)
     return app
+
+
+def check(settings: Settings) -> None:
+    """Raises ValueError for settings that cannot be, such as an address that others reach and no token."""
+    sqlite_file(settings.storage)
+    if kept_hash(settings) is None and not settings.on_loopback:
+        raise ValueError(
+            f"host={settings.host!r} can be reached from elsewhere, and there is no token; "
+            "run `sgdr token` first"
+        )
+
+
+async def _documentation() -> RedirectResponse:
+    return RedirectResponse("/docs")
 
 
 @asynccontextmanager
@@ -105,6 +122,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     dispatcher = Dispatcher(app.state.sweeps)
     with closing_event() as closing:
         app.state.feeds = Feeds(partial(sweeps.state_of, app.state.library), closing)
+        if app.state.settings.shows_dashboard:
+            from service.dashboard.here import prepare
+
+            prepare(app.state, closing)
         dispatcher.start()
         try:
             yield

@@ -9,6 +9,8 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.problems import Problem
+from service.sessions import Sessions, session_of
+from service.settings import Settings
 from service.tokens import kept_hash, matches
 
 log = logging.getLogger(__name__)
@@ -30,20 +32,30 @@ async def writing(request: Request, credentials: Credentials) -> None:
 
 
 async def reading(request: Request, credentials: Credentials) -> None:
-    """Lets a request through that has the token, where reading needs one. Raises 401."""
+    """Lets a request through that has the token, or comes from a browser that has signed in with it.
+
+    Raises 401.
+    """
+    sessions: Sessions = request.app.state.sessions
+    if sessions.holds(session_of(request.headers.get("cookie", ""))):
+        return
     kept = _kept(request)
     if kept is None:  # the service did not start without one
         raise Problem(403, "the token was taken away; run `sgdr token`")
     _check(credentials, kept)
 
 
-def _kept(request: Request) -> str | None:
-    """The hash as it is now: a token that leaked is replaced without a restart."""
+def current_hash(settings: Settings) -> str | None:
+    """The token's hash as it is now, None without one: a token that leaked is replaced without a restart."""
     try:
-        return kept_hash(request.app.state.settings)
+        return kept_hash(settings)
     except ValueError as error:
         log.error("%s", error)
         return None
+
+
+def _kept(request: Request) -> str | None:
+    return current_hash(request.app.state.settings)
 
 
 def _check(credentials: HTTPAuthorizationCredentials | None, kept: str) -> None:

@@ -33,7 +33,14 @@ PAGE_POLICY = (
     b"script-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 )
 """Of the pages of documentation, whose scripts come from here alone."""
-PAGES = ("/docs", "/redoc")
+DASHBOARD_POLICY = (
+    b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    b"font-src 'self' data:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; connect-src 'self'; "
+    b"worker-src 'self' blob:; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+)
+"""Of the dashboard: its framework makes functions of text. No script, and no request, leaves this origin."""
+POLICIES = {"/docs": PAGE_POLICY, "/redoc": PAGE_POLICY, "/dashboard": DASHBOARD_POLICY}
+"""By the beginning of the path."""
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
 """That are counted by name: clients can make up any number of others."""
 
@@ -96,9 +103,8 @@ class Edge:
                 f"the query is longer than {LONGEST_QUERY:,} bytes; send long lists in a body, by POST",
             )
         if self._hosts:
-            host = headers.get(b"host", b"").decode("latin-1").lower()
-            name = host if host.endswith("]") else host.rpartition(":")[0] or host
-            if name not in self._hosts:
+            host = headers.get(b"host", b"").decode("latin-1")
+            if host_name(host) not in self._hosts:
                 return 421, "this service does not answer to that Host; set SGDR_ALLOWED_HOSTS to allow it"
         length = headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length[:20]) > self._most:
@@ -132,13 +138,19 @@ class _Request:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             path = self._scope["path"]
-            page = path.startswith(PAGES)
+            policies = (policy for start, policy in POLICIES.items() if path.startswith(start))
             message["headers"] = [
                 *message["headers"],
                 *SECURITY_HEADERS,
-                (b"content-security-policy", PAGE_POLICY if page else STRICT_POLICY),
+                (b"content-security-policy", next(policies, STRICT_POLICY)),
                 (b"x-request-id", self._id),
             ]
             if not any(name == b"cache-control" for name, _ in message["headers"]):
                 message["headers"].append((b"cache-control", b"no-store"))
         await self._send(message)
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    host = host.lower()
+    return host if host.endswith("]") else host.rpartition(":")[0] or host

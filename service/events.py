@@ -1,22 +1,25 @@
-"""Progress for many listeners: each sweep is read by one poller, whoever listens."""
+"""What changes, for many who follow it: each thing is read by one poller, whoever follows."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from fastapi.concurrency import run_in_threadpool
 
 POLL_SECONDS = 0.5
 
+Seen = TypeVar("Seen")
+
 
 @dataclass
-class _Feed:
-    """Of one sweep."""
+class _Feed(Generic[Seen]):
+    """Of one thing."""
 
     version: int = 0
-    latest: str | None = None
+    latest: Seen | None = None
     error: Exception | None = None
     listeners: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -29,16 +32,16 @@ class _Feed:
         self.changed = asyncio.Event()
 
 
-class Feeds:
-    """Of all sweeps that somebody listens to; `read` gives the state of one as JSON."""
+class Feeds(Generic[Seen]):
+    """Of all that somebody follows; `read` gives how the thing of that name stands, to be compared by ==."""
 
-    def __init__(self, read: Callable[[str], str], closing: asyncio.Event) -> None:
+    def __init__(self, read: Callable[[str], Seen], closing: asyncio.Event) -> None:
         self._read, self._closing = read, closing
-        self._feeds: dict[str, _Feed] = {}
+        self._feeds: dict[str, _Feed[Seen]] = {}
 
-    async def follow(self, name: str) -> AsyncIterator[str]:
-        """The state now and after every change, until the service ends or the reading fails."""
-        feed = self._feeds.setdefault(name, _Feed())
+    async def follow(self, name: str) -> AsyncIterator[Seen]:
+        """How it stands now and after every change, until the service ends or the reading fails."""
+        feed: _Feed[Seen] = self._feeds.setdefault(name, _Feed())
         feed.listeners += 1
         if feed.task is None:
             feed.task = asyncio.create_task(self._poll(name, feed))
@@ -69,7 +72,7 @@ class Feeds:
             for wait in waits:
                 wait.cancel()
 
-    async def _poll(self, name: str, feed: _Feed) -> None:
+    async def _poll(self, name: str, feed: _Feed[Seen]) -> None:
         while True:
             try:
                 latest = await run_in_threadpool(self._read, name)

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from service import logs
-from service.app import create_app
+from service.app import check, create_app
 from service.metrics import MULTIPROCESS
 from service.settings import Settings
 
@@ -34,13 +34,17 @@ def serve(settings: Settings) -> bool:
 
     Raises ValueError for settings that cannot be, and where the address is taken.
     """
-    create_app(settings)  # what is wrong with them is said here, once, and not by every process
+    check(settings)  # what is wrong with them is said here, once, and not by every process
     logs.configure(settings.log_level)
     if settings.workers == 1:
         with _listening(settings) as listening:
             server = uvicorn.Server(_config(settings))
             server.run([listening])
             return server.started
+    if settings.dashboard:
+        log.warning(
+            "%d workers serve no dashboard: its pages need one process; use workers=1", settings.workers
+        )
     with tempfile.TemporaryDirectory(prefix="sgdr-metrics-") as folder, _listening(settings) as listening:
         os.environ[MULTIPROCESS] = folder
         Multiprocess(_config(settings), [listening]).run()

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """0: any free one."""
     workers: int = Field(1, ge=1, le=64)
     """Processes that answer requests."""
+    dashboard: bool = True
+    """Whether pages for people are served too. They need one process: several `workers` have none."""
     token_hash: str | None = None
     """Of the bearer token that writing needs, as `sgdr token` prints it; None: the one in `token_file`."""
     token_file: Path | None = None
@@ -90,6 +92,11 @@ class Settings(BaseSettings):
         if "*" in self.allowed_hosts or not (self.allowed_hosts or self.on_loopback):
             return ()
         return tuple(dict.fromkeys(map(str.lower, (*self.allowed_hosts, *LOOPBACK_NAMES, self.host))))
+
+    @property
+    def shows_dashboard(self) -> bool:
+        """Whether there is one: a page talks to the process that made it, and no other."""
+        return self.dashboard and self.workers == 1
 
     @property
     def reading_needs_token(self) -> bool:

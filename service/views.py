@@ -101,12 +101,15 @@ def coded(best: Best, steps_per_epoch: int | None) -> dict[str, Any]:
     return {
         **best.to_dict(),
         "steps_per_epoch": steps_per_epoch,
-        "code": {target: _code(best, target, steps_per_epoch) for target in export.TARGETS},
+        "code": {
+            target: code_of(best.schedule, target, steps_per_epoch, best.budget) for target in export.TARGETS
+        },
     }
 
 
-def _code(best: Best, target: str, steps_per_epoch: int | None) -> str:
+def code_of(schedule: WarmRestarts, target: str, steps_per_epoch: int | None, budget: int | None) -> str:
+    """The schedule's code; a comment that says why, where that framework has none for it."""
     try:
-        return export.code(best.schedule, target, steps_per_epoch=steps_per_epoch, budget=best.budget)
+        return export.code(schedule, target, steps_per_epoch=steps_per_epoch, budget=budget)
     except ValueError as error:  # a framework that computes in float32 has no 1e30
         return f"# {error}\n"

@@ -225,7 +225,7 @@ async def events(
 
     The stream ends with the sweep.
     """
-    feeds: Feeds = request.app.state.feeds
+    feeds: Feeds[str] = request.app.state.feeds
     last = None
     async for state in feeds.follow(study):
         if state != last:

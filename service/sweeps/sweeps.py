@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from optuna.storages import BaseStorage
 
@@ -53,6 +54,18 @@ class NotOurs(ValueError):
     """The service did not start it."""
 
 
+@dataclass(frozen=True)
+class Possible:
+    """A sweep that can be."""
+
+    study: str
+    """The name that its study has or will have."""
+    request: SweepRequest
+    """All its arguments: completed from the study's last sweep, and within the service's limits."""
+    settings: Settings
+    """The same with every default filled in, and what its workload declares."""
+
+
 class Sweeps:
     """The sweeps of one storage. Safe for threads; reads and writes the studies alone."""
 
@@ -76,34 +89,33 @@ class Sweeps:
         self.changed = threading.Event()
         """Set when there is something to do for the dispatcher."""
 
+    def check(self, request: SweepRequest) -> Possible:
+        """The sweep that `submit` would queue for that request; begins none.
+
+        What a request to resume does not say is as it was when the study's sweep was last asked for.
+        Raises `Invalid`, `WorkloadUnavailable`, `Conflict`, `Full`, or StorageError.
+        """
+        found = self._possible(request)
+        with self.storage() as storage:
+            self._refuse(storage, found)
+        return found
+
     def submit(self, request: SweepRequest) -> SweepStatus:
         """Queues a sweep, once all of it is known to be possible.
 
-        What a request to resume does not say is as it was when the study's sweep was last asked for.
-        Raises `Invalid`, `WorkloadUnavailable`, `Conflict`, `Full`, or StorageError; nothing is written then.
+        Raises what `check` does; nothing is written then.
         """
-        declared = self._declared(request.workload)
-        name = declared.name if request.study is None else request.study
-        if request.resume:
-            request = self._completed(request, name)
-        request = self._bounded(request, declared)
-        settings = self._checked(request, declared)
-        with _invalid(request):
-            checked_name(name)
+        found = self._possible(request)
+        name, settings, resume = found.study, found.settings, found.request.resume
         with self._submitting, self.storage() as storage:
-            self._refuse_conflicts(storage, name, settings, request.resume)
-            queued = sum(record.state == "queued" for record in self.records().values())
-            if queued >= self._max_queued:
-                raise Full(
-                    f"{queued} sweeps are queued already; try again when some have ended, or cancel one"
-                )
+            self._refuse(storage, found)
             try:
-                create_study(storage, name, settings, request.resume)
+                create_study(storage, name, settings, resume)
             except ValueError as error:
                 raise Conflict(str(error)) from error
             entry = {
                 "nonce": secrets.token_hex(8),
-                "request": request.model_dump(),
+                "request": found.request.model_dump(),
                 "requested": time.time(),
                 "host": socket.gethostname(),
             }
@@ -176,6 +188,25 @@ class Sweeps:
             except ValueError as error:
                 raise StorageError(str(error)) from error
             yield opened
+
+    def _possible(self, request: SweepRequest) -> Possible:
+        """The sweep that is asked for, where nothing that it says is at fault."""
+        declared = self._declared(request.workload)
+        name = declared.name if request.study is None else request.study
+        if request.resume:
+            request = self._completed(request, name)
+        request = self._bounded(request, declared)
+        settings = self._checked(request, declared)
+        with _invalid(request):
+            checked_name(name)
+        return Possible(name, request, settings)
+
+    def _refuse(self, storage: BaseStorage, asked: Possible) -> None:
+        """Raises `Conflict` or `Full` where the studies that there are do not allow it."""
+        self._refuse_conflicts(storage, asked.study, asked.settings, asked.request.resume)
+        queued = sum(record.state == "queued" for record in self.records().values())
+        if queued >= self._max_queued:
+            raise Full(f"{queued} sweeps are queued already; try again when some have ended, or cancel one")
 
     def _completed(self, request: SweepRequest, name: str) -> SweepRequest:
         """The request with what it does not say taken from the last one of that study, where there is one."""

@@ -21,8 +21,9 @@ SERVE_EXAMPLES = """
   sgdr token && sgdr serve --host 0.0.0.0 --workers 2 --storage postgresql://…
 
 Every setting is also an environment variable SGDR_…, or a line of a file .env: SGDR_MAX_RUNNING (sweeps at
-once), SGDR_MAX_TRIALS, SGDR_MAX_BUDGET, SGDR_MAX_SECONDS, SGDR_TOKEN_HASH, SGDR_PUBLIC_READING,
-SGDR_CORS_ORIGINS, SGDR_ALLOWED_HOSTS, SGDR_MAX_BODY_BYTES, SGDR_LOG_LEVEL.
+once), SGDR_MAX_QUEUED, SGDR_MAX_TRIALS, SGDR_MAX_BUDGET, SGDR_MAX_SECONDS, SGDR_TOKEN_HASH, SGDR_TOKEN_FILE,
+SGDR_PUBLIC_READING, SGDR_CORS_ORIGINS, SGDR_ALLOWED_HOSTS, SGDR_MAX_BODY_BYTES, SGDR_SHUTDOWN_SECONDS,
+SGDR_DASHBOARD (false: none), SGDR_LOG_LEVEL.
 """
 TOKEN_EXAMPLES = """
 [bold]Examples[/bold]
@@ -41,10 +42,12 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="0: any free one, which is printed.", show_default="8000")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="1")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; only one alone has the dashboard.", show_default="1")
+    ] = None,
     storage: options.Storage = None,
 ) -> None:
-    """Serve rates, studies and sweeps over HTTP; documentation at /docs."""
+    """Serve the dashboard in a browser, and rates, studies and sweeps over HTTP; documentation at /docs."""
     _needs_service()
     from service.server import serve as run
     from service.settings import read_settings

@@ -1,8 +1,9 @@
 """The REST service measured as clients meet it: rates, large studies, writers, listeners, and a long run.
 
-    python -m experiments.bench.service --parts rates,studies,writing,listeners,soak
+    python -m experiments.bench.service --parts rates,studies,writing,listeners,pages,soak
 
-The server is a process of its own. Prints Markdown. Needs wrk (Debian's package) for the rates.
+The server is a process of its own. Prints Markdown. Needs wrk for the rates, and chromium for the
+dashboard's pages (Debian's packages).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import optuna
 
 from experiments.bench import report
-from experiments.bench.service import listeners, rates, soak, studies, writing
+from experiments.bench.service import listeners, pages, rates, soak, studies, writing
 
 PARTS: dict[str, Callable[[Path, Any], str]] = {
     "rates": lambda folder, args: rates.measure(studies.filled(folder, 1), args.rounds, args.round_seconds),
@@ -26,6 +27,9 @@ PARTS: dict[str, Callable[[Path, Any], str]] = {
         folder, args.trials[0], args.rounds, args.round_seconds, args.writers.split(",")
     ),
     "listeners": lambda folder, args: listeners.measure(folder, args.trials[0], args.listeners, args.changes),
+    "pages": lambda folder, args: pages.measure(
+        folder, args.trials[0], args.paints, args.changes, args.viewers, args.idle_seconds
+    ),
     "soak": lambda folder, args: soak.measure(folder, args.trials[0], args.seconds),
 }
 
@@ -42,7 +46,10 @@ def main() -> None:
     parser.add_argument("--reads", type=int, default=500, help="of each kind")
     parser.add_argument("--writers", default=",".join(writing.WRITERS), help="which, by commas")
     parser.add_argument("--listeners", type=int, default=200)
-    parser.add_argument("--changes", type=int, default=30, help="of the study that they listen to")
+    parser.add_argument("--changes", type=int, default=30, help="of the study that is listened to or shown")
+    parser.add_argument("--paints", type=int, default=10, help="of each tab of the dashboard")
+    parser.add_argument("--viewers", type=int, default=20, help="of the dashboard at once")
+    parser.add_argument("--idle-seconds", type=float, default=60.0, help="with one page open")
     parser.add_argument("--seconds", type=float, default=600.0, help="of the long run")
     parser.add_argument("--out", type=Path, help="a file to write instead of stdout")
     args = parser.parse_args()

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,8 @@ def copied(sqlite_url: str, tmp_path: Path) -> Path:
 
 def service_settings(url: str, **given: Any) -> Settings:
     """Of a service on that storage, whatever the environment says."""
-    return Settings(**{"_env_file": None, "storage": url, "token_hash": hashed(TOKEN), **given})
+    own = {"_env_file": None, "storage": url, "token_hash": hashed(TOKEN), "dashboard": False}
+    return Settings(**{**own, **given})
 
 
 @contextlib.contextmanager
@@ -146,7 +148,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sgdr", "serve", "--port", "0", *arguments],
             cwd=folder,
-            env={**kept, "SGDR_TOKEN_HASH": hashed(TOKEN), **environment},
+            env={**kept, "SGDR_TOKEN_HASH": hashed(TOKEN), "SGDR_DASHBOARD": "false", **environment},
             stderr=subprocess.PIPE,
             start_new_session=True,
             text=True,
@@ -196,18 +198,33 @@ class Server:
         self.process.stderr.close()
 
 
+@contextlib.contextmanager
+def _servers() -> Iterator[Callable[..., Server]]:
+    started: list[Server] = []
+
+    def start(folder: Path, *arguments: str, **environment: str) -> Server:
+        started.append(Server(folder, *arguments, **environment))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for server in started:
+            server.clear()
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers in the test's folder."""
-    started: list[Server] = []
+    with _servers() as start:
+        yield partial(start, tmp_path)
 
-    def start(*arguments: str, **environment: str) -> Server:
-        started.append(Server(tmp_path, *arguments, **environment))
-        return started[-1]
 
-    yield start
-    for server in started:
-        server.clear()
+@pytest.fixture(scope="session")
+def serve_in() -> Iterator[Callable[..., Server]]:
+    """Starts servers in a folder, for all tests of a process."""
+    with _servers() as start:
+        yield start
 
 
 def _is_problem(response: Any, status: int, words: str = "") -> dict[str, Any]:

@@ -112,9 +112,11 @@ def _queued_listener(client, server, storage, wanted):
 
 
 def test_several_processes_share_an_address_and_add_up_their_metrics(serve, storage):
-    server = serve("--storage", storage, "--workers", "2")
+    server = serve("--storage", storage, "--workers", "2", SGDR_DASHBOARD="true")
     server.line("Application startup complete", 2)
     with server.client() as client:
+        assert client.get("/").headers["location"] == "/docs"
+        assert client.get("/dashboard/").status_code == 404
         for _ in range(40):
             assert client.get(LR, headers={"Connection": "close"}).status_code == 200
         texts = [client.get("/metrics", headers={"Connection": "close"}).text for _ in range(6)]
@@ -123,6 +125,7 @@ def test_several_processes_share_an_address_and_add_up_their_metrics(serve, stor
     assert all(text.count("sgdr_storage_up 1.0") == 1 for text in texts)
     processes = [line for line in server.log if line["message"].startswith("Started server process")]
     assert len(processes) == 2 and sum(line["message"] == "serving" for line in server.log) == 1
+    assert "2 workers serve no dashboard" in server.line("2 workers")["message"]
     children = psutil.Process(server.process.pid).children(recursive=True)
     assert server.end() in (0, -signal.SIGTERM)
     assert not psutil.wait_procs(children, timeout=10)[1]

@@ -1,0 +1,30 @@
+"""A schedule as code for each framework, to be copied."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from service.dashboard.frame import code_block, heading
+from service.views import code_of
+from sgdr import export
+from sgdr.schedule import WarmRestarts
+
+FRAMEWORKS = {
+    "torch": "PyTorch",
+    "keras": "Keras",
+    "optax": "optax",
+    "braintools": "braintools",
+    "transformers": "transformers",
+}
+
+
+def show_code(schedule: WarmRestarts, steps_per_epoch: int | None, budget: int) -> None:
+    """A tab for each framework."""
+    heading("Code", 3)
+    with ui.tabs().props('no-caps dense align=left aria-label="Frameworks"') as tabs:
+        for target in export.TARGETS:
+            ui.tab(target, FRAMEWORKS[target])
+    with ui.tab_panels(tabs, value="torch").classes("code"):
+        for target in export.TARGETS:
+            with ui.tab_panel(target):
+                code_block(code_of(schedule, target, steps_per_epoch, budget))

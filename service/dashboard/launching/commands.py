@@ -1,0 +1,45 @@
+"""The same sweep on the command line, and over HTTP."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from service.dashboard.launching.form import CHOICES, DEFAULTS, NUMBERS, RANGES, SWITCHES
+from sgdr.search.storage import DEFAULT_URL, shown
+
+
+def command_line(request: Mapping[str, Any], storage: str) -> str | None:
+    """The `sgdr sweep` that does the same in that storage; None where its options cannot say it.
+
+    `request`: a valid one as `form.as_json` makes it.
+    """
+    if request.get("hparams"):
+        return None
+    said = {name: value for name, value in request.items() if value != DEFAULTS.get(name)}
+    options: dict[str, Any] = {name: said[name] for name in ("workload", "study", *NUMBERS) if name in said}
+    options |= {name: ":".join(map(str, said[name])) for name in RANGES if name in said}
+    if "T_mult" in said:
+        options["T_mult"] = ",".join(map(str, said["T_mult"]))
+    if "timeout" in said:  # which has no exponent there
+        options["timeout"] = f"{Decimal(repr(said['timeout'])):f}"
+    options |= {name: said[name] for name in CHOICES if name in said}
+    if storage != DEFAULT_URL:
+        options["storage"] = shown(storage)
+    words = ["sgdr", "sweep"]
+    for name, value in options.items():
+        option, text = f"--{name.replace('_', '-')}", str(value)
+        words += [f"{option}={text}"] if text.startswith("-") else [option, text]
+    return shlex.join([*words, *(f"--{name}" for name in SWITCHES if said.get(name))])
+
+
+def curl(request: Mapping[str, Any], service: str) -> str:
+    """The request to the service at that URL; the token is taken from `$SGDR_TOKEN`."""
+    body = json.dumps(request, ensure_ascii=False)
+    return (
+        f'curl -H "Authorization: Bearer $SGDR_TOKEN" '
+        f"{shlex.quote(f'{service}/v1/sweeps')} --json {shlex.quote(body)}"
+    )

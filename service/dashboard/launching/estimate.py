@@ -1,0 +1,126 @@
+"""What a sweep will cost, as far as earlier studies of its workload tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from sgdr.search.arms import next_arm
+from sgdr.search.settings import Settings
+
+FINISHED = ("COMPLETE", "PRUNED")
+LONG_ENOUGH = 2.0
+"""Seconds: shorter studies were mostly beginning and ending."""
+
+
+class Earlier(NamedTuple):
+    """A study of the same workload, as it stands."""
+
+    name: str
+    attributes: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]]
+    """Of `Study.rows`."""
+
+
+class Measured(NamedTuple):
+    """What a study has told."""
+
+    value: float
+    study: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of a sweep."""
+
+    arms: Mapping[str, int]
+    """Trials that each arm will have."""
+    finished: int
+    """Trials that the study has already."""
+    trials: int
+    """That are left to be trained."""
+    epochs: int
+    """At most, over all trials that are left."""
+    speed: Measured | None
+    """Epochs a second."""
+    kept: Measured | None
+    """Share of the epochs that a pruner of that kind left."""
+
+    @property
+    def seconds(self) -> float | None:
+        """That it is expected to take; at most, where `kept` is not known."""
+        if self.speed is None:
+            return None
+        return self.epochs * (1.0 if self.kept is None else self.kept.value) / self.speed.value
+
+
+def estimate(settings: Settings, study: str, earlier: Iterable[Earlier]) -> Estimate:
+    """Of a sweep with these settings that is kept in `study`, which may be among the earlier ones."""
+    latest_first = sorted(earlier, key=_latest, reverse=True)
+    finished = next((_finished(each.rows) for each in latest_first if each.name == study), [])
+    arms: Counter[str] = Counter()
+    for _ in range(settings.trials):
+        arms[next_arm(arms, settings.controls, settings.trials)] += 1
+    trials = max(0, settings.trials - len(finished))
+    return Estimate(
+        arms=arms,
+        finished=len(finished),
+        trials=trials,
+        epochs=trials * settings.budget,
+        speed=speed(latest_first, settings.workload.steps_per_epoch),
+        kept=kept(latest_first, type(settings.pruner).__name__),
+    )
+
+
+def speed(latest_first: Sequence[Earlier], steps_per_epoch: int | None) -> Measured | None:
+    """Epochs a second, over all slots, of the latest study that was trained for long enough to tell.
+
+    Those with as many steps an epoch come before others; where none was long enough, the longest tells.
+    """
+    alike = [each for each in latest_first if each.attributes.get("steps_per_epoch") == steps_per_epoch]
+    found: list[tuple[float, Measured]] = []
+    for each in (*alike, *latest_first):
+        timed = [row for row in each.rows if row["started"] and row["seconds"] and row["epochs"]]
+        busy = _busy_seconds(timed)
+        if busy:
+            found.append((busy, Measured(sum(row["epochs"] for row in timed) / busy, each.name)))
+        if busy >= LONG_ENOUGH:
+            break
+    return max(found, key=itemgetter(0))[1] if found else None
+
+
+def kept(latest_first: Sequence[Earlier], pruner: str) -> Measured | None:
+    """The share of their epochs that the trials of the latest study with that pruner have trained."""
+    for each in latest_first:
+        finished = _finished(each.rows)
+        if finished and each.attributes.get("pruner") == pruner:
+            trained = sum(row["epochs"] or 0 for row in finished)
+            return Measured(trained / (len(finished) * each.attributes["budget"]), each.name)
+    return None
+
+
+def _latest(study: Earlier) -> float:
+    """When its last trial began, in seconds since the epoch."""
+    return max((_began(row) for row in study.rows if row["started"]), default=0.0)
+
+
+def _began(row: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(row["started"]).timestamp()
+
+
+def _finished(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["state"] in FINISHED]
+
+
+def _busy_seconds(rows: Iterable[Mapping[str, Any]]) -> float:
+    """The length of the union of the trials' intervals."""
+    busy, until = 0.0, float("-inf")
+    for begin, seconds in sorted((_began(row), row["seconds"]) for row in rows):
+        end = begin + seconds
+        busy += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return busy

@@ -1,0 +1,1 @@
+"""What is behind the tabs of a study's page, one a file."""

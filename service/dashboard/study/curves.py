@@ -1,0 +1,65 @@
+"""Learning curves of the best trials."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from nicegui import ui
+
+from service.dashboard.figure import Figure
+from service.dashboard.figures.curves import Drawn, curves
+from service.dashboard.frame import slider
+from service.dashboard.here import Here
+from service.dashboard.shared import Seen
+from service.dashboard.study.part import Part
+from service.views import SCHEDULE
+from sgdr.schedule import WarmRestarts
+from sgdr.search.study import Study
+
+MOST = 50
+FIRST = 5
+
+
+class CurvesPart(Part):
+    """The tab."""
+
+    def __init__(self, here: Here) -> None:
+        super().__init__(here)
+        with ui.element("div").classes("controls"):
+            self._k = slider("Best trials", MOST, FIRST, self._again)
+            self._pruned = ui.switch("Pruned trials too", on_change=self._again)
+            self._aligned = ui.switch("Aligned by cycle", on_change=self._again)
+            self._log_x = ui.switch("Logarithmic epochs", on_change=self._again)
+            self._log_y = ui.switch("Logarithmic values", value=True, on_change=self._again)
+        self._figure = Figure("Learning curves", "curves", height="34rem", on_trial=self._open)
+
+    async def _draw(self, seen: Seen) -> None:
+        k, pruned = int(self._k.value), self._pruned.value
+        how = {"aligned": self._aligned.value, "log_x": self._log_x.value, "log_y": self._log_y.value}
+        drawn = await self._here.shared.get(
+            seen, ("drawn", k, pruned), partial(chosen, seen.study, k, pruned)
+        )
+        make = partial(curves, drawn, metric=seen.study.attributes["metric"], **how)
+        self._figure.show(await self._here.shared.get(seen, ("curves", k, pruned, *how.values()), make))
+
+
+def chosen(study: Study, k: int, pruned: bool) -> list[Drawn]:
+    """The k best trials, and the k latest pruned ones where they are wanted, with their curves."""
+    rows, metric = study.rows, study.attributes["metric"]
+    numbers = [best.number for best in study.top(k)]
+    if pruned:
+        cut = [row["number"] for row in rows if row["state"] == "PRUNED" and row["diverged_at"] is None]
+        numbers = [*cut[-k:], *numbers]  # the best are drawn last, above the others
+    found = dict(study.curves_of(numbers))
+    return [_drawn(rows[number], found[number].get(metric, [])) for number in numbers if number in found]
+
+
+def _drawn(row: dict[str, Any], curve: list[float]) -> Drawn:
+    return Drawn(
+        number=row["number"],
+        state=row["state"],
+        arm=row["arm"] or "restarts",
+        schedule=WarmRestarts(**{name: row[name] for name in SCHEDULE}),
+        curve=curve,
+    )
