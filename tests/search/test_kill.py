@@ -160,7 +160,7 @@ def test_second_sweep_of_a_study_is_refused_while_the_first_is_at_it(folder: Pat
 def test_locked_database_is_waited_for(folder: Path) -> None:
     import sqlite3
 
-    process = begin(folder, "slow", 16)
+    process = begin(folder, "slow", 32)
     wait_for(folder, process, COMPLETE=1)
     blocker = sqlite3.connect(folder / "killed.db", isolation_level=None, timeout=30)
     blocker.execute("BEGIN IMMEDIATE")
@@ -170,7 +170,7 @@ def test_locked_database_is_waited_for(folder: Path) -> None:
     blocker.close()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert (trials(folder).state == "COMPLETE").sum() == 16
+    assert (trials(folder).state == "COMPLETE").sum() == 32
     assert "Best schedule" in out
 
 

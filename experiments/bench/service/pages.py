@@ -59,8 +59,8 @@ def measure(folder: Path, trials: int, reads: int, changes: int, viewers: int, i
         idle = _idle(server, browser, idle_seconds)
         paint = _paint(server, browser, reads)
         live = [[f"1 on {tab}", *_live(server, browser, url, [tab], changes)] for tab in SEEN]
-        tabs = [list(SEEN)[place % len(SEEN)] for place in range(viewers)]
-        live.append([f"{viewers}, on all tabs", *_live(server, browser, url, tabs, changes)])
+        for tab in ("Trials", "Overview"):
+            live.append([f"{viewers} on {tab}", *_live(server, browser, url, [tab] * viewers, changes)])
     return (
         f"A study of {trials:,} trials in Chromium, on the same machine as the server. Seconds from the "
         f"address to the first figure or rows, {reads} times each.\n\n{paint}\n\n"
@@ -72,19 +72,15 @@ def measure(folder: Path, trials: int, reads: int, changes: int, viewers: int, i
     )
 
 
-def _opened(browser: Browser, server: Server) -> Page:
+def _opened(browser: Browser, server: Server, tab: str = "Overview") -> Page:
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(WAIT_MILLISECONDS)
-    _go(page, server)
-    return page
-
-
-def _go(page: Page, server: Server, tab: str = "Overview") -> None:
     page.goto(f"{server.url}/dashboard/study/{STUDY}")
     page.wait_for_function(SEEN["Overview"])
     if tab != "Overview":
         page.get_by_role("tab", name=tab).click()
         page.wait_for_function(SEEN[tab])
+    return page
 
 
 def _paint(server: Server, browser: Browser, reads: int) -> str:
@@ -142,11 +138,8 @@ def _browser_seconds(server: Server) -> float:
 
 
 def _live(server: Server, browser: Browser, url: str, tabs: Sequence[str], changes: int) -> list[str]:
-    pages = [_opened(browser, server) for _ in tracked(len(tabs), f"{len(tabs)} viewers")]
-    for page, tab in zip(pages, tabs, strict=True):
-        if tab != "Overview":
-            page.get_by_role("tab", name=tab).click()
-            page.wait_for_function(SEEN[tab])
+    pages = [_opened(browser, server, tabs[place]) for place in tracked(len(tabs), f"{len(tabs)} viewers")]
+    for page in pages:
         page.evaluate(NOTE_CHANGES)
     draw = random.Random(0)
     pauses = [draw.uniform(*BETWEEN) for _ in range(changes)]
