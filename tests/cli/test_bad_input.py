@@ -210,6 +210,7 @@ def bound(sgdr):
     return functools.partial(sgdr, before=before)
 
 
+@pytest.mark.slow
 def test_databases_that_may_not_be_read_or_written(bound, tmp_path):
     assert bound(*SWEEP).returncode == 0
     database = tmp_path / "sgdr.db"

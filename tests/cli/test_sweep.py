@@ -89,6 +89,7 @@ def test_resuming_with_something_else_names_the_difference(swept, changed, named
     assert len(done.stderr.splitlines()) == 1 and named in done.stderr
 
 
+@pytest.mark.slow
 def test_of_two_sweeps_that_begin_a_study_at_once_one_is_refused(sgdr, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         both = list(pool.map(lambda _: sgdr(*SWEEP, "--trials", "9"), range(2)))

@@ -513,7 +513,9 @@ def test_a_failed_training_is_told_in_a_line_and_tried_again_next_time(function,
 # Snapshots
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(
+    "objective", ["best-epoch", *(pytest.param(each, marks=pytest.mark.slow) for each in OBJECTIVES[1:])]
+)
 def test_models_at_the_last_troughs_and_of_the_value_are_kept_and_restore_to_it(tiny, tmp_path, objective):
     url, workload = f"sqlite:///{tmp_path}/s.db", tiny.workload
     study = sweep(url, workload, trials=8, objective=objective)

@@ -102,7 +102,7 @@ def check(table: pd.DataFrame, count: int) -> None:
             assert again.loc[number, column] == dead.loc[number, column]
 
 
-@pytest.mark.parametrize("workload", ["slow", "function"])
+@pytest.mark.parametrize("workload", ["slow", pytest.param("function", marks=pytest.mark.slow)])
 def test_kill_loses_no_finished_trial_and_resume_reaches_the_number_at_once(
     folder: Path, workload: str
 ) -> None:
@@ -234,6 +234,7 @@ def test_full_disk_ends_clearly_and_can_be_resumed(tmp_path: Path) -> None:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_of_two_that_resume_at_the_same_time_no_more_than_one_runs(folder: Path) -> None:
     first = begin(folder, "slow", 4)
     assert first.wait(timeout=120) == 0

@@ -414,6 +414,7 @@ def test_controls_of_a_closed_space_train_the_whole_budget(tmp_path: Path) -> No
     assert epochs["cosine"] == epochs["constant"] == {11} and min(epochs["restarts"]) < 11
 
 
+@pytest.mark.slow
 def test_a_resumed_sweep_keeps_the_shares(tmp_path: Path) -> None:
     url = storage(tmp_path)
     for trials in (3, 8, 21, 32):
@@ -435,6 +436,7 @@ def test_an_interrupted_sweep_keeps_the_shares_once_it_is_resumed(tmp_path: Path
     assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
 
 
+@pytest.mark.slow
 def test_a_resumed_sweep_goes_on_from_the_even_points_of_its_own_seed(tmp_path: Path) -> None:
     settings = {"pruner": "none", "slots": 4}
     whole = search.sweep(Valley(), trials=16, storage=storage(tmp_path, "whole"), seed=5, **settings).study

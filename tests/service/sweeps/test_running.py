@@ -14,7 +14,7 @@ from service.sweeps.request import SweepRequest
 from service.sweeps.sweeps import Conflict, Full, NotOurs
 
 
-@pytest.mark.parametrize("where", ["running", "running_on_postgres"])
+@pytest.mark.parametrize("where", ["running", pytest.param("running_on_postgres", marks=pytest.mark.slow)])
 def test_a_sweep_runs_to_its_end_and_is_confirmed(request, where):
     running = request.getfixturevalue(where)
     name = f"größe 言葉 -- {where}"

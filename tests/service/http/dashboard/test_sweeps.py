@@ -61,6 +61,7 @@ def test_a_sweep_is_launched_watched_to_its_end_and_seen_by_others(visit, launch
         assert client.get("/v1/sweeps/slow").json()["finished"] == 30
 
 
+@pytest.mark.slow
 def test_a_sweep_is_cancelled_and_gone_on_with(visit, launching):
     with launching.client() as client:
         asked = {"workload": "slow", "trials": 900, "slots": 1, "pruner": "none"}
