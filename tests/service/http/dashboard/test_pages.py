@@ -91,6 +91,8 @@ def test_the_table_of_trials_sorts_filters_and_shows_one(visit, dashboard):
     drawer = page.get_by_role("dialog")
     drawer.get_by_text("Learning rate and validation curve").wait_for()
     assert f"Trial {best['number']}" in drawer.inner_text() and expected in drawer.inner_text()
+    drawn = drawer.locator(".figure").first.bounding_box()
+    assert drawn["width"] > 700 and drawn["height"] > 400
     drawer.get_by_role("tab", name="optax").click()
     drawer.get_by_text("import optax").wait_for()
 
