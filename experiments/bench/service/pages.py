@@ -154,7 +154,7 @@ def _live(server: Server, browser: Browser, url: str, tabs: Sequence[str], chang
             pages[0].wait_for_timeout(1000 * pause)
         seconds = time.monotonic() - began
         spent = server.cpu_seconds() - used
-    late = [each for page in pages for each in _late(page.evaluate("noted"), written)]
+    late = [each for page in pages for each in _late(page.evaluate("window.noted ?? []"), written)]
     for page in pages:
         page.context.close()
     if len(late) < len(pages) * changes / 2:
