@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
@@ -35,16 +36,13 @@ class Figure:
             with ui.element("div").classes("figure-head"):
                 heading(title, 3)
                 ui.element("span").classes("space")
-                buttons = [
-                    ui.button(each.upper()).props(
-                        f'flat dense no-caps aria-label="{title} as {each.upper()}"'
-                    )
-                    for each in FORMATS
-                ]
+                buttons = [ui.button(each.upper()).props("flat dense no-caps") for each in FORMATS]
             with ui.element("div").props("role=figure") as self._frame:
                 self._plot = ui.plotly(empty("Drawing …")).style(f"height: {height}").classes("plot")
             for button, each in zip(buttons, FORMATS, strict=True):
-                button.on("click", js_handler=f"() => sgdr.download({self._plot.id}, {each!r}, {file!r})")
+                button.props["aria-label"] = f"{title} as {each.upper()}"
+                what = f"{self._plot.id}, {json.dumps(each)}, {json.dumps(file)}"
+                button.on("click", js_handler=f"() => sgdr.download({what})")
         if on_trial is not None:
             chosen = on_trial
             self._plot.on(

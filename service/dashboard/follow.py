@@ -17,13 +17,12 @@ PAUSE_SECONDS = 1.0
 RETRY_SECONDS = 3.0
 
 
-def follow(here: Here, name: str, show: Callable[[Seen], Awaitable[None]]) -> None:
+def follow(here: Here, name: str, show: Callable[[Seen], Awaitable[None]], trouble: ui.element) -> None:
     """Calls `show` with the study after every change. To be called where the page is built.
 
-    Where the study cannot be read, the page says so, keeps what it shows, and tries again.
+    Where the study cannot be read, the page says so in `trouble`, keeps what it shows, and tries again.
     """
     client = ui.context.client
-    trouble = ui.element("div").props("aria-live=polite")
 
     def say(words: str) -> None:
         trouble.clear()
@@ -43,7 +42,7 @@ def follow(here: Here, name: str, show: Callable[[Seen], Awaitable[None]]) -> No
                 return  # the service ends
             except Problem as problem:
                 with client:
-                    say(problem.detail)
+                    say("This study was deleted." if problem.status == 404 else problem.detail)
                 if problem.status == 404:
                     return
             await asyncio.sleep(RETRY_SECONDS)

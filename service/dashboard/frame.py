@@ -147,8 +147,10 @@ class code_block(ui.element):
         super().__init__("div")
         with self.classes("code-block"):
             self._shown = TextElement(tag="pre", text=text)
-            self._shown.props(f'tabindex=0 role=region aria-label="{label}"')
-            button = ui.button(icon="content_copy").props(f'flat round dense aria-label="Copy: {label}"')
+            self._shown.props("tabindex=0 role=region")
+            self._shown.props["aria-label"] = label
+            button = ui.button(icon="content_copy").props("flat round dense")
+            button.props["aria-label"] = f"Copy: {label}"
         button.on("click", js_handler=f"() => sgdr.copy({self._shown.html_id!r})")
 
     def show(self, text: str) -> None:
@@ -159,7 +161,8 @@ class code_block(ui.element):
 def slider(label: str, most: int, value: int, changed: Callable[[], Awaitable[None]]) -> ui.slider:
     """From 1 to `most`, under its label; `changed` is called some times a second while it is dragged."""
     ui.label(label)
-    made = ui.slider(min=1, max=most, value=value).props(f'label-always aria-label="{label}"')
+    made = ui.slider(min=1, max=most, value=value).props("label-always")
+    made.props["aria-label"] = label
     return made.on("update:model-value", changed, throttle=0.2, leading_events=False)
 
 
@@ -169,7 +172,8 @@ def dialog(title: str, side: bool = False) -> Iterator[ui.dialog]:
 
     It is no part of what it is opened from, which may be drawn anew meanwhile.
     """
-    with ui.context.client.content, ui.dialog().props(f'aria-label="{title}"') as made:
+    with ui.context.client.content, ui.dialog() as made:
+        made.props["aria-label"] = title
         made.on("hide", made.delete)
         if side:
             made.props("position=right full-height")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -56,15 +57,17 @@ class Table:
             with ui.element("div").classes("figure-head"):
                 heading(title, 3)
                 ui.element("span").classes("space")
-                csv = ui.button("CSV").props(f'flat dense no-caps aria-label="{title} as CSV"')
+                csv = ui.button("CSV").props("flat dense no-caps")
+                csv.props["aria-label"] = f"{title} as CSV"
             self._grid = ui.aggrid(
                 _options(columns, rows, key, self._long), theme="balham", auto_size_columns=False
             )
-        self._grid.classes("table" if self._long else "table whole").props(f'aria-label="{title}"')
+        self._grid.classes("table" if self._long else "table whole")
+        self._grid.props["aria-label"] = title
         if csv_url is None:
-            csv.on("click", js_handler=f"() => sgdr.csv({self._grid.id}, {file!r})")
+            csv.on("click", js_handler=f"() => sgdr.csv({self._grid.id}, {json.dumps(file)})")
         else:
-            csv.props(f'href="{csv_url}" download="{file}.csv"')
+            csv.props.update({"href": csv_url, "download": f"{file}.csv"})
         if on_ready is not None:
             self._grid.on("gridReady", on_ready, js_handler="() => emit()")
         if on_row is not None:
@@ -73,7 +76,7 @@ class Table:
             self._grid.on(
                 "cellKeyDown",
                 lambda event: chosen(event.args),
-                js_handler="(e) => { if (window.event?.key === 'Enter') emit(e.data); }",
+                js_handler="(e) => { if (sgdr.key === 'Enter') emit(e.data); }",
             )
 
     def show(self, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -94,12 +94,11 @@ class SweepRequest(BaseModel):
 
 
 def checked_name(study: str) -> str:
-    """The name as it is. Raises ValueError where it could not be one segment of a URL, or be stored."""
+    """The name as it is. Raises ValueError where no study can have it, or it is too long."""
     study_name(study)
-    if study in (".", "..") or "\0" in study or not _is_unicode(study) or len(study) > LONGEST_NAME:
+    if len(study) > LONGEST_NAME:
         raise ValueError(
-            f"study={study[:LONGEST_NAME]!r} must be 1 to {LONGEST_NAME} characters, and not . or .., which "
-            "clients take out of a URL"
+            f"study={study[:LONGEST_NAME]!r}… must have at most {LONGEST_NAME} characters, not {len(study):,}"
         )
     return study
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -74,8 +75,9 @@ def token(
     made = make_token()
     write_hash(path, made, replace=replace)
     print(made)  # noqa: T201
+    found = "" if file is None else f" when it is told so, by SGDR_TOKEN_FILE={shlex.quote(str(path))}"
     say = (
-        f"Its hash is in {path}, where `sgdr serve` finds it when it starts. Elsewhere, set\n"
+        f"Its hash is in {path}, where `sgdr serve` finds it{found}. Elsewhere, set\n"
         f"  SGDR_TOKEN_HASH={hashed(made)}"
     )
     print(say, file=sys.stderr)  # noqa: T201

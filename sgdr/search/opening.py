@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import optuna
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
@@ -16,6 +18,11 @@ def study_name(name: str) -> str:
     """The name as it is. Raises ValueError where no study can have it."""
     if not isinstance(name, str) or not name.strip() or "/" in name:
         raise ValueError(f"study={name!r} must be a text that is not empty and has no '/'")
+    if name in (".", "..") or any(unicodedata.category(each) in ("Cc", "Cs") for each in name):
+        raise ValueError(
+            f"study={name!r} must be a name without line breaks and other control characters, and neither . "
+            "nor .., which clients take out of a URL"
+        )
     return name
 
 

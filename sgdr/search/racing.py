@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+MOST_SEEDS = 1_000_000
+"""That anybody would train: a difference that needs more is rounding."""
 ERROR = 0.05
 """The probability, over both sides and all looks, of finding a difference where there is none."""
 BEHIND = 0.05
@@ -138,9 +140,9 @@ def compare(
 
 def more_seeds(difference: Difference, candidates: int) -> int | None:
     """About how many seeds beyond these would decide, with a probability of 0.8, were the difference what it
-    looks like; None where there is none to see."""
+    looks like; None where there is none to see, and where they are more than `MOST_SEEDS`."""
     if difference.mean == 0 or difference.deviation == 0:
         return None
     z = float(stats.norm.isf(ERROR / 2 / candidates) + stats.norm.isf(0.2))
     needed = math.ceil((z * difference.deviation / difference.mean) ** 2)
-    return max(1, needed - difference.seeds)
+    return None if needed > MOST_SEEDS else max(1, needed - difference.seeds)

@@ -37,14 +37,16 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/s.db"
 
 
-@pytest.mark.parametrize("name", ["", " ", "a/b", "/", None, 3, b"a", ["a"]])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a/b", "/", None, 3, b"a", ["a"], ".", "..", "a\nb", "a\0", "\ud800"]
+)
 def test_names_that_no_study_can_have_are_refused(name):
     with pytest.raises(ValueError) as refused:
         study_name(name)
     assert str(refused.value).startswith(f"study={name!r} must be")
 
 
-@pytest.mark.parametrize("name", ["a", "-x", "..", "größe 言葉", "a b"])
+@pytest.mark.parametrize("name", ["a", "-x", "...", "größe 言葉", "a b", "'a' \"b\" <c>"])
 def test_other_names_are_kept_as_they_are(name):
     assert study_name(name) == name
 

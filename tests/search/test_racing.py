@@ -299,7 +299,7 @@ def test_so_many_more_seeds_decide_in_about_four_of_five_cases(candidates, ratio
     assert 0.75 <= found <= 0.85
 
 
-@given(st.floats(0.01, 10), st.floats(0.01, 10), st.integers(2, 64), st.integers(1, 5))
+@given(st.floats(0.1, 10), st.floats(0.01, 10), st.integers(2, 64), st.integers(1, 5))
 def test_more_seeds_are_at_least_one_and_more_for_a_smaller_difference(mean, deviation, seeds, candidates):
     found, half = (more_seeds(difference(m, deviation, seeds), candidates) for m in (mean, mean / 2))
     assert found == more_seeds(difference(-mean, deviation, seeds), candidates)
@@ -307,6 +307,8 @@ def test_more_seeds_are_at_least_one_and_more_for_a_smaller_difference(mean, dev
     assert found <= more_seeds(difference(mean, deviation, seeds), candidates + 1)
 
 
-@pytest.mark.parametrize("found", [difference(0.0, 1.0, 8), difference(0.5, 0.0, 2)])
+@pytest.mark.parametrize(
+    "found", [difference(0.0, 1.0, 8), difference(0.5, 0.0, 2), difference(2e-10, 0.01, 8)]
+)
 def test_without_a_difference_or_without_noise_no_number_of_seeds_is_named(found):
     assert more_seeds(found, 3) is None

@@ -30,6 +30,8 @@ const sgdr = {
   },
 };
 globalThis.sgdr = sgdr;
+// The key that is down: tables tell which row it is on, but not which key.
+addEventListener("keydown", ({ key }) => (sgdr.key = key), { capture: true });
 
 // Figures follow the width of the page, but not to nothing when they are behind another tab.
 const sizes = new ResizeObserver(async (entries) => {

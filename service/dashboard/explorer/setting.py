@@ -32,7 +32,7 @@ class Setting:
             if field.stops:
                 self._input.props("inputmode=decimal")
                 self._slider = _Slider(min=0, max=len(field.stops) - 1, value=0, on_change=self._slid)
-                self._slider.props(f'aria-label="{field.label}, by slider"')
+                self._slider.props["aria-label"] = f"{field.label}, by slider"
                 self._move()
 
     def show(self, text: str) -> None:

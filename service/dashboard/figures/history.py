@@ -37,7 +37,8 @@ def history(rows: Sequence[Row], direction: str, metric: str, *, log: bool = Fal
     traces = [_points(arm, found, kind) for arm, found in by_arm(done).items()]
     if done:
         x, y = _steps(numbered, best, last)
-        traces.append(_step_line("best", x, y, "best so far", kind, style.PINK))
+        # The points below it are those to be hovered over and clicked on.
+        traces.append({**_step_line("best", x, y, "best so far", kind, style.PINK), "hoverinfo": "skip"})
     rug = [_ticks(name, row, found, kind) for row, (name, found) in enumerate(marked.items())]
     height = RUG * len(rug)
     log = log and style.positive(row["value"] for row in done)

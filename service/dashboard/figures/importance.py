@@ -32,7 +32,7 @@ MOST = 2000
 """Trials that are looked at: more change little, and take long."""
 GOOD = 0.1
 """The share of trials whose parameters are compared with those of all."""
-TOO_FEW = f"Importances need {FEWEST} completed trials with restarts that differ: let the sweep run."
+TOO_FEW = f"They need {FEWEST} completed trials with restarts: let the sweep run."
 
 # Which tells at each call that it has made a study.
 logging.getLogger("optuna.storages._in_memory").setLevel(logging.WARNING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -158,8 +159,9 @@ def note(words: str) -> dict[str, Any]:
 
 
 def text_lines(words: str) -> str:
-    """`text` of any length, broken after its first colon."""
-    return "<br>".join(text(line) for line in words.replace(": ", ":\n", 1).split("\n"))
+    """`text` of any length, broken after its first colon and where a line is full."""
+    lines = words.replace(": ", ":\n", 1).split("\n")
+    return "<br>".join(text(part) for line in lines for part in textwrap.wrap(line, LONGEST))
 
 
 def upright(places: Sequence[float]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,13 +27,16 @@ def command_line(request: Mapping[str, Any], storage: str) -> str | None:
     if "timeout" in said:  # which has no exponent there
         options["timeout"] = f"{Decimal(repr(said['timeout'])):f}"
     options |= {name: said[name] for name in CHOICES if name in said}
-    if storage != DEFAULT_URL:
-        options["storage"] = shown(storage)
     words = ["sgdr", "sweep"]
     for name, value in options.items():
         option, text = f"--{name.replace('_', '-')}", str(value)
         words += [f"{option}={text}"] if text.startswith("-") else [option, text]
-    return shlex.join([*words, *(f"--{name}" for name in SWITCHES if said.get(name))])
+    return typed([*words, *(f"--{name}" for name in SWITCHES if said.get(name))], storage)
+
+
+def typed(words: Sequence[str], storage: str) -> str:
+    """A command as it is typed, on that storage."""
+    return shlex.join([*words, *(["--storage", shown(storage)] if storage != DEFAULT_URL else [])])
 
 
 def curl(request: Mapping[str, Any], service: str) -> str:

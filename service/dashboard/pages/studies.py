@@ -23,6 +23,7 @@ from service.dashboard.frame import (
 )
 from service.dashboard.gate import PREFIX
 from service.dashboard.here import Here
+from service.dashboard.launching.commands import typed
 from service.dashboard.shared import Seen
 from service.problems import Problem
 from service.sweeps.status import status
@@ -93,7 +94,7 @@ async def page(here: Here) -> None:
             shown.update(now)
             grid.clear()
             with grid:
-                _draw(chosen, any_study=bool(cards))
+                _draw(chosen, here.sweeps.url if not cards else None)
 
         async def refresh() -> None:
             nonlocal cards
@@ -143,12 +144,13 @@ def _chosen(cards: list[Card], sought: str, order: str) -> list[Card]:
     return sorted(found, key=lambda card: getattr(card, by), reverse=by in ("started", "finished"))
 
 
-def _draw(chosen: list[Card], *, any_study: bool) -> None:
-    if not any_study:
+def _draw(chosen: list[Card], empty: str | None) -> None:
+    """`empty`: a storage without any study."""
+    if empty is not None:
         with ui.element("div").classes("empty"):
             heading("No study yet", 2)
             ui.label("A study holds the trials of a sweep. Begin one here, or on the command line:")
-            code_block("sgdr sweep --workload digits")
+            code_block(typed(["sgdr", "sweep", "--workload", "digits"], empty))
             link("New sweep", f"{PREFIX}/sweep").classes("call")
         return
     if not chosen:

@@ -30,6 +30,7 @@ from service.dashboard.study.part import Part
 from service.sweeps.status import SERVICE, SweepStatus, status
 from service.sweeps.sweeps import NotFound, NotOurs
 from sgdr.search.storage import StorageError
+from sgdr.search.study import Study
 
 CANCELLABLE = ("queued", "running", "confirming")
 
@@ -48,6 +49,7 @@ async def page(here: Here, name: str) -> None:
     """The page."""
     seen = await run_in_threadpool(Seen.now, here.library, name)
     with frame(here, name):
+        trouble = ui.element("div").props("aria-live=polite")
         head = ui.element("div").classes("study-head")
         made: dict[str, Part] = {}
         latest = seen
@@ -75,7 +77,7 @@ async def page(here: Here, name: str) -> None:
         tabs.on_value_change(turn)
         _draw_head(here, head, seen)
         await turn()
-        follow(here, name, show)
+        follow(here, name, show, trouble)
 
 
 def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
@@ -106,8 +108,8 @@ def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
                 ui.linear_progress(min(stands.finished / stands.trials, 1.0), show_value=False).props(
                     f'aria-label="{asked} trials" size=8px'
                 ).classes("wide")
-            link("Trials as CSV", api_url(study.name, "/trials.csv")).props("download")
-            link("Curves as CSV", api_url(study.name, "/curves.csv")).props("download")
+            _download("Trials as CSV", study, "trials")
+            _download("Curves as CSV", study, "curves")
             link("Compare", f"{PREFIX}/compare?study={study_url(study.name).rpartition('/')[2]}")
             if stands.launched_by == SERVICE and stands.state in CANCELLABLE:
                 ui.button("Cancel", on_click=lambda: _ask_to_cancel(here, study.name)).props(
@@ -117,6 +119,11 @@ def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
                 link("Resume", f"{PREFIX}/sweep?resume={study_url(study.name).rpartition('/')[2]}")
         _tell(stands, study.verdict.words if study.verdict else None)
         facts({name: value for name, value in where.items() if name != "State"})
+
+
+def _download(words: str, study: Study, table: str) -> None:
+    made = link(words, api_url(study.name, f"/{table}.csv"))
+    made.props["download"] = f"{study.name}-{table}.csv"
 
 
 def _tell(stands: SweepStatus, verdict: str | None) -> None:

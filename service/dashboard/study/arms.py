@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from service.dashboard.frame import (
     remark,
 )
 from service.dashboard.here import Here
+from service.dashboard.launching.commands import typed
 from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
 from service.dashboard.table import Table, column
@@ -68,18 +68,18 @@ class ArmsPart(Part):
         self._box.clear()
         if verdict is None:
             with self._words:
-                _say(study)
+                _say(study, self._here.sweeps.url)
         else:
             with self._box:
                 table = [candidate_row(each) for each in verdict.candidates]
                 Table("Confirmed on fresh seeds", f"{study.name}-verdict", CANDIDATES, table, key="number")
 
 
-def _say(study: Study) -> None:
+def _say(study: Study, storage: str) -> None:
     remark(
         "No verdict yet: what a search finds is partly luck. Train the best of each arm again on fresh seeds:"
     )
-    code_block(f"sgdr confirm {shlex.quote(study.name)}")
+    code_block(typed(["sgdr", "confirm", study.name], storage))
 
 
 def found_by_arm(study: Study) -> list[dict[str, Any]]:

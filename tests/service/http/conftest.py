@@ -32,7 +32,7 @@ from sgdr.search.storage import close_storage, open_storage, sqlite_file
 
 TOKEN = "sgdr_the-token-of-these-tests"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
-ODD_NAME = "größe 言葉 ..?&#+;\\"
+ODD_NAME = 'größe 言葉 ..?&#+;\\ " onmouseover="document.title=1" \'x'
 STUDIES = ("digits", "tiny", ODD_NAME, "empty")
 BASE_URL = "http://127.0.0.1"
 START_SECONDS = 60

@@ -153,7 +153,7 @@ def test_the_json_forms_of_values_are_those_of_a_space(given, searched):
 
 
 @pytest.mark.parametrize(
-    "name", ["-x", "--help", "größe 言葉 🎉", " a b", "a\nb", "x" * 200, "%2e%2e", "...", "'; --", "\u202e"]
+    "name", ["-x", "--help", "größe 言葉 🎉", " a b", "x" * 200, "%2e%2e", "...", "'; --", "\u202e"]
 )
 def test_any_name_will_do(sweeps, name):
     status = sweeps.submit(asked(study=name))

@@ -52,6 +52,11 @@ def test_a_study_without_trials_shows_every_view(visit):
 def test_a_name_with_markup_and_odd_characters_is_text(visit, odd_name):
     page = visit().open(f"/study/{quote(odd_name, safe='')}")
     assert page.get_by_role("heading", level=1).inner_text() == odd_name
+    page.get_by_role("tab", name="Trials").click()
+    button = page.get_by_role("link", name="Trials as CSV").last
+    button.wait_for()
+    assert button.get_attribute("download") == f"{odd_name}-trials.csv"
+    assert page.locator("[onmouseover]").count() == 0
 
 
 @pytest.mark.parametrize(
@@ -95,10 +100,18 @@ def test_the_table_of_trials_sorts_filters_and_shows_one(visit, dashboard):
     assert drawn["width"] > 700 and drawn["height"] > 400
     drawer.get_by_role("tab", name="optax").click()
     drawer.get_by_text("import optax").wait_for()
+    page.keyboard.press("Escape")
+    drawer.wait_for(state="detached")
+    page.locator(".ag-center-cols-container [row-index='1'] [col-id=value]").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_text("Learning rate and validation curve").wait_for()
 
 
 def test_what_is_downloaded_is_what_is_shown(visit, dashboard):
     page = visit().open("/study/digits")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Curves as CSV").click()
+    assert got.value.suggested_filename == "digits-curves.csv" and len(_table(got.value)) > 100
     with page.expect_download() as got:
         page.get_by_role("button", name="History as SVG").click()
     picture = ElementTree.fromstring(got.value.path().read_text())
