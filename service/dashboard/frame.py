@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Concatenate, Literal, ParamSpec
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from nicegui import ui
@@ -42,6 +42,16 @@ def study_url(name: str) -> str:
 def trial_url(study: str, number: int) -> str:
     """Of its page."""
     return f"{study_url(study)}/trial/{number}"
+
+
+def compare_url(*studies: str) -> str:
+    """Of the page that compares them."""
+    return f"{PREFIX}/compare?{urlencode({'study': studies}, doseq=True)}"
+
+
+def resume_url(study: str) -> str:
+    """Of the form that goes on with it."""
+    return f"{PREFIX}/sweep?{urlencode({'resume': study})}"
 
 
 def api_url(study: str, what: str = "") -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import Request
 from starlette.datastructures import State
 
@@ -24,88 +24,61 @@ KEY = "sgdr.app"
 """Of the app's state in a request's scope."""
 DARK = "sgdr_dark"
 """The cookie that says whether pages are dark: yes, no; without it, as the browser is."""
+COLOURS = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True)
 class Here:
     """The app, and the browser that asks."""
 
-    state: State
+    settings: Settings
+    library: Library
+    sweeps: Sweeps
+    declarations: Declarations
+    writers: CapacityLimiter
+    """The threads that may write at once."""
+    watched: Feeds[Seen]
+    """Studies that somebody looks at."""
+    shared: Shared
+    """Figures of studies."""
+    cards: Shared
+    """What the cards of studies show."""
+    sessions: Sessions
     session: str | None
+    """Of the browser."""
     dark: bool | None
 
     @classmethod
     def of(cls, request: Request) -> Here:
         """Where that request came to."""
-        dark = {"yes": True, "no": False}.get(request.cookies.get(DARK, ""))
-        return cls(request.scope[KEY], session_of(request.headers.get("cookie", "")), dark)
-
-    @property
-    def library(self) -> Library:
-        """The studies."""
-        found: Library = self.state.library
-        return found
-
-    @property
-    def sweeps(self) -> Sweeps:
-        """What the service runs."""
-        found: Sweeps = self.state.sweeps
-        return found
-
-    @property
-    def declarations(self) -> Declarations:
-        """What workloads declare."""
-        found: Declarations = self.state.declarations
-        return found
-
-    @property
-    def watched(self) -> Feeds[Seen]:
-        """Studies that somebody looks at."""
-        found: Feeds[Seen] = self.state.watched
-        return found
-
-    @property
-    def shared(self) -> Shared:
-        """Figures of studies."""
-        found: Shared = self.state.shared
-        return found
-
-    @property
-    def cards(self) -> Shared:
-        """What the cards of studies show."""
-        found: Shared = self.state.cards
-        return found
-
-    @property
-    def writers(self) -> Any:
-        """The threads that may write at once."""
-        return self.state.writers
+        state: State = request.scope[KEY]
+        found = {name: getattr(state, name) for name in OF_APP}
+        session = session_of(request.headers.get("cookie", ""))
+        return cls(**found, session=session, dark=COLOURS.get(request.cookies.get(DARK, "")))
 
     @property
     def has_token(self) -> bool:
         """Whether anybody may write at all."""
-        return current_hash(self._settings) is not None
+        return current_hash(self.settings) is not None
 
     @property
     def signed_in(self) -> bool:
         """Whether the browser may write without giving the token again."""
-        sessions: Sessions = self.state.sessions
-        return sessions.holds(self.session)
+        return self.sessions.holds(self.session)
 
     @property
     def needs_session(self) -> bool:
         """Whether also reading needs one."""
-        return self._settings.reading_needs_token
+        return self.settings.reading_needs_token
 
     def may_write(self, token: str) -> bool:
         """Whether it has signed in, or that is the token."""
-        kept = current_hash(self._settings)
+        kept = current_hash(self.settings)
         return self.signed_in or (kept is not None and matches(token.strip(), kept))
 
-    @property
-    def _settings(self) -> Settings:
-        found: Settings = self.state.settings
-        return found
+
+OF_APP = tuple(each.name for each in fields(Here) if each.name not in ("session", "dark"))
+"""Fields that are of the app's state."""
 
 
 def prepare(state: State, closing: asyncio.Event) -> None:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from sgdr.search.reading import Content
 
 _OUTCOMES = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "cut off",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "FAIL": "cut off",
+    "RUNNING": "running",
+    "WAITING": "waiting",
 }
 _ORDER = (*_OUTCOMES.values(), "diverged", "failed")
 
@@ -43,8 +43,11 @@ class Summary:
     @cached_property
     def outcomes(self) -> dict[str, int]:
         """Trials by outcome."""
-        counts = Counter(_outcome(trial) for trial in self.content.trials)
-        return {outcome: counts[outcome] for outcome in _ORDER if counts[outcome]}
+        counts = Counter(
+            outcome(trial.state.name, diverged="diverged_at" in trial.user_attrs, failed=_failed(trial))
+            for trial in self.content.trials
+        )
+        return {name: counts[name] for name in _ORDER if counts[name]}
 
     @cached_property
     def arms(self) -> dict[str, int]:
@@ -105,12 +108,11 @@ class Summary:
         return {each.number: each for each in self.verdict.candidates} if self.verdict else {}
 
 
-def _outcome(trial: FrozenTrial) -> str:
-    if trial.state is TrialState.PRUNED and "diverged_at" in trial.user_attrs:
+def outcome(state: str, *, diverged: bool, failed: bool) -> str:
+    """Of a trial in that state of Optuna's, as `Study.outcomes` means it; `failed`: by its own error."""
+    if state == "PRUNED" and diverged:
         return "diverged"
-    if trial.state is TrialState.FAIL and _failed(trial):
-        return "failed"
-    return _OUTCOMES[trial.state]
+    return "failed" if state == "FAIL" and failed else _OUTCOMES[state]
 
 
 def _failed(trial: FrozenTrial) -> bool:

@@ -160,9 +160,8 @@ def _live(server: Server, browser: Browser, url: str, tabs: Sequence[str], chang
     if len(late) < len(pages) * changes / 2:
         raise RuntimeError(f"{len(late)} of {len(pages) * changes} changes were shown")
     beyond = 1000 * (spent - quiet * seconds) / changes
-    figures = map(report.number, (beyond, statistics.median(late), max(late)))
-    cells = list(figures)
-    return [cells[0], f"{100 * spent / seconds:.1f} %", *cells[1:]]
+    share = f"{100 * spent / seconds:.1f} %"
+    return [report.number(beyond), share, *map(report.number, (statistics.median(late), max(late)))]
 
 
 def _late(noted: Any, written: Sequence[tuple[float, int]]) -> list[float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, TypeGuard
 
 from sgdr.schedule import WarmRestarts
+from sgdr.search import summary
 from sgdr.search.arms import ARMS, arm_of
 from sgdr.search.objective import sign
 
@@ -15,7 +16,6 @@ Row: TypeAlias = Mapping[str, Any]
 
 UNKNOWN = "unknown"
 """The arm of a trial whose schedule is not known."""
-OUTCOMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "cut off", "RUNNING": "running"}
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -36,11 +36,9 @@ def ranked(rows: Iterable[Row], direction: str) -> list[Row]:
 
 def outcome(row: Row) -> str:
     """complete, pruned, diverged, failed, cut off, running or waiting, as `Study.outcomes` means them."""
-    if row["state"] == "PRUNED" and row["diverged_at"] is not None:
-        return "diverged"
-    if row["state"] == "FAIL" and row["error"] is not None:
-        return "failed"
-    return OUTCOMES.get(row["state"], "waiting")
+    return summary.outcome(
+        row["state"], diverged=row["diverged_at"] is not None, failed=row["error"] is not None
+    )
 
 
 def arm(row: Row) -> str:

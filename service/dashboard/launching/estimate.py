@@ -81,9 +81,10 @@ def speed(latest_first: Sequence[Earlier], steps_per_epoch: int | None) -> Measu
 
     Those with as many steps an epoch come before others; where none was long enough, the longest tells.
     """
-    alike = [each for each in latest_first if each.attributes.get("steps_per_epoch") == steps_per_epoch]
     found: list[tuple[float, Measured]] = []
-    for each in (*alike, *latest_first):
+    for each in sorted(
+        latest_first, key=lambda each: each.attributes.get("steps_per_epoch") != steps_per_epoch
+    ):
         timed = [row for row in each.rows if row["started"] and row["seconds"] and row["epochs"]]
         busy = _busy_seconds(timed)
         if busy:

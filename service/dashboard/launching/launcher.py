@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from anyio import to_thread
 from fastapi.concurrency import run_in_threadpool
 from nicegui import ui
 
-from service.dashboard.frame import code_block, facts, go, heading, link, remark, study_url
-from service.dashboard.gate import PREFIX
+from service.dashboard.frame import code_block, facts, go, heading, link, remark, resume_url, study_url
 from service.dashboard.here import Here
 from service.dashboard.launching.commands import command_line, curl
 from service.dashboard.launching.estimate import Earlier, Estimate, estimate
@@ -219,7 +217,7 @@ class Launcher:
         if isinstance(refusal, Conflict):
             with self._summary, ui.element("p"):
                 link(f"Study {study}", study_url(study))
-                link("Fill in the form to go on with it", f"{PREFIX}/sweep?{urlencode({'resume': study})}")
+                link("Fill in the form to go on with it", resume_url(study))
 
     def _show_faults(self, faults: Mapping[str, str]) -> None:
         left = self._fields.tell(faults)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import Query
 from fastapi.concurrency import run_in_threadpool
@@ -11,8 +10,7 @@ from nicegui import ui
 
 from service.dashboard.figure import Figure
 from service.dashboard.figures.history import compared
-from service.dashboard.frame import as_page, frame, remark
-from service.dashboard.gate import PREFIX
+from service.dashboard.frame import as_page, compare_url, frame, remark
 from service.dashboard.here import Here
 from service.dashboard.table import Table, column
 from service.problems import Problem
@@ -59,7 +57,7 @@ async def page(here: Here, study: Annotated[list[str], Query()] = []) -> None:  
         box = ui.element("div")
 
         async def draw() -> None:
-            ui.navigate.history.replace(f"{PREFIX}/compare?{urlencode({'study': chosen.value}, doseq=True)}")
+            ui.navigate.history.replace(compare_url(*chosen.value))
             box.clear()
             with box:
                 await _draw(here, chosen.value, by_epochs.value, log.value)
@@ -103,8 +101,8 @@ def _drawn(studies: list[Study], direction: str, metric: str, by_epochs: bool, l
 
 def compared_row(study: Study) -> dict[str, Any]:
     """A study as a row."""
-    kept, counts = study.attributes, study.counts
-    best = study.best if counts.get("COMPLETE") else None
+    kept = study.attributes
+    best = next(iter(study.top(1)), None)
     again = best.confirmed if best else None
     return {
         "study": study.name,
@@ -112,7 +110,7 @@ def compared_row(study: Study) -> dict[str, Any]:
             name: kept.get(name)
             for name in ("workload", "metric", "budget", "objective", "pruner", "sampler", "seed")
         },
-        "finished": counts.get("COMPLETE", 0) + counts.get("PRUNED", 0),
+        "finished": study.finished,
         "value": best and best.value,
         "mean": again and again.mean,
         "low": again and again.low,

@@ -42,8 +42,7 @@ async def page(here: Here, resume: str | None = None, workload: str | None = Non
 def _resumed(here: Here, name: str, workloads: list[str]) -> Prefilled:
     """Raises a problem where there is no study of that name."""
     study = here.library.study(name)
-    finished = study.counts.get("COMPLETE", 0) + study.counts.get("PRUNED", 0)
-    return to_resume(name, study.attributes, finished, workloads)
+    return to_resume(name, study.attributes, study.finished, workloads)
 
 
 def _none_installed() -> None:

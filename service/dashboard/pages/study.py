@@ -12,16 +12,16 @@ from service.dashboard.follow import follow
 from service.dashboard.frame import (
     api_url,
     as_page,
+    compare_url,
     dialog,
     facts,
     frame,
     link,
     remark,
+    resume_url,
     shown,
     state_chip,
-    study_url,
 )
-from service.dashboard.gate import PREFIX
 from service.dashboard.here import Here
 from service.dashboard.permission import token_field, why_not
 from service.dashboard.shared import Seen
@@ -110,13 +110,13 @@ def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
                 ).classes("wide")
             _download("Trials as CSV", study, "trials")
             _download("Curves as CSV", study, "curves")
-            link("Compare", f"{PREFIX}/compare?study={study_url(study.name).rpartition('/')[2]}")
+            link("Compare", compare_url(study.name))
             if stands.launched_by == SERVICE and stands.state in CANCELLABLE:
                 ui.button("Cancel", on_click=lambda: _ask_to_cancel(here, study.name)).props(
                     "outline no-caps dense color=negative"
                 )
             elif stands.resumable:
-                link("Resume", f"{PREFIX}/sweep?resume={study_url(study.name).rpartition('/')[2]}")
+                link("Resume", resume_url(study.name))
         _tell(stands, study.verdict.words if study.verdict else None)
         facts({name: value for name, value in where.items() if name != "State"})
 

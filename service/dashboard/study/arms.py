@@ -9,6 +9,7 @@ from nicegui import ui
 
 from service.dashboard.figure import Figure
 from service.dashboard.figures.arms import arms_figure
+from service.dashboard.figures.rows import by_arm, ranked
 from service.dashboard.frame import (
     code_block,
     remark,
@@ -84,16 +85,16 @@ def _say(study: Study, storage: str) -> None:
 
 def found_by_arm(study: Study) -> list[dict[str, Any]]:
     """A row an arm."""
-    sign = 1 if study.attributes["direction"] == "minimize" else -1
+    complete = by_arm(ranked(study.rows, study.attributes["direction"]))
     rows = []
     for arm, finished in study.arms.items():
-        complete = [row for row in study.rows if row["arm"] == arm and row["value"] is not None]
-        best = min(complete, key=lambda row: sign * row["value"], default=None)
+        found = complete.get(arm, [])
+        best = found[0] if found else None
         rows.append(
             {
                 "arm": NAMES[arm],
                 "finished": finished,
-                "complete": len(complete),
+                "complete": len(found),
                 "best": best and best["value"],
                 "trial": best and best["number"],
             }

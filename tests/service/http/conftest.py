@@ -140,6 +140,12 @@ def client_of(url: str, **given: Any) -> Iterator[TestClient]:
         lock.release()
 
 
+@pytest.fixture(scope="session")
+def token() -> str:
+    """That all services of these tests have."""
+    return TOKEN
+
+
 class Server:
     """`sgdr serve` as a process; its log, line by line."""
 

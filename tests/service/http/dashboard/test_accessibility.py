@@ -32,7 +32,6 @@ def test_nothing_serious_and_no_sideways_scrolling(visit, name):
     if tab is not None:
         page.get_by_role("tab", name=tab).click()
     page.wait_for_timeout(500)
-    page.wait_for_function(WHOLE)
     assert _serious(page) == {}
     page.emulate_media(color_scheme="dark")
     page.wait_for_function("() => document.body.classList.contains('body--dark')")
@@ -44,6 +43,7 @@ def test_nothing_serious_and_no_sideways_scrolling(visit, name):
 
 
 def _serious(page):
+    page.wait_for_function(WHOLE)
     found = axe.Axe().run(page).response["violations"]
     return {
         each["id"]: [node["html"][:200] for node in each["nodes"][:5]]

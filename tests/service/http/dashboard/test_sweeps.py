@@ -4,8 +4,6 @@ import re
 
 import pytest
 
-from tests.service.http.conftest import TOKEN
-
 pytestmark = pytest.mark.usefixtures("registered_workloads")
 
 
@@ -28,7 +26,7 @@ ROWS = "Number(document.querySelector('[aria-rowcount]').getAttribute('aria-rowc
 """Of the table, with its head."""
 
 
-def test_a_sweep_is_launched_watched_to_its_end_and_seen_by_others(visit, launching):
+def test_a_sweep_is_launched_watched_to_its_end_and_seen_by_others(visit, launching, token):
     seen = visit(launching.url)
     page = seen.open("/sweep")
     _filled(page, Trials="none")
@@ -41,7 +39,7 @@ def test_a_sweep_is_launched_watched_to_its_end_and_seen_by_others(visit, launch
     page.get_by_text("That is not the token.").wait_for()
     with launching.client() as client:
         assert client.get("/v1/sweeps").json()["items"] == []
-    page.get_by_label("Token", exact=True).fill(TOKEN)
+    page.get_by_label("Token", exact=True).fill(token)
     page.get_by_role("button", name="Launch").click()
     page.wait_for_url("**/dashboard/study/slow")
     page.get_by_role("tab", name="Trials").click()
@@ -62,7 +60,7 @@ def test_a_sweep_is_launched_watched_to_its_end_and_seen_by_others(visit, launch
 
 
 @pytest.mark.slow
-def test_a_sweep_is_cancelled_and_gone_on_with(visit, launching):
+def test_a_sweep_is_cancelled_and_gone_on_with(visit, launching, token):
     with launching.client() as client:
         asked = {"workload": "slow", "trials": 900, "slots": 1, "pruner": "none"}
         assert client.post("/v1/sweeps", json=asked).status_code == 202
@@ -71,7 +69,7 @@ def test_a_sweep_is_cancelled_and_gone_on_with(visit, launching):
         page.get_by_role("button", name="Cancel", exact=True).click()
         page.get_by_role("button", name="Cancel the sweep").click()
         page.get_by_text("Give the token").wait_for()
-        page.get_by_label("Token", exact=True).fill(TOKEN)
+        page.get_by_label("Token", exact=True).fill(token)
         page.get_by_role("button", name="Cancel the sweep").click()
         page.get_by_text("cancelled", exact=True).wait_for()
         state = client.get("/v1/sweeps/slow").json()
@@ -79,7 +77,7 @@ def test_a_sweep_is_cancelled_and_gone_on_with(visit, launching):
         page.get_by_role("link", name="Resume").click()
         page.get_by_label("Trials", exact=True).fill(str(state["finished"] + 1))
         page.get_by_text("that are finished").wait_for()
-        page.get_by_label("Token", exact=True).fill(TOKEN)
+        page.get_by_label("Token", exact=True).fill(token)
         page.get_by_role("button", name="Launch").click()
         page.wait_for_url("**/dashboard/study/slow")
         page.get_by_text("finished", exact=True).wait_for()
