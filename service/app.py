@@ -71,6 +71,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_trials=settings.max_trials,
         max_budget=settings.max_budget,
         max_seconds=settings.max_seconds,
+        max_workers=settings.max_workers,
+        ray_address=settings.ray_address,
+        checkpoints=settings.checkpoints,
     )
     app.state.metrics = Metrics(partial(_standing, library))
     problems.add_handlers(app)

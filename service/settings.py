@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     """Epochs of one trial."""
     max_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
     """That one sweep may take; None: as long as it wants."""
+    max_workers: int = Field(16, ge=1)
+    """Of one sweep on Ray."""
+    ray_address: str | None = None
+    """Of the Ray cluster for sweeps, auto or HOST:PORT; None: each has Ray started for it on this host."""
+    checkpoints: Path | None = None
+    """Folder for the states of trials at their last troughs, which all hosts of sweeps have; None: none."""
     log_level: str = "info"
     shutdown_seconds: float = Field(10.0, gt=0, allow_inf_nan=False)
     """That requests in progress get when the service ends."""

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from hypothesis import settings
+
+from experiments.postgres import Postgres, fresh_database
 
 # The same examples at each run: what passes once passes again. `make test-all` draws new ones.
 settings.register_profile("same", derandomize=True, database=None)
@@ -84,6 +87,16 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Sgdr:
     return run
 
 
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Optuna keeps UTC and gives local times: that shows only where they differ."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A server of PostgreSQL for these tests, or the one that SGDR_TEST_POSTGRES names."""
@@ -97,3 +110,21 @@ def postgres_url() -> Iterator[str]:
             yield database.get_uri().replace("postgresql://", "postgresql+psycopg://")
         finally:
             database.cleanup()
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """The URL of a database of the test's own on that server."""
+    with fresh_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_server() -> Iterator[Postgres]:
+    """A running server of the test's own, which it may stop and start."""
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()

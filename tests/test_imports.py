@@ -30,6 +30,7 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(sgdr.__path__, "sgdr.")
     if not module.name.endswith("__main__")
 )
+NEED_RAY = [name for name in MODULES if name.startswith("sgdr.search.tune")]
 BLOCKED = f"""
 import importlib, sys
 
@@ -72,10 +73,27 @@ def test_imports_point_one_way(tmp_path):
 
 def test_every_module_is_imported_with_no_extra_installed(tmp_path):
     assert len(MODULES) > 20
-    code = BLOCKED + f"for name in {['sgdr', *MODULES]!r}:\n    importlib.import_module(name)\n"
+    names = [name for name in ["sgdr", *MODULES] if name not in NEED_RAY]
+    code = BLOCKED + f"for name in {names!r}:\n    importlib.import_module(name)\n"
     done = python(code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert python(BLOCKED + "import sklearn", tmp_path).returncode == 1  # the block blocks
+
+
+def test_what_is_for_users_of_ray_says_what_to_install(tmp_path):
+    assert len(NEED_RAY) > 3
+    code = (
+        "import sys; sys.modules['ray'] = None\n"  # as where it is not installed
+        "from sgdr.search import *\nfrom sgdr import search\n"
+        "assert 'tune_space' not in dir(search)\n"
+        "for name in ('tune_space', 'trainable', 'RestartAwareScheduler'):\n"
+        "    try:\n        getattr(search, name)\n"
+        "    except ImportError as error:\n        print(error)\n"
+    )
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3 and all("needs Ray Tune: pip install 'sgdr[ray]'" in line for line in lines)
 
 
 def test_a_sweep_needs_no_extra(tmp_path):
@@ -122,6 +140,8 @@ def test_every_public_name_is_there():
 
     for package in (sgdr, search):
         assert all(getattr(package, name) is not None for name in package.__all__)
-    assert set(dir(search)) == set(search.__all__)
+    of_ray = {"RestartAwareScheduler", "trainable", "tune_space"}
+    assert set(dir(search)) == {*search.__all__, *of_ray}
+    assert all(callable(getattr(search, name)) for name in of_ray)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         search.nothing  # noqa: B018

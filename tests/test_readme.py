@@ -107,3 +107,19 @@ def test_options_of_every_shown_command_exist(command: str) -> None:
         ).stdout
         for option in (word for word in words if word.startswith("-")):
             assert option in shown
+
+
+@pytest.mark.slow
+def test_workload_under_ray_tune(tmp_path: Path) -> None:
+    (tmp_path / "tuned.py").write_text(block("tune"))
+    process = subprocess.run(
+        [sys.executable, "tuned.py"],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip().splitlines()[-1].startswith("{'base_lr': ")

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from experiments.bench import report
 
-FULL: dict[str, list[str]] = {"rates": [], "steady": [], "engine": [], "search": []}
+FULL: dict[str, list[str]] = {"rates": [], "steady": [], "engine": [], "sampling": [], "search": []}
 QUICK = {
     "rates": ["--repeats", "2"],
     "steady": ["--slots", "4", "--calls", "2"],
     "engine": ["--trials", "2", "--repeats", "1", "--epochs", "4"],
+    "sampling": ["--trials", "100", "--timed", "2"],
 }
 
 

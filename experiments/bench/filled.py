@@ -81,7 +81,6 @@ def settings_of(trials: int, epochs: int, seed: int) -> Settings:
         pruner="restart-aware",
         sampler="tpe",
         slots="auto",
-        engine="local",
         controls=DEFAULT_SHARE,
         seed=seed,
         timeout=None,

@@ -23,7 +23,7 @@ from optuna.trial import TrialState
 
 from experiments.bench.tables import BASE_LR, METRICS, Table
 from sgdr.schedule import WarmRestarts
-from sgdr.search.arms import ARMS, DEFAULT_SHARE, arm_of
+from sgdr.search.arms import ARMS, DEFAULT_SHARE, Places, arm_of
 from sgdr.search.finalists import Candidate
 from sgdr.search.objective import value
 from sgdr.search.pruning import RestartAwarePruner
@@ -204,7 +204,7 @@ def ours(
         metric="error",
         select_metric="select_error",
         direction="minimize",
-        controls=controls,
+        places=Places({}, {}, controls, trials),
         seed=seed,
     )
     slots = TableSlots(table, grid, column)

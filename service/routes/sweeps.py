@@ -69,6 +69,7 @@ class Sweep(BaseModel):
                     "trials": 64,
                     "finished": 21,
                     "running": 16,
+                    "workers": 1,
                     "outcomes": {"complete": 2, "pruned": 19, "running": 16},
                     "arms": {"restarts": 5, "cosine": 8, "constant": 8},
                     "best": {"number": 6, "value": 0.01938},
@@ -92,6 +93,7 @@ class Sweep(BaseModel):
     trials: int | None = Field(description="Asked for; null where the command line was.")
     finished: int = Field(description="Trials complete or pruned, those of earlier runs included.")
     running: int
+    workers: int = Field(description="That are at work now.")
     outcomes: dict[str, int]
     arms: dict[str, int] = Field(description="Finished trials by arm.")
     best: BestValue | None
@@ -145,6 +147,17 @@ async def begin(
                         "eta_ratio": 0.0,
                         "timeout": 1800,
                         "confirm": True,
+                    },
+                },
+                "ray": {
+                    "summary": "Two workers on Ray, which share a GPU",
+                    "value": {
+                        "workload": "digits",
+                        "study": "digits-ray",
+                        "trials": 1024,
+                        "engine": "ray",
+                        "workers": 2,
+                        "gpus_per_worker": 0.5,
                     },
                 },
                 "resume": {

@@ -26,6 +26,9 @@ LONGEST_PAUSE = 5.0
 """It waits so many times as long as a look took, up to so many seconds: a look at very many studies slows
 requests."""
 
+RAY_SECONDS = 60.0
+"""So many more may a sweep on Ray take to end: for its workers, also such as hang, and then for Ray."""
+
 log = logging.getLogger(__name__)
 
 
@@ -41,7 +44,10 @@ class Dispatcher:
     """Runs the sweeps that were asked for on this host. Of several processes, only one does so at a time."""
 
     def __init__(self, sweeps: Sweeps, *, interval: float = 1.0, grace: float = 20.0) -> None:
-        """`interval`: seconds between two looks; `grace`: seconds in which a cancelled sweep is to end."""
+        """`interval`: seconds between two looks; `grace`: seconds in which a cancelled sweep is to end.
+
+        On Ray it has `RAY_SECONDS` more.
+        """
         self._sweeps, self._interval, self._grace = sweeps, interval, grace
         self._lock = HostLock("dispatch", sweeps.url)
         self._children: dict[str, _Child] = {}
@@ -119,7 +125,11 @@ class Dispatcher:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=child_environment(SGDR_STORAGE=self._sweeps.url),
+            env=child_environment(
+                SGDR_STORAGE=self._sweeps.url,
+                SGDR_RAY_ADDRESS=self._sweeps.ray_address or "",
+                SGDR_CHECKPOINTS=str(self._sweeps.checkpoints or ""),
+            ),
             start_new_session=True,
         )
         self._children[study] = _Child(nonce, process)
@@ -149,16 +159,19 @@ class Dispatcher:
 
     def _terminate(self, records: Mapping[str, SweepRecord]) -> None:
         """Asks cancelled sweeps to end, and ends those that do not."""
-        cancelling = {each.nonce: each.process for each in records.values() if each.state == "cancelling"}
+        cancelling = {each.nonce: each for each in records.values() if each.state == "cancelling"}
         self._asked = {nonce: at for nonce, at in self._asked.items() if nonce in cancelling}
-        for nonce, known in cancelling.items():
-            process = local_process(known) if known else None
+        for nonce, record in cancelling.items():
+            process = local_process(record.process) if record.process else None
             if process is None:
                 continue
             with contextlib.suppress(psutil.NoSuchProcess):
                 if nonce not in self._asked:
                     self._asked[nonce] = time.monotonic()
                     process.terminate()
-                elif time.monotonic() - self._asked[nonce] > self._grace:
+                elif time.monotonic() - self._asked[nonce] > self._grace_of(record):
                     for each in (*process.children(recursive=True), process):
                         each.kill()
+
+    def _grace_of(self, record: SweepRecord) -> float:
+        return self._grace + (RAY_SECONDS if record.request.get("engine") == "ray" else 0.0)

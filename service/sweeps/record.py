@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from sgdr.search.lease import EXPIRE_SECONDS, living
+from sgdr.search.lease import EXPIRE_SECONDS, Claim, living
 
 SWEEP = "sweep"
 """nonce, request (all arguments), requested (seconds since the epoch), host."""
@@ -99,7 +99,17 @@ def _alive(process: Mapping[str, Any], attributes: Mapping[str, Any], now: float
     if process["host"] == socket.gethostname():
         return local_process(process) is not None
     # From another host one sees only what it writes, and before it trains that is nothing.
-    return now - process["started"] < EXPIRE_SECONDS or bool(living(dict(attributes), now))
+    return now - process["started"] < EXPIRE_SECONDS or bool(living(attributes, now))
+
+
+def at_work(attributes: Mapping[str, Any], now: float) -> list[Claim]:
+    """The leases of those that may be at a study: first whoever began to sweep it, then its workers."""
+    return sorted(living(attributes, now).values(), key=is_of_launch)
+
+
+def is_of_launch(claim: Claim) -> bool:
+    """Whether a lease is that of a worker which another process, with a lease of its own, has launched."""
+    return claim.get("launch") is not None
 
 
 def end_of(

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from sgdr.search.arms import DEFAULT_SHARE
+from sgdr.search.cluster import ENGINES
 from sgdr.search.named_pruner import PRUNERS
 from sgdr.search.objective import OBJECTIVES
 from sgdr.search.opening import study_name
@@ -19,6 +20,8 @@ LONGEST_NAME = 200
 """Characters."""
 LARGEST_REQUEST = 16 * 1024
 """Bytes as JSON: it is kept as an attribute of the study."""
+OF_RAY = ("workers", "cpus_per_worker", "gpus_per_worker")
+"""What is said only of the engine ray."""
 
 
 class SweepRequest(BaseModel):
@@ -51,14 +54,31 @@ class SweepRequest(BaseModel):
     objective: str = Field("best-epoch", json_schema_extra={"enum": list(OBJECTIVES)})
     pruner: str = Field("restart-aware", json_schema_extra={"enum": list(PRUNERS)})
     sampler: str = Field("tpe", json_schema_extra={"enum": list(SAMPLERS)})
-    slots: int | Literal["auto"] = Field("auto", description="Trials that are trained side by side.")
+    slots: int | Literal["auto"] = Field(
+        "auto", description="Trials that are trained side by side, by each worker."
+    )
+    engine: str = Field(
+        "local",
+        description="local: one worker on the service's host; ray: several on Ray, on the cluster that the "
+        "service is told of, else on its host.",
+        json_schema_extra={"enum": list(ENGINES)},
+    )
+    workers: int = Field(1, ge=1, description="How many; this and the next two are for the engine ray.")
+    cpus_per_worker: float = Field(
+        1.0, gt=0, description="Cores of a worker: a whole number, or a fraction below 1."
+    )
+    gpus_per_worker: float = Field(
+        0.0, ge=0, description="GPUs of a worker: a whole number, or that share of one and of its memory."
+    )
     controls: float = Field(DEFAULT_SHARE, ge=0, lt=1, description="Share of trials without restarts.")
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     timeout: float | None = Field(
         None, gt=0, le=1e9, description="Seconds after which it stops, to be resumed."
     )
     resume: bool = Field(False, description="Go on with the study where there is one.")
-    confirm: bool = Field(False, description="Then train the best again on new seeds, for a verdict.")
+    confirm: bool = Field(
+        False, description="Then train the best again on new seeds, on the service's host, for a verdict."
+    )
 
     @field_validator("study")
     @classmethod
@@ -77,9 +97,13 @@ class SweepRequest(BaseModel):
         return self
 
     def arguments(self) -> dict[str, Any]:
-        """Those of a sweep by name, as `sgdr.search.sweep` takes them. Raises ValueError as `space` does."""
+        """What is searched and how, as `sgdr.search.sweep` takes it. Raises ValueError as `space` does."""
         names = ("trials", "budget", "objective", "pruner", "sampler", "slots", "controls", "seed", "timeout")
         return {"space": self.space(), **{name: getattr(self, name) for name in names}}
+
+    def crew(self) -> dict[str, Any]:
+        """Its workers, as `sgdr.search.sweep` takes them."""
+        return {name: getattr(self, name) for name in ("engine", *OF_RAY)}
 
     def space(self) -> Space:
         """What it searches. Raises ValueError for a range that cannot be."""

@@ -1,6 +1,7 @@
 """`python -m service.sweeps.run -- STUDY`: runs the sweep that is queued on a study, and writes how it ended.
 
 The storage is that of `$SGDR_STORAGE`: its URL may hold a password, which others could read in an argument.
+Ray's address is that of `$SGDR_RAY_ADDRESS`, the folder for checkpoints `$SGDR_CHECKPOINTS`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sgdr.search.worker import TooManyFailures
 
 LONGEST_TRACEBACK = 4000
 """Characters, of its end."""
+NO_CLUSTER = "the Ray cluster of this service cannot be reached"
 
 
 def main() -> int:
@@ -68,7 +70,7 @@ def _run(url: str, study: str) -> int:
         pass
     except BaseException as failure:  # sys.exit() in a workload too
         outcome, told = "failed", traceback.format_exc()[-LONGEST_TRACEBACK:]
-        error = str(failure) if isinstance(failure, TooManyFailures) else own_words(failure)
+        error = _words(failure)
     with uninterrupted():
         if outcome == "interrupted" and _is_cancelled(
             read_record(storage.get_study_user_attrs(number)), record
@@ -76,6 +78,15 @@ def _run(url: str, study: str) -> int:
             outcome = "cancelled"
         storage.set_study_user_attr(number, END, end_of(record, outcome, error, told))
     return 0
+
+
+def _words(failure: BaseException) -> str:
+    """Why it failed, for clients: to whom the address of the service's cluster is not told."""
+    if isinstance(failure, TooManyFailures):
+        return str(failure)
+    if isinstance(failure, ValueError) and str(failure).startswith("address="):
+        return NO_CLUSTER
+    return own_words(failure)
 
 
 def _is_cancelled(now: SweepRecord | None, begun: SweepRecord) -> bool:
@@ -91,13 +102,16 @@ def _sweep(url: str, study: str, request: SweepRequest, enter: Callable[[str], N
 
     deadline = None if request.timeout is None else time.monotonic() + request.timeout
     use_all_cores()  # before the workload puts anything on a device
-    workload = find(request.workload)
+    # Workers on Ray find it by its name, each on its own host.
+    workload = request.workload if request.engine == "ray" else find(request.workload)
     result = sweep(
         workload,
         storage=url,
         study=study,
         resume=True,  # of the study that was made when the sweep was asked for
+        checkpoints=os.environ.get("SGDR_CHECKPOINTS") or None,
         **request.arguments(),
+        **request.crew(),
     )
     if not result.reached:
         return "timed out"

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from service.sweeps.record import SweepRecord, read_record
-from sgdr.search.lease import PREFIX, living
+from service.sweeps.record import SweepRecord, at_work, is_of_launch, read_record
+from sgdr.search.lease import leases, living
 from sgdr.search.study import Study
 
 SERVICE = "service"
@@ -34,6 +34,8 @@ class SweepStatus:
     finished: int
     """Trials that are complete or pruned, those of earlier runs included."""
     running: int
+    workers: int
+    """That are at work."""
     outcomes: Mapping[str, int]
     """See `Study.outcomes`."""
     arms: Mapping[str, int]
@@ -82,9 +84,10 @@ def status(study: Study) -> SweepStatus:
 
 
 def _of_command_line(study: Study) -> SweepStatus:
-    claims = [claim for key, claim in study.attributes.items() if key.startswith(PREFIX)]
+    # Workers that were launched end in order also where their launcher has not.
+    claims = [claim for claim in leases(study.attributes).values() if not is_of_launch(claim)]
     last = max(claims, key=lambda claim: float(claim["seen"]), default=None)
-    alive = list(living(study.attributes, time.time()).values())
+    alive = at_work(study.attributes, time.time())
     claim = alive[0] if alive else last or {"ended": True}
     state = "running" if alive else "finished" if claim["ended"] else "dead"
     return _status(
@@ -107,19 +110,26 @@ def _status(study: Study, state: str, **more: Any) -> SweepStatus:
     """With what the study's trials say."""
     counts = study.counts
     best = study.best if counts.get("COMPLETE") else None
-    at_work = state in ("running", "confirming", "cancelling")  # else RUNNING is what a dead one left
+    goes_on = state in ("running", "confirming", "cancelling")  # else RUNNING is what a dead one left
     return SweepStatus(
         id=study.name,
         study=study.name,
         workload=study.attributes["workload"],
         state=state,
         finished=study.finished,
-        running=counts.get("RUNNING", 0) if at_work else 0,
+        running=counts.get("RUNNING", 0) if goes_on else 0,
+        workers=_workers(study) if goes_on else 0,
         outcomes=study.outcomes,
         arms=study.arms,
         best=None if best is None else {"number": best.number, "value": best.value},
         **more,
     )
+
+
+def _workers(study: Study) -> int:
+    """How many are at a study: whoever has launched others trains nothing itself."""
+    claims = at_work(study.attributes, time.time())
+    return sum(map(is_of_launch, claims)) or len(claims)
 
 
 def _ended(record: SweepRecord) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import secrets
 import socket
@@ -10,17 +11,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from optuna.storages import BaseStorage
 
 from service.held import HeldStorage
 from service.sweeps.declarations import Declarations, WorkloadUnavailable
-from service.sweeps.record import CANCEL, SWEEP, SweepRecord, read_record
-from service.sweeps.request import SweepRequest, checked_name
+from service.sweeps.record import CANCEL, SWEEP, SweepRecord, at_work, read_record
+from service.sweeps.request import OF_RAY, SweepRequest, checked_name
 from service.sweeps.status import SweepStatus, status
+from sgdr.search.cluster import ENGINES, Cluster, checked_cluster
 from sgdr.search.declaration import Declaration
 from sgdr.search.devices import cores
-from sgdr.search.lease import living, refuse_if_swept
+from sgdr.search.lease import refuse_if_swept
 from sgdr.search.opening import check_existing, create_study
 from sgdr.search.settings import Settings, checked
 from sgdr.search.storage import StorageError, storage_errors
@@ -64,6 +67,13 @@ class Possible:
     """All its arguments: completed from the study's last sweep, and within the service's limits."""
     settings: Settings
     """The same with every default filled in, and what its workload declares."""
+    cluster: Cluster | None
+    """Its workers on Ray; None: one on this host."""
+
+
+def engines() -> tuple[str, ...]:
+    """Those that are installed here."""
+    return tuple(each for each in ENGINES if each != "ray" or importlib.util.find_spec("ray") is not None)
 
 
 class Sweeps:
@@ -79,11 +89,19 @@ class Sweeps:
         max_trials: int,
         max_budget: int,
         max_seconds: float | None,
+        max_workers: int,
+        ray_address: str | None = None,
+        checkpoints: Path | None = None,
     ) -> None:
-        """`max_running` and `max_queued`: sweeps at once; the others: of one sweep. Opens nothing yet."""
+        """`max_running` and `max_queued`: sweeps at once; the other limits: of one sweep. Opens nothing yet.
+
+        `ray_address` and `checkpoints` as `sgdr.search.sweep` takes them, for every sweep.
+        """
         self.url, self.max_running = url, max_running
+        self.ray_address, self.checkpoints = ray_address, checkpoints
         self._declarations, self._max_queued = declarations, max_queued
         self._max_trials, self._max_budget, self._max_seconds = max_trials, max_budget, max_seconds
+        self._max_workers = max_workers
         self._submitting = threading.Lock()
         self._held = HeldStorage(url, create=True)
         self.changed = threading.Event()
@@ -157,7 +175,7 @@ class Sweeps:
                 if not record.cancel:
                     mark = {"nonce": record.nonce, "time": time.time()}
                     storage.set_study_user_attr(number, CANCEL, mark)
-            elif claims := list(living(attributes, time.time()).values()):
+            elif claims := at_work(attributes, time.time()):
                 raise NotOurs(
                     f"study {name!r} is being swept by process {claims[0]['pid']} on {claims[0]['host']}, "
                     "which this service did not start; stop it there"
@@ -195,11 +213,12 @@ class Sweeps:
         name = declared.name if request.study is None else request.study
         if request.resume:
             request = self._completed(request, name)
-        request = self._bounded(request, declared)
+        cluster = self._cluster(request)
+        request = self._bounded(request, declared, cluster)
         settings = self._checked(request, declared)
         with _invalid(request):
             checked_name(name)
-        return Possible(name, request, settings)
+        return Possible(name, request, settings, cluster)
 
     def _refuse(self, storage: BaseStorage, asked: Possible) -> None:
         """Raises `Conflict` or `Full` where the studies that there are do not allow it."""
@@ -213,7 +232,10 @@ class Sweeps:
         record = self.records().get(name)
         if record is None:
             return request
-        return SweepRequest.model_validate({**record.request, **request.model_dump(exclude_unset=True)})
+        before, said = dict(record.request), request.model_dump(exclude_unset=True)
+        if said.get("engine") == "local":  # which has no such workers
+            before = {field: value for field, value in before.items() if field not in OF_RAY}
+        return SweepRequest.model_validate({**before, **said})
 
     def _declared(self, workload: str) -> Declaration:
         try:
@@ -223,7 +245,20 @@ class Sweeps:
         except ValueError as error:
             raise Invalid(str(error), "workload") from error
 
-    def _bounded(self, request: SweepRequest, declared: Declaration) -> SweepRequest:
+    def _cluster(self, request: SweepRequest) -> Cluster | None:
+        """Its workers on Ray, None for the engine local; connects to nothing. Raises `Invalid`."""
+        on_ray = request.engine == "ray"
+        with _invalid(request):
+            found = checked_cluster(**request.crew(), address=self.ray_address if on_ray else None)
+        if request.engine not in engines():
+            raise Invalid(
+                f"engine={request.engine!r} needs Ray, which is not installed where this service runs; "
+                "pip install 'sgdr[ray]' there, or leave engine out",
+                "engine",
+            )
+        return found
+
+    def _bounded(self, request: SweepRequest, declared: Declaration, cluster: Cluster | None) -> SweepRequest:
         """The request, with the service's limit of time where it names none. Raises `Invalid`."""
         budget = declared.budget if request.budget is None else request.budget
         timeout = self._max_seconds if request.timeout is None else request.timeout
@@ -232,17 +267,24 @@ class Sweeps:
             "trials": (request.trials, self._max_trials),
             "budget": (budget, self._max_budget),
             "timeout": (timeout, self._max_seconds),
+            "workers": (request.workers, self._max_workers),
             # Each slot of a function is a process.
-            "slots": (slots, cores() if declared.kind == "callable" else None),
+            "slots": (slots, _processes(cluster) if declared.kind == "callable" else None),
         }
         for name, (value, most) in limits.items():
             if value is not None and most is not None and value > most:
                 raise Invalid(f"{name}={value!r} must be at most {most!r}, the limit of this service", name)
+        if cluster and self.ray_address is None and cluster.workers * cluster.cpus_per_worker > cores():
+            raise Invalid(
+                f"workers={request.workers!r} with cpus_per_worker={request.cpus_per_worker!r} are more than "
+                f"the {cores()} cores of the service's host; ask for less",
+                "workers",
+            )
         return request.model_copy(update={"timeout": timeout})
 
     def _checked(self, request: SweepRequest, declared: Declaration) -> Settings:
         with _invalid(request):
-            return checked(declared, engine="local", **request.arguments())
+            return checked(declared, **request.arguments())
 
     def _refuse_conflicts(self, storage: BaseStorage, name: str, settings: Settings, resume: bool) -> None:
         """Raises `Conflict` where the study is there and cannot be gone on with, or is not to be."""
@@ -262,6 +304,11 @@ class Sweeps:
                 )
         except ValueError as error:
             raise Conflict(str(error)) from error
+
+
+def _processes(cluster: Cluster | None) -> int:
+    """That a worker may have for the slots of a function."""
+    return cores() if cluster is None else cluster.cores
 
 
 def _number(storage: BaseStorage, name: str) -> int:

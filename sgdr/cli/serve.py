@@ -22,9 +22,11 @@ SERVE_EXAMPLES = """
   sgdr token && sgdr serve --host 0.0.0.0 --workers 2 --storage postgresql://…
 
 Every setting is also an environment variable SGDR_…, or a line of a file .env: SGDR_MAX_RUNNING (sweeps at
-once), SGDR_MAX_QUEUED, SGDR_MAX_TRIALS, SGDR_MAX_BUDGET, SGDR_MAX_SECONDS, SGDR_TOKEN_HASH, SGDR_TOKEN_FILE,
-SGDR_PUBLIC_READING, SGDR_CORS_ORIGINS, SGDR_ALLOWED_HOSTS, SGDR_MAX_BODY_BYTES, SGDR_SHUTDOWN_SECONDS,
-SGDR_DASHBOARD (false: none), SGDR_LOG_LEVEL.
+once), SGDR_MAX_QUEUED, SGDR_MAX_TRIALS, SGDR_MAX_BUDGET, SGDR_MAX_SECONDS, SGDR_MAX_WORKERS (of a sweep on
+Ray), SGDR_RAY_ADDRESS (of a cluster; none: Ray is started here), SGDR_CHECKPOINTS (a folder for the last
+troughs of trials), SGDR_TOKEN_HASH, SGDR_TOKEN_FILE, SGDR_PUBLIC_READING, SGDR_CORS_ORIGINS,
+SGDR_ALLOWED_HOSTS, SGDR_MAX_BODY_BYTES, SGDR_SHUTDOWN_SECONDS, SGDR_DASHBOARD (false: none),
+SGDR_LOG_LEVEL.
 """
 TOKEN_EXAMPLES = """
 [bold]Examples[/bold]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sgdr.search.verdict import Verdict
     from sgdr.search.worker import Progress as SweepProgress
 
+ON_RAY = "Several workers"
 EXAMPLES = """
 [bold]Examples[/bold]
 
@@ -29,6 +30,8 @@ EXAMPLES = """
   sgdr sweep --workload mnist1d --budget 60 --T-0 5:60 --T-mult 1,2 --pruner hyperband --timeout 30m
 
   sgdr sweep --workload my_package.my_module:workload --study mine --storage sqlite:///mine.db --resume
+
+  sgdr sweep --workload digits --trials 256 --engine ray --workers 2 --storage postgresql://sgdr@db/sgdr
 """
 
 
@@ -72,7 +75,32 @@ def sweep(
     ] = "restart-aware",
     sampler: Annotated[str, typer.Option(help="tpe or random.")] = "tpe",
     slots: options.SlotCount = "auto",
-    engine: Annotated[str, typer.Option(help="local.")] = "local",
+    engine: Annotated[
+        str, typer.Option(help="local, one worker here, or ray, several on Ray.", rich_help_panel=ON_RAY)
+    ] = "local",
+    workers: Annotated[int, typer.Option(help="How many.", rich_help_panel=ON_RAY)] = 1,
+    cpus_per_worker: Annotated[float, typer.Option(help="Cores of a worker.", rich_help_panel=ON_RAY)] = 1,
+    gpus_per_worker: Annotated[
+        float,
+        typer.Option(help="GPUs of a worker; a fraction shares one, and its memory.", rich_help_panel=ON_RAY),
+    ] = 0,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a Ray cluster: auto, or HOST:PORT.",
+            envvar="SGDR_RAY_ADDRESS",
+            show_default="Ray is started on this machine",
+            rich_help_panel=ON_RAY,
+        ),
+    ] = None,
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder for the last trough of each trial; what is cut off goes on from there. On Ray, one "
+            "that all nodes have.",
+            show_default="trials begin anew",
+        ),
+    ] = None,
     controls: Annotated[
         float,
         typer.Option(help="Share of the trials without restarts: one cosine cycle, and a constant rate."),
@@ -111,9 +139,10 @@ def sweep(
 
     from sgdr.search.devices import use_all_cores
     from sgdr.search.launch import sweep as run
+    from sgdr.search.record import TakenOver
     from sgdr.search.study import load
     from sgdr.search.worker import TooManyFailures
-    from sgdr.search.workload import find
+    from sgdr.search.workload import find, registered
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `python -m`
@@ -124,7 +153,7 @@ def sweep(
     try:
         with progress(say, _shown) as (on_progress, on_remark), redirect_stdout(sys.stderr):
             result = run(
-                found,
+                workload if engine == "ray" and workload in registered() else found,
                 trials=trials,
                 budget=budget,
                 storage=url,
@@ -135,6 +164,11 @@ def sweep(
                 sampler=sampler,
                 slots=count,
                 engine=engine,
+                workers=workers,
+                cpus_per_worker=cpus_per_worker,
+                gpus_per_worker=gpus_per_worker,
+                address=address if engine == "ray" else None,
+                checkpoints=checkpoints,
                 controls=controls,
                 seed=seed,
                 timeout=stop,
@@ -145,7 +179,7 @@ def sweep(
     except KeyboardInterrupt:
         say.print(f"Interrupted; nothing finished is lost. Go on with:\n  {_again()}", soft_wrap=True)
         raise typer.Exit(options.INTERRUPTED) from None
-    except (StorageError, TooManyFailures, MemoryError) as error:
+    except (StorageError, TooManyFailures, TakenOver, MemoryError) as error:
         say.print(f"sgdr: {error}", soft_wrap=True)
         raise typer.Exit(options.FAILED) from None
     verdict = None

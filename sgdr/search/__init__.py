@@ -6,6 +6,7 @@ Names are imported when they are used: reading a study needs no JAX, and declari
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from sgdr.search.workload import CallableWorkload, Run, Workload, find, registered
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from sgdr.search.study import load as load
     from sgdr.search.study import studies as studies
     from sgdr.search.supervised import Supervised as Supervised
+    from sgdr.search.tune import RestartAwareScheduler as RestartAwareScheduler
+    from sgdr.search.tune import tune_space as tune_space
+    from sgdr.search.tune.trainable import trainable as trainable
     from sgdr.search.verdict import Confirmed as Confirmed
     from sgdr.search.verdict import Verdict as Verdict
     from sgdr.search.worker import Progress as Progress
@@ -52,14 +56,18 @@ _HOME = {
     "sweep": "launch",
 }
 
+_TUNE = ("RestartAwareScheduler", "trainable", "tune_space")
+"""They need Ray, an extra: hence not in `__all__`, which must be importable without."""
+
 __all__ = [*_HOME, "CallableWorkload", "Run", "Workload", "find", "registered", "workload"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    home = "tune" if name in _TUNE else _HOME.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *(_TUNE if importlib.util.find_spec("ray") else ())])

@@ -37,3 +37,24 @@ def next_arm(begun: Mapping[str, int], share: float, trials: int) -> str:
         if begun.get(control, 0) < min(round(share / len(CONTROLS) * block), most):
             return control
     return "restarts"
+
+
+class Places:
+    """The arms of the new trials of a run, by their place among them: what each is does not depend on when,
+    or by which worker, it is begun."""
+
+    def __init__(self, begun: Mapping[str, int], drawn: Mapping[str, int], share: float, trials: int) -> None:
+        """`begun` and `drawn`: what each arm has had in earlier runs, as trials and as new ones; `share` and
+        `trials` as of `next_arm`."""
+        self._begun, self._drawn = dict(begun), dict(drawn)
+        self._share, self._trials = share, trials
+        self._known: list[tuple[str, int]] = []
+
+    def __getitem__(self, place: int) -> tuple[str, int]:
+        """The arm, and how many new trials of that arm come before."""
+        while len(self._known) <= place:
+            arm = next_arm(self._begun, self._share, self._trials)
+            self._known.append((arm, self._drawn.get(arm, 0)))
+            self._begun[arm] = self._begun.get(arm, 0) + 1
+            self._drawn[arm] = self._drawn.get(arm, 0) + 1
+        return self._known[place]

@@ -18,8 +18,20 @@ MEMORY_SHARE = 0.8
 """Of the free memory, that a population may take."""
 
 
+_limit: list[int] = []
+
+
+def limit_cores(count: int) -> None:
+    """Has this process, one of several on a machine, use no more than so many of its cores."""
+    _limit[:] = [count]
+
+
 def cores() -> int:
     """The CPU cores that this process may use."""
+    return min([_all_cores(), *_limit])
+
+
+def _all_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -57,7 +69,8 @@ def automatic_slots(devices: Sequence[jax.Device], trials: int) -> int:
 def free_memory(device: jax.Device, devices: int) -> int | None:
     """Bytes that a population may take on one of so many local devices; None where it is not known."""
     if device.platform == "cpu":
-        return int(MEMORY_SHARE * psutil.virtual_memory().available / devices)
+        share = MEMORY_SHARE * cores() / _all_cores()  # as much belongs to the other processes
+        return int(share * psutil.virtual_memory().available / devices)
     statistics = device.memory_stats()
     if not statistics or "bytes_limit" not in statistics:
         return None

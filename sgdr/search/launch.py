@@ -1,31 +1,33 @@
-"""A sweep in this process: everything is checked first, then one worker is driven to its end."""
+"""A sweep: everything is checked first, then one worker here, or several on Ray, see it through."""
 
 from __future__ import annotations
 
-import copy
+import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 
-from sgdr.search.arms import ARMS, DEFAULT_SHARE
-from sgdr.search.compilations import compilations
+from sgdr.search.arms import DEFAULT_SHARE
+from sgdr.search.cluster import checked_cluster
 from sgdr.search.declaration import Declaration
 from sgdr.search.devices import use_all_cores
-from sgdr.search.fitting import Fitting
 from sgdr.search.interrupts import terminate_as_interrupt
 from sgdr.search.opening import create_study, open_existing, study_name
 from sgdr.search.record import Record
-from sgdr.search.sampling import Arm
-from sgdr.search.settings import Settings, checked
+from sgdr.search.settings import checked
+from sgdr.search.snapshots import study_folder
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
 from sgdr.search.storage import default_url, open_storage, storage_errors
 from sgdr.search.study import Best, Study, load
-from sgdr.search.worker import Plan, Progress, Worker, arm_seed
+from sgdr.search.work import Begun, places, work
+from sgdr.search.worker import Progress
 from sgdr.search.workload import CallableWorkload, Workload, check_functions, find
 
 
@@ -37,9 +39,11 @@ class Result:
     reached: bool
     """Whether it has its number of trials; else it stopped at its timeout, and can be resumed."""
     timing: dict[str, float]
-    """Seconds by phase (setup, compile, sampler, storage, train), and the `wall` of all."""
+    """Seconds by phase (setup, compile, sampler, storage, train), of several workers the mean, and the `wall`
+    of all."""
     compilations: int
     slots: int
+    """Of each worker."""
     devices: str
     epochs: int
     """Epochs trained in this run, over all trials."""
@@ -69,6 +73,11 @@ def sweep(
     sampler: str | BaseSampler = "tpe",
     slots: int | str = "auto",
     engine: str = "local",
+    workers: int = 1,
+    cpus_per_worker: float = 1,
+    gpus_per_worker: float = 0,
+    address: str | None = None,
+    checkpoints: str | os.PathLike[str] | None = None,
     controls: float = DEFAULT_SHARE,
     seed: int = 0,
     timeout: float | None = None,
@@ -88,8 +97,14 @@ def sweep(
         objective: what a trial is worth: best-epoch, best-trough or final.
         pruner: restart-aware, hyperband, median, none, or any Optuna pruner.
         sampler: tpe, random, or any Optuna sampler.
-        slots: trials trained side by side; "auto" suits them to the devices.
-        engine: local.
+        slots: trials trained side by side, by each worker; "auto" suits them to the devices.
+        engine: local, one worker in this process, or ray, several as trials of Ray Tune.
+        workers: how many; this and the next three are for engine="ray".
+        cpus_per_worker: cores of a worker.
+        gpus_per_worker: GPUs of a worker; a fraction is that share of one, and of its memory.
+        address: of a Ray cluster; None: `$SGDR_RAY_ADDRESS`, else Ray is started on this machine.
+        checkpoints: a folder, which all workers have, for the states of trials at their last troughs: a trial
+            that was cut off begins there again; None: it begins anew.
         controls: the share of the trials that goes to schedules without restarts, half of it to one cosine
             cycle and half to a constant rate; 0 for none.
         seed: decides everything random: the same seed gives the same sweep.
@@ -102,7 +117,9 @@ def sweep(
     TooManyFailures when the workload does; KeyboardInterrupt, after everything is written, on Ctrl-C.
     """
     stopwatch, began = Stopwatch(), time.monotonic()
-    compiled_before = compilations()
+    cluster = checked_cluster(engine, workers, cpus_per_worker, gpus_per_worker, address)
+    if cluster is not None:  # a GPU of this machine is the workers', should JAX look at it here
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with stopwatch.phase("setup"):
         use_all_cores()  # before a workload that is read by its name puts anything on a device
         found = find(workload) if isinstance(workload, str) else workload
@@ -115,7 +132,6 @@ def sweep(
             pruner=pruner,
             sampler=sampler,
             slots=slots,
-            engine=engine,
             controls=controls,
             seed=seed,
             timeout=timeout,
@@ -125,66 +141,37 @@ def sweep(
         url = default_url() if storage is None else storage
         name = study_name(found.name if study is None else study)
         opened = open_existing(url, name, settings, resume)
-        fitting = Fitting(found, settings.slots, trials, list(settings.space.hparams), on_remark)
-    with storage_errors(url), terminate_as_interrupt(), ThreadPoolExecutor(1) as pool:
-        # XLA compiles on one core what keeps Python free to set up the storage on another.
-        compiling = pool.submit(fitting.finish)
-        with stopwatch.phase("setup"):
-            if opened is None:
-                opened = open_storage(url, create=True)
-        with stopwatch.phase("compile"):
-            driven = compiling.result()
-        with stopwatch.phase("setup"):
-            seed = create_study(opened, name, settings, resume)
-            record = Record(opened, name)
-            arms = _arms(settings, record, seed)
-        worker = Worker(driven, record, arms, _plan(settings, seed, began), stopwatch, on_progress)
-        try:
-            reached = worker.run()
-        finally:
-            try:
-                driven.close()
-            finally:
-                record.interrupt()
+        opening = partial(open_storage, url, create=True) if opened is None else lambda: opened
+        folder = None if checkpoints is None else study_folder(_folder(checkpoints), name)
+
+    def begin(storage: BaseStorage) -> Begun:
+        of_study = create_study(storage, name, settings, resume)
+        record = Record(storage, name, on_remark)
+        return Begun(record, of_study, places(settings, record))
+
+    deadline = None if timeout is None else began + timeout
+    with storage_errors(url), terminate_as_interrupt():
+        if cluster is None:
+            did = work(found, settings, opening, begin, folder, deadline, stopwatch, on_progress, on_remark)
+        else:
+            from sgdr.search.ray.launcher import work_on_ray
+
+            did = work_on_ray(
+                workload, settings, cluster, url, opening, begin, folder, deadline, on_progress, on_remark
+            )
     return Result(
         study=load(name, url),
-        reached=reached,
-        timing={**stopwatch.seconds, "wall": stopwatch.wall()},
-        compilations=compilations() - compiled_before,
-        slots=driven.slots,
-        devices=fitting.devices,
-        epochs=worker.epochs,
+        reached=did.reached,
+        timing={**did.timing, "wall": stopwatch.wall()},
+        compilations=did.compilations,
+        slots=did.slots,
+        devices=did.devices,
+        epochs=did.epochs,
     )
 
 
-def _arms(settings: Settings, record: Record, seed: int) -> dict[str, Arm]:
-    """The search of every arm, with the trials that the study has already.
-
-    Samplers are seeded anew where there are some: else they would draw the first ones again.
-    """
-    begun = len(record.trials)
-    arms = {name: settings.arm(name, seed, arm_seed(seed, place, begun)) for place, name in enumerate(ARMS)}
-    for trial in record.trials:
-        for arm in arms.values():
-            if arm.searches(trial.params):
-                curve = trial.user_attrs.get("curve", {}).get(settings.workload.metric, [])
-                known = copy.copy(trial)
-                known.intermediate_values = dict(enumerate(curve, 1))
-                arm.add(known)
-    return arms
-
-
-def _plan(settings: Settings, seed: int, began: float) -> Plan:
-    workload = settings.workload
-    return Plan(
-        trials=settings.trials,
-        budget=settings.budget,
-        space=settings.space,
-        objective=settings.objective,
-        metric=workload.metric,
-        select_metric=workload.select_metric,
-        direction=workload.direction,
-        controls=settings.controls,
-        seed=seed,
-        deadline=None if settings.timeout is None else began + settings.timeout,
-    )
+def _folder(checkpoints: str | os.PathLike[str]) -> Path:
+    path = Path(checkpoints).absolute()
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"checkpoints={str(checkpoints)!r} is a file; name a folder")
+    return path

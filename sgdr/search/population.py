@@ -17,6 +17,8 @@ from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from sgdr.schedule import WarmRestarts
+from sgdr.search.arguments import whole
+from sgdr.search.rows import Rows
 from sgdr.search.slots import FINITE, LONGEST_CALL
 from sgdr.search.workload import State, Workload
 
@@ -101,6 +103,7 @@ class Population:
     def _trace(self, workload: Workload) -> None:
         advance = partial(_advance, workload)
         self._shapes = jax.eval_shape(partial(_initial, workload), self._lanes.seed)
+        self._rows = Rows(self._shapes, self._split, self._options)
         one_device = self.slots // self._split.num_devices
         shard = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((one_device, *leaf.shape[1:]), leaf.dtype),
@@ -172,7 +175,7 @@ class Population:
         lanes, count = jax.device_put((rows, np.int32(epochs)), (self._split, self._whole))
         try:
             if self._state is None:
-                self._state = jax.device_put(jax.tree.map(_zeros, self._shapes), self._split)
+                self._state = self._rows.zeros()
             self._state, values = self._program(self._data, self._state, lanes, count)
         except jax.errors.JaxRuntimeError as error:
             raise _memory_error(error, self.slots) from error
@@ -184,11 +187,33 @@ class Population:
 
         Compiles nothing. Raises ValueError for a slot that there is not, and before anything was trained.
         """
-        if not 0 <= slot < self.slots:
-            raise ValueError(f"slot={slot} must be from 0 to {self.slots - 1}")
+        self._check(slot)
         if self._state is None:
             raise ValueError("the slots hold no state; advance them first")
-        return jax.tree.map(partial(_row, slot), self._state)
+        return self._rows.read(self._state, slot)
+
+    def restore(self, slot: int, state: State, epoch: int) -> None:
+        """Puts a state that `state` gave, here or elsewhere, into `slot`, as of `epoch` completed epochs.
+
+        To be called after `fill`: the trial of the slot goes on from there, and what its schedule and seed
+        say of earlier epochs is over. Compiles one small program at the first call.
+
+        Raises ValueError for a slot that there is not, an epoch below 1 or a state of another form,
+        MemoryError when the device has too little memory.
+        """
+        self._check(slot)
+        whole("epoch", epoch, 1)  # at epoch 0 the program makes the initial state itself
+        try:
+            if self._state is None:
+                self._state = self._rows.zeros()
+            self._state = self._rows.write(self._state, slot, state)
+        except jax.errors.JaxRuntimeError as error:
+            raise _memory_error(error, self.slots) from error
+        self._lanes.epoch[slot] = epoch
+
+    def _check(self, slot: int) -> None:
+        if not 0 <= slot < self.slots:
+            raise ValueError(f"slot={slot} must be from 0 to {self.slots - 1}")
 
     def end(self, slot: int) -> None:
         """Nothing: a slot without a trial goes on computing until it is filled again."""
@@ -196,24 +221,6 @@ class Population:
     def close(self) -> None:
         """Frees the memory of the devices."""
         self._state, self._data = None, []
-
-
-def _zeros(shape: jax.ShapeDtypeStruct) -> Any:
-    if jnp.issubdtype(shape.dtype, jax.dtypes.prng_key):
-        return jax.random.split(jax.random.key(0), shape.shape)
-    return np.zeros(shape.shape, shape.dtype)
-
-
-def _row(slot: int, leaf: jax.Array) -> Any:
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        words = _row(slot, jax.random.key_data(leaf))
-        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
-    # Indexing the whole array would be a program of its own, compiled for every shape of leaf.
-    for shard in leaf.addressable_shards:
-        start, stop, _ = shard.index[0].indices(len(leaf))
-        if start <= slot < stop:
-            return np.array(np.asarray(shard.data)[slot - start])
-    raise AssertionError("some device holds every slot")
 
 
 def _memory_error(error: Exception, slots: int) -> Exception:

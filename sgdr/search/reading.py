@@ -28,7 +28,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 
-from sgdr.search.writing import KNOWN_SCHEMA
+from sgdr.search.writing import by_statements
 
 CURVE = "curve"
 """The user attribute that is not read with the others."""
@@ -91,10 +91,13 @@ class Reader(Protocol):
     def curves(self, trials: Sequence[FrozenTrial]) -> Iterator[tuple[int, Curve]]:
         """The number and the curve of those of the trials that are there and have one, in their order."""
 
+    def reports(self, trials: Sequence[FrozenTrial]) -> dict[int, dict[int, float]]:
+        """By number, what was reported of these trials by epochs, where anything was."""
+
 
 def reader(storage: BaseStorage, study_id: int) -> Reader:
     """The fastest reader for that storage."""
-    if isinstance(storage, RDBStorage) and models.SCHEMA_VERSION == KNOWN_SCHEMA:
+    if by_statements(storage):
         return BulkReader(storage.engine, study_id)
     return CallReader(storage, study_id)
 
@@ -125,6 +128,14 @@ class CallReader:
                 found = self._storage.get_trial(trial._trial_id)
                 if found.datetime_start == trial.datetime_start:
                     yield trial.number, found.user_attrs[CURVE]
+
+    def reports(self, trials: Sequence[FrozenTrial]) -> dict[int, dict[int, float]]:
+        """See `Reader`."""
+        found = {}
+        for trial in trials:
+            with suppress(KeyError):
+                found[trial.number] = dict(self._storage.get_trial(trial._trial_id).intermediate_values)
+        return {number: values for number, values in found.items() if values}
 
 
 def _without_curve(trial: FrozenTrial) -> FrozenTrial:
@@ -177,6 +188,17 @@ class BulkReader:
                 start, text = texts.pop(trial._trial_id, (None, None))
                 if text is not None and start == trial.datetime_start:
                     yield trial.number, json.loads(text)
+
+    def reports(self, trials: Sequence[FrozenTrial]) -> dict[int, dict[int, float]]:
+        """See `Reader`."""
+        read = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
+        numbers = {trial._trial_id: trial.number for trial in trials}
+        found: dict[int, dict[int, float]] = defaultdict(dict)
+        for ids in _chunks(list(numbers)):
+            with self._engine.connect() as connection:
+                for trial_id, epoch, value, kind in connection.execute(_REPORTS, {"ids": ids}):
+                    found[numbers[trial_id]][epoch] = read(value, kind)
+        return dict(found)
 
 
 def _trials(connection: sa.Connection, heads: Sequence[Any]) -> Iterator[FrozenTrial]:
@@ -268,6 +290,7 @@ _attribute = models.TrialUserAttributeModel.__table__.c
 _note = models.TrialSystemAttributeModel.__table__.c
 _param = models.TrialParamModel.__table__.c
 _value = models.TrialValueModel.__table__.c
+_report = models.TrialIntermediateValueModel.__table__.c
 _study = models.StudyUserAttributeModel.__table__.c
 
 # Built once: building a statement takes longer than running it.
@@ -296,6 +319,9 @@ _VALUES = (
     .where(_value.trial_id.in_(_ids))
     .order_by(_value.trial_id, _value.objective)
 )
+_REPORTS = sa.select(
+    _report.trial_id, _report.step, _report.intermediate_value, _report.intermediate_value_type
+).where(_report.trial_id.in_(_ids))
 _CURVES = (
     sa.select(_trial.trial_id, _trial.datetime_start, _attribute.value_json)
     .where(_attribute.trial_id == _trial.trial_id, _attribute.key == CURVE)

@@ -1,135 +1,289 @@
 """The study as it is being written: in memory, and behind that in the storage.
 
-What is noted is kept in an Optuna study in memory, which takes microseconds, and is written to the storage
-afterwards, while the devices compute, whole trials at a time.
+What is noted is kept in memory, which takes microseconds, and is written to the storage afterwards, while the
+devices compute, whole trials at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+import copy
+import math
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage, InMemoryStorage
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
+from sgdr.search.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, WORKER, claims
 from sgdr.search.interrupts import uninterrupted
 from sgdr.search.lease import Lease
+from sgdr.search.patience import Patience
+from sgdr.search.reading import CHUNK, Content, reader
 from sgdr.search.slots import MOST_ATTEMPTS
-from sgdr.search.writing import writer
+from sgdr.search.writing import BEGUN, writer
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 BATCH = 16
 """Trials that are written together: a commit costs about as much as the rows of a trial."""
 
 
-class Record:
-    """The trials of one study, kept in memory and written to its storage."""
+class TakenOver(RuntimeError):
+    """This worker was taken to be dead, and what it trained was given to others."""
 
-    def __init__(self, storage: BaseStorage, name: str) -> None:
-        """Reads the study called `name`, marks what died with its worker as failed, and queues it again."""
-        self._storage = storage
-        self._id = storage.get_study_id_from_name(name)
-        self._memory = InMemoryStorage()
-        self.study = optuna.create_study(
-            storage=self._memory,
-            study_name=name,
-            directions=storage.get_study_directions(self._id),
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that is to be begun."""
+
+    number: int
+    again: FrozenTrial | None
+    """The trial that it repeats, if that was begun."""
+    place: int
+    """How many new trials of this run come before it, or before that which it repeats."""
+    repeats: int | None
+    """The number of the trial that it repeats."""
+    first: int
+    """The number of the first of all that it repeats, or its own."""
+
+    @staticmethod
+    def of(number: int, repeated: Sequence[FrozenTrial], place: int) -> Claim:
+        """The claim of that trial, which repeats these, the first of them last; each may have been claimed
+        and never begun."""
+        begun = [trial for trial in repeated if BEGUN in trial.user_attrs]
+        return Claim(
+            number=number,
+            again=begun[0] if begun else None,
+            place=place,
+            repeats=repeated[0].number if repeated else None,
+            first=repeated[-1].number if repeated else number,
         )
-        self._writer = writer(storage, self._id)
+
+
+class Record:
+    """The trials of one study, kept in memory and written to its storage by one worker alone."""
+
+    def __init__(
+        self, storage: BaseStorage, name: str, on_remark: Callable[[str], None] = lambda remark: None
+    ) -> None:
+        """Reads the study called `name`, marks what died with its worker as failed, and queues it again.
+
+        Raises ValueError when another worker is at the study.
+        """
+        self.name = name
+        self._storage = storage
+        self._patiently = Patience(on_remark, self._returned)
+        self._id = self._patiently(lambda unsure: storage.get_study_id_from_name(name))
+        kept = self._patiently(lambda unsure: storage.get_study_user_attrs(self._id))
+        self._metric = kept.get("metric", "")
+        directions = self._patiently(lambda unsure: storage.get_study_directions(self._id))
+        self._minimize = directions[0] == StudyDirection.MINIMIZE
+        self._writer, self._reader = writer(storage, self._id), reader(storage, self._id)
+        self._claims = claims(storage, self._id)
         self._broken = False
         self._unwritten: list[int] = []
-        self._lease = Lease(storage, self._id)
-        trials = storage.get_all_trials(self._id)
-        for trial in trials:
-            if trial.state == TrialState.RUNNING:
-                storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-            if not trial.state.is_finished():  # those that somebody else has queued are left to them
-                trial.state = TrialState.FAIL
-                trial.datetime_complete = trial.datetime_complete or datetime.now()
-        self.study.add_trials(trials)
-        self.finished = sum(trial.state in FINISHED for trial in trials)
-        """Trials that are complete or pruned, and recorded as such."""
-        self.failed = sum("error" in trial.user_attrs for trial in trials)
-        """Trials whose own code failed."""
-        self.again = deque(interrupted(trials))
+        self._lease = self._take_lease()
+        self._trials: dict[int, FrozenTrial] = {}
+        self._states: dict[int, TrialState] = {}
+        self._counts: Counter[TrialState] = Counter()
+        self.again: deque[FrozenTrial] = deque()
         """Trials that were cut off, to be trained again before any new one."""
+        self.finished = 0
+        """Trials that are complete or pruned, and recorded as such."""
+        self.failed = 0
+        """Trials whose own code failed."""
+        self.best: float | None = None
+        """The best value of a completed trial, None where there is none."""
+        try:
+            self._begin()
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _take_lease(self) -> Lease:
+        return Lease(self._storage, self._id, patiently=self._patiently)
+
+    def _begin(self) -> None:
+        """Takes what the study has."""
+        content = self._patiently(lambda unsure: self._reader.read(Content()))
+        dead = [trial for trial in content.trials if trial.state == TrialState.RUNNING]
+        self._patiently(lambda unsure: self._claims.abandon({trial._trial_id: {} for trial in dead}))
+        self._know(self._patiently(lambda unsure: self._reader.read(content)).trials)
+        self.again.extend(interrupted(self.trials))
+        self._next, self._place = len(self._trials), 0
+
+    def _returned(self) -> None:
+        """The storage is back."""
+
+    @property
+    def worker(self) -> str:
+        """By which this worker is known in the study."""
+        return self._lease.worker
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """All trials, by number."""
-        return self.study.get_trials(deepcopy=False)
+        """All trials that are known, by number; those of earlier runs without curves and reports."""
+        return list(self._trials.values())
 
     @property
-    def best(self) -> float | None:
-        """The best value of a completed trial, None where there is none."""
-        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return self.study.best_value if complete else None
+    def ended(self) -> int:
+        """How many trials are complete or pruned, whether or not they are written."""
+        return sum(self._counts[state] for state in FINISHED)
 
-    def begin(self, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> Trial:
-        """A new trial with these parameters; nothing of it is written before it is `started`."""
-        made = create_trial(state=TrialState.RUNNING, params=dict(params), distributions=dict(distributions))
-        return Trial(self.study, self._memory.create_new_trial(self.study._study_id, made))
+    def note(self, **notes: Any) -> None:
+        """Keeps with the lease how far this worker is, from the next time on that it is renewed."""
+        self._lease.notes = {**self._lease.notes, **notes}  # whole, since a thread writes them
 
-    def started(
-        self, trial: Trial, attributes: Mapping[str, Any], sampler_notes: Mapping[str, Any] | None = None
-    ) -> None:
-        """Notes what a trial is about to train, before anything of it is written."""
+    def known(self) -> Iterator[FrozenTrial]:
+        """The finished and failed trials of earlier runs, each with its whole curve as its reports."""
+        trials = [trial for trial in self.trials if trial.state.is_finished()]
+        return self._with_reports(trials)
+
+    def claim(self, count: int, trials: int) -> list[Claim]:
+        """The trials to begin next: at most `count`, and no more than are needed to finish `trials`."""
+        found = []
+        room = trials - sum(self._counts[state] for state in LIVE)
+        for number in range(self._next, self._next + min(count, max(0, room))):
+            repeated = self._attempts(self.again.popleft()) if self.again else []
+            found.append(Claim.of(number, repeated, self._place))
+            self._place += not repeated
+        self._next += len(found)
+        return found
+
+    def begin(
+        self,
+        claim: Claim,
+        params: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        attributes: Mapping[str, Any],
+        sampler_notes: Mapping[str, Any] | None = None,
+    ) -> FrozenTrial:
+        """A claimed trial with these parameters; it is written by the next `write`."""
+        repeats = {} if claim.repeats is None else {RETRY_OF: claim.repeats}
+        trial = FrozenTrial(
+            number=claim.number,
+            state=TrialState.RUNNING,
+            value=None,
+            datetime_start=datetime.now(),
+            datetime_complete=None,
+            params=dict(params),
+            distributions=dict(distributions),
+            user_attrs={**attributes, **repeats, WORKER: self.worker},
+            system_attrs=dict(sampler_notes or {}),
+            intermediate_values={},
+            trial_id=claim.number,
+        )
         with uninterrupted():
-            for name, value in {**attributes, "worker": self._lease.worker}.items():
-                trial.set_user_attr(name, value)
-            for name, note in (sampler_notes or {}).items():
-                self._memory.set_trial_system_attr(trial._trial_id, name, note)
+            self._trials[trial.number] = trial
             self._changed(trial)
+        return trial
 
-    def reported(self, trial: Trial, epoch: int, value: float) -> None:
-        """Notes a trial's value after `epoch` completed epochs."""
-        trial.report(value, epoch)
+    def reported(self, trial: FrozenTrial, values: Mapping[int, float]) -> None:
+        """Notes the values of a trial after so many completed epochs, of which the last are written."""
+        last = max(values)
+        trial.intermediate_values[last] = values[last]
         self._changed(trial)
 
-    def ended(
-        self, trial: Trial, state: TrialState, value: float | None, attributes: Mapping[str, Any]
+    def end(
+        self, trial: FrozenTrial, state: TrialState, value: float | None, attributes: Mapping[str, Any]
     ) -> None:
         """Notes how a trial ended."""
+        if state == TrialState.PRUNED and value is None:  # as Optuna has it: the last that was reported
+            last = max(trial.intermediate_values, default=None)
+            value = None if last is None else trial.intermediate_values[last]
+            value = None if value is None or math.isnan(value) else value
         with uninterrupted():
-            for name, attribute in attributes.items():
-                trial.set_user_attr(name, attribute)
-            self.study.tell(trial, value, state)
+            trial.user_attrs.update(attributes)
+            trial.values = None if value is None else [value]
+            trial.state = state
+            trial.datetime_complete = datetime.now()
             self.failed += "error" in attributes
             self._changed(trial)
 
-    def retry(self, trial: Trial) -> str | None:
+    def retry(self, trial: FrozenTrial) -> str | None:
         """Ends a trial whose process died, and queues it again.
 
         Returns None, or the error for which it is given up when that was its last attempt.
         """
-        trials = self.trials
-        attempts = _attempts(trials[trial.number], trials)
+        begun = [each.user_attrs for each in self._attempts(trial) if BEGUN in each.user_attrs]
+        attempts = sum(LOST not in attributes for attributes in begun)
         if attempts >= MOST_ATTEMPTS:
             error = f"its process died {attempts} times"
-            self.ended(trial, TrialState.FAIL, None, {"error": error})
+            self.end(trial, TrialState.FAIL, None, {"error": error})
             return error
-        self.ended(trial, TrialState.FAIL, None, {})
-        self.again.append(trials[trial.number])
+        self.end(trial, TrialState.FAIL, None, {})
+        self.again.append(trial)
         return None
 
-    def _changed(self, trial: Trial) -> None:
+    def _attempts(self, trial: FrozenTrial) -> list[FrozenTrial]:
+        """The trial and those that it repeats, the first last."""
+        attempts = [trial]
+        while (before := attempts[-1].user_attrs.get(RETRY_OF)) is not None:
+            attempts.append(self._trials[before])
+        return attempts
+
+    def _changed(self, trial: FrozenTrial) -> None:
+        self._count(trial)
         if trial.number not in self._unwritten:
             self._unwritten.append(trial.number)
+
+    def _count(self, trial: FrozenTrial) -> None:
+        """Keeps the counts, by what was known of the trial before."""
+        before = self._states.get(trial.number)
+        if before is not None:
+            self._counts[before] -= 1
+        self._states[trial.number] = trial.state
+        self._counts[trial.state] += 1
+        if trial.state == TrialState.COMPLETE and trial.values:
+            values = [trial.values[0], *([] if self.best is None else [self.best])]
+            self.best = min(values) if self._minimize else max(values)
+
+    def _know(self, trials: Iterable[FrozenTrial]) -> None:
+        """Takes trials as they stand in the storage."""
+        for trial in trials:
+            before = self._trials.get(trial.number)
+            if before is None or before.state != trial.state:
+                self.finished += trial.state in FINISHED
+                self.failed += "error" in trial.user_attrs
+            self._trials[trial.number] = trial
+            self._count(trial)
+
+    def _with_reports(self, trials: Sequence[FrozenTrial]) -> Iterator[FrozenTrial]:
+        """Finished trials with their curves as reports."""
+        for first in range(0, len(trials), CHUNK):
+            some = trials[first : first + CHUNK]
+            curves = dict(self._reader.curves(some))
+            for trial in some:
+                known = copy.copy(trial)
+                known.intermediate_values = dict(
+                    enumerate(curves.get(trial.number, {}).get(self._metric, ()), 1)
+                )
+                yield known
+
+    def news(self) -> list[FrozenTrial]:
+        """Trials that others have begun or ended since it was asked last: none, where there are no others."""
+        return []
+
+    def wait(self, trials: int) -> bool:
+        """Whether others are still training what the study needs to finish `trials`; waits a moment then."""
+        return False
 
     def interrupt(self) -> None:
         """Ends the trials that are being trained, to be trained again later, and writes everything.
 
-        Of a trial that was begun and not yet started nothing is known, and nothing written.
+        Of a trial that was claimed and not begun nothing is known.
         """
-        for trial in self.trials:
-            if trial.state == TrialState.RUNNING and "schedule" in trial.user_attrs:
-                self.ended(Trial(self.study, trial._trial_id), TrialState.FAIL, None, {})
+        for trial in self._own_running():
+            self.end(trial, TrialState.FAIL, None, {})
         self.close()
+
+    def _own_running(self) -> list[FrozenTrial]:
+        return [trial for trial in self.trials if trial.state == TrialState.RUNNING]
 
     @property
     def backlog(self) -> int:
@@ -137,46 +291,76 @@ class Record:
         return len(self._unwritten)
 
     def write(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Writes what has been noted, in order; stops between two batches once `until` holds."""
-        self._lease.renew()
+        """Writes what has been noted, in order; stops between two batches once `until` holds.
+
+        Raises `TakenOver` where somebody else has ended one of these trials.
+        """
+        self._patiently(lambda unsure: self._lease.renew())
+        self._flush(until)
+
+    def _flush(self, until: Callable[[], bool] = lambda: False) -> None:
         while self._unwritten and not until():
-            with uninterrupted():
-                batch = self._unwritten[:BATCH]
-                trials = self.trials
-                # Where writing fails it may have been done nevertheless: writing more could do it twice.
-                self._broken = True
-                self._writer.write([trials[number] for number in batch])
-                self._broken = False
-                self._unwritten = self._unwritten[BATCH:]
-                self.finished += sum(trials[number].state in FINISHED for number in batch)
+            # Where writing fails it may have been done nevertheless: writing more could do it twice.
+            self._broken = True
+            self._patiently(self._write_batch)
+
+    def _write_batch(self, unsure: bool) -> None:
+        trials = [self._trials[number] for number in self._unwritten[:BATCH]]
+        with uninterrupted():
+            lost = self._writer.write(trials, unsure)
+            if lost:
+                raise TakenOver(f"trial {min(lost)} was ended by somebody else while it was trained here")
+            self._broken = False
+            self._unwritten = self._unwritten[BATCH:]
+            self.finished += sum(trial.state in FINISHED for trial in trials)
 
     def close(self) -> None:
         """Writes what is left, unless the storage has failed, and gives the study up."""
         if self._broken:
-            with contextlib.suppress(Exception):  # the failure itself is already on its way to the user
-                self._lease.end()
+            self._give_up()
             return
-        self.write()
-        self._lease.end()
+        self._flush()
+        self._patiently(lambda unsure: self._lease.end())
+
+    def _give_up(self) -> None:
+        with contextlib.suppress(Exception):  # the failure itself is already on its way to the user
+            self._lease.end()
 
 
 def interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials to train again: those that failed, but not by an error of their own, and not retried yet."""
-    retried = {trial.user_attrs.get("retry_of") for trial in trials}
-    return [
-        trial
-        for trial in trials
-        if trial.state == TrialState.FAIL
-        and "schedule" in trial.user_attrs
-        and "error" not in trial.user_attrs
-        and trial.number not in retried
-    ]
+    """The trials to train again: those that were cut off, and are not repeated yet.
+
+    One that was claimed and never begun is among them where it was to repeat one that was.
+    """
+    repeats = Repeats()
+    repeats.add(trials)
+    begun = set[int]()
+    for trial in trials:
+        if BEGUN in trial.user_attrs or trial.user_attrs.get(RETRY_OF) in begun:
+            begun.add(trial.number)
+    return [trial for trial in trials if trial.number in begun and repeats.lacks(trial)]
 
 
-def _attempts(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
-    """How often the trial has been begun, itself included."""
-    attempts = 1
-    while (before := trial.user_attrs.get("retry_of")) is not None:
-        trial = trials[before]
-        attempts += 1
-    return attempts
+class Repeats:
+    """Which trials are repeated, and by which ones."""
+
+    def __init__(self) -> None:
+        self._by: dict[int, set[int]] = defaultdict(set)
+
+    def add(self, trials: Iterable[FrozenTrial]) -> None:
+        """Takes trials as they stand now; one may be withdrawn later."""
+        for trial in trials:
+            before = trial.user_attrs.get(RETRY_OF)
+            if before is not None:
+                change = self._by[before].discard if WITHDRAWN in trial.user_attrs else self._by[before].add
+                change(trial.number)
+
+    def lacks(self, trial: FrozenTrial) -> bool:
+        """Whether the trial was cut off, and nobody repeats it.
+
+        Not so of one that was itself a repetition too many, whose worker died before it could withdraw it.
+        """
+        before = trial.user_attrs.get(RETRY_OF)
+        if trial.state != TrialState.FAIL or not trial.user_attrs.keys().isdisjoint({"error", WITHDRAWN}):
+            return False
+        return not self._by[trial.number] and (before is None or min(self._by[before]) == trial.number)

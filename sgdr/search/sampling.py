@@ -11,17 +11,28 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sgdr.search.arms import CONTROLS
+from sgdr.search.pruning import RestartAwarePruner
+from sgdr.search.recent import RECENT, RecentTrials
 from sgdr.search.spread import spread
+
+SAMPLERS = (TPESampler, RandomSampler)
+PRUNERS = (RestartAwarePruner, HyperbandPruner, MedianPruner, NopPruner)
+"""To which a trial that was forgotten makes no difference, or little."""
 
 
 class Arm:
-    """The search of one arm."""
+    """The search of one arm.
+
+    The samplers and pruners that have a name are shown the last trials and the best of those before (see
+    `RecentTrials`), so that one more costs the same after any number. Those of the user's own are shown all:
+    they may count them, find them by their numbers, or keep in them what they have to know.
+    """
 
     def __init__(
         self,
@@ -34,18 +45,27 @@ class Arm:
         evenly: int,
         seed: int,
     ) -> None:
-        """The first `evenly` trials are spread evenly, as `seed` says; the sampler chooses the others."""
+        """The first `evenly` trials are spread evenly, as `seed` says; the sampler chooses the others.
+
+        A `TPESampler` with `evenly` 0 is taken for the user's own.
+        """
         self._name = name
         self.distributions = dict(distributions)
         self.rungs = rungs
         """The completed epochs after which the pruner is asked."""
+        goal = StudyDirection[direction.upper()]
+        own = type(sampler) not in SAMPLERS or type(pruner) not in PRUNERS
+        own |= type(sampler) is TPESampler and evenly == 0
+        self._storage = RecentTrials(goal, None if own else RECENT)
         self._study = optuna.create_study(
-            study_name=name, sampler=sampler, pruner=pruner, direction=StudyDirection[direction.upper()]
+            storage=self._storage, study_name=name, sampler=sampler, pruner=pruner, direction=goal
         )
         self._evenly, self._seed = evenly, seed
         self.begun = 0
         """How many trials were begun, those that were cut off or failed not counted."""
         self._drawn = 0
+        self._seen: dict[int, int | None] = {}
+        """Trials of other workers, by number: while one is running, the id of what stands for it here."""
 
     def searches(self, params: Mapping[str, Any]) -> bool:
         """Whether these are parameters of this arm."""
@@ -54,17 +74,57 @@ class Arm:
     def add(self, trial: FrozenTrial) -> None:
         """Tells the sampler and the pruner of a trial of an earlier run."""
         self._study.add_trial(trial)
+        self._count(trial)
+
+    def see(self, trial: FrozenTrial) -> None:
+        """Tells them of another worker's trial as it stands now; again whenever that has changed.
+
+        Trials are known by their numbers, and have the user attribute `schedule`, for the pruner. A running
+        one may have reported some epochs. One that has failed while it was running is seen no more.
+        """
+        if trial.number in self._seen:
+            self._see_again(trial, self._seen[trial.number])
+        elif trial.state == TrialState.RUNNING:
+            self._seen[trial.number] = self._storage.create_new_trial(self._study._study_id, trial)
+            self._count(trial)
+        elif trial.state.is_finished():
+            self._seen[trial.number] = None
+            self.add(trial)
+
+    def _see_again(self, trial: FrozenTrial, running: int | None) -> None:
+        if running is None:
+            return
+        if not trial.state.is_finished():
+            known = self._storage.get_trial(running).intermediate_values
+            for epoch in sorted(trial.intermediate_values.keys() - known.keys()):
+                self._storage.set_trial_intermediate_value(running, epoch, trial.intermediate_values[epoch])
+            return
+        # A new one in its place: the pruner would go on judging by the epochs that it knew of.
+        self._seen[trial.number] = None
+        self._storage.forget(running)
+        if trial.state == TrialState.FAIL:
+            self.begun -= 1
+        else:
+            self._study.add_trial(trial)
+
+    def _count(self, trial: FrozenTrial) -> None:
         self.begun += trial.state != TrialState.FAIL
         self._drawn += "retry_of" not in trial.user_attrs
 
-    def ask(self, params: Mapping[str, Any] | None = None) -> Trial:
-        """A trial with these parameters, or with new ones."""
+    def ask(self, params: Mapping[str, Any] | None = None, draw: int | None = None) -> Trial:
+        """A trial with these parameters, or with new ones.
+
+        New ones are the point `draw`, counted from 0, of those that are spread evenly, from `evenly` on the
+        sampler's choice. None: one more than were drawn, added or seen so far.
+        """
         if params is None:
-            if self._drawn < self._evenly:
+            if draw is None:
+                draw = self._drawn
+                self._drawn += 1
+            if draw < self._evenly:
                 # A control has few trials, and none but its peak rate makes much of a difference.
                 finest = "base_lr" if self._name in CONTROLS else None
-                params = spread(self.distributions, self._drawn, self._seed, finest)
-            self._drawn += 1
+                params = spread(self.distributions, draw, self._seed, finest)
         if params is not None:
             self._study.enqueue_trial(dict(params))
         self.begun += 1
@@ -72,7 +132,7 @@ class Arm:
 
     def notes(self, trial: Trial) -> Mapping[str, Any]:
         """What the sampler has written down about a trial, and looks up again after a resume."""
-        return self._study.get_trials(deepcopy=False)[trial.number].system_attrs
+        return self._storage.get_trial(trial._trial_id).system_attrs
 
     def tell(self, trial: Trial, state: TrialState, value: float | None) -> None:
         """Ends a trial."""

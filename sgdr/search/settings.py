@@ -24,7 +24,6 @@ from sgdr.search.space import Space
 LARGEST_SEED = 2**32 - 1
 """Of NumPy's generator, which the samplers use."""
 SAMPLERS = ("tpe", "random")
-ENGINES = ("local",)
 MOST_SLOTS = 2**16
 EVENLY = {"restarts": 64, "cosine": 16, "constant": 16}
 """Trials of each arm that are spread over its space before TPE begins: on one seed it follows the noise, and
@@ -120,7 +119,6 @@ def checked(
     pruner: str | BasePruner,
     sampler: str | BaseSampler,
     slots: int | str,
-    engine: str,
     controls: float,
     seed: int,
     timeout: float | None,
@@ -133,7 +131,6 @@ def checked(
     whole("trials", trials, 1)
     budget = workload.budget if budget is None else whole("budget", budget, 1)
     _one_of("objective", objective, OBJECTIVES)
-    _one_of("engine", engine, ENGINES)
     if not isinstance(sampler, BaseSampler):
         _one_of("sampler", sampler, SAMPLERS)
     if isinstance(slots, int) and slots > MOST_SLOTS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -50,3 +50,14 @@ class Slots(Protocol):
 
     def close(self) -> None:
         """Frees what the slots hold: devices, processes."""
+
+
+@runtime_checkable
+class Restorable(Protocol):
+    """Slots whose trials can be taken out as they are, and go on elsewhere."""
+
+    def state(self, slot: int) -> Any:
+        """A copy of what the slot holds, on the host."""
+
+    def restore(self, slot: int, state: Any, epoch: int) -> None:
+        """Puts such a state into a slot that was just filled, as of so many completed epochs."""

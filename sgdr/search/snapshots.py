@@ -54,6 +54,11 @@ def folder(url: str, study: str) -> Path:
     """
     file = sqlite_file(url)
     root = Path("sgdr-snapshots") if file is None else file.with_name(f"{file.name}.snapshots")
+    return study_folder(root, study)
+
+
+def study_folder(root: Path, study: str) -> Path:
+    """The folder of a study's own in `root`."""
     if _PLAIN_NAME.fullmatch(study):
         return root / study
     name = study.encode("utf-8", "surrogatepass")

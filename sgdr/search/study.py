@@ -158,6 +158,12 @@ class Study:
         now = self._now
         return self._bests(now, now.preferred[:k])
 
+    @property
+    def best_value(self) -> float | None:
+        """The best value that the search has found; None where nothing is completed."""
+        ranking = self._now.ranking
+        return ranking[0].value if ranking else None
+
     def ranked(self) -> Ranked:
         """All completed trials by the value that the search found, the best first; of equals the earlier."""
         now = self._now

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.arms import arm_of, next_arm
+from sgdr.search.arms import Places, arm_of
+from sgdr.search.checkpoints import Checkpoints
 from sgdr.search.curves import Curves, Pace
-from sgdr.search.objective import sign, value
-from sgdr.search.record import Record
+from sgdr.search.objective import value
+from sgdr.search.record import Claim, Record
 from sgdr.search.sampling import Arm
-from sgdr.search.slots import FINITE, LONGEST_CALL, Pending, Slots
+from sgdr.search.slots import FINITE, LONGEST_CALL, Pending, Restorable, Slots
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
 
@@ -35,8 +36,8 @@ class Plan:
     metric: str
     select_metric: str | None
     direction: str
-    controls: float
-    """The share of the trials that goes to schedules without restarts."""
+    places: Places
+    """Which arm gets which trial."""
     seed: int
     deadline: float | None = None
     """When to stop, in seconds of `time.monotonic`."""
@@ -46,16 +47,20 @@ class Plan:
 class Training:
     """A trial in a slot."""
 
-    trial: Trial
+    trial: FrozenTrial
     """Of the record."""
     arm: Arm
     sampled: Trial
     """The same trial, of the arm."""
     schedule: WarmRestarts
     budget: int
+    first: int
+    """The number of the trial, or of the first that it repeats."""
     curves: Curves = field(default_factory=Curves)
     reported: int = 0
     """Epochs of which the arm knows."""
+    kept: float = field(default_factory=time.monotonic)
+    """When its state was last kept in a checkpoint, or it was begun."""
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -92,13 +97,12 @@ class Worker:
         plan: Plan,
         stopwatch: Stopwatch,
         on_progress: Callable[[Progress], None] = lambda progress: None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self._slots, self._record, self._arms, self._plan = slots, record, arms, plan
-        self._stopwatch, self._on_progress = stopwatch, on_progress
+        self._stopwatch, self._on_progress, self._checkpoints = stopwatch, on_progress, checkpoints
         self._training: dict[int, Training] = {}
         self._pace = Pace()
-        self._ended = record.finished
-        self._best = record.best
         self.epochs = 0
 
     def run(self) -> bool:
@@ -108,44 +112,63 @@ class Worker:
         code fails more often than it works.
         """
         self._fill()
-        while self._training and not self._late():
-            self._advance(self._epochs_to_decision())
-            self._settle()
+        while not self._late() and (self._training or self._record.wait(self._plan.trials)):
+            if self._training:
+                self._advance(self._epochs_to_decision())
+                self._settle()
             self._fill()
         self._record.write()
         self._show()
-        return not self._training
+        return not self._training and self._record.ended >= self._plan.trials
 
     def _late(self) -> bool:
         return self._plan.deadline is not None and time.monotonic() >= self._plan.deadline
 
     def _fill(self) -> None:
         """Puts new trials into free slots, as many as are still wanted."""
-        for slot in range(self._slots.slots):
-            if slot not in self._training and self._ended + len(self._training) < self._plan.trials:
-                self._start(slot)
+        free = [slot for slot in range(self._slots.slots) if slot not in self._training]
+        with self._stopwatch.phase("storage"):
+            claims = self._record.claim(len(free), self._plan.trials)
+        self._hear()
+        for slot, claim in zip(free, claims, strict=False):
+            self._start(slot, claim)
 
-    def _start(self, slot: int) -> None:
-        plan, record = self._plan, self._record
-        again = record.again.popleft() if record.again else None
+    def _hear(self) -> None:
+        """Tells the arms what other workers have begun and ended."""
+        with self._stopwatch.phase("sampler"):
+            for trial in self._record.news():
+                for arm in self._arms.values():
+                    if arm.searches(trial.params):
+                        arm.see(trial)
+
+    def _start(self, slot: int, claim: Claim) -> None:
+        plan, again = self._plan, claim.again
         with self._stopwatch.phase("sampler"):
             if again is None:
-                begun = {name: arm.begun for name, arm in self._arms.items()}
-                arm = self._arms[next_arm(begun, plan.controls, plan.trials)]
-                sampled = arm.ask()
+                name, draw = plan.places[claim.place]
+                arm = self._arms[name]
+                sampled = arm.ask(draw=draw)
             else:
                 arm = next(arm for arm in self._arms.values() if arm.searches(again.params))
                 sampled = arm.ask(again.params)
-            trial = record.begin(sampled.params, arm.distributions)
-        schedule, budget = plan.space.schedule(trial.params, plan.budget)
-        seed = trial_seed(plan.seed, trial.number) if again is None else again.user_attrs["seed"]
+        schedule, budget = plan.space.schedule(sampled.params, plan.budget)
+        seed = trial_seed(plan.seed, claim.number) if again is None else again.user_attrs["seed"]
         attributes = {"schedule": _as_attribute(schedule), "arm": arm_of(schedule, budget), "seed": seed}
         sampled.set_user_attr("schedule", attributes["schedule"])  # for the pruner
-        if again is not None:
-            attributes["retry_of"] = again.number
-        record.started(trial, attributes, arm.notes(sampled))
-        self._slots.fill(slot, schedule, budget, seed, plan.space.hparam_values(trial.params))
-        self._training[slot] = Training(trial, arm, sampled, schedule, budget)
+        params = dict(sampled.params)
+        trial = self._record.begin(claim, params, arm.distributions, attributes, arm.notes(sampled))
+        self._slots.fill(slot, schedule, budget, seed, plan.space.hparam_values(params))
+        training = self._training[slot] = Training(trial, arm, sampled, schedule, budget, claim.first)
+        if claim.repeats is not None:
+            self._restore(slot, training)
+
+    def _restore(self, slot: int, training: Training) -> None:
+        """Goes on from the last trough at which the trial was kept, by whatever worker."""
+        if self._checkpoints is not None and isinstance(self._slots, Restorable):
+            kept = self._checkpoints.load(training.first, training.trial.user_attrs["seed"])
+            if kept is not None:
+                self._slots.restore(slot, kept.state, kept.epoch)
+                training.curves = Curves({name: list(curve) for name, curve in kept.curves.items()})
 
     def _epochs_to_decision(self) -> int:
         """Epochs until a trial ends or is judged; at most `LONGEST_CALL`."""
@@ -154,6 +177,8 @@ class Worker:
             at = training.epochs
             next_rung = min((rung for rung in training.arm.rungs if rung > at), default=training.budget)
             soonest = min(soonest, next_rung - at, training.budget - at)
+            if self._checkpoints is not None and self._checkpoints.due(training.kept):
+                soonest = min(soonest, _next_trough(training) - at)
         return soonest
 
     def _advance(self, epochs: int) -> None:
@@ -173,7 +198,18 @@ class Worker:
             for slot, error in failed.items():
                 if slot in self._training:
                     self._fail(slot, error)
+            self._keep()
             self._show()
+
+    def _keep(self) -> None:
+        """Keeps the state of what stands at a trough, where there is enough to be lost by now."""
+        if self._checkpoints is None or not isinstance(self._slots, Restorable):
+            return
+        for slot, training in self._training.items():
+            if self._checkpoints.due(training.kept) and _at_trough(training):
+                seed, state = training.trial.user_attrs["seed"], self._slots.state(slot)
+                self._checkpoints.save(training.first, seed, training.epochs, state, training.curves)
+                training.kept = time.monotonic()
 
     def _may_leave_storage(self, pending: Pending) -> bool:
         """The devices do not wait for the storage, unless it has fallen behind by a round of trials."""
@@ -182,6 +218,7 @@ class Worker:
     def _settle(self) -> None:
         """Ends what has diverged, come to its budget, or lags behind at a rung."""
         judged = []
+        self._hear()
         for slot, training in list(self._training.items()):
             diverged_at = training.curves.diverged_at
             if diverged_at is not None:
@@ -200,12 +237,13 @@ class Worker:
         self._show()
 
     def _report(self, training: Training) -> None:
-        """Tells the pruner every epoch, the storage just this one: a value there costs a row."""
+        """Tells the pruner every epoch; how many of them are written, the record decides."""
         curve = training.curves[self._plan.metric]
-        self._record.reported(training.trial, training.epochs, curve[-1])
+        values = {epoch: curve[epoch - 1] for epoch in range(training.reported + 1, training.epochs + 1)}
+        self._record.reported(training.trial, values)
         with self._stopwatch.phase("sampler"):
-            for epoch in range(training.reported + 1, training.epochs + 1):
-                training.sampled.report(curve[epoch - 1], epoch)
+            for epoch, value_then in values.items():
+                training.sampled.report(value_then, epoch)
         training.reported = training.epochs
 
     def _complete(self, slot: int) -> None:
@@ -213,8 +251,6 @@ class Worker:
         select = training.curves[plan.select_metric] if plan.select_metric else None
         curve = training.curves[plan.metric]
         worth = value(plan.objective, curve, training.schedule, plan.direction, select)
-        if self._best is None or sign(plan.direction) * (worth - self._best) < 0:
-            self._best = worth
         self._end(slot, TrialState.COMPLETE, worth, {})
 
     def _diverged(self, slot: int, epoch: int) -> None:
@@ -228,8 +264,8 @@ class Worker:
         if error is None:
             error = self._record.retry(training.trial)
         else:
-            self._record.ended(training.trial, TrialState.FAIL, None, {"error": error})
-        if error is not None and self._record.failed > max(3, self._ended):
+            self._record.end(training.trial, TrialState.FAIL, None, {"error": error})
+        if error is not None and self._record.failed > max(3, self._record.ended):
             why = error.splitlines()[0]
             raise TooManyFailures(f"{self._record.failed} trials failed, the last with {why}")
 
@@ -240,9 +276,10 @@ class Worker:
         curves = {name: _short(curve) for name, curve in training.curves.items() if name != FINITE}
         seconds = round(time.monotonic() - training.began, 3)
         ending = {"curve": curves, "epochs": training.epochs, "seconds": seconds, **attributes}
-        self._record.ended(training.trial, state, worth, ending)
+        self._record.end(training.trial, state, worth, ending)
         training.arm.tell(training.sampled, state, worth)
-        self._ended += 1
+        if self._checkpoints is not None:
+            self._checkpoints.forget(training.first)
 
     def _show(self) -> None:
         self._on_progress(
@@ -251,10 +288,22 @@ class Worker:
                 trials=self._plan.trials,
                 running=len(self._training),
                 failed=self._record.failed,
-                best=self._best,
+                best=self._record.best,
                 epochs=self.epochs,
             )
         )
+
+
+def _at_trough(training: Training) -> bool:
+    """Whether a cycle has just ended, and another begins."""
+    at = training.epochs
+    return at < training.budget and at in training.schedule.troughs(budget=at)
+
+
+def _next_trough(training: Training) -> int:
+    """The end of the present cycle, or of the budget where that is sooner."""
+    troughs = training.schedule.troughs(budget=training.budget)
+    return int(min((trough for trough in troughs if trough > training.epochs), default=training.budget))
 
 
 def trial_seed(seed: int, number: int) -> int:
@@ -262,9 +311,11 @@ def trial_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
 
 
-def arm_seed(seed: int, place: int, begun: int) -> int:
-    """The seed of an arm's sampler, once the study has so many trials: other numbers than any trial's."""
-    return int(np.random.SeedSequence([seed, place, begun]).generate_state(1)[0])
+def arm_seed(seed: int, place: int, begun: int, worker: int = 0) -> int:
+    """The seed of an arm's sampler, once the study has so many trials: other numbers than any trial's, and
+    of each worker of a launch its own."""
+    entropy = [seed, place, begun, *([worker] if worker else [])]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
 def _as_attribute(schedule: WarmRestarts) -> dict[str, float]:

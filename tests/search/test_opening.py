@@ -25,7 +25,6 @@ def settings(tiny):
         pruner="none",
         sampler="random",
         slots="auto",
-        engine="local",
         controls=0.25,
         seed=7,
         timeout=None,

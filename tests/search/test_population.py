@@ -201,6 +201,133 @@ def test_there_is_no_state_before_training_nor_beyond_the_slots(devices: list[ja
             population.state(slot)
 
 
+class Rbg(Regression):
+    """Its state holds several keys of another kind than JAX's default."""
+
+    def init(self, key: jax.Array) -> Any:
+        keys = jax.random.split(jax.random.key(3, impl="rbg"), 2)
+        return {**super().init(key), "keys": keys, "half": jnp.ones((2, 3), jnp.bfloat16), "none": None}
+
+    def update(self, state: Any, lr: Any, step: Any, key: Any, hparams: Any) -> Any:
+        folded = jax.vmap(jax.random.fold_in, (0, None))(state["keys"], step)
+        return {
+            **super().update(state, lr, step, key, hparams),
+            "keys": folded,
+            "half": state["half"] * 1.5,
+            "none": None,
+        }
+
+    def evaluate(self, state: Any) -> dict[str, jax.Array]:
+        return {
+            **super().evaluate(state),
+            "keys": jax.random.key_data(state["keys"])[1, 2].astype(jnp.float32),
+            "half": state["half"].sum().astype(jnp.float32),
+        }
+
+
+@pytest.mark.parametrize("workload", [Regression(), Rbg()], ids=["keys", "rbg-keys"])
+def test_a_restored_slot_goes_on_as_one_that_was_never_interrupted(
+    devices: list[jax.Device], workload: Regression
+) -> None:
+    trial = (SCHEDULES[0], 6, 3, {"decay": 0.01})
+    population = made(workload, devices, hparams=["decay"])
+    undisturbed = trained(population, 0, trial, epochs=6)
+    population.fill(0, *trial)
+    first = population.advance(2).read()
+    state = population.state(0)
+    for target in range(population.slots):
+        everywhere = {}
+        for slot in range(population.slots):
+            everywhere[slot] = (*trial[:2], 50 + slot, trial[3])
+            population.fill(slot, *everywhere[slot])
+        beside = population.advance(1).read()
+        population.fill(target, *trial)
+        population.restore(target, state, 2)
+        rest = [population.advance(epochs).read() for epochs in (1, 3)]
+        for name, values in undisturbed.items():
+            after = [value for part in rest for value in part[name][:, target].tolist()]
+            assert first[name][:, 0].tolist() + after == values
+        for slot in everywhere.keys() - {target}:
+            alone = trained(population, slot, everywhere[slot], epochs=5)
+            found = [value for part in (beside, *rest) for value in part["error"][:, slot].tolist()]
+            assert found == alone["error"]
+
+
+def test_a_state_is_restored_in_a_population_that_has_trained_nothing(devices: list[jax.Device]) -> None:
+    trial = (SCHEDULES[2], 6, 3, {"decay": 0.0})
+    population = made(Rbg(), devices, hparams=["decay"])
+    undisturbed = trained(population, 1, trial, epochs=6)
+    population.fill(1, *trial)
+    population.advance(4).read()
+    state = population.state(1)
+    fresh = made(Rbg(), devices, each=1, hparams=["decay"])
+    slot = fresh.slots - 1
+    fresh.fill(slot, *trial)
+    fresh.restore(slot, state, 4)
+    for name in state:
+        if name not in ("noise", "keys", "none"):
+            np.testing.assert_array_equal(fresh.state(slot)[name], state[name])
+    assert fresh.advance(2).read()["error"][:, slot].tolist() == undisturbed["error"][4:]
+
+
+def test_a_schedule_may_change_where_a_state_is_restored(devices: list[jax.Device]) -> None:
+    population = made(Regression(), devices, hparams=["decay"])
+    population.fill(0, SCHEDULES[0], 6, 3, {"decay": 0.0})
+    population.advance(2).read()
+    state = population.state(0)
+    population.fill(1, WarmRestarts(1e-30, 4), 6, 3, {"decay": 0.0})
+    population.restore(1, state, 2)
+    population.advance(3).read()
+    np.testing.assert_array_equal(population.state(1)["w"], state["w"])  # at a rate of nothing
+
+
+def test_restoring_compiles_one_small_program_and_none_after(devices: list[jax.Device]) -> None:
+    compilations()
+    population = made(Rbg(), devices, hparams=["decay"])
+    before = compilations()
+    population.advance(1).read()
+    states = [population.state(slot) for slot in range(population.slots)]
+    assert compilations() == before
+    for slot, state in enumerate(states):
+        population.fill(slot, SCHEDULES[slot % len(SCHEDULES)], 6, slot, {"decay": 0.0})
+        population.restore(slot, state, 1 + slot)
+        population.advance(1).read()
+    assert compilations() == before + 1
+
+
+def test_a_state_is_not_restored_where_it_does_not_fit(devices: list[jax.Device]) -> None:
+    population = made(Rbg(), devices, hparams=["decay"])
+    population.fill(0, SCHEDULES[0], 6, 3, {"decay": 0.0})
+    before = population.advance(2).read()
+    state = population.state(0)
+    for slot in (-1, population.slots):
+        with pytest.raises(ValueError, match=f"slot={slot} must be from 0 to {population.slots - 1}"):
+            population.restore(slot, state, 2)
+    with pytest.raises(ValueError, match="epoch=0 must be a whole number of at least 1"):
+        population.restore(0, state, 0)
+    others = {
+        r"state\['w'\] is float32\[4\] in what is given, and float32\[5\] in the workload": {
+            "w": state["w"][1:]
+        },
+        r"state\['w'\] is float64\[5\]": {"w": state["w"].astype(float)},
+        r"state\['w'\] is float\[\]": {"w": 0.5},
+        r"state\['w'\]\[0\] is float32\[5\] in what is given, and not there|is not there": {
+            "w": [state["w"]]
+        },
+        r"state\['keys'\] is key<fry>\[2\] .* key<rbg>\[2\]": {
+            "keys": jax.random.split(jax.random.key(0), 2)
+        },
+        r"state is the tree .* and PyTreeDef": {"none": ()},
+    }
+    for said, change in others.items():
+        with pytest.raises(ValueError, match=said):
+            population.restore(0, {**state, **change}, 2)
+    # Nothing has changed.
+    rest = population.advance(1).read()["error"][:, 0].tolist()
+    whole = trained(population, 0, (SCHEDULES[0], 6, 3, {"decay": 0.0}), epochs=3)["error"]
+    assert before["error"][:, 0].tolist() + rest == whole
+
+
 def test_data_is_an_argument_and_not_part_of_the_program(devices: list[jax.Device]) -> None:
     population = Population(find("mnist1d"), 2 * len(devices), devices)
     data = sum(np.asarray(array).nbytes for array in population._data)

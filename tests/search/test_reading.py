@@ -2,9 +2,7 @@
 
 import itertools
 import threading
-import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,9 @@ from optuna.trial import FrozenTrial, TrialState
 from experiments.bench.filled import drawn, settings_of
 from sgdr.search import reading
 from sgdr.search.reading import BulkReader, CallReader, Content, OpenedFile, Reader, reader
-from sgdr.search.storage import open_storage
+from sgdr.search.storage import close_storage, open_storage
 from sgdr.search.writing import KNOWN_SCHEMA, writer
+from tests.storages import KINDS, empty_storage
 
 SPACE = {
     "base_lr": FloatDistribution(1e-3, 1.0, log=True),
@@ -28,46 +27,20 @@ SPACE = {
     "T_mult": CategoricalDistribution((1, 2, 3)),
     "fläche ✓": CategoricalDistribution((None, True, "größe", 0.5)),
 }
-NAMES = map("study {} 学習率 ✓".format, itertools.count())
-"""On a server all tests share a database."""
+NAME = "study 学習率 ✓"
 
 
-def grpc_proxy() -> Iterator[BaseStorage]:
-    """Another process' storage, as far as one can tell."""
-    grpc = pytest.importorskip("grpc")
-    from optuna.storages import GrpcStorageProxy
-    from optuna.storages._grpc.auto_generated import api_pb2_grpc
-    from optuna.storages._grpc.servicer import OptunaStorageProxyService
-
-    server = grpc.server(ThreadPoolExecutor(4))
-    api_pb2_grpc.add_StorageServiceServicer_to_server(OptunaStorageProxyService(InMemoryStorage()), server)
-    port = server.add_insecure_port("localhost:0")
-    server.start()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        proxy = GrpcStorageProxy(host="localhost", port=port)
-    try:
-        yield proxy
-    finally:
-        proxy.close()
-        server.stop(None).wait()
-
-
-@pytest.fixture(params=["sqlite", "sqlite by calls", "postgres", "memory", "grpc"])
+@pytest.fixture(params=[*KINDS, "sqlite by calls", "memory"])
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[BaseStorage, Any]]:
     """A storage, and what makes a reader of it."""
-    kind = request.param
-    if kind == "memory":
+    if request.param == "memory":
         yield InMemoryStorage(), reader
-    elif kind == "grpc":
-        for proxy in grpc_proxy():
-            yield proxy, reader
-    else:
-        url = request.getfixturevalue("postgres_url") if kind == "postgres" else f"sqlite:///{tmp_path}/s.db"
+        return
+    kind, _, by_calls = request.param.partition(" ")
+    with empty_storage(kind, request, tmp_path) as url:
         opened = open_storage(url, create=True)
-        yield opened, CallReader if "calls" in kind else reader
-        opened.remove_session()
-        opened.engine.dispose()
+        yield opened, CallReader if by_calls else reader
+        close_storage(opened)
 
 
 @pytest.fixture
@@ -78,7 +51,7 @@ def storage(way: tuple[BaseStorage, Any]) -> BaseStorage:
 @pytest.fixture
 def study(storage: BaseStorage) -> optuna.Study:
     sampler = optuna.samplers.RandomSampler(seed=0)
-    return optuna.create_study(storage=storage, study_name=next(NAMES), sampler=sampler)
+    return optuna.create_study(storage=storage, study_name=NAME, sampler=sampler)
 
 
 @pytest.fixture
@@ -216,14 +189,14 @@ def numbered(trial: FrozenTrial, number: int) -> FrozenTrial:
 
 
 def test_several_values_are_read_in_their_order(storage: BaseStorage, way: tuple[BaseStorage, Any]) -> None:
-    study = optuna.create_study(storage=storage, study_name=next(NAMES), directions=["minimize", "maximize"])
+    study = optuna.create_study(storage=storage, study_name=NAME, directions=["minimize", "maximize"])
     study.tell(study.ask(SPACE), [0.5, float("inf")])
     content = way[1](storage, study._study_id).read(Content())
     assert content.trials[0].values == [0.5, float("inf")]
 
 
 def test_studies_are_kept_apart(storage: BaseStorage, study: optuna.Study, opened: Reader) -> None:
-    other = optuna.create_study(storage=storage, study_name=next(NAMES))
+    other = optuna.create_study(storage=storage, study_name="other")
     for each in (other, study, other, study):
         trial = each.ask(SPACE)
         trial.set_user_attr("curve", {"error": [1.0]})

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import shutil
 import sqlite3
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,16 +12,20 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
+from sgdr.search import record as record_module
 from sgdr.search.lease import PREFIX, living
+from sgdr.search.patience import Patience
 from sgdr.search.record import BATCH, Record
 from sgdr.search.slots import MOST_ATTEMPTS
 from sgdr.search.space import Space
 from sgdr.search.spread import spread
-from sgdr.search.storage import open_storage
+from sgdr.search.storage import close_storage, open_storage
+from tests.faults import CallFaults, StatementFaults, away
 
 BUDGET = 6
+MANY = 1000
 WRITES = (
     "create_new_trial",
     "set_trial_user_attr",
@@ -56,13 +61,12 @@ def record_of(storage: BaseStorage) -> Record:
 
 def begin(record: Record, distributions: Any) -> Any:
     """Begins a trial as a worker does: one that was cut off, or else a new one."""
-    again = record.again.popleft() if record.again else None
-    params = spread(distributions, len(record.trials), seed=0) if again is None else again.params
-    trial = record.begin(params, distributions)
-    seed = 100 + trial.number if again is None else again.user_attrs["seed"]
-    attributes = {"schedule": {"T_0": trial.params["T_0"]}, "seed": seed}
-    record.started(trial, attributes if again is None else {**attributes, "retry_of": again.number})
-    return trial
+    (claim,) = record.claim(1, MANY)
+    again = claim.again
+    params = spread(distributions, claim.number, seed=0) if again is None else again.params
+    seed = 100 + claim.number if again is None else again.user_attrs["seed"]
+    attributes = {"schedule": {"T_0": params["T_0"]}, "seed": seed}
+    return record.begin(claim, params, distributions, attributes)
 
 
 def waiting(record: Record) -> list[int]:
@@ -77,13 +81,13 @@ def trials_of(storage: BaseStorage) -> list[Any]:
 def test_exactly_what_was_noted_is_written(storage, distributions):
     record = record_of(storage)
     complete, pruned, failed, running = (begin(record, distributions) for _ in range(4))
-    record.reported(complete, 2, 0.5)
+    record.reported(complete, {1: 0.6, 2: 0.5})  # of which the last is written
     record.write()
-    record.reported(complete, 4, 0.25)
-    record.reported(pruned, 2, 0.75)
-    record.ended(complete, TrialState.COMPLETE, 0.125, {"curve": {"error": [0.5, 0.125]}})
-    record.ended(pruned, TrialState.PRUNED, None, {"diverged_at": 3})
-    record.ended(failed, TrialState.FAIL, None, {"error": "oops"})
+    record.reported(complete, {3: 0.3, 4: 0.25})
+    record.reported(pruned, {2: 0.75})
+    record.end(complete, TrialState.COMPLETE, 0.125, {"curve": {"error": [0.5, 0.125]}})
+    record.end(pruned, TrialState.PRUNED, None, {"diverged_at": 3})
+    record.end(failed, TrialState.FAIL, None, {"error": "oops"})
     record.write()
     written = trials_of(storage)
     assert [trial.number for trial in written] == [0, 1, 2, 3]
@@ -103,16 +107,17 @@ def test_exactly_what_was_noted_is_written(storage, distributions):
 def test_a_trial_has_the_parameters_that_it_is_given(storage, distributions):
     record = record_of(storage)
     points = [spread(distributions, index, seed=3) for index in range(5)]
-    trials = [record.begin(params, distributions) for params in points]
+    claims = record.claim(5, MANY)
+    trials = [record.begin(c, params, distributions, {}) for c, params in zip(claims, points, strict=True)]
     assert [trial.params for trial in trials] == [trial.params for trial in record.trials] == points
     record.write()
-    assert trials_of(storage) == []  # none of them is started
+    assert [trial.params for trial in trials_of(storage)] == points
 
 
 def test_what_a_sampler_has_noted_is_written(storage, distributions):
     record = record_of(storage)
-    trial = record.begin(spread(distributions, 0, seed=0), distributions)
-    record.started(trial, {}, {"grid_id": 3})
+    (claim,) = record.claim(1, MANY)
+    record.begin(claim, spread(distributions, 0, seed=0), distributions, {}, {"grid_id": 3})
     record.write()
     assert trials_of(storage)[0].system_attrs["grid_id"] == 3
 
@@ -121,9 +126,9 @@ def test_trials_of_several_spaces_stand_in_one_study(storage, distributions):
     record = record_of(storage)
     rate = {"base_lr": distributions["base_lr"]}
     for each in (distributions, rate, distributions):
-        trial = record.begin(spread(each, 0, seed=0), each)
-        record.started(trial, {})
-        record.ended(trial, TrialState.COMPLETE, 1.0, {})
+        (claim,) = record.claim(1, MANY)
+        trial = record.begin(claim, spread(each, 0, seed=0), each, {})
+        record.end(trial, TrialState.COMPLETE, 1.0, {})
     record.close()
     assert [trial.distributions for trial in trials_of(storage)] == [distributions, rate, distributions]
 
@@ -133,7 +138,7 @@ def test_nothing_is_written_before_it_is_asked_for_and_between_two_batches_it_ca
 ):
     record = record_of(storage)
     for _ in range(2 * BATCH + 1):
-        record.ended(begin(record, distributions), TrialState.COMPLETE, 1.0, {})
+        record.end(begin(record, distributions), TrialState.COMPLETE, 1.0, {})
     assert trials_of(storage) == [] and record.finished == 0 and record.backlog == 2 * BATCH + 1
     asked = itertools.count()
     record.write(until=lambda: next(asked) == 1)
@@ -146,7 +151,7 @@ def test_nothing_is_written_before_it_is_asked_for_and_between_two_batches_it_ca
 def test_interrupted_trials_are_retried_once_with_their_parameters_and_seed(storage, distributions):
     killed = record_of(storage)
     first = [begin(killed, distributions) for _ in range(3)]
-    killed.ended(first[0], TrialState.COMPLETE, 1.0, {})
+    killed.end(first[0], TrialState.COMPLETE, 1.0, {})
     killed.write()
     record = record_of(storage)
     assert record.finished == 1 and waiting(record) == [1, 2]
@@ -154,7 +159,7 @@ def test_interrupted_trials_are_retried_once_with_their_parameters_and_seed(stor
     again = begin(record, distributions)
     assert again.params == first[1].params
     assert again.user_attrs["retry_of"] == 1 and again.user_attrs["seed"] == 101
-    record.ended(again, TrialState.COMPLETE, 2.0, {})
+    record.end(again, TrialState.COMPLETE, 2.0, {})
     record.write()
     for _ in range(2):
         record = record_of(storage)
@@ -171,7 +176,7 @@ def test_an_interrupt_ends_what_is_running_and_gives_up_the_lease(storage, distr
     study = storage.get_study_id_from_name("s")
     for _ in range(2):
         begin(record, distributions)
-    record.begin(spread(distributions, 2, seed=0), distributions)  # not started yet
+    record.claim(1, MANY)  # not begun yet
     assert len(living(storage.get_study_user_attrs(study), 0.0)) == 1
     record.interrupt()
     assert [trial.state for trial in trials_of(storage)] == 2 * [TrialState.FAIL]
@@ -198,7 +203,7 @@ def test_a_trial_whose_process_dies_is_begun_so_often_and_then_given_up(storage,
 
 def test_trials_that_failed_by_themselves_are_not_retried(storage, distributions):
     record = record_of(storage)
-    record.ended(begin(record, distributions), TrialState.FAIL, None, {"error": "oops"})
+    record.end(begin(record, distributions), TrialState.FAIL, None, {"error": "oops"})
     record.close()
     again = record_of(storage)
     assert waiting(again) == [] and again.failed == 1
@@ -226,22 +231,19 @@ class Failing:
         return call
 
 
-def sweep(storage: Any, distributions: Any, trials: int) -> None:
+def sweep(record: Record, distributions: Any, trials: int) -> None:
     """Finishes that many trials, two at a time, and ends as a sweep does, whatever happens."""
-    record = record_of(storage)
     running: list[Any] = []
-    ended = record.finished
     try:
-        while ended < trials:
-            while len(running) < 2 and ended + len(running) < trials:
+        while record.ended < trials:
+            while len(running) < 2 and record.ended + len(running) < trials:
                 running.append(begin(record, distributions))
             record.write()
-            record.reported(running[0], 1, 0.5)
+            record.reported(running[0], {1: 0.5})
             record.write()
             trial = running.pop(0)
             worth = float(trial.params["base_lr"])
-            record.ended(trial, TrialState.COMPLETE, worth, {"curve": {"error": [0.5]}})
-            ended += 1
+            record.end(trial, TrialState.COMPLETE, worth, {"curve": {"error": [0.5]}})
     finally:
         record.interrupt()
 
@@ -249,7 +251,7 @@ def sweep(storage: Any, distributions: Any, trials: int) -> None:
 def check_gone_on(storage: BaseStorage, distributions: Any) -> None:
     """Finishes the study, and asserts that nothing is lost and nothing doubled."""
     finished = [trial for trial in trials_of(storage) if trial.state == TrialState.COMPLETE]
-    sweep(storage, distributions, 4)
+    sweep(record_of(storage), distributions, 4)
     written = trials_of(storage)
     complete = [trial for trial in written if trial.state == TrialState.COMPLETE]
     assert [trial for trial in complete if trial.number in {each.number for each in finished}] == finished
@@ -274,7 +276,7 @@ def test_a_storage_that_fails_at_any_call_loses_and_doubles_nothing(distribution
         storage.create_new_study([StudyDirection.MINIMIZE], "s")
         failing = Failing(storage, at, done, dead)
         with contextlib.suppress(StorageInternalError):
-            sweep(failing, distributions, 4)
+            sweep(record_of(failing), distributions, 4)
         if failing.calls < at:
             break
         check_gone_on(storage, distributions)
@@ -302,7 +304,7 @@ def test_a_database_that_fails_at_any_statement_loses_and_doubles_nothing(tmp_pa
 
         sqlalchemy.event.listen(storage.engine, "before_cursor_execute", fail)
         with contextlib.suppress(StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error):
-            sweep(storage, distributions, 4)
+            sweep(record_of(storage), distributions, 4)
         sqlalchemy.event.remove(storage.engine, "before_cursor_execute", fail)
         if not failed:
             break
@@ -310,3 +312,68 @@ def test_a_database_that_fails_at_any_statement_loses_and_doubles_nothing(tmp_pa
         storage.remove_session()
         storage.engine.dispose()
     assert at > 10
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["not-done", "done"])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_storage_that_is_away_for_a_moment_is_waited_for(tmp_path, monkeypatch, distributions, kind, done):
+    monkeypatch.setattr(record_module, "Patience", partial(Patience, sleep=lambda seconds: None))
+    template = open_storage(f"sqlite:///{tmp_path}/template.db", create=True)
+    template.create_new_study([StudyDirection.MINIMIZE], "s")
+    close_storage(template)
+    whole: list[Any] = []
+    for at in itertools.count(1):
+        if kind == "memory":
+            faults: Any = CallFaults()
+            faults.storage.create_new_study([StudyDirection.MINIMIZE], "s")
+        else:
+            shutil.copy(tmp_path / "template.db", tmp_path / "s.db")
+            faults = StatementFaults(open_storage(f"sqlite:///{tmp_path}/s.db", create=True))
+        with faults.at(at, **{"after" if done else "before": away}) as made:
+            sweep(Record(faults.storage, "s"), distributions, 4)
+        written = [
+            (trial.number, trial.state, trial.values, trial.params) for trial in trials_of(faults.inner)
+        ]
+        whole = whole or written
+        assert written == whole and len(written) == 4
+        assert not living(faults.inner.get_study_user_attrs(faults.inner.get_study_id_from_name("s")), 0.0)
+        faults.close()
+        if len(made) < at:
+            break
+    assert at > 10
+
+
+def test_a_study_that_cannot_be_read_is_given_up_again(storage, distributions, monkeypatch):
+    def fail(*given: Any) -> None:
+        raise StorageInternalError("the disk is broken")
+
+    monkeypatch.setattr(Record, "_know", fail)
+    with pytest.raises(StorageInternalError):
+        record_of(storage)
+    monkeypatch.undo()
+    Record(storage, "s").close()
+
+
+def test_a_repetition_that_was_never_begun_is_repeated_instead(storage, distributions):
+    cut_off = record_of(storage)
+    first = begin(cut_off, distributions)
+    cut_off.interrupt()
+    study = storage.get_study_id_from_name("s")
+    claimed = create_trial(state=TrialState.RUNNING, user_attrs={"worker": "dead", "retry_of": 0})
+    storage.create_new_trial(study, template_trial=claimed)
+    record = record_of(storage)
+    assert waiting(record) == [1]
+    again = begin(record, distributions)
+    assert again.params == first.params and again.user_attrs["seed"] == 100
+    assert again.user_attrs["retry_of"] == 1
+
+
+def test_only_the_first_of_two_repetitions_counts(storage, distributions):
+    cut_off = record_of(storage)
+    begin(cut_off, distributions)
+    cut_off.interrupt()
+    study = storage.get_study_id_from_name("s")
+    for attributes in ({"withdrawn": True}, {}, {}):
+        made = create_trial(state=TrialState.FAIL, user_attrs={"worker": "dead", "retry_of": 0, **attributes})
+        storage.create_new_trial(study, template_trial=made)
+    assert waiting(record_of(storage)) == [2]

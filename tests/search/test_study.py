@@ -37,7 +37,6 @@ DEFAULTS = {
     "pruner": "none",
     "sampler": "random",
     "slots": 1,
-    "engine": "local",
     "controls": 0.25,
     "seed": 7,
     "timeout": None,
@@ -55,24 +54,25 @@ def write(url, workload, *outcomes, name="s", arms=("restarts",)):
     storage = open_storage(url, create=True)
     create_study(storage, name, settings, resume=False)
     record = Record(storage, name)
-    for number, outcome in enumerate(outcomes):
-        arm = arms[number % len(arms)]
+    for claim, outcome in zip(record.claim(len(outcomes), len(outcomes)), outcomes, strict=True):
+        arm = arms[claim.number % len(arms)]
         distributions = settings.space.distributions(settings.budget, arm)
-        trial = record.begin(spread(distributions, number, seed=0), distributions)
-        schedule, _ = settings.space.schedule(trial.params, settings.budget)
+        params = spread(distributions, claim.number, seed=0)
+        schedule, _ = settings.space.schedule(params, settings.budget)
         fields = {name: getattr(schedule, name) for name in ("base_lr", "T_0", "T_mult", "eta_min")}
-        record.started(trial, {"schedule": fields, "arm": arm, "seed": number})
+        attributes = {"schedule": fields, "arm": arm, "seed": claim.number}
+        trial = record.begin(claim, params, distributions, attributes)
         if isinstance(outcome, float):
             curve = [outcome + 1, outcome, outcome + 2]
             if workload.direction == "maximize":
                 curve = [outcome - 1, outcome, outcome - 2]
             curves = dict.fromkeys((workload.metric, workload.select_metric or workload.metric), curve)
-            record.ended(trial, TrialState.COMPLETE, outcome, {"curve": curves, "seconds": 0.5})
+            record.end(trial, TrialState.COMPLETE, outcome, {"curve": curves, "seconds": 0.5})
         elif outcome == "pruned":
             curves = {workload.metric: [3.0]}
-            record.ended(trial, TrialState.PRUNED, None, {"curve": curves, "seconds": 0.1, "diverged_at": 2})
+            record.end(trial, TrialState.PRUNED, None, {"curve": curves, "seconds": 0.1, "diverged_at": 2})
         elif outcome is not None:
-            record.ended(trial, TrialState.FAIL, None, {"error": outcome})
+            record.end(trial, TrialState.FAIL, None, {"error": outcome})
     record.close()
     return search.load(name, url)
 

@@ -1,6 +1,5 @@
 """The contract of writers: whatever the way, the storage ends up with the same trials."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,12 @@ from typing import Any
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from sgdr.search.storage import open_storage
+from sgdr.search.storage import close_storage, open_storage
 from sgdr.search.writing import KNOWN_SCHEMA, BulkWriter, CallWriter, writer
+from tests.storages import KINDS, empty_storage
 
 SPACE = {
     "base_lr": FloatDistribution(1e-3, 1.0, log=True),
@@ -21,26 +21,15 @@ SPACE = {
 }
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+pytestmark = pytest.mark.usefixtures("far_from_utc")
+
+
+@pytest.fixture(params=KINDS)
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BaseStorage]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/sgdr.db"
-    else:
-        url = request.getfixturevalue("postgres_url")
-    opened = open_storage(url, create=True)
-    yield opened
-    opened.remove_session()
-    opened.engine.dispose()
-
-
-@pytest.fixture(autouse=True)
-def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Optuna keeps UTC and gives local times: that shows only where they differ."""
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+    with empty_storage(request.param, request, tmp_path) as url:
+        opened = open_storage(url, create=True)
+        yield opened
+        close_storage(opened)
 
 
 def story(writer: Any, study: optuna.Study) -> None:
@@ -82,11 +71,13 @@ def comparable(trial: FrozenTrial) -> dict[str, Any]:
     return {**{name: getattr(trial, name) for name in kept}, "intermediate": values}
 
 
-@pytest.mark.parametrize("kind", [CallWriter, BulkWriter])
+@pytest.mark.parametrize("kind", ["its own", CallWriter])
 def test_storage_ends_up_with_the_trials(storage: BaseStorage, kind: Any) -> None:
-    for name in (f"first {kind.__name__}", f"second {kind.__name__}"):  # ids and numbers differ in the second
+    make = writer if kind == "its own" else kind
+    for name in ("first", "second"):  # ids and numbers differ in the second
         number = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], name)
-        made = kind(storage.engine if kind is BulkWriter else storage, number)
+        made = make(storage, number)
+        assert isinstance(made, BulkWriter) == (make is writer and isinstance(storage, RDBStorage))
         memory = optuna.create_study(
             storage=InMemoryStorage(), sampler=optuna.samplers.RandomSampler(seed=1), study_name=name
         )

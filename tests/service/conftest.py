@@ -67,7 +67,7 @@ import sys, time
 from service.sweeps.declarations import Declarations
 from service.sweeps.dispatcher import Dispatcher
 from service.sweeps.sweeps import Sweeps
-limits = dict(max_running=1, max_queued=9, max_trials=999, max_budget=99, max_seconds=None)
+limits = dict(max_running=1, max_queued=9, max_trials=999, max_budget=99, max_seconds=None, max_workers=2)
 Dispatcher(Sweeps(sys.argv[1], Declarations(), **limits), interval=0.05).start()
 time.sleep(600)
 """
@@ -126,7 +126,14 @@ class Running:
 
     def make_sweeps(self, **limits: object) -> Sweeps:
         """On the same storage, as another service would."""
-        given = {"max_running": 1, "max_queued": 9, "max_trials": 9999, "max_budget": 99, "max_seconds": None}
+        given = {
+            "max_running": 1,
+            "max_queued": 9,
+            "max_trials": 9999,
+            "max_budget": 99,
+            "max_seconds": None,
+            "max_workers": 2,
+        }
         return Sweeps(self.url, self.declarations, **{**given, **limits})  # type: ignore[arg-type]
 
     def dispatch(self, sweeps: Sweeps | None = None, grace: float = 20.0) -> Dispatcher:
@@ -142,9 +149,12 @@ class Running:
         self.processes.append(process)
         return process
 
-    def submit(self, workload: str = "quick", **arguments: object) -> SweepStatus:
+    def asked(self, workload: str = "quick", **arguments: object) -> SweepRequest:
         given = {"workload": workload, "trials": 4, "slots": 1, "pruner": "none", **arguments}
-        return self.sweeps.submit(SweepRequest.model_validate(given))
+        return SweepRequest.model_validate(given)
+
+    def submit(self, workload: str = "quick", **arguments: object) -> SweepStatus:
+        return self.sweeps.submit(self.asked(workload, **arguments))
 
     def wait(self, study: str, *states: str, finished: int = 0) -> SweepStatus:
         """Until the sweep is in one of these states with so many finished trials."""

@@ -1,5 +1,7 @@
 """Settings of the service: environment, `.env`, arguments, and one clear line for what cannot be."""
 
+from pathlib import Path
+
 import pytest
 
 from service.settings import Settings, read_settings
@@ -20,6 +22,7 @@ def test_defaults_serve_this_machine_alone():
     )
     assert found.on_loopback and not found.reading_needs_token and found.cors_origins == ()
     assert found.hosts == ("localhost", "127.0.0.1", "[::1]")
+    assert (found.ray_address, found.checkpoints, found.max_workers) == (None, None, 16)
 
 
 def test_arguments_come_before_the_environment_and_that_before_the_file(tmp_path, monkeypatch):
@@ -27,8 +30,11 @@ def test_arguments_come_before_the_environment_and_that_before_the_file(tmp_path
     monkeypatch.setenv("SGDR_PORT", "4")
     monkeypatch.setenv("SGDR_WORKERS", "5")
     monkeypatch.setenv("SGDR_HOST", "")
+    monkeypatch.setenv("SGDR_RAY_ADDRESS", "")
+    monkeypatch.setenv("SGDR_CHECKPOINTS", "kept")
     found = read_settings(port=6, host=None)
     assert (found.port, found.workers, found.max_running, found.host) == (6, 5, 3, "127.0.0.1")
+    assert (found.ray_address, found.checkpoints) == (None, Path("kept"))
 
 
 def test_lists_have_commas_between_them(monkeypatch):
@@ -46,6 +52,7 @@ def test_lists_have_commas_between_them(monkeypatch):
         ("WORKERS", "65", "less than or equal to 64"),
         ("MAX_RUNNING", "0", "greater than or equal to 1"),
         ("MAX_QUEUED", "-1", "greater than or equal to 0"),
+        ("MAX_WORKERS", "0", "greater than or equal to 1"),
         ("MAX_BODY_BYTES", "0", "greater than or equal to 1024"),
         ("MAX_SECONDS", "0", "greater than 0"),
         ("MAX_SECONDS", "nan", "finite number"),

@@ -30,6 +30,8 @@ STEPS_PER_EPOCH = {
     "fashion-mnist": 468,
     "fashion-mnist-cnn": 468,
 }
+FUNCTIONS = ("digits-torch", "digits-growing-batches")
+"""Those that train one trial themselves, see test_functions.py."""
 PACKAGES = {"digits": "sklearn", "digits-noisy": "sklearn", "mnist1d": "mnist1d", "mnist1d-noisy": "mnist1d"}
 Metrics = dict[str, float]
 
@@ -60,7 +62,7 @@ def workload(request: pytest.FixtureRequest) -> Iterator[Supervised]:
 
 
 def test_all_declared_ones_are_tested() -> None:
-    assert set(DECLARED) == set(STEPS_PER_EPOCH)
+    assert set(DECLARED) == {*STEPS_PER_EPOCH, *FUNCTIONS}
 
 
 def test_its_declaration_and_functions_are_sound(

@@ -6,16 +6,22 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from service.dashboard.launching.form import CHOICES, DEFAULTS, NUMBERS, RANGES, SWITCHES
 from sgdr.search.storage import DEFAULT_URL, shown
 
 
-def command_line(request: Mapping[str, Any], storage: str) -> str | None:
+def command_line(
+    request: Mapping[str, Any],
+    storage: str,
+    ray_address: str | None = None,
+    checkpoints: Path | None = None,
+) -> str | None:
     """The `sgdr sweep` that does the same in that storage; None where its options cannot say it.
 
-    `request`: a valid one as `form.as_json` makes it.
+    `request`: a valid one as `form.as_json` makes it; the others are the service's own.
     """
     if request.get("hparams"):
         return None
@@ -27,6 +33,10 @@ def command_line(request: Mapping[str, Any], storage: str) -> str | None:
     if "timeout" in said:  # which has no exponent there
         options["timeout"] = f"{Decimal(repr(said['timeout'])):f}"
     options |= {name: said[name] for name in CHOICES if name in said}
+    if said.get("engine") == "ray" and ray_address:
+        options["address"] = ray_address
+    if checkpoints:
+        options["checkpoints"] = checkpoints
     words = ["sgdr", "sweep"]
     for name, value in options.items():
         option, text = f"--{name.replace('_', '-')}", str(value)

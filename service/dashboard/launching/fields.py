@@ -9,6 +9,8 @@ from nicegui import ui
 
 from service.dashboard.frame import heading
 from service.dashboard.launching.form import CHOICES, HPARAMS, Values, empty, ends, placeholders
+from service.sweeps.request import OF_RAY
+from service.sweeps.sweeps import engines
 from sgdr.search.declaration import Declaration
 
 BASIC = ("study", "trials", "budget")
@@ -32,6 +34,10 @@ LABELS = {
     "objective": ("Objective", "What a trial is worth"),
     "pruner": ("Pruner", "Ends trials that lag behind"),
     "sampler": ("Sampler", "Chooses what is tried next"),
+    "engine": ("Engine", "local: one worker on the service's host; ray: several"),
+    "workers": ("Workers", "How many; for the engine ray, as the next two"),
+    "cpus_per_worker": ("Cores per worker", "A whole number, or a fraction below 1"),
+    "gpus_per_worker": ("GPUs per worker", "A whole number, or that share of one and of its memory"),
 }
 SWITCHED = {
     "closed": "Closed: search the number of cycles in place of T_0, and end trials at their last trough",
@@ -78,23 +84,31 @@ class Fields:
             self._range("eta_ratio")
         self._switch("closed")
         blank = empty()
-        told = any(values[name] != blank[name] for name in (*CHOICES, *MORE, "confirm", "resume"))
+        told = any(values[name] != blank[name] for name in (*CHOICES, *MORE, *OF_RAY, "confirm", "resume"))
         self._more = ui.expansion("More", value=told).classes("more")
         with self._more:
             with ui.element("div").classes("form"):
                 for name in CHOICES:
-                    self._choice(name)
+                    if name != "engine":
+                        self._choice(name)
                 for name in MORE:
                     self._text(name)
+            if len(engines()) > 1:
+                heading("Workers", 3)
+                with ui.element("div").classes("form"):
+                    self._choice("engine")
+                    for name in OF_RAY:
+                        self._text(name)
             for name in ("confirm", "resume"):
                 self._switch(name)
             self._further = ui.element("div")
 
     @property
     def values(self) -> Values:
-        """As they stand."""
+        """As they stand; what has no field here is left to its default."""
         given = {**self._fields, **self._switches}
-        return {name: "" if field.value is None else field.value for name, field in given.items()}
+        shown = {name: "" if field.value is None else field.value for name, field in given.items()}
+        return {**empty(), **shown}
 
     def declare(self, declared: Declaration | None) -> None:
         """Makes the fields for what the workload takes; None while it is not known."""
@@ -115,7 +129,8 @@ class Fields:
         """Shows in every empty field what it means."""
         budget = str(self._fields["budget"].value or "")
         for name, default in placeholders(declared, budget).items():
-            self._fields[name].props["placeholder"] = default
+            if name in self._fields:
+                self._fields[name].props["placeholder"] = default
 
     def set_study(self, name: str) -> None:
         """Puts in the name of the study."""
@@ -127,7 +142,7 @@ class Fields:
             faulty = name in errors
             self._faults[name].text = errors.get(name, "")
             field.props.update({"error": faulty or None, "aria-invalid": str(faulty).lower()})
-        if any(name in (*CHOICES, *MORE) or name.startswith(HPARAMS) for name in errors):
+        if any(name in (*CHOICES, *MORE, *OF_RAY) or name.startswith(HPARAMS) for name in errors):
             self._more.open()
         return [words for name, words in errors.items() if name not in self._fields]
 

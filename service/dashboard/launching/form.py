@@ -14,7 +14,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from service.sweeps.request import SweepRequest
+from service.sweeps.request import OF_RAY, SweepRequest
+from sgdr.search.cluster import ENGINES
 from sgdr.search.declaration import Declaration
 from sgdr.search.named_pruner import PRUNERS
 from sgdr.search.objective import OBJECTIVES
@@ -24,10 +25,15 @@ from sgdr.search.space import DEFAULT_BASE_LR
 Values: TypeAlias = dict[str, Any]
 """By field: text as it is typed, empty for the default; of `SWITCHES` whether they are on."""
 
-NUMBERS = ("trials", "budget", "slots", "controls", "seed", "timeout")
+NUMBERS = ("trials", "budget", "slots", *OF_RAY, "controls", "seed", "timeout")
 RANGES = ("base_lr", "T_0", "eta_ratio")
 """Each has a field for its low end and one for its high end: base_lr.0 and base_lr.1."""
-CHOICES: Mapping[str, tuple[str, ...]] = {"objective": OBJECTIVES, "pruner": PRUNERS, "sampler": SAMPLERS}
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "objective": OBJECTIVES,
+    "pruner": PRUNERS,
+    "sampler": SAMPLERS,
+    "engine": ENGINES,
+}
 SWITCHES = ("closed", "confirm", "resume")
 HPARAMS = "hparams."
 """Begins the fields of the workload's further values, which are in JSON."""
@@ -59,7 +65,7 @@ def placeholders(declared: Declaration, budget: str) -> dict[str, str]:
         "budget": _text(declared.budget),
         **{end: _text(value) for name in RANGES for end, value in zip(ends(name), ranges[name], strict=True)},
         "T_mult": _listed(DEFAULTS["T_mult"]),
-        **{name: _text(DEFAULTS[name]) for name in ("trials", "slots", "controls", "seed")},
+        **{name: _text(DEFAULTS[name]) for name in ("trials", "slots", *OF_RAY, "controls", "seed")},
         "timeout": "none",
         **{f"{HPARAMS}{name}": json.dumps(short_form(each)) for name, each in declared.hparams.items()},
     }

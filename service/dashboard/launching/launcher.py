@@ -246,7 +246,9 @@ class Launcher:
         """For what is asked; None: it cannot be."""
         self._commands.set_visibility(asked is not None)
         if asked is not None:
-            self._command_line.show(command_line(asked, self._here.sweeps.url) or UNSAID)
+            sweeps = self._here.sweeps
+            line = command_line(asked, sweeps.url, sweeps.ray_address, sweeps.checkpoints)
+            self._command_line.show(line or UNSAID)
             self._curl.show(curl(asked, self._service))
 
 

@@ -10,6 +10,8 @@ from optuna.distributions import json_to_distribution
 
 from service.dashboard.launching.form import CHOICES, DEFAULTS, Values, short_form, values_of
 from service.sweeps.record import read_record
+from service.sweeps.request import OF_RAY
+from service.sweeps.sweeps import engines
 from sgdr.search.named_pruner import PRUNERS, named_pruner
 
 PRUNER_NAMES = {type(named_pruner(name, 2, "best-epoch")).__name__: name for name in PRUNERS}
@@ -37,6 +39,11 @@ def to_resume(
         request, remarks = _of_attributes(attributes, finished)
     else:
         request, remarks = dict(record.request), []
+        if request.get("engine", DEFAULTS["engine"]) not in engines():
+            request |= {name: DEFAULTS[name] for name in ("engine", *OF_RAY)}
+            remarks.append(
+                "It was swept on Ray, which is not installed here: one worker on this host goes on."
+            )
     if request["workload"] not in registered:
         remarks = [
             f"The workload {request['workload']!r} of study {study!r} is not registered here, so the service "
@@ -68,7 +75,7 @@ def _of_attributes(kept: Mapping[str, Any], finished: int) -> tuple[dict[str, An
         f"{finished:,} are finished, and {MORE_TRIALS} more are filled in."
     ]
     for name, known in CHOICES.items():
-        if request[name] not in known:
+        if request.get(name, DEFAULTS[name]) not in known:
             remarks.append(
                 f"Its {name}, {request[name]}, cannot be asked for here; {DEFAULTS[name]} goes on."
             )

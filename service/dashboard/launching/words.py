@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from service.dashboard.frame import shown
 from service.dashboard.launching.estimate import Estimate
 from service.sweeps.sweeps import Possible
+from sgdr.search.cluster import Cluster
 from sgdr.search.settings import Settings
 
 UNITS = (("s", 1.0, 100), ("min", 60.0, 100), ("h", 3600.0, 72), ("days", 86400.0, float("inf")))
@@ -24,13 +25,15 @@ def summary(asked: Possible, found: Estimate, ahead: int) -> list[str]:
     `ahead`: sweeps that it has to wait for, or some of them.
     """
     request, settings = asked.request, asked.settings
+    of_each = " of each worker" if asked.cluster else ""
     sentences = [
         _trials(settings, found),
         _arms(settings, found),
         f"It searches {_searched(settings)}.",
-        "As many trials are trained side by side as suit the devices."
+        f"As many trials are trained side by side as suit the devices{of_each}."
         if settings.slots is None
-        else f"Slots: {settings.slots:,}, each with a trial of its own.",
+        else f"Slots{of_each}: {settings.slots:,}, each with a trial of its own.",
+        *([_workers(asked.cluster)] if asked.cluster else []),
     ]
     if found.trials:
         sentences.append(_time(found))
@@ -78,6 +81,11 @@ def _arms(settings: Settings, found: Estimate) -> str:
     each = ", ".join(f"{found.arms[arm]:,} {name}" for arm, name in CONTROLS.items() if found.arms.get(arm))
     share = f"{100 * controls / settings.trials:.0f} %"
     return f"{share} of all {settings.trials:,} trials are controls without restarts: {each}."
+
+
+def _workers(cluster: Cluster) -> str:
+    gpus = f" and {cluster.gpus_per_worker:g} GPU" if cluster.gpus_per_worker else ""
+    return f"Workers on Ray: {cluster.workers:,}, each with {cluster.cpus_per_worker:g} CPU{gpus}."
 
 
 def _searched(settings: Settings) -> str:

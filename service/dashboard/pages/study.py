@@ -91,6 +91,7 @@ def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
         "Workload": kept["workload"],
         "Trials": asked,
         "Running": stands.running or None,
+        "Workers": stands.workers if stands.workers > 1 else None,
         "Outcomes": ", ".join(f"{count} {outcome}" for outcome, count in stands.outcomes.items()),
         "Budget": f"{kept['budget']} epochs",
         "Objective": f"{kept['metric']}, {kept['direction']}d, {kept['objective']}",

@@ -2,7 +2,9 @@
 
 import json
 import shlex
+import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 import typer
@@ -22,6 +24,7 @@ from service.sweeps.declarations import WorkloadUnavailable
 from service.sweeps.request import SweepRequest
 from service.sweeps.sweeps import Conflict, Full, Invalid, Sweeps
 from sgdr.cli import app, options
+from sgdr.search.cluster import Cluster
 from sgdr.search.declaration import Declaration
 from sgdr.search.opening import create_study
 from sgdr.search.settings import checked
@@ -30,7 +33,14 @@ from sgdr.search.storage import StorageError
 HPARAMS = {"decay": FloatDistribution(1e-6, 0.1, log=True), "depth": IntDistribution(1, 4)}
 ARRAYS = Declaration("arrays", "error", "minimize", 20, "arrays", 5, (0.01, 2.0), None, HPARAMS)
 FUNCTION = Declaration("function", "error", "minimize", 6, "callable", None, None, None, {})
-LIMITS = {"max_running": 1, "max_queued": 2, "max_trials": 1000, "max_budget": 50, "max_seconds": 60.0}
+LIMITS = {
+    "max_running": 1,
+    "max_queued": 2,
+    "max_trials": 1000,
+    "max_budget": 50,
+    "max_seconds": 60.0,
+    "max_workers": 4,
+}
 KNOWN = {"arrays": ARRAYS, "function": FUNCTION}
 
 numbers = st.floats(-1e30, 1e30) | st.integers(-(10**9), 10**9)
@@ -58,6 +68,10 @@ requests = st.fixed_dictionaries(
         "pruner": st.sampled_from(["restart-aware", "hyperband", "median", "none"]),
         "sampler": st.sampled_from(["tpe", "random"]),
         "slots": st.just("auto") | lengths,
+        "engine": st.sampled_from(["local", "ray"]),
+        "workers": lengths,
+        "cpus_per_worker": st.floats(1e-9, 1e9) | lengths,
+        "gpus_per_worker": st.floats(0, 1e9) | lengths,
         "controls": st.floats(0, 1, exclude_max=True),
         "seed": st.integers(0, 2**32 - 1),
         "timeout": st.floats(1e-9, 1e9),
@@ -180,6 +194,13 @@ def test_the_defaults_that_are_shown_are_those_that_are_meant(sweeps):
         ("eta_ratio.1", "inf", "eta_ratio='inf' must be a number"),
         ("slots", "many", "slots='many' must be a whole number or 'auto'"),
         ("slots", "0", "slots"),
+        ("engine", "steam", "engine='steam' must be one of local, ray"),
+        ("workers", "two", "workers='two' must be a whole number"),
+        ("workers", "0", "workers=0 must be greater than or equal to 1"),
+        ("workers", "2", "workers=2 is for engine='ray'"),
+        ("cpus_per_worker", "0", "cpus_per_worker=0 must be greater than 0"),
+        ("cpus_per_worker", "all", "cpus_per_worker='all' must be a number"),
+        ("gpus_per_worker", "0.5", "gpus_per_worker=0.5 is for engine='ray'"),
         ("controls", "1", "controls=1 must be less than 1"),
         ("seed", "-1", "seed=-1 must be greater than or equal to 0"),
         ("timeout", "30m", "timeout='30m' must be a number"),
@@ -268,6 +289,23 @@ def test_a_study_of_the_service_is_gone_on_with_as_it_was_asked_for(sweeps):
     assert values["workload"] == "" and "'arrays' of study 'mine' is not registered here" in remarks[0]
 
 
+def test_a_study_that_was_swept_on_ray_goes_on_there_or_where_it_can(sweeps, monkeypatch):
+    asked = {"workload": "arrays", "engine": "ray", "workers": 2, "cpus_per_worker": 0.5}
+    sweeps.submit(SweepRequest.model_validate(asked))
+    sweeps.cancel("arrays")
+    values, remarks = to_resume("arrays", attributes_of(sweeps, "arrays"), 4, KNOWN)
+    assert remarks == [] and (values["engine"], values["workers"]) == ("ray", "2")
+    found = sweeps.check(SweepRequest.model_validate(as_json(values, ARRAYS)))
+    assert found.cluster == Cluster(2, 0.5, 0.0, None)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(Invalid) as refused:
+        sweeps.check(SweepRequest.model_validate(as_json(values, ARRAYS)))
+    assert told(refused.value, ()).keys() == {"engine"}
+    values, (remark,) = to_resume("arrays", attributes_of(sweeps, "arrays"), 4, KNOWN)
+    assert "Ray, which is not installed here" in remark
+    assert sweeps.check(SweepRequest.model_validate(as_json(values, ARRAYS))).cluster is None
+
+
 @pytest.mark.parametrize(
     ("pruner", "given", "remarks"),
     [
@@ -288,7 +326,6 @@ def test_a_study_of_the_command_line_is_gone_on_with_as_its_attributes_say(sweep
         pruner=pruner,
         sampler="random",
         slots="auto",
-        engine="local",
         controls=0.5,
         seed=3,
         timeout=None,
@@ -416,6 +453,9 @@ def test_the_summary_tells_all_of_it(sweeps):
     assert UNMEASURED in first and any("not tell whether restarts help" in each for each in first)
     done = summary(asked, Estimate(arms, 64, 0, 0, None, None), 0)
     assert done[0].startswith("The study has its 64 trials") and UNMEASURED not in done
+    on_ray = " ".join(summary(possible(sweeps, engine="ray", workers=2, gpus_per_worker=0.5), found, 0))
+    assert "side by side as suit the devices of each worker" in on_ray
+    assert "Workers on Ray: 2, each with 1 CPU and 0.5 GPU." in on_ray and "Ray" not in words
     closed = summary(possible(sweeps, closed=True, T_mult=2), found, 0)
     assert any("cycles from 1 to 4 cycles, T_mult at 2" in each for each in closed)
 
@@ -457,6 +497,13 @@ def test_a_command_says_what_is_not_the_default_and_no_password():
     assert command_line({"workload": "arrays"}, "sqlite:///sgdr.db") == "sgdr sweep --workload arrays"
     line = command_line({"workload": "arrays", "study": "-x"}, "postgresql://me:secret@host/db")
     assert "secret" not in line and "--study=-x" in line
+    own = ("sqlite:///sgdr.db", "10.0.0.1:6379", Path("/kept"))
+    assert command_line({"workload": "arrays"}, *own) == "sgdr sweep --workload arrays --checkpoints /kept"
+    line = command_line({"workload": "arrays", "engine": "ray", "workers": 2, "gpus_per_worker": 0.5}, *own)
+    assert line == (
+        "sgdr sweep --workload arrays --workers 2 --gpus-per-worker 0.5 --engine ray "
+        "--address 10.0.0.1:6379 --checkpoints /kept"
+    )
 
 
 def parse(words):
@@ -468,8 +515,8 @@ def parse(words):
         name: options.numbers(name, params.pop(name), kind)
         for name, kind in (("base_lr", float), ("T_0", int), ("eta_ratio", float))
     }
-    for name in ("json", "engine"):
-        params.pop(name)
+    for name in ("json", "address", "checkpoints"):
+        assert not params.pop(name)
     return {
         **params,
         **{name: list(value) if isinstance(value, tuple) else value for name, value in ranges.items()},

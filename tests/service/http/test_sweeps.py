@@ -1,5 +1,6 @@
 """`/v1/sweeps` as requests and answers; what runs is in tests/service/test_sweeps_running.py."""
 
+import sys
 from urllib.parse import quote
 
 import pytest
@@ -96,6 +97,17 @@ def test_the_queue_is_bounded(writer, is_problem):
         ({"study": 5}, "body.study"),
         ({"hparams": {"x": 1}}, "body.hparams"),
         ({"hparams": {"x": {"choices": []}}}, "body.hparams"),
+        ({"engine": "steam"}, "body.engine"),
+        ({"engine": None}, "body.engine"),
+        ({"workers": 0}, "body.workers"),
+        ({"workers": 2}, "body.workers"),
+        ({"gpus_per_worker": 1}, "body.gpus_per_worker"),
+        ({"engine": "ray", "workers": 17}, "body.workers"),
+        ({"engine": "ray", "cpus_per_worker": 10_000}, "body.workers"),
+        ({"engine": "ray", "cpus_per_worker": 0}, "body.cpus_per_worker"),
+        ({"engine": "ray", "gpus_per_worker": 2.5}, "body.gpus_per_worker"),
+        ({"address": "auto"}, "body.address"),
+        ({"checkpoints": "/tmp"}, "body.checkpoints"),
         ({"steps": 5}, "body.steps"),
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(value),
@@ -104,6 +116,21 @@ def test_a_sweep_that_cannot_be_is_refused_by_field(writer, is_problem, wrong, l
     found = is_problem(writer.post("/v1/sweeps", json={"workload": "digits", **wrong}), 422)
     assert {each["location"].split("[")[0] for each in found["errors"]} == {location}, found
     assert "\n" not in found["detail"] and writer.get("/v1/studies").json()["total"] == 0
+
+
+def test_workers_on_ray_are_asked_for_and_kept_by_a_resumed_sweep(writer, is_problem, monkeypatch):
+    asked = {"workload": "digits", "engine": "ray", "workers": 2, "cpus_per_worker": 0.5}
+    begun = writer.post("/v1/sweeps", json=asked)
+    assert begun.status_code == 202 and begun.json()["request"].items() >= asked.items()
+    assert (begun.json()["state"], begun.json()["workers"]) == ("queued", 0)
+    writer.delete("/v1/sweeps/digits")
+    again = {"workload": "digits", "trials": 70, "resume": True}
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "ray", None)
+        found = is_problem(writer.post("/v1/sweeps", json=again), 422, "pip install 'sgdr[ray]'")
+        assert [each["location"] for each in found["errors"]] == ["body.engine"]
+    resumed = writer.post("/v1/sweeps", json=again).json()["request"]
+    assert resumed.items() >= {**asked, "trials": 70}.items()
 
 
 @pytest.mark.parametrize(

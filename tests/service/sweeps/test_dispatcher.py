@@ -1,11 +1,14 @@
 """The dispatcher's thread, without processes: it outlives failures, and leaves other hosts alone."""
 
 import logging
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from service.sweeps.dispatcher import Dispatcher
+from sgdr.search.ray.launcher import END_SECONDS
 from sgdr.search.storage import StorageError
 
 
@@ -72,3 +75,35 @@ def test_ending_it_twice_or_unstarted_does_no_harm(running):
     dispatcher.start()
     dispatcher.stop()
     dispatcher.stop()
+
+
+@pytest.mark.parametrize(
+    ("given", "address", "checkpoints"),
+    [({}, "", ""), ({"ray_address": "ray:6379", "checkpoints": Path("/kept")}, "ray:6379", "/kept")],
+)
+def test_a_process_is_told_what_is_the_services_own_alone(running, monkeypatch, given, address, checkpoints):
+    told = Path("told")
+    script = Path("python").absolute()
+    script.write_text(
+        f"#!/bin/sh\nenv > {told.absolute()}.part\nmv {told.absolute()}.part {told.absolute()}\n"
+    )
+    script.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(script))
+    for name in ("SGDR_RAY_ADDRESS", "SGDR_CHECKPOINTS", "SGDR_TOKEN"):
+        monkeypatch.setenv(name, "of the service's environment")
+    running.sweeps = running.make_sweeps(**given)
+    running.submit()
+    running.dispatch()
+    wait_for(told.exists)
+    found = dict(line.partition("=")[::2] for line in told.read_text().splitlines())
+    assert found["SGDR_STORAGE"] == running.url and "SGDR_TOKEN" not in found
+    assert (found["SGDR_RAY_ADDRESS"], found["SGDR_CHECKPOINTS"]) == (address, checkpoints)
+
+
+def test_on_ray_a_cancelled_sweep_has_the_time_that_its_workers_have_and_more(running):
+    running.submit(study="here")
+    running.submit(study="on ray", engine="ray", workers=2)
+    records = running.sweeps.records()
+    dispatcher = Dispatcher(running.sweeps, grace=1.0)
+    assert dispatcher._grace_of(records["here"]) == 1.0
+    assert Dispatcher(running.sweeps)._grace_of(records["on ray"]) >= END_SECONDS + 30

@@ -17,6 +17,7 @@ from service.sweeps.record import (
     STATES,
     SWEEP,
     SweepRecord,
+    at_work,
     local_process,
     read_record,
     this_process,
@@ -102,3 +103,17 @@ def test_another_hosts_process_lives_while_it_begins_or_renews_its_lease():
     assert read_record(attributes, late).state == "dead"
     lease = {"host": "elsewhere", "pid": 1, "started": 0.0, "seen": late - 1, "ended": False}
     assert read_record({**attributes, PREFIX + "a": lease}, late).state == "running"
+
+
+def test_whoever_launched_the_workers_stands_for_them():
+    here = {"host": "elsewhere", "started": 0.0, "seen": NOW, "ended": False}
+    attributes = {
+        PREFIX + "a": {**here, "pid": 2, "launch": "c", "place": 0, "notes": {}},
+        PREFIX + "b": {**here, "pid": 3, "launch": "c", "place": 1, "notes": {}},
+        PREFIX + "c": {**here, "pid": 1, "launch": None, "place": None, "notes": {}},
+    }
+    assert [claim["pid"] for claim in at_work(attributes, NOW)] == [1, 2, 3]
+    attributes[PREFIX + "b"]["ended"] = True
+    assert [claim["pid"] for claim in at_work(attributes, NOW)] == [1, 2]
+    attributes[PREFIX + "c"]["ended"] = True
+    assert at_work(attributes, NOW) == []

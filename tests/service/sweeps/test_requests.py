@@ -11,7 +11,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from pydantic import ValidationError
 
 from service.sweeps.request import LARGEST_REQUEST, SweepRequest
-from service.sweeps.sweeps import Conflict, Invalid, NotFound, Sweeps
+from service.sweeps.sweeps import Conflict, Invalid, NotFound, Sweeps, engines
+from sgdr.search.cluster import Cluster
 from sgdr.search.declaration import Declaration
 from sgdr.search.devices import cores
 from sgdr.search.storage import StorageError
@@ -23,7 +24,14 @@ KNOWN = {
     "long": Declaration("long", "error", "minimize", 600, "callable", None, None, None, {}),
     "odd": Declaration("a/b", "error", "minimize", 6, "callable", None, None, None, {}),
 }
-LIMITS = {"max_running": 1, "max_queued": 3, "max_trials": 100, "max_budget": 50, "max_seconds": 60.0}
+LIMITS = {
+    "max_running": 1,
+    "max_queued": 3,
+    "max_trials": 100,
+    "max_budget": 50,
+    "max_seconds": 60.0,
+    "max_workers": 8,
+}
 
 
 class Told:
@@ -66,7 +74,12 @@ def asked(**arguments):
         ("resume", [1, "true", None]),
         ("confirm", [1, "true", None]),
         ("storage", ["sqlite:///x.db", None]),
-        ("engine", ["local"]),
+        ("engine", [None, 3, ["ray"]]),
+        ("workers", [0, -1, 1.5, "2", None, True, math.nan]),
+        ("cpus_per_worker", [0, -1.0, "1", None, True, math.nan, math.inf]),
+        ("gpus_per_worker", [-1, "1", None, True, math.nan, math.inf]),
+        ("address", ["auto"]),
+        ("checkpoints", ["/tmp"]),
     ],
 )
 def test_arguments_of_a_wrong_kind_are_refused_by_name(field, values):
@@ -95,6 +108,10 @@ def test_a_request_that_is_too_large_is_refused():
         ({"workload": "long"}, "budget", "budget=600 must be at most 50"),
         ({"timeout": 61}, "timeout", r"timeout=61.0 must be at most 60.0"),
         ({"workload": "function", "slots": cores() + 1}, "slots", "slots=.* must be at most"),
+        ({"engine": "steam"}, "engine", "engine='steam' must be one of local, ray"),
+        ({"workers": 2}, "workers", "workers=2 is for engine='ray'"),
+        ({"cpus_per_worker": 0.5}, "cpus_per_worker", "cpus_per_worker=0.5 is for engine='ray'"),
+        ({"gpus_per_worker": 1}, "gpus_per_worker", "gpus_per_worker=1.0 is for engine='ray'"),
         ({"slots": 0}, "slots", "slots=0 must be a whole number of at least 1"),
         ({"slots": 2**16 + 1}, "slots", "must be at most 65536"),
         ({"workload": "odd"}, "study", "study='a/b' must be a text"),
@@ -134,6 +151,67 @@ def test_sweeps_that_cannot_be_are_refused_and_nothing_is_written(sweeps, tmp_pa
         sweeps.submit(asked(**arguments))
     assert refused.value.field == field and "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+ON_RAY = [
+    ({"workers": 9, "cpus_per_worker": 0.01}, "workers", "workers=9 must be at most 8, the limit"),
+    ({"workers": 10**30}, "workers", "must be at most 1000"),
+    (
+        {"cpus_per_worker": cores() + 1},
+        "workers",
+        rf"workers=1 with cpus_per_worker={cores() + 1}.0 are more than the {cores()} cores",
+    ),
+    ({"workers": 2, "cpus_per_worker": cores()}, "workers", "are more than"),
+    ({"cpus_per_worker": 1e300}, "workers", "are more than"),
+    ({"cpus_per_worker": 1.5}, "cpus_per_worker", "must be a whole number, or a fraction below 1"),
+    ({"gpus_per_worker": 1.5}, "gpus_per_worker", "must be a whole number, or a fraction below 1"),
+    ({"workload": "function", "slots": 2}, "slots", "slots=2 must be at most 1"),
+    ({"trials": 101}, "trials", "trials=101 must be at most 100"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "field", "said"), ON_RAY)
+def test_on_ray_too_and_without_a_cluster_this_host_is_the_limit(sweeps, tmp_path, arguments, field, said):
+    with pytest.raises(Invalid, match=said) as refused:
+        sweeps.check(asked(engine="ray", **arguments))
+    assert refused.value.field == field and list(tmp_path.iterdir()) == []
+
+
+def test_workers_are_those_that_are_asked_for_on_the_services_own_cluster(tmp_path):
+    sweeps = Sweeps(f"sqlite:///{tmp_path}/s.db", Told(), **LIMITS, ray_address="10.0.0.1:6379")
+    share = {"engine": "ray", "workers": 8, "cpus_per_worker": 64, "gpus_per_worker": 0.5}
+    found = sweeps.check(asked(**share))
+    assert found.cluster == Cluster(8, 64.0, 0.5, "10.0.0.1:6379")
+    assert found.request.crew() == share and sweeps.check(asked()).cluster is None
+    assert sweeps.check(asked(workload="function", slots=64, **share)).settings.slots == 64
+    with pytest.raises(Invalid, match="slots=65 must be at most 64"):
+        sweeps.check(asked(workload="function", slots=65, **share))
+    status = sweeps.submit(asked(**share))
+    assert (status.request["workers"], status.workers) == (8, 0) and "10.0.0.1" not in str(status)
+
+
+def test_without_ray_only_the_local_engine_is_there(sweeps, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert engines() == ("local",)
+    with pytest.raises(
+        Invalid, match=r"not installed where this service runs; pip install 'sgdr\[ray\]'"
+    ) as no:
+        sweeps.check(asked(engine="ray", workers=2))
+    assert no.value.field == "engine" and sweeps.check(asked()).cluster is None
+
+
+def test_resume_keeps_the_workers_unless_another_engine_is_to_go_on(sweeps):
+    sweeps.submit(asked(engine="ray", workers=2, cpus_per_worker=0.5))
+    sweeps.cancel("arrays")
+    kept, fewer, local = (
+        sweeps.check(SweepRequest(workload="arrays", resume=True, **said))
+        for said in ({"trials": 70}, {"workers": 1}, {"engine": "local"})
+    )
+    assert kept.cluster == Cluster(2, 0.5, 0.0, None) and kept.settings.trials == 70
+    assert fewer.cluster == Cluster(1, 0.5, 0.0, None)
+    assert local.cluster is None and local.request.crew() == asked().crew()
+    with pytest.raises(Invalid, match="workers=3 is for engine='ray'"):
+        sweeps.check(SweepRequest(workload="arrays", resume=True, engine="local", workers=3))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +296,16 @@ print(*{{name.split(".")[0] for name in sys.modules}})
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
     assert "optuna" in loaded
-    assert not loaded & {"jax", "jaxlib", "sklearn", "optax", "tiny_workload", "sweep_workloads", "pandas"}
+    assert not loaded & {
+        "jax",
+        "jaxlib",
+        "ray",
+        "sklearn",
+        "optax",
+        "tiny_workload",
+        "sweep_workloads",
+        "pandas",
+    }
 
 
 def test_resume_takes_what_it_does_not_say_from_the_last_request(sweeps):

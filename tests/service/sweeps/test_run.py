@@ -9,8 +9,9 @@ import pytest
 from service.sweeps.children import TRY_LATER
 from service.sweeps.host_lock import HostLock
 from service.sweeps.own_words import LONGEST, own_words
-from service.sweeps.run import _terminated_at
+from service.sweeps.run import NO_CLUSTER, _terminated_at, _words
 from sgdr.search.interrupts import terminate_as_interrupt
+from sgdr.search.worker import TooManyFailures
 
 
 def run(study, url, monkeypatch):
@@ -65,3 +66,10 @@ def caused(error, cause):
 )
 def test_only_errors_that_are_written_for_users_are_told(error, told):
     assert own_words(error) == told
+
+
+def test_the_address_of_the_cluster_is_not_told():
+    unreached = caused(ValueError("address='10.0.0.1:6379' leads to no Ray cluster"), OSError("10.0.0.1"))
+    assert _words(unreached) == NO_CLUSTER
+    assert _words(TooManyFailures("all have failed")) == "all have failed"
+    assert _words(OSError("address=1")) == "OSError"

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from service.sweeps.request import SweepRequest
+from service.sweeps.run import NO_CLUSTER
 from service.sweeps.sweeps import Conflict, Full, NotOurs
 
 
@@ -199,3 +200,12 @@ def test_sweeps_of_the_command_line_are_shown_and_left_alone(running):
     running.submit("slow", trials=dead.finished + 1, resume=True)
     done = running.wait("slow", "finished")
     assert (done.launched_by, done.finished) == ("service", dead.finished + 1)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_fails_a_sweep_and_is_not_named(running):
+    running.sweeps = running.make_sweeps(ray_address="127.0.0.1:9")
+    running.submit(engine="ray", workers=2)
+    running.dispatch()
+    failed = running.wait("quick", "failed")
+    assert failed.error == NO_CLUSTER and failed.resumable and failed.finished == 0

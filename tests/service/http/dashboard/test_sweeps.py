@@ -59,6 +59,17 @@ def test_a_sweep_is_launched_watched_to_its_end_and_seen_by_others(visit, launch
         assert client.get("/v1/sweeps/slow").json()["finished"] == 30
 
 
+def test_workers_on_ray_are_asked_for_in_the_form(visit, launching):
+    page = visit(launching.url).open("/sweep")
+    _filled(page, Workers="2")
+    page.get_by_text("workers=2 is for engine='ray'").wait_for()
+    page.get_by_label("Engine", exact=True).click()
+    page.get_by_role("option", name="ray", exact=True).click()
+    page.get_by_label("Cores per worker", exact=True).fill("0.5")
+    page.get_by_text("Workers on Ray: 2, each with 0.5 CPU.").wait_for()
+    page.get_by_text("--workers 2 --cpus-per-worker 0.5 --engine ray").wait_for()
+
+
 @pytest.mark.slow
 def test_a_sweep_is_cancelled_and_gone_on_with(visit, launching, token):
     with launching.client() as client:

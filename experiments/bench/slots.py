@@ -1,0 +1,82 @@
+"""Trials a second by number of slots, beside one trial at a time: how far a device is filled.
+
+    python -m experiments.bench.slots
+    python -m experiments.bench.slots --workload fashion-mnist-cnn --slots 1 16 64 256 1024
+
+Nothing is sampled, pruned or stored: whole budgets are trained, on all devices of this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from experiments.bench import report
+from sgdr.schedule import WarmRestarts
+from sgdr.search.devices import local_devices, use_all_cores
+from sgdr.search.population import Population
+from sgdr.search.workload import Workload, find
+
+
+def population(workload: Workload, slots: int, devices: Sequence[jax.Device]) -> Population:
+    """With a trial in every slot, compiled, and trained for an epoch. Raises MemoryError."""
+    made = Population(workload, slots, devices)
+    made.compile()
+    for slot in range(slots):
+        schedule = WarmRestarts(0.05, T_0=1 + slot % 10, T_mult=1 + slot % 3, eta_min=1e-4)
+        made.fill(slot, schedule, workload.budget, seed=slot, hparams={})
+    made.advance(1).read()
+    return made
+
+
+def rate(made: Population, budget: int, epochs: int, calls: int) -> float:
+    """Trials of a budget a second, the median of so many calls of so many epochs."""
+    seconds = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        made.advance(epochs).read()
+        seconds.append(time.perf_counter() - start)
+    return made.slots * epochs / budget / statistics.median(seconds)
+
+
+def main() -> None:
+    """Measures and prints a table, one row for each number of slots."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workload", default="digits", help="a registered name of one made of arrays")
+    parser.add_argument("--slots", type=int, nargs="+", default=[1, 16, 64, 256, 1024])
+    parser.add_argument("--epochs", type=int, default=5, help="of a call, 1 to 20")
+    parser.add_argument("--calls", type=int, default=5)
+    args = parser.parse_args()
+    use_all_cores()
+    workload: Any = find(args.workload)
+    devices, _ = local_devices()
+    alone = rate(population(workload, 1, devices[:1]), workload.budget, args.epochs, args.calls)
+    rows = [["1, on one device", report.number(alone), "1.0"]]
+    for asked in args.slots:
+        slots = -(-asked // len(devices)) * len(devices)  # each device has equally many
+        if slots == 1:
+            continue
+        try:
+            made = population(workload, slots, devices)
+        except MemoryError:
+            rows.append([str(slots), report.ABSENT, "too large"])
+            continue
+        found = rate(made, workload.budget, args.epochs, args.calls)
+        made.close()
+        rows.append([str(slots), report.number(found), f"{found / alone:.1f}"])
+    print(
+        f"Trials of {workload.budget} epochs of `{args.workload}`, on {len(devices)} device(s) "
+        f"({devices[0].device_kind}), medians of {args.calls}.\n{report.machine('jax')}.\n"
+    )
+    print(report.table(["slots", "trials/s", "times one at a time"], rows))
+
+
+if __name__ == "__main__":
+    main()

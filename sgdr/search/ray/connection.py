@@ -1,0 +1,122 @@
+"""The Ray cluster that a sweep runs on: one that is there, or one on this machine for as long as it takes."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sgdr.search.cluster import Cluster
+from sgdr.search.devices import cores
+
+CONNECT_SECONDS = 5.0
+OBJECT_STORE_BYTES = 512 * 2**20
+"""For the workload, which every worker reads once; Ray would take a third of the memory."""
+
+
+@contextmanager
+def connected(cluster: Cluster, on_remark: Callable[[str], None]) -> Iterator[str]:
+    """This machine's address in the cluster, which has room for a worker at least.
+
+    Raises ValueError where there is no cluster, or it has not what a worker is to get.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray 2.60 warns where neither is said.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    ours = not ray.is_initialized()
+    if ours:
+        with _own_signals():
+            _connect(cluster)
+    try:
+        _check_room(cluster, ray.nodes(), on_remark)
+        yield ray.util.get_node_ip_address()
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Leaves SIGTERM with whoever has it: Ray would exit at once, and not end the sweep."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _connect(cluster: Cluster) -> None:
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if cluster.address is None:
+        needed = math.ceil(cluster.workers * cluster.cpus_per_worker)
+        ray.init(
+            "local",  # also where another cluster is there
+            num_cpus=max(cores(), needed),
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            **quiet,
+        )
+        return
+    try:
+        _knock(cluster.address)
+        ray.init(address=cluster.address, **quiet)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"address={cluster.address!r} leads to no Ray cluster ({reason}); start one by "
+            "`ray start --head`, or leave address out to use this machine"
+        ) from error
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody answers at HOST:PORT: Ray itself would go on trying for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+
+
+def _check_room(cluster: Cluster, nodes: list[dict[str, Any]], on_remark: Callable[[str], None]) -> None:
+    needed = {"CPU": cluster.cpus_per_worker, "GPU": cluster.gpus_per_worker}
+    has = [node["Resources"] for node in nodes if node["Alive"]]
+    room = sum(_room(needed, resources) for resources in has)
+    if room < cluster.workers:
+        what = f"cpus_per_worker={needed['CPU']:g} and gpus_per_worker={needed['GPU']:g}"
+        there = "; ".join(sorted(_described(resources) for resources in has))
+        if not room or cluster.address is None:
+            raise ValueError(
+                f"there is room for {room} of {cluster.workers} workers with {what}: Ray has {there}; "
+                "ask for less"
+            )
+        on_remark(
+            f"there is room for {room} of {cluster.workers} workers now; the others begin when there is"
+        )
+    elif cluster.address is None and cluster.workers * needed["CPU"] > cores():
+        on_remark(
+            f"{cluster.workers} workers with {needed['CPU']:g} cores each share the {cores()} of this machine"
+        )
+
+
+def _room(needed: dict[str, float], resources: dict[str, float]) -> int:
+    """How many workers a node takes."""
+    # A hair more than there is, against the rounding of fractions.
+    fits = [(resources.get(name, 0.0) + 1e-6) // amount for name, amount in needed.items() if amount]
+    return int(min(fits))
+
+
+def _described(resources: dict[str, float]) -> str:
+    return f"a node with {resources.get('CPU', 0):g} CPU and {resources.get('GPU', 0):g} GPU"

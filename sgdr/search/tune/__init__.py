@@ -1,0 +1,12 @@
+"""For users of Ray Tune: the search space, the trainable of a workload, and the restart-aware scheduler."""
+
+try:
+    import ray.tune as _installed  # noqa: F401
+except ImportError as error:
+    raise ImportError(f"sgdr.search.tune needs Ray Tune: pip install 'sgdr[ray]' ({error})") from error
+
+from sgdr.search.tune.scheduler import RestartAwareScheduler
+from sgdr.search.tune.space import tune_space
+from sgdr.search.tune.trainable import trainable
+
+__all__ = ["RestartAwareScheduler", "trainable", "tune_space"]

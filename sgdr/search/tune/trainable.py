@@ -1,0 +1,240 @@
+"""A workload as a class trainable of Ray Tune: an epoch a step, and a checkpoint at every trough."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.air.constants import TRAINING_ITERATION
+from ray.tune.result import DONE, SHOULD_CHECKPOINT
+
+from sgdr.schedule import WarmRestarts
+from sgdr.search.arguments import whole
+from sgdr.search.curves import Curves
+from sgdr.search.declaration import Declaration
+from sgdr.search.devices import cores
+from sgdr.search.objective import OBJECTIVES, sign, value
+from sgdr.search.population import Population
+from sgdr.search.processes import ProcessSlots
+from sgdr.search.slots import FINITE
+from sgdr.search.snapshots import Snapshots, load
+from sgdr.search.space import Space
+from sgdr.search.tune.config import Config, hparams_of, schedule_of, seed_of
+from sgdr.search.tune.results import EPOCH, RATE, T_0, TAKEN, TROUGH, WORTH
+from sgdr.search.workload import CallableWorkload, Workload, check_functions, find
+
+CURVES = "curves.json"
+"""Beside the snapshot in a checkpoint."""
+MEMORY_SHARE = 0.9
+"""Of a GPU's memory, that trials sharing it take together."""
+
+
+def trainable(
+    workload: Workload | CallableWorkload | str,
+    *,
+    budget: int | None = None,
+    space: Space | None = None,
+    objective: str = "best-epoch",
+) -> type[tune.Trainable]:
+    """A class for `tune.Tuner`, of the workload's name, that trains one trial an epoch a step.
+
+    Its config has base_lr, T_0 in epochs (or cycles, of a closed space), T_mult (else 1), eta_ratio (else 0),
+    the workload's own values by their names or in a dict `hparams`, and perhaps a `seed`: without one, equal
+    configs give equal trials. Each result has the workload's values by their names, and
+
+    - `objective`: what the trial is worth so far, infinitely bad where it diverges, as its metric then is;
+    - `epoch`: the completed ones, as `training_iteration`; `done` at the end of the budget, of a closed
+      schedule, or where it diverges;
+    - `trough`: whether a cycle has just ended; `should_checkpoint` there;
+    - `lr`: the rate with which the epoch began; `T_0` in epochs.
+
+    A checkpoint holds model, curves and seed; a trial that is restored goes on bit for bit as if nothing had
+    been, or, where its config is another by now, with the state as it is on the new schedule. With
+    `TuneConfig(reuse_actors=True)` the program is compiled once for all the trials of an actor. It computes
+    on one core, or on the GPU of `tune.with_resources(..., {"gpu": 1})`, of which a fraction takes that share
+    of the memory. A callable workload runs in a process of its own, on the cores of its trial; it cannot be
+    checkpointed, and begins again where it is restored.
+
+    Args:
+        workload: an object, or a registered name, which is then looked up on the workers.
+        budget: epochs of one trial; None: the workload's own.
+        space: of which T_0 bounds what `cycles` may come to, and `hparams` may fix values; None: see `Space`.
+        objective: what a trial is worth: best-epoch, best-trough or final.
+
+    Raises ValueError for bad arguments. What a config lacks, or a workload's functions, fails its trial.
+    """
+    declared = Declaration.of(find(workload) if isinstance(workload, str) else workload)
+    if isinstance(workload, CallableWorkload) and workload.train.__module__ == "__main__":
+        raise ValueError(
+            f"workload {workload.name!r} is defined in the main script, which the workers do not run; define "
+            "it in a module that they can import"
+        )
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
+    for name in declared.hparams:
+        if name in ("seed", "hparams"):
+            raise ValueError(
+                f"workload {declared.name!r}: its value {name!r} has a name of the config; rename it"
+            )
+    epochs = declared.budget if budget is None else whole("budget", budget, 1)
+    either: Any = declared  # what a space is resolved for may be a workload or its declaration
+    members = {
+        "__doc__": f"Workload {declared.name!r} for {epochs} epochs; see `sgdr.search.trainable`.",
+        "_held": _Held(workload),
+        "_budget": epochs,
+        "_space": (space or Space()).resolved(either, epochs),
+        "_objective": objective,
+    }
+    return type(re.sub(r"[^\w-]", "_", declared.name), (_WorkloadTrainable,), members)
+
+
+class _Held:
+    """A workload on its way to the workers: its arrays go through Ray's object store, a name as it is."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        content = self._content
+        by_value = not isinstance(content, str | CallableWorkload | ray.ObjectRef)
+        return _Held, (ray.put(content) if by_value and ray.is_initialized() else content,)
+
+    def get(self) -> Workload | CallableWorkload:
+        """The workload. Raises ValueError where the name is not registered here."""
+        content = self._content
+        if isinstance(content, str):
+            return find(content)
+        got: Workload | CallableWorkload = ray.get(content) if isinstance(content, ray.ObjectRef) else content
+        return got
+
+
+class _WorkloadTrainable(tune.Trainable):
+    """See `trainable`."""
+
+    _held: _Held
+    _budget: int
+    _space: Space
+    _objective: str
+
+    def setup(self, config: Config) -> None:
+        resources = self.trial_resources.required_resources if self.trial_resources else {}
+        _share_gpu(resources.get("GPU", 0))
+        self._workload = self._held.get()
+        self._slots = self._made(int(resources.get("CPU", 0)))
+        self._begin(config)
+
+    def _made(self, cpus: int) -> Population | ProcessSlots:
+        workload = self._workload
+        if isinstance(workload, CallableWorkload):
+            return ProcessSlots(workload, 1, cpus or cores())
+        import jax
+
+        check_functions(workload, dict.fromkeys(self._space.hparams, 0.0))
+        population = Population(workload, 1, jax.local_devices()[:1], list(self._space.hparams))
+        population.compile()
+        return population
+
+    def reset_config(self, new_config: Config) -> bool:
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: Config, seed: int | None = None) -> None:
+        """Puts the trial of a config into the slot, from its first step on."""
+        self._config = config
+        self._schedule, self._epochs = schedule_of(config, self._space, self._budget)
+        hparams = hparams_of(config, self._space)
+        self._seed = seed_of(config) if seed is None else seed
+        self._curves = Curves()
+        self._slots.end(0)
+        self._slots.fill(0, self._schedule, self._epochs, self._seed, hparams)
+
+    def step(self) -> dict[str, Any]:
+        pending = self._slots.advance(1)
+        values = pending.read()
+        if 0 in (failed := pending.failed()):
+            raise RuntimeError(failed[0] or f"the process of workload {self._workload.name!r} died")
+        taken = sorted(TAKEN & values.keys())
+        if taken:
+            raise ValueError(
+                f"workload {self._workload.name!r} reports {', '.join(taken)}, which names a part of the "
+                "results; rename it"
+            )
+        self._curves.extend(values, 0)
+        return self._result()
+
+    def _result(self) -> dict[str, Any]:
+        """Of the last epoch."""
+        epoch, schedule, metric = self._curves.epochs, self._schedule, self._workload.metric
+        result = {name: curve[-1] for name, curve in self._curves.items() if name != FINITE}
+        diverged = self._curves.diverged_at is not None
+        if diverged:
+            result[metric] = result[WORTH] = sign(self._workload.direction) * math.inf
+        else:
+            result[WORTH] = self._worth(schedule)
+        trough = schedule.cycle(epoch).start == epoch
+        return {
+            **result,
+            EPOCH: epoch,
+            TRAINING_ITERATION: epoch,  # also where it began again
+            TROUGH: trough,
+            RATE: schedule(epoch - 1),
+            T_0: schedule.T_0,
+            SHOULD_CHECKPOINT: trough and not diverged and isinstance(self._slots, Population),
+            DONE: diverged or epoch >= self._epochs,
+        }
+
+    def _worth(self, schedule: WarmRestarts) -> float:
+        curve = self._curves[self._workload.metric]
+        select = self._curves.get(getattr(self._workload, "select_metric", None) or "")
+        # Before its first trough a trial has none that could be the best: what it is now is all there is.
+        early = self._objective == "best-trough" and len(curve) < schedule.T_0
+        objective = "final" if early else self._objective
+        return value(objective, curve, schedule, self._workload.direction, select)
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Writes a snapshot and the curves; nothing where the trial could only begin again."""
+        epoch = self._curves.epochs
+        if epoch and isinstance(self._slots, Population):
+            values = {name: curve[-1] for name, curve in self._curves.items() if name != FINITE}
+            folder = Path(checkpoint_dir)
+            Snapshots(folder).save(0, self._seed, epoch, self._slots.state(0), values)
+            (folder / CURVES).write_text(json.dumps(self._curves))
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Goes on from a checkpoint of this workload, under the config that the trial has now.
+
+        Raises ValueError for one that is cut short, or of another workload.
+        """
+        folder = Path(checkpoint)
+        if not (folder / CURVES).exists():
+            self._begin(self._config)
+            return
+        found = Snapshots(folder).all()
+        if not found:
+            raise ValueError(
+                f"checkpoint {checkpoint!r} has no snapshot that can be read; begin the trial again"
+            )
+        snapshot = found[-1]
+        workload: Any = self._workload  # of arrays: a callable one has no checkpoint
+        state = load(snapshot.path, workload)
+        # Without a seed of its own, a config that has changed would name another than it began with.
+        self._begin(self._config, None if "seed" in self._config else snapshot.seed)
+        assert isinstance(self._slots, Population)
+        self._slots.restore(0, state, snapshot.epoch)
+        self._curves = Curves(json.loads((folder / CURVES).read_text()))
+
+    def cleanup(self) -> None:
+        self._slots.close()
+
+
+def _share_gpu(share: float) -> None:
+    """Leaves the others on a GPU their memory, of which JAX else takes most as soon as it begins."""
+    names = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")  # JAX refuses both together
+    if 0 < share < 1 and not any(name in os.environ for name in names):
+        os.environ[names[0]] = f"{MEMORY_SHARE * share:.3f}"

@@ -1,0 +1,139 @@
+"""Storages of which the n-th call goes wrong, or has something else happen in the middle of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, Protocol
+
+import sqlalchemy as sa
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
+
+from sgdr.search.storage import close_storage
+
+Action = Callable[[], object]
+
+
+class Away(Exception):
+    """What a database that is away makes of a call."""
+
+    connection_invalidated = True
+
+
+class Killed(BaseException):
+    """The worker that made the call is no more."""
+
+
+def nothing() -> None:
+    """Does nothing."""
+
+
+def away() -> NoReturn:
+    """Raises `Away`."""
+    raise Away
+
+
+def killed() -> NoReturn:
+    """Raises `Killed`."""
+    raise Killed
+
+
+class Faults(Protocol):
+    """A storage and what is to happen to it."""
+
+    storage: Any
+    """As workers are given it."""
+    inner: BaseStorage
+    """As it is looked into: nothing happens to it then."""
+
+    def at(self, call: int, before: Action = nothing, after: Action = nothing) -> Any:
+        """Within the block, does that before and after the n-th call, from 1; gives a list of the calls."""
+
+    def close(self) -> None:
+        """Closes the storage."""
+
+
+class CallFaults:
+    """Of a storage in memory: a call is one of Optuna's."""
+
+    def __init__(self) -> None:
+        self.inner = InMemoryStorage()
+        self.storage: Any = _Calls(self)
+        self._call, self._before, self._after = 0, nothing, nothing
+        self._made: list[str] = []
+
+    @contextmanager
+    def at(self, call: int, before: Action = nothing, after: Action = nothing) -> Iterator[list[str]]:
+        """See `Faults`."""
+        self._call, self._before, self._after, self._made = call, before, after, []
+        try:
+            yield self._made
+        finally:
+            self._call = 0
+
+    def made(self, name: str, call: Callable[[], Any]) -> Any:
+        """Makes that call."""
+        self._made.append(name)
+        if len(self._made) != self._call:
+            return call()
+        self._before()
+        result = call()
+        self._after()
+        return result
+
+    def close(self) -> None:
+        """See `Faults`."""
+
+
+class _Calls:
+    def __init__(self, faults: CallFaults) -> None:
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._faults.inner, name)
+        return lambda *given, **named: self._faults.made(name, lambda: real(*given, **named))
+
+
+class StatementFaults:
+    """Of a relational storage: a call is a statement, or a commit."""
+
+    def __init__(self, storage: RDBStorage) -> None:
+        self.inner = self.storage = storage
+
+    @contextmanager
+    def at(self, call: int, before: Action = nothing, after: Action = nothing) -> Iterator[list[str]]:
+        """See `Faults`."""
+        engine, made = self.storage.engine, list[str]()
+        real = engine.dialect.do_commit
+
+        def execute(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+            made.append(statement)
+            if len(made) == call:
+                before()
+
+        def executed(*rest: Any) -> None:
+            if len(made) == call:
+                after()
+
+        def commit(connection: Any) -> None:
+            made.append("COMMIT")
+            if len(made) == call:
+                before()
+            real(connection)
+            if len(made) == call:
+                after()
+
+        listeners = [("before_cursor_execute", execute), ("after_cursor_execute", executed)]
+        for name, listener in listeners:
+            sa.event.listen(engine, name, listener)
+        engine.dialect.do_commit = commit
+        try:
+            yield made
+        finally:
+            del engine.dialect.do_commit
+            for name, listener in listeners:
+                sa.event.remove(engine, name, listener)
+
+    def close(self) -> None:
+        """See `Faults`."""
+        close_storage(self.storage)
