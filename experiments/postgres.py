@@ -121,7 +121,10 @@ def fresh_database(server: str) -> Iterator[str]:
     """The URL of a new database there, which is dropped afterwards, whoever is still connected."""
     name = f"sgdr_{secrets.token_hex(6)}"
     url = sa.make_url(server)
-    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    # Nothing is kept open: the server may be restarted in between.
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
+    )
     try:
         with engine.connect() as connection:
             connection.execute(sa.text(f"CREATE DATABASE {name}"))

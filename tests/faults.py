@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 import sqlalchemy as sa
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 
-from sgdr.search.storage import close_storage
+from sgdr.search.storage import close_storage, open_storage
 
 Action = Callable[[], object]
 
@@ -95,14 +95,15 @@ class _Calls:
 
 
 class StatementFaults:
-    """Of a relational storage: a call is a statement, or a commit."""
+    """Of a file of SQLite: a call is a statement, or a commit."""
 
-    def __init__(self, storage: RDBStorage) -> None:
-        self.inner = self.storage = storage
+    def __init__(self, url: str) -> None:
+        self.storage, self.inner = (open_storage(url, create=True) for _ in range(2))
 
     @contextmanager
     def at(self, call: int, before: Action = nothing, after: Action = nothing) -> Iterator[list[str]]:
         """See `Faults`."""
+        assert isinstance(self.storage, RDBStorage)
         engine, made = self.storage.engine, list[str]()
         real = engine.dialect.do_commit
 
@@ -136,4 +137,5 @@ class StatementFaults:
 
     def close(self) -> None:
         """See `Faults`."""
-        close_storage(self.storage)
+        for storage in (self.storage, self.inner):
+            close_storage(storage)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sgdr.search.snapshots import Snapshot, Snapshots, load
 from sgdr.search.workload import State, Workload
@@ -57,14 +58,15 @@ class Checkpoints:
         try:
             self._snapshots.folder.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(dict(curves)))
-            self._snapshots.save(trial, seed, epoch, state, {})
+            saved = self._snapshots.save(trial, seed, epoch, state, {})
         except OSError as error:
             self._on_remark(f"trial {trial} is not kept at epoch {epoch}: {error}")
             with suppress(OSError):
                 path.unlink()
             return
         for old in before:
-            self._remove(old)
+            if old.path != saved:  # which it is where the trial has begun anew
+                self._remove(old)
 
     def load(self, trial: int, seed: int) -> Kept | None:
         """The trial as it was kept last; None where it was not, or what is there cannot be read."""
@@ -75,7 +77,7 @@ class Checkpoints:
             except (OSError, ValueError) as error:
                 self._on_remark(f"trial {trial} begins anew: {error}")
                 continue
-            if snapshot.seed == seed and all(len(curve) == snapshot.epoch for curve in curves.values()):
+            if snapshot.seed == seed and _are_curves(curves, snapshot.epoch):
                 return Kept(snapshot.epoch, state, curves)
         return None
 
@@ -89,5 +91,15 @@ class Checkpoints:
         return self._snapshots.folder / f"trial-{trial:05d}-seed-{seed}-epoch-{epoch:04d}.json"
 
     def _remove(self, snapshot: Snapshot) -> None:
-        snapshot.path.unlink(missing_ok=True)
-        self._path(snapshot.trial, snapshot.seed, snapshot.epoch).unlink(missing_ok=True)
+        with suppress(OSError):  # what cannot be removed does no harm
+            snapshot.path.unlink()
+            self._path(snapshot.trial, snapshot.seed, snapshot.epoch).unlink()
+
+
+def _are_curves(found: Any, epochs: int) -> bool:
+    """Whether that is what was kept as curves of so many epochs."""
+    return isinstance(found, dict) and all(_is_curve(curve, epochs) for curve in found.values())
+
+
+def _is_curve(found: Any, epochs: int) -> bool:
+    return isinstance(found, list) and [type(value) for value in found] == epochs * [float]

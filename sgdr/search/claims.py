@@ -21,6 +21,7 @@ from optuna.storages import BaseStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from sgdr.search.reading import CHUNK
 from sgdr.search.writing import attribute_row, by_statements, lock_study
 
 LIVE = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
@@ -139,26 +140,31 @@ class LockedClaims:
 
     def abandon(self, trials: Mapping[int, Mapping[str, Any]]) -> None:
         """See `Claims`."""
-        table = models.TrialModel.__table__
+        ids = list(trials)
         with self._engine.begin() as connection:
             lock_study(connection, self._study_id)
-            running = (
-                sa.select(table.c.trial_id)
-                .where(table.c.trial_id.in_(trials), table.c.state == TrialState.RUNNING)
-                .with_for_update()
-            )
-            ids = list(connection.execute(running).scalars())
-            attributes = [
-                attribute_row(trial_id, name, value)
-                for trial_id in ids
-                for name, value in trials[trial_id].items()
-            ]
-            if attributes:
-                connection.execute(sa.insert(models.TrialUserAttributeModel), attributes)
-            if ids:
-                change = sa.update(table).where(table.c.trial_id.in_(ids))
-                now = datetime.now(UTC).replace(tzinfo=None)
-                connection.execute(change.values(state=TrialState.FAIL, datetime_complete=now))
+            for first in range(0, len(ids), CHUNK):
+                self._abandon(connection, {each: trials[each] for each in ids[first : first + CHUNK]})
+
+    def _abandon(self, connection: sa.Connection, trials: Mapping[int, Mapping[str, Any]]) -> None:
+        table = models.TrialModel.__table__
+        running = (
+            sa.select(table.c.trial_id)
+            .where(table.c.trial_id.in_(trials), table.c.state == TrialState.RUNNING)
+            .with_for_update()
+        )
+        ids = list(connection.execute(running).scalars())
+        attributes = [
+            attribute_row(trial_id, name, value)
+            for trial_id in ids
+            for name, value in trials[trial_id].items()
+        ]
+        if attributes:
+            connection.execute(sa.insert(models.TrialUserAttributeModel), attributes)
+        if ids:
+            change = sa.update(table).where(table.c.trial_id.in_(ids))
+            now = datetime.now(UTC).replace(tzinfo=None)
+            connection.execute(change.values(state=TrialState.FAIL, datetime_complete=now))
 
 
 class NumberedClaims:

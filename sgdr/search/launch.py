@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 from collections.abc import Callable
@@ -118,7 +119,10 @@ def sweep(
     """
     stopwatch, began = Stopwatch(), time.monotonic()
     cluster = checked_cluster(engine, workers, cpus_per_worker, gpus_per_worker, address)
-    if cluster is not None:  # a GPU of this machine is the workers', should JAX look at it here
+    if cluster is not None:
+        if importlib.util.find_spec("ray") is None:
+            raise ValueError("engine='ray' needs Ray: pip install 'sgdr[ray]'")
+        # A GPU of this machine is the workers', should JAX look at it here.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with stopwatch.phase("setup"):
         use_all_cores()  # before a workload that is read by its name puts anything on a device

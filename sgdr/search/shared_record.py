@@ -68,6 +68,8 @@ class SharedRecord(Record):
         self._news: dict[int, FrozenTrial] = {}
         """Trials of others that have changed, or may have reported."""
         self._repeats = Repeats()
+        self._failed: dict[int, FrozenTrial] = {}
+        """By number, those that are to be trained again unless they are repeated, or failed by themselves."""
         self._granted: set[int] = set()
         """The trials that this worker knows to be its own."""
         self._new = [0]
@@ -100,6 +102,8 @@ class SharedRecord(Record):
         """See `Record.claim`: what others have claimed meanwhile is not claimed again."""
         if not count:
             return []
+        if any(self._trials[number].state == TrialState.FAIL for number in self._unwritten):
+            self._flush()  # only then there is room for another
         if self._is_sync_due():
             self._sync()
         else:  # what was cut off meanwhile comes before anything new
@@ -137,6 +141,11 @@ class SharedRecord(Record):
             # What was not even begun before this launch is nothing to it.
             self._new.append(self._new[-1] + (before < first and before not in self._launch.again))
         return self._new[number - first]
+
+    def retry(self, trial: FrozenTrial) -> str | None:
+        """See `Record.retry`."""
+        self._failed[trial.number] = trial
+        return super().retry(trial)
 
     def reported(self, trial: FrozenTrial, values: Mapping[int, float]) -> None:
         """Notes the values of a trial after so many completed epochs: the pruners of others want them all."""
@@ -211,12 +220,11 @@ class SharedRecord(Record):
         before = self._content
         self._content = self._reader.read(before)
         trials = self._content.trials
-        again = before.unfinished.values()
-        self._know([trials[place] for place in again if trials[place] is not before.trials[place]])
-        self._know(trials[len(before.trials) :])
+        places = before.unfinished.values()
+        changed = [trials[place] for place in places if trials[place] is not before.trials[place]]
+        self._know([*changed, *trials[len(before.trials) :]])
 
     def _know(self, trials: Iterable[FrozenTrial]) -> None:
-        cut_off = {each.number: each for each in self.again}
         for trial in trials:
             mine, own = self._is_mine(trial), self._trials.get(trial.number)
             if mine and own is not None and BEGUN in own.user_attrs:  # what is noted here is newer
@@ -226,10 +234,15 @@ class SharedRecord(Record):
             if not mine:
                 self._news[trial.number] = trial
             self._repeats.add([trial])
-            again = trial.number in self._launch.again
-            if again or (trial.number >= self._launch.first and WORKER in trial.user_attrs):
-                cut_off[trial.number] = trial
-        self.again = deque(cut_off[each] for each in sorted(cut_off) if self._repeats.lacks(cut_off[each]))
+            if trial.state == TrialState.FAIL and self._is_ours(trial):
+                self._failed[trial.number] = trial
+        found = (self._failed[number] for number in sorted(self._failed))
+        self.again = deque(trial for trial in found if self._repeats.lacks(trial))
+
+    def _is_ours(self, trial: FrozenTrial) -> bool:
+        """Whether the trial is of this launch, or to be trained again in it."""
+        is_new = trial.number >= self._launch.first and WORKER in trial.user_attrs
+        return is_new or trial.number in self._launch.again
 
     def _is_mine(self, trial: FrozenTrial) -> bool:
         return trial.user_attrs.get(WORKER) == self.worker

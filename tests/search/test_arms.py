@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgdr import WarmRestarts
-from sgdr.search.arms import ARMS, BLOCK, CONTROLS, DEFAULT_SHARE, arm_of, next_arm
+from sgdr.search.arms import ARMS, BLOCK, CONTROLS, DEFAULT_SHARE, Places, arm_of, next_arm
 
 FEW = settings(deadline=None, max_examples=100)
 
@@ -112,3 +112,42 @@ def test_a_control_that_failed_is_made_up_for_next(arm):
     counts = {"restarts": 20, "cosine": 8, "constant": 8}
     assert next_arm(counts, 0.25, 64) == "restarts"
     assert next_arm({**counts, arm: 7}, 0.25, 64) == arm
+
+
+@FEW
+@given(st.integers(1, 300), st.floats(0, 0.9))
+def test_places_are_dealt_as_one_after_the_other(trials, share):
+    places = Places({}, {}, share, trials)
+    arms = dealt(trials, share)
+    assert [places[place][0] for place in range(trials)] == arms
+    draws: Counter[str] = Counter()
+    for place, arm in enumerate(arms):
+        assert places[place] == (arm, draws[arm])
+        draws[arm] += 1
+
+
+@FEW
+@given(st.integers(1, 100), st.floats(0, 0.9), st.lists(st.integers(0, 150), max_size=20))
+def test_a_place_is_the_same_whenever_it_is_asked_for(trials, share, asked):
+    """Also those after the last: where trials fail there are more places than trials."""
+    places = Places({}, {}, share, trials)
+    assert [places[place] for place in asked] == [Places({}, {}, share, trials)[place] for place in asked]
+
+
+@FEW
+@given(st.integers(1, 200), st.integers(0, 200), st.floats(0, 0.9))
+def test_a_run_that_is_resumed_deals_what_is_left(first, more, share):
+    begun = Counter(dealt(first, share))
+    places = Places(begun, begun, share, first + more)
+    left = dealt(first + more, share, begun)
+    assert [places[place][0] for place in range(more)] == left
+    for arm in ARMS:
+        draws = [draw for found, draw in (places[place] for place in range(more)) if found == arm]
+        assert draws == list(range(begun[arm], begun[arm] + len(draws)))
+
+
+def test_what_failed_before_counts_as_drawn_and_not_as_begun():
+    begun = {"restarts": 20, "cosine": 7, "constant": 8}
+    places = Places(begun, {**begun, "cosine": 9}, 0.25, 64)
+    assert [places[place] for place in range(3)] == [("cosine", 9), ("restarts", 20), ("restarts", 21)]
+    assert begun == {"restarts": 20, "cosine": 7, "constant": 8}

@@ -1,6 +1,7 @@
 """Trials that were cut off go on from the troughs at which they were kept."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,64 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tiny: Any, tmp_path: Path)
 def test_nothing_is_kept_of_what_is_trained_in_a_moment(tiny: Any, tmp_path: Path) -> None:
     sweep(tiny, tmp_path, "s", checkpoints=tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
+
+
+def test_a_trial_that_begins_anew_is_kept_again(kept: Checkpoints, state: Any) -> None:
+    kept.save(7, 11, 3, state, CURVES)
+    kept.save(7, 11, 6, state, {"error": [0.5] * 6})
+    kept.save(7, 11, 6, state, {"error": [0.25] * 6})
+    found = kept.load(7, 11)
+    assert found is not None and found.epoch == 6 and found.curves == {"error": [0.25] * 6}
+    kept.save(7, 11, 3, state, CURVES)  # by one that could not read what was kept later
+    found = kept.load(7, 11)
+    assert found is not None and found.epoch == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "3", "null", '{"error": 3}', '{"error": "abc"}', '{"error": [1.0, null, "x"]}']
+)
+def test_curves_that_are_none_are_not_used(kept: Checkpoints, state: Any, tmp_path: Path, text: str) -> None:
+    kept.save(7, 11, 3, state, CURVES)
+    (curves,) = tmp_path.rglob("*.json")
+    curves.write_text(text)
+    assert kept.load(7, 11) is None
+
+
+def test_curves_need_not_be_finite(kept: Checkpoints, state: Any) -> None:
+    kept.save(7, 11, 3, state, {"error": [float("inf"), float("nan"), 1e-45]})
+    found = kept.load(7, 11)
+    assert found is not None and repr(found.curves) == "{'error': [inf, nan, 1e-45]}"
+
+
+def test_what_cannot_be_removed_is_left(kept: Checkpoints, state: Any, tmp_path: Path) -> None:
+    kept.save(7, 11, 3, state, CURVES)
+    (model,) = tmp_path.rglob(f"*{SUFFIX}")
+    kept._remove(replace(kept._snapshots.of(7)[0], path=model.parent))  # a folder, which is none of its files
+    assert kept.load(7, 11) is not None
+
+
+def test_a_trial_is_due_some_seconds_after_it_was_kept(
+    kept: Checkpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    assert not kept.due(now) and not kept.due(now - module.CHECKPOINT_SECONDS + 1)
+    assert kept.due(now - module.CHECKPOINT_SECONDS)
+
+
+@pytest.mark.usefixtures("always")
+def test_only_troughs_are_kept(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+    save = Checkpoints.save
+
+    def noted(self: Checkpoints, trial: int, seed: int, epoch: int, state: Any, curves: Any) -> None:
+        kept.append((trial, seed, epoch))
+        save(self, trial, seed, epoch, state, curves)
+
+    monkeypatch.setattr(Checkpoints, "save", noted)
+    table = sweep(tiny, tmp_path, "s", checkpoints=tmp_path / "kept")
+    assert len(kept) == len(set(kept)) > 6
+    for number, row in table.iterrows():
+        epochs = [epoch for trial, _, epoch in kept if trial == number]
+        assert epochs == list(range(int(row.T_0), 12, int(row.T_0)))
+    assert not list((tmp_path / "kept" / "s").iterdir())

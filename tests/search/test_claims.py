@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 import sys
 import threading
 from collections import Counter
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
@@ -140,6 +142,13 @@ def test_a_worker_with_many_slots_is_abandoned_at_once(storage: BaseStorage, stu
         pytest.skip("trials go one by one")
     made = claims(storage, study)
     granted = made.claim("a", 1024, [], 2000)
+    if storage.engine.dialect.name == "sqlite":
+        storage.engine.dispose()
+
+        @sa.event.listens_for(storage.engine, "connect")
+        def as_older_builds_have_it(connection: Any, _: Any) -> None:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+
     made.abandon({each.trial_id: {"lost": True} for each in granted})
     found = storage.get_all_trials(study, deepcopy=False)
     assert Counter(trial.state for trial in found) == {TrialState.FAIL: 1024}

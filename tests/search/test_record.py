@@ -328,7 +328,7 @@ def test_a_storage_that_is_away_for_a_moment_is_waited_for(tmp_path, monkeypatch
             faults.storage.create_new_study([StudyDirection.MINIMIZE], "s")
         else:
             shutil.copy(tmp_path / "template.db", tmp_path / "s.db")
-            faults = StatementFaults(open_storage(f"sqlite:///{tmp_path}/s.db", create=True))
+            faults = StatementFaults(f"sqlite:///{tmp_path}/s.db")
         with faults.at(at, **{"after" if done else "before": away}) as made:
             sweep(Record(faults.storage, "s"), distributions, 4)
         written = [

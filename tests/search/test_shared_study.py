@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -370,7 +369,7 @@ def in_memory() -> Faults:
 
 def on_sqlite(folder: Path) -> Faults:
     shutil.copy(folder / "template.db", folder / "s.db")
-    return StatementFaults(open_storage(f"sqlite:///{folder}/s.db", create=True))
+    return StatementFaults(f"sqlite:///{folder}/s.db")
 
 
 @pytest.fixture(autouse=True)
@@ -394,11 +393,17 @@ def run(make: Callable[[], Faults], examples: int) -> None:
     )
 
 
-def test_by_optunas_own_calls() -> None:
-    run(in_memory, int(os.environ.get("EX", "150")))
+FEW_OR_MANY = pytest.mark.parametrize(
+    "share", [1, pytest.param(10, marks=pytest.mark.slow)], ids=["few", "many"]
+)
 
 
-def test_by_statements(tmp_path: Path) -> None:
-    template = open_storage(f"sqlite:///{tmp_path}/template.db", create=True)
-    close_storage(template)
-    run(partial(on_sqlite, tmp_path), 20)
+@FEW_OR_MANY
+def test_by_optunas_own_calls(share: int) -> None:
+    run(in_memory, 100 * share)
+
+
+@FEW_OR_MANY
+def test_by_statements(share: int, tmp_path: Path) -> None:
+    close_storage(open_storage(f"sqlite:///{tmp_path}/template.db", create=True))
+    run(partial(on_sqlite, tmp_path), 8 * share)

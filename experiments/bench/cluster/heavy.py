@@ -16,7 +16,7 @@ class Heavy:
     name = "heavy"
     metric = "error"
     direction = "minimize"
-    steps_per_epoch = 2000
+    steps_per_epoch = 5000
     budget = 10
 
     def init(self, key: jax.Array) -> Any:

@@ -21,7 +21,7 @@ from sgdr import search
 from sgdr.search.lease import leases
 
 WORKLOAD = "experiments.bench.cluster.heavy:heavy"
-PAUSE = (8.0, 40.0)
+PAUSE = (6.0, 24.0)
 """Seconds between two kills, from and to."""
 
 
@@ -61,13 +61,11 @@ class Kills:
                 self._say(
                     f"kill {sum(done.values())}: {what}, {sweeps.finished(self._before)} trials finished"
                 )
-        while True:
-            assert self._process is not None
-            _, said = self._process.communicate()
-            if self._process.returncode == 0:
-                break
+        assert self._process is not None
+        _, said = self._process.communicate()
+        if self._process.returncode:
             raise RuntimeError(said[-2000:])
-        self._look()
+        self._read()
         return done, time.monotonic() - began, self._before
 
     def close(self) -> None:
@@ -86,15 +84,18 @@ class Kills:
     def _look(self) -> None:
         """Sees that nothing finished is lost, and begins the sweep again where it has ended."""
         with contextlib.suppress(ValueError, search.StorageError):  # not there yet, or away
-            now = search.load(sweeps.STUDY, self._url).trials()
-            if len(self._before) and not sweeps.kept(self._before, now):
-                raise RuntimeError("a finished trial was lost or changed")
-            self._before = now
+            self._read()
         assert self._process is not None
         if self._process.poll() is not None:
             if self._process.returncode not in (0, -signal.SIGKILL):
                 raise RuntimeError(str(self._process.communicate()[1])[-2000:])
             self._begin()
+
+    def _read(self) -> None:
+        now = search.load(sweeps.STUDY, self._url).trials()
+        if len(self._before) and not sweeps.kept(self._before, now):
+            raise RuntimeError("a finished trial was lost or changed")
+        self._before = now
 
     def _kill_worker(self) -> bool:
         with contextlib.suppress(ValueError, search.StorageError, ProcessLookupError):
