@@ -15,7 +15,7 @@ from sgdr.search import snapshots
 from sgdr.search.best import Best as Best
 from sgdr.search.best import Ranked, as_best
 from sgdr.search.reading import Content, Curve, OpenedFile, reader
-from sgdr.search.storage import default_url, open_storage, shown, storage_errors
+from sgdr.search.storage import close_storage, default_url, open_storage, shown, storage_errors
 from sgdr.search.summary import Summary
 from sgdr.search.tables import Rows, curves_table, trials_table
 from sgdr.search.verdict import Verdict
@@ -244,10 +244,14 @@ def load(name: str, storage: str | None = None) -> Study:
     """
     url = default_url() if storage is None else storage
     opened = open_storage(url)
-    number = study_id(opened, name, url)
-    if not made_by_sweep(opened.get_study_user_attrs(number)):
-        raise ValueError(f"study {name!r} in {shown(url)} was not made by sgdr; read it with Optuna")
-    return Study(name, url, opened, number)
+    try:
+        number = study_id(opened, name, url)
+        if not made_by_sweep(opened.get_study_user_attrs(number)):
+            raise ValueError(f"study {name!r} in {shown(url)} was not made by sgdr; read it with Optuna")
+        return Study(name, url, opened, number)
+    except Exception:
+        close_storage(opened)  # who tries again and again would use up the connections of a server
+        raise
 
 
 def study_id(storage: BaseStorage, name: str, url: str) -> int:

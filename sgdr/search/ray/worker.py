@@ -13,6 +13,7 @@ from optuna.storages import BaseStorage
 
 from sgdr.search.arms import Places
 from sgdr.search.devices import limit_cores, use_all_cores
+from sgdr.search.patience import Patience
 from sgdr.search.settings import Settings
 from sgdr.search.shared_record import Dismissed, Launch, SharedRecord
 from sgdr.search.stopwatch import Stopwatch
@@ -82,11 +83,15 @@ def _work(place: int, order: Order) -> None:
         record.note(remarks=remarks)
         return Begun(record, order.seed, order.places, place)
 
+    def opening() -> BaseStorage:
+        # A worker may be started again just when the database is.
+        return Patience(remarks.append)(lambda unsure: open_storage(order.url, create=True))
+
     with storage_errors(order.url):
         work(
             workload,
             settings,
-            lambda: open_storage(order.url, create=True),
+            opening,
             begin,
             order.checkpoints,
             None,

@@ -79,6 +79,7 @@ class Sweep:
         self.folder = folder
         self.url = storage or f"sqlite:///{folder}/swept.db"
         self.process: subprocess.Popen[str] | None = None
+        self._study: search.Study | None = None
 
     def begin(self, trials: int, *options: str, workload: str = "ray_workloads:slow") -> None:
         command = [sys.executable, "-m", "sgdr", "sweep", "--workload", workload, "--trials", str(trials)]
@@ -99,12 +100,19 @@ class Sweep:
         assert self.process.returncode == code, (out, err)
         return out, err
 
+    def study(self) -> search.Study:
+        """As it stands; opened once, since every opening has connections of its own."""
+        if self._study is None:
+            self._study = search.load("swept", self.url)
+        self._study.refresh()
+        return self._study
+
     def trials(self) -> pd.DataFrame:
-        return search.load("swept", self.url).trials()
+        return self.study().trials()
 
     def workers(self) -> list[dict[str, Any]]:
         """The leases of workers that have not ended."""
-        claims = leases(search.load("swept", self.url).attributes).values()
+        claims = leases(self.study().attributes).values()
         return [claim for claim in claims if claim["launch"] is not None and not claim["ended"]]
 
     def wait_for(self, finished: int, *, workers: int = 2, timeout: float = 120) -> None:
