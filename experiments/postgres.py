@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import sqlalchemy as sa
@@ -78,6 +78,19 @@ class Postgres:
         """Its connections are lost, what was committed is not."""
         self.stop(mode)
         self.start()
+
+    def __enter__(self) -> Self:
+        """Starts it."""
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Removes it."""
+        self.remove()
 
     def remove(self) -> None:
         """Stops it and deletes its data."""

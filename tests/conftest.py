@@ -122,9 +122,5 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
 @pytest.fixture
 def postgres_server() -> Iterator[Postgres]:
     """A running server of the test's own, which it may stop and start."""
-    server = Postgres()
-    try:
-        server.start()
+    with Postgres() as server:
         yield server
-    finally:
-        server.remove()

@@ -54,7 +54,7 @@ class Checkpoints:
         full disk, is remarked: the trial is then trained from an earlier state, should it come to that.
         """
         before = self._snapshots.of(trial)
-        path = self._path(trial, seed, epoch)
+        path = _curves(self._snapshots.path(trial, seed, epoch))
         try:
             self._snapshots.folder.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(dict(curves)))
@@ -72,7 +72,7 @@ class Checkpoints:
         """The trial as it was kept last; None where it was not, or what is there cannot be read."""
         for snapshot in reversed(self._snapshots.of(trial)):
             try:
-                curves = json.loads(self._path(trial, seed, snapshot.epoch).read_text())
+                curves = json.loads(_curves(snapshot.path).read_text())
                 state = load(snapshot.path, self._workload)
             except (OSError, ValueError) as error:
                 self._on_remark(f"trial {trial} begins anew: {error}")
@@ -86,14 +86,15 @@ class Checkpoints:
         for snapshot in self._snapshots.of(trial):
             self._remove(snapshot)
 
-    def _path(self, trial: int, seed: int, epoch: int) -> Path:
-        """Of the curves that go with a state."""
-        return self._snapshots.folder / f"trial-{trial:05d}-seed-{seed}-epoch-{epoch:04d}.json"
-
     def _remove(self, snapshot: Snapshot) -> None:
         with suppress(OSError):  # what cannot be removed does no harm
             snapshot.path.unlink()
-            self._path(snapshot.trial, snapshot.seed, snapshot.epoch).unlink()
+            _curves(snapshot.path).unlink()
+
+
+def _curves(snapshot: Path) -> Path:
+    """The file with the curves that go with a state."""
+    return snapshot.with_suffix(".json")
 
 
 def _are_curves(found: Any, epochs: int) -> bool:

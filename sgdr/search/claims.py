@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain, repeat
 from typing import Any, Protocol
 
@@ -21,8 +21,8 @@ from optuna.storages import BaseStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sgdr.search.reading import CHUNK
-from sgdr.search.writing import attribute_row, by_statements, lock_study
+from sgdr.search.reading import chunks
+from sgdr.search.writing import attribute_row, by_statements, lock_study, utc
 
 LIVE = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 """States of trials that are finished or may be."""
@@ -82,7 +82,7 @@ class LockedClaims:
                 return []
             taken = self._taken(connection, retries)
             wanted = _wanted([each for each in retries if each not in taken], room)
-            first, now = counts.total(), datetime.now(UTC).replace(tzinfo=None)
+            first, now = counts.total(), utc(datetime.now())
             rows = [
                 {
                     "study_id": self._study_id,
@@ -140,11 +140,10 @@ class LockedClaims:
 
     def abandon(self, trials: Mapping[int, Mapping[str, Any]]) -> None:
         """See `Claims`."""
-        ids = list(trials)
         with self._engine.begin() as connection:
             lock_study(connection, self._study_id)
-            for first in range(0, len(ids), CHUNK):
-                self._abandon(connection, {each: trials[each] for each in ids[first : first + CHUNK]})
+            for some in chunks(list(trials)):
+                self._abandon(connection, {each: trials[each] for each in some})
 
     def _abandon(self, connection: sa.Connection, trials: Mapping[int, Mapping[str, Any]]) -> None:
         table = models.TrialModel.__table__
@@ -163,8 +162,7 @@ class LockedClaims:
             connection.execute(sa.insert(models.TrialUserAttributeModel), attributes)
         if ids:
             change = sa.update(table).where(table.c.trial_id.in_(ids))
-            now = datetime.now(UTC).replace(tzinfo=None)
-            connection.execute(change.values(state=TrialState.FAIL, datetime_complete=now))
+            connection.execute(change.values(state=TrialState.FAIL, datetime_complete=utc(datetime.now())))
 
 
 class NumberedClaims:

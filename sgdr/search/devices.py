@@ -16,6 +16,8 @@ SLOTS_PER_CORE = 8
 SLOTS_PER_ACCELERATOR = 64
 MEMORY_SHARE = 0.8
 """Of the free memory, that a population may take."""
+GPU_MEMORY_SHARE = 0.9
+"""Of a GPU's memory, for all that share it together."""
 
 
 _limit: list[int] = []
@@ -64,6 +66,14 @@ def automatic_slots(devices: Sequence[jax.Device], trials: int) -> int:
     each = SLOTS_PER_CORE if devices[0].platform == "cpu" else SLOTS_PER_ACCELERATOR
     each = min(each, -(-trials // len(devices)))
     return each * len(devices)
+
+
+def share_gpu_memory(share: float) -> None:
+    """Leaves the others on a GPU their memory: JAX takes no more than that share, unless the environment says
+    how much it is to take."""
+    names = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")  # JAX refuses both together
+    if not any(name in os.environ for name in names):
+        os.environ[names[0]] = f"{GPU_MEMORY_SHARE * share:.4f}"
 
 
 def free_memory(device: jax.Device, devices: int) -> int | None:

@@ -135,19 +135,11 @@ class Watch:
                 self._heard[worker] = claim["seen"], now
 
         def gone(worker: str, claim: Claim) -> bool:
-            if claim["ended"]:
-                return True
             # One that hangs, or is stopped, has a process too.
-            expired = now - self._heard[worker][1] >= EXPIRE_SECONDS
-            return expired or _process_lives(claim) is False
+            return now - self._heard[worker][1] >= EXPIRE_SECONDS or _process_lives(claim) is False
 
-        return {
-            worker
-            for worker, claim in claims.items()
-            if worker != but
-            and not claim["ended"]
-            and (gone(worker, claim) or _launcher_gone(claim, claims, gone))
-        }
+        left = {worker for worker, claim in claims.items() if worker != but and not claim["ended"]}
+        return left - _at_work(claims, gone)
 
 
 def leases(attributes: Mapping[str, Any]) -> dict[str, Claim]:
@@ -189,21 +181,17 @@ def living(attributes: Mapping[str, Any], now: float) -> dict[str, Claim]:
     claims = leases(attributes)
 
     def gone(worker: str, claim: Claim) -> bool:
-        if claim["ended"]:
-            return True
         alive = _process_lives(claim)
         return not alive if alive is not None else now - claim["seen"] >= EXPIRE_SECONDS
 
-    return {
-        worker: claim
-        for worker, claim in claims.items()
-        if not gone(worker, claim) and not _launcher_gone(claim, claims, gone)
-    }
+    working = _at_work(claims, gone)
+    return {worker: claim for worker, claim in claims.items() if worker in working}
 
 
-def _launcher_gone(claim: Claim, claims: Mapping[str, Claim], gone: Callable[[str, Claim], bool]) -> bool:
-    launch = claim.get("launch")
-    return launch is not None and launch in claims and gone(launch, claims[launch])
+def _at_work(claims: Mapping[str, Claim], gone: Callable[[str, Claim], bool]) -> set[str]:
+    """The workers that have not ended and are not `gone`, nor is their launcher."""
+    there = {worker for worker, claim in claims.items() if not claim["ended"] and not gone(worker, claim)}
+    return {worker for worker in there if claims[worker].get("launch") not in claims.keys() - there}
 
 
 def _process_lives(claim: Claim) -> bool | None:

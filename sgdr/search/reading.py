@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, json_to_distribution
@@ -35,6 +35,7 @@ CURVE = "curve"
 CHUNK = 500
 """Trials that one statement reads: some builds of SQLite take no more than 999 variables."""
 
+Item = TypeVar("Item")
 Curve = dict[str, list[float]]
 """By name, a value an epoch."""
 
@@ -170,7 +171,7 @@ class BulkReader:
         """Of trials that are new or may have changed: id, number, state, start and end, in UTC."""
         again = [
             head
-            for ids in _chunks(list(before.unfinished))
+            for ids in chunks(list(before.unfinished))
             for head in connection.execute(_AGAIN, {"ids": ids, "study": self._study_id})
         ]
         if len(again) < len(before.unfinished):
@@ -180,7 +181,7 @@ class BulkReader:
 
     def curves(self, trials: Sequence[FrozenTrial]) -> Iterator[tuple[int, Curve]]:
         """See `Reader`. No connection is held between two chunks."""
-        for chunk in _chunks(trials):
+        for chunk in chunks(trials):
             with self._engine.connect() as connection:
                 rows = connection.execute(_CURVES, {"ids": [trial._trial_id for trial in chunk]}).all()
             texts = {trial_id: (_local(start), text) for trial_id, start, text in rows}
@@ -194,7 +195,7 @@ class BulkReader:
         read = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
         numbers = {trial._trial_id: trial.number for trial in trials}
         found: dict[int, dict[int, float]] = defaultdict(dict)
-        for ids in _chunks(list(numbers)):
+        for ids in chunks(list(numbers)):
             with self._engine.connect() as connection:
                 for trial_id, epoch, value, kind in connection.execute(_REPORTS, {"ids": ids}):
                     found[numbers[trial_id]][epoch] = read(value, kind)
@@ -203,7 +204,7 @@ class BulkReader:
 
 def _trials(connection: sa.Connection, heads: Sequence[Any]) -> Iterator[FrozenTrial]:
     """All of these trials but their curves."""
-    for chunk in _chunks(heads):
+    for chunk in chunks(heads):
         ids = {"ids": [head[0] for head in chunk]}
         params: dict[int, dict[str, Any]] = defaultdict(dict)
         distributions: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
@@ -246,7 +247,8 @@ def _parsed(rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     return ((name, json.loads(text)) for name, text in rows)
 
 
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """The items, as many at a time as one statement takes."""
     return (items[first : first + CHUNK] for first in range(0, len(items), CHUNK))
 
 

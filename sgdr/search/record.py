@@ -24,7 +24,7 @@ from sgdr.search.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, WORKER, claims
 from sgdr.search.interrupts import uninterrupted
 from sgdr.search.lease import Lease
 from sgdr.search.patience import Patience
-from sgdr.search.reading import CHUNK, Content, reader
+from sgdr.search.reading import Content, chunks, reader
 from sgdr.search.slots import MOST_ATTEMPTS
 from sgdr.search.writing import BEGUN, writer
 
@@ -255,8 +255,7 @@ class Record:
 
     def _with_reports(self, trials: Sequence[FrozenTrial]) -> Iterator[FrozenTrial]:
         """Finished trials with their curves as reports."""
-        for first in range(0, len(trials), CHUNK):
-            some = trials[first : first + CHUNK]
+        for some in chunks(trials):
             curves = dict(self._reader.curves(some))
             for trial in some:
                 known = copy.copy(trial)

@@ -61,8 +61,6 @@ class Arm:
             storage=self._storage, study_name=name, sampler=sampler, pruner=pruner, direction=goal
         )
         self._evenly, self._seed = evenly, seed
-        self.begun = 0
-        """How many trials were begun, those that were cut off or failed not counted."""
         self._drawn = 0
         self._seen: dict[int, int | None] = {}
         """Trials of other workers, by number: while one is running, the id of what stands for it here."""
@@ -102,13 +100,10 @@ class Arm:
         # A new one in its place: the pruner would go on judging by the epochs that it knew of.
         self._seen[trial.number] = None
         self._storage.forget(running)
-        if trial.state == TrialState.FAIL:
-            self.begun -= 1
-        else:
+        if trial.state != TrialState.FAIL:
             self._study.add_trial(trial)
 
     def _count(self, trial: FrozenTrial) -> None:
-        self.begun += trial.state != TrialState.FAIL
         self._drawn += "retry_of" not in trial.user_attrs
 
     def ask(self, params: Mapping[str, Any] | None = None, draw: int | None = None) -> Trial:
@@ -127,7 +122,6 @@ class Arm:
                 params = spread(self.distributions, draw, self._seed, finest)
         if params is not None:
             self._study.enqueue_trial(dict(params))
-        self.begun += 1
         return self._study.ask(self.distributions)
 
     def notes(self, trial: Trial) -> Mapping[str, Any]:
@@ -137,4 +131,3 @@ class Arm:
     def tell(self, trial: Trial, state: TrialState, value: float | None) -> None:
         """Ends a trial."""
         self._study.tell(trial, value, state)
-        self.begun -= state == TrialState.FAIL

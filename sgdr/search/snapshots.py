@@ -90,9 +90,13 @@ class Snapshots:
             "arrays": forms,
         }
         data = save(arrays, {name: json.dumps(value) for name, value in header.items()})
-        path = self.folder / _file_name(trial, seed, epoch)
+        path = self.path(trial, seed, epoch)
         _write(path, data)
         return path
+
+    def path(self, trial: int, seed: int, epoch: int) -> Path:
+        """Where such a snapshot is, if it is there."""
+        return self.folder / f"trial-{trial:05d}-seed-{seed}-epoch-{epoch:04d}{SUFFIX}"
 
     def all(self) -> list[Snapshot]:
         """Those that can be read, by trial, seed and epoch."""
@@ -119,7 +123,7 @@ class Snapshots:
                 snapshot, _, _ = _read(path, arrays=False)
             except ValueError:
                 continue
-            if path.name == _file_name(snapshot.trial, snapshot.seed, snapshot.epoch):
+            if path == self.path(snapshot.trial, snapshot.seed, snapshot.epoch):
                 found.append(snapshot)
         return sorted(found, key=lambda each: (each.trial, each.seed, each.epoch))
 
@@ -188,10 +192,6 @@ def _write(path: Path, data: bytes) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _file_name(trial: int, seed: int, epoch: int) -> str:
-    return f"trial-{trial:05d}-seed-{seed}-epoch-{epoch:04d}{SUFFIX}"
 
 
 def _leaves(state: State) -> list[tuple[str, Any]]:

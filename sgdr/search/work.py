@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 
 from sgdr.search.arms import ARMS, Places
 from sgdr.search.checkpoints import Checkpoints
+from sgdr.search.claims import RETRY_OF
 from sgdr.search.compilations import compilations
 from sgdr.search.fitting import Fitting
 from sgdr.search.record import Record
@@ -134,7 +135,7 @@ def places(settings: Settings, record: Record) -> Places:
         for arm, names in searched.items():
             if trial.params.keys() == names:
                 begun[arm] += trial.state != TrialState.FAIL or trial.number in again
-                drawn[arm] += "retry_of" not in trial.user_attrs
+                drawn[arm] += RETRY_OF not in trial.user_attrs
     return Places(begun, drawn, settings.controls, settings.trials)
 
 

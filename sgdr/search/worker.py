@@ -152,7 +152,7 @@ class Worker:
                 arm = next(arm for arm in self._arms.values() if arm.searches(again.params))
                 sampled = arm.ask(again.params)
         schedule, budget = plan.space.schedule(sampled.params, plan.budget)
-        seed = trial_seed(plan.seed, claim.number) if again is None else again.user_attrs["seed"]
+        seed = trial_seed(plan.seed, claim.first) if again is None else again.user_attrs["seed"]
         attributes = {"schedule": _as_attribute(schedule), "arm": arm_of(schedule, budget), "seed": seed}
         sampled.set_user_attr("schedule", attributes["schedule"])  # for the pruner
         params = dict(sampled.params)

@@ -217,8 +217,8 @@ class BulkWriter:
                     "study_id": self._study_id,
                     "number": first + place,
                     "state": trial.state,
-                    "datetime_start": _utc(trial.datetime_start),
-                    "datetime_complete": _utc(trial.datetime_complete),
+                    "datetime_start": utc(trial.datetime_start),
+                    "datetime_complete": utc(trial.datetime_complete),
                 }
                 for place, trial in enumerate(trials)
             ],
@@ -229,7 +229,7 @@ class BulkWriter:
         """Sets the state of those that are finished."""
         table = models.TrialModel.__table__
         ended = [
-            {"id": self._stored[t.number].trial_id, "to": t.state, "at": _utc(t.datetime_complete)}
+            {"id": self._stored[t.number].trial_id, "to": t.state, "at": utc(t.datetime_complete)}
             for t in trials
             if t.state.is_finished()
         ]
@@ -252,7 +252,7 @@ def lock_study(connection: sa.Connection, study_id: int) -> None:
         connection.execute(sa.select(table.c.study_id).where(mine).with_for_update())
 
 
-def _utc(local: datetime | None) -> datetime | None:
+def utc(local: datetime | None) -> datetime | None:
     """Optuna's trials have local times, its relational schema those of UTC; neither says so."""
     return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
 

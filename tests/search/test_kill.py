@@ -16,32 +16,12 @@ import pytest
 
 from sgdr import search
 
-WORKLOADS = '''
-import time
-import jax, jax.numpy as jnp
-from sgdr import search
-
-class Slow:
-    """Many small steps: some tenths of a second an epoch."""
-    name, metric, direction = "slow", "error", "minimize"
-    steps_per_epoch, budget = 80000, 6
-    def init(self, key): return 1 + 0.1 * jax.random.normal(key, (4,))
-    def update(self, state, lr, step, key, hparams): return state - 1e-3 * lr * jnp.sin(state)
-    def evaluate(self, state): return {"error": jnp.sum(state ** 2)}
-
-slow = Slow()
-
-@search.workload(metric="error", direction="minimize", budget=6)
-def function(run):
-    for epoch in range(1, run.budget + 1):
-        time.sleep(0.05)
-        run.report(epoch, run.schedule(epoch - 1) + run.seed % 10)
-'''
+WORKLOADS = Path(__file__).parents[1] / "slow.py"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "kill_workloads.py").write_text(WORKLOADS)
+    (tmp_path / "kill_workloads.py").write_text(WORKLOADS.read_text())
     return tmp_path
 
 
@@ -209,7 +189,7 @@ def test_full_disk_ends_clearly_and_can_be_resumed(tmp_path: Path) -> None:
     if mounted.returncode:
         pytest.skip("mounting a small file system needs root")
     try:
-        (folder / "kill_workloads.py").write_text(WORKLOADS)
+        (folder / "kill_workloads.py").write_text(WORKLOADS.read_text())
         process = begin(folder, "slow", 1000)
         wait_for(folder, process, COMPLETE=4)
         done = trials(folder)

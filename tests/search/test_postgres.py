@@ -20,12 +20,8 @@ from sgdr.search.storage import close_storage, open_storage
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     """One that nobody stops."""
-    made = Postgres()
-    try:
-        made.start()
+    with Postgres() as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.mark.parametrize("start", ["postgresql://", "postgres://", "postgresql+psycopg://"])

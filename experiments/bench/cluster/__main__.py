@@ -31,9 +31,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the kills")
     parser.add_argument("--out", type=Path, help="a file to write instead of stdout")
     args = parser.parse_args()
-    server = Postgres()
-    try:
-        server.start()
+    with Postgres() as server:
         sections = [f"## Several workers\n\n{report.machine('ray', 'optuna', 'psycopg', 'jax')}"]
         if "scaling" in args.parts:
             sections.append(scaling.section(server, args.trials, args.repeats))
@@ -44,8 +42,6 @@ def main() -> None:
                 server, args.sweep_trials, args.kills, args.seed, lambda line: print(line, file=sys.stderr)
             )
             sections.append(found)
-    finally:
-        server.remove()
     report.put("\n\n".join(sections) + "\n", args.out)
 
 

@@ -11,6 +11,8 @@ from typing import Any, Self
 from sgdr.search.cluster import Cluster
 from sgdr.search.ray.worker import ENDINGS, Order, train
 
+STOP_SECONDS = 10.0
+"""For Ray Tune to end a run."""
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -41,7 +43,7 @@ class Crew:
     def __exit__(self, *error: object) -> None:
         """Ends the run, whatever the workers do."""
         self._stopping.set()
-        self._over.wait(10)
+        self._over.wait(STOP_SECONDS)
 
     def ended(self, timeout: float) -> bool:
         """Whether all workers have ended, waiting for that so many seconds at most."""
@@ -50,8 +52,7 @@ class Crew:
     def wait(self, seconds: float) -> None:
         """Lets the workers end by themselves, and ends those that do not."""
         if not self._over.wait(seconds):
-            self._stopping.set()
-            self._over.wait(10)
+            self.__exit__()
 
     def check(self) -> None:
         """Raises what workers have ended with, where that was an error."""

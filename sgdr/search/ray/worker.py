@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from sgdr.search.arms import Places
-from sgdr.search.devices import limit_cores, use_all_cores
+from sgdr.search.devices import limit_cores, share_gpu_memory, use_all_cores
 from sgdr.search.patience import Patience
 from sgdr.search.settings import Settings
 from sgdr.search.shared_record import Dismissed, Launch, SharedRecord
@@ -22,8 +23,6 @@ from sgdr.search.work import Begun, work
 from sgdr.search.worker import TooManyFailures
 from sgdr.search.workload import CallableWorkload, Workload, find
 
-GPU_MEMORY_SHARE = 0.9
-"""Of a GPU's memory, for all its workers together."""
 ENDINGS: dict[str, type[Exception]] = {
     kind.__name__: kind for kind in (ValueError, StorageError, TooManyFailures, MemoryError)
 }
@@ -56,15 +55,14 @@ def train(config: dict[str, Any], order: Order) -> None:
     """
     from ray import tune
 
+    kind = said = ""
     try:
-        _work(int(config["worker"]), order)
-        ending: dict[str, Any] = {"kind": "", "error": ""}
-    except Dismissed:
-        ending = {"kind": "", "error": ""}
+        with suppress(Dismissed):
+            _work(int(config["worker"]), order)
     except tuple(ENDINGS.values()) as error:
         kind = next(name for name, each in ENDINGS.items() if isinstance(error, each))
-        ending = {"kind": kind, "error": str(error)}
-    tune.report(ending)
+        said = str(error)
+    tune.report({"kind": kind, "error": said})
 
 
 def _work(place: int, order: Order) -> None:
@@ -122,11 +120,10 @@ def _share_gpu(gpus: float, processes: int) -> None:
 
     By environment, which the processes of a callable workload inherit.
     """
-    if not gpus:
-        os.environ["JAX_PLATFORMS"] = "cpu"
-        import jax
+    if gpus:
+        share_gpu_memory(min(gpus, 1.0) / processes)
+        return
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    import jax
 
-        jax.config.update("jax_platforms", "cpu")  # it reads the environment when it is imported
-    else:
-        share = GPU_MEMORY_SHARE * min(gpus, 1.0) / processes
-        os.environ["XLA_CLIENT_MEM_FRACTION"] = f"{share:.4f}"
+    jax.config.update("jax_platforms", "cpu")  # it reads the environment when it is imported

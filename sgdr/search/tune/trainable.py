@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from sgdr.schedule import WarmRestarts
 from sgdr.search.arguments import whole
 from sgdr.search.curves import Curves
 from sgdr.search.declaration import Declaration
-from sgdr.search.devices import cores
+from sgdr.search.devices import cores, share_gpu_memory
 from sgdr.search.objective import OBJECTIVES, sign, value
 from sgdr.search.population import Population
 from sgdr.search.processes import ProcessSlots
@@ -31,8 +30,6 @@ from sgdr.search.workload import CallableWorkload, Workload, check_functions, fi
 
 CURVES = "curves.json"
 """Beside the snapshot in a checkpoint."""
-MEMORY_SHARE = 0.9
-"""Of a GPU's memory, that trials sharing it take together."""
 
 
 def trainable(
@@ -124,7 +121,9 @@ class _WorkloadTrainable(tune.Trainable):
 
     def setup(self, config: Config) -> None:
         resources = self.trial_resources.required_resources if self.trial_resources else {}
-        _share_gpu(resources.get("GPU", 0))
+        gpus = resources.get("GPU", 0)
+        if 0 < gpus < 1:  # else JAX takes most of a GPU as soon as it begins
+            share_gpu_memory(gpus)
         self._workload = self._held.get()
         self._slots = self._made(int(resources.get("CPU", 0)))
         self._begin(config)
@@ -231,10 +230,3 @@ class _WorkloadTrainable(tune.Trainable):
 
     def cleanup(self) -> None:
         self._slots.close()
-
-
-def _share_gpu(share: float) -> None:
-    """Leaves the others on a GPU their memory, of which JAX else takes most as soon as it begins."""
-    names = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")  # JAX refuses both together
-    if 0 < share < 1 and not any(name in os.environ for name in names):
-        os.environ[names[0]] = f"{MEMORY_SHARE * share:.3f}"

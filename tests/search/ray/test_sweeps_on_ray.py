@@ -20,20 +20,9 @@ from sgdr.search.ray.launcher import END_SECONDS
 
 pytest.importorskip("ray")
 
-WORKLOADS = '''
-import os, sys, time
-import jax, jax.numpy as jnp
-from sgdr import search
-
-class Slow:
-    """Many small steps: some tenths of a second an epoch."""
-    name, metric, direction = "slow", "error", "minimize"
-    steps_per_epoch, budget = 80000, 6
-    def init(self, key): return 1 + 0.1 * jax.random.normal(key, (4,))
-    def update(self, state, lr, step, key, hparams): return state - 1e-3 * lr * jnp.sin(state)
-    def evaluate(self, state): return {"error": jnp.sum(state ** 2)}
-
-slow = Slow()
+SLOW = Path(__file__).parents[2] / "slow.py"
+MORE = '''
+import os, sys
 
 class Slower(Slow):
     """A second an epoch."""
@@ -49,12 +38,6 @@ class Deadly(Slow):
         return super().init(key)
 
 deadly = Deadly()
-
-@search.workload(metric="error", direction="minimize", budget=4)
-def function(run):
-    for epoch in range(1, run.budget + 1):
-        time.sleep(0.05)
-        run.report(epoch, run.schedule(epoch - 1) + run.seed % 10)
 '''
 NOT_THERE = """
 import sys
@@ -74,7 +57,7 @@ class Sweep:
     """A sweep of one study as a process."""
 
     def __init__(self, folder: Path, storage: str | None = None) -> None:
-        (folder / "ray_workloads.py").write_text(WORKLOADS)
+        (folder / "ray_workloads.py").write_text(SLOW.read_text() + MORE)
         (folder / "not_there.py").write_text(NOT_THERE)
         self.folder = folder
         self.url = storage or f"sqlite:///{folder}/swept.db"
