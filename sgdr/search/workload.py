@@ -12,6 +12,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sgdr.schedule import WarmRestarts
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "sgdr.workloads"
 RESERVED = ("number", "epoch", "_finite")
-_LIBRARIES = re.compile(r"[/\\](?:site-packages|sgdr|importlib)[/\\]|^<")
+_HERE = str(Path(__file__).parents[1])
+_LIBRARIES = re.compile(rf"[/\\](?:site-packages|importlib)[/\\]|^<|^{re.escape(_HERE)}[/\\]")
 DIRECTIONS = ("minimize", "maximize")
 
 State = Any

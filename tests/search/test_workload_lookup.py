@@ -66,8 +66,10 @@ def test_paths_that_lead_to_no_workload_are_refused(module, attribute, said):
     ],
 )
 def test_modules_that_cannot_be_imported_are_refused(tmp_path, monkeypatch, code, said):
-    (tmp_path / "broken_workload.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
+    folder = tmp_path / "sgdr"  # of the user's own, not the library
+    folder.mkdir()
+    (folder / "broken_workload.py").write_text(code)
+    monkeypatch.syspath_prepend(folder)
     with pytest.raises(ValueError, match=rf"workload 'broken_workload:x'.*{said}"):
         find("broken_workload:x", allow_import=True)
     sys.modules.pop("broken_workload", None)
