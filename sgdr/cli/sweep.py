@@ -13,6 +13,7 @@ from rich.console import Console
 
 from sgdr.cli import confirm as confirmation
 from sgdr.cli import options
+from sgdr.cli.imports import importing
 from sgdr.cli.progress import Shown, progress
 from sgdr.search.arms import DEFAULT_SHARE
 
@@ -78,7 +79,12 @@ def sweep(
     engine: Annotated[
         str, typer.Option(help="local, one worker here, or ray, several on Ray.", rich_help_panel=ON_RAY)
     ] = "local",
-    workers: Annotated[int, typer.Option(help="How many.", rich_help_panel=ON_RAY)] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="How many; on this machine one for each core at most is sensible.", rich_help_panel=ON_RAY
+        ),
+    ] = 1,
     cpus_per_worker: Annotated[float, typer.Option(help="Cores of a worker.", rich_help_panel=ON_RAY)] = 1,
     gpus_per_worker: Annotated[
         float,
@@ -96,8 +102,8 @@ def sweep(
     checkpoints: Annotated[
         str | None,
         typer.Option(
-            help="Folder for the last trough of each trial; what is cut off goes on from there. On Ray, one "
-            "that all nodes have.",
+            help="Folder for the last trough of each trial; what is cut off goes on from there (functions of "
+            "other frameworks begin anew). On Ray, one that all nodes have.",
             show_default="trials begin anew",
         ),
     ] = None,
@@ -135,20 +141,21 @@ def sweep(
     url = storage or default_url()
     say = Console(stderr=True, highlight=False, markup=False)
 
-    import optuna
+    with importing():
+        import optuna
 
-    from sgdr.search.devices import use_all_cores
-    from sgdr.search.launch import sweep as run
-    from sgdr.search.record import TakenOver
-    from sgdr.search.study import load
-    from sgdr.search.worker import TooManyFailures
-    from sgdr.search.workload import find, registered
+        from sgdr.search.devices import use_all_cores
+        from sgdr.search.launch import sweep as run
+        from sgdr.search.record import TakenOver
+        from sgdr.search.study import load
+        from sgdr.search.worker import TooManyFailures
+        from sgdr.search.workload import find, registered
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `python -m`
-    use_all_cores()
-    with redirect_stdout(sys.stderr):  # what a module prints; stdout is for results
-        found = find(workload, allow_import=True)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `python -m`
+        use_all_cores()
+        with redirect_stdout(sys.stderr):  # what a module prints; stdout is for results
+            found = find(workload, allow_import=True)
     name = found.name if study is None else study
     try:
         with progress(say, _shown) as (on_progress, on_remark), redirect_stdout(sys.stderr):
@@ -258,6 +265,8 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
         f" --eta-min {best.eta_min:g} --steps 0:{study.best.budget}",
     )
     out.print("\n".join(lines), soft_wrap=True)  # a command is one line, to be copied
+    if shown(url) != url:
+        out.print("*** stands for the password, which is not shown")
 
 
 def _confirm(workload: str) -> str:

@@ -40,6 +40,7 @@ class Checkpoints:
     ) -> None:
         """`folder` is the study's own (see `snapshots.study_folder`), made by the first that is kept."""
         self._snapshots, self._workload, self._on_remark = Snapshots(folder), workload, on_remark
+        self._causes: set[str] = set()
 
     def due(self, since: float) -> bool:
         """Whether a trial that was begun or kept last then, by `time.monotonic`, is to be kept again."""
@@ -60,7 +61,12 @@ class Checkpoints:
             path.write_text(json.dumps(dict(curves)))
             saved = self._snapshots.save(trial, seed, epoch, state, {})
         except OSError as error:
-            self._on_remark(f"trial {trial} is not kept at epoch {epoch}: {error}")
+            why = error.strerror or str(error)
+            if why not in self._causes:  # once, not for every trial
+                self._causes.add(why)
+                self._on_remark(
+                    f"trials are not kept in {self._snapshots.folder}, from trial {trial} on: {why}"
+                )
             with suppress(OSError):
                 path.unlink()
             return

@@ -55,10 +55,8 @@ def checked_cluster(
         return None
     if whole("workers", workers, 1) > MOST_WORKERS:
         raise ValueError(f"workers={workers!r} must be at most {MOST_WORKERS}")
-    _amount("cpus_per_worker", cpus_per_worker)
-    if cpus_per_worker <= 0:
-        raise ValueError(f"cpus_per_worker={cpus_per_worker!r} must be above 0")
-    _amount("gpus_per_worker", gpus_per_worker)
+    _amount("cpus_per_worker", cpus_per_worker, LEAST)
+    _amount("gpus_per_worker", gpus_per_worker, 0)
     return Cluster(
         int(workers),
         float(cpus_per_worker),
@@ -67,9 +65,9 @@ def checked_cluster(
     )
 
 
-def _amount(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f"{name}={value!r} must be a number from 0")
+def _amount(name: str, value: Any, least: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
+        raise ValueError(f"{name}={value!r} must be a number from {least}")
     if 0 < value < LEAST:
         raise ValueError(f"{name}={value!r} must be at least {LEAST}")
     if value > 1 and value != int(value):

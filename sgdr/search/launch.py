@@ -178,4 +178,11 @@ def _folder(checkpoints: str | os.PathLike[str]) -> Path:
     path = Path(checkpoints).absolute()
     if path.exists() and not path.is_dir():
         raise ValueError(f"checkpoints={str(checkpoints)!r} is a file; name a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK):
+            raise PermissionError("it cannot be written to")
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ValueError(f"checkpoints={str(checkpoints)!r} cannot be used: {why}; name another") from error
     return path

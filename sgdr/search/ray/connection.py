@@ -5,17 +5,26 @@ from __future__ import annotations
 import logging
 import math
 import os
+import secrets
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+import psutil
 
 from sgdr.search.cluster import Cluster
 from sgdr.search.devices import cores
 
 CONNECT_SECONDS = 5.0
+TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+"""By which Ray knows whether a cluster has a token, and which, or where."""
+WORKER_BYTES = 600 * 2**20
+"""What a worker takes of memory, at the least."""
 OBJECT_STORE_BYTES = 512 * 2**20
 """For the workload, which every worker reads once; Ray would take a third of the memory."""
 
@@ -29,18 +38,46 @@ def connected(cluster: Cluster, on_remark: Callable[[str], None]) -> Iterator[st
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray 2.60 warns where neither is said.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
+    with _with_token(cluster):
+        import ray
 
-    ours = not ray.is_initialized()
-    if ours:
-        with _own_signals():
-            _connect(cluster)
-    try:
-        _check_room(cluster, ray.nodes(), on_remark)
-        yield ray.util.get_node_ip_address()
-    finally:
+        ours = not ray.is_initialized()
         if ours:
-            ray.shutdown()
+            with _own_signals():
+                _connect(cluster)
+        try:
+            _check_room(cluster, ray.nodes(), on_remark)
+            yield ray.util.get_node_ip_address()
+        finally:
+            if ours:
+                ray.shutdown()
+
+
+@contextmanager
+def _with_token(cluster: Cluster) -> Iterator[None]:
+    """A cluster of our own has a token of its own: else Ray would leave one in the user's home, which every
+    `ray start` from then on asks for. For one that is there, a token is used where there is one, as Ray does
+    by itself for the address auto alone."""
+    kept = {name: os.environ.get(name) for name in TOKEN}
+    mode, token, file = TOKEN
+    has_one = any(kept[name] for name in (token, file)) or (Path.home() / ".ray" / "auth_token").is_file()
+    if cluster.address is None and not any(kept.values()):
+        os.environ[token] = _own_token()
+    elif cluster.address is not None and kept[mode] is None and has_one:
+        os.environ[mode] = "token"
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+@cache
+def _own_token() -> str:
+    """One for the whole process: Ray reads it once."""
+    return secrets.token_hex(32)
 
 
 @contextmanager
@@ -63,6 +100,7 @@ def _connect(cluster: Cluster) -> None:
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if cluster.address is None:
+        _check_memory(cluster.workers)
         needed = math.ceil(cluster.workers * cluster.cpus_per_worker)
         ray.init(
             "local",  # also where another cluster is there
@@ -78,9 +116,19 @@ def _connect(cluster: Cluster) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"address={cluster.address!r} leads to no Ray cluster ({reason}); start one by "
-            "`ray start --head`, or leave address out to use this machine"
+            f"address={cluster.address!r} leads to no Ray cluster that takes us ({reason}); start one by "
+            "`ray start --head`, or leave address out to use this machine; where it has a token, set "
+            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or a file ~/.ray/auth_token"
         ) from error
+
+
+def _check_memory(workers: int) -> None:
+    free = psutil.virtual_memory().available
+    if workers * WORKER_BYTES > free:
+        raise ValueError(
+            f"workers={workers} need about {workers * WORKER_BYTES / 2**30:.3g} GiB, and this machine has "
+            f"{free / 2**30:.3g} GiB free; ask for {max(1, free // WORKER_BYTES)} at most, or name a cluster"
+        )
 
 
 def _knock(address: str) -> None:
@@ -107,7 +155,8 @@ def _check_room(cluster: Cluster, nodes: list[dict[str, Any]], on_remark: Callab
         )
     elif cluster.address is None and cluster.workers * needed["CPU"] > cores():
         on_remark(
-            f"{cluster.workers} workers with {needed['CPU']:g} cores each share the {cores()} of this machine"
+            f"{cluster.workers} workers share the {cores()} cores of this machine, where they are to have "
+            f"{cluster.workers * needed['CPU']:g}: each is slower than alone"
         )
 
 

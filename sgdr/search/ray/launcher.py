@@ -54,13 +54,13 @@ def work_on_ray(
     Raises ValueError where it has not, TooManyFailures where workers die again and again, and what these
     raise.
     """
-    from ray import cloudpickle
-
     at_end = Patience(on_remark, seconds=END_SECONDS)
-    packed = cloudpickle.dumps((workload, settings))
     path = tuple(str(Path(entry).absolute()) for entry in sys.path)
     with ExitStack() as afterwards, ExitStack() as stack:
         host = stack.enter_context(connected(cluster, on_remark))
+        from ray import cloudpickle  # not before: it reads how to authenticate when it is imported
+
+        packed = cloudpickle.dumps((workload, settings))
         storage = opening()
         begun = begin(storage)
         record, name = begun.record, begun.record.name
@@ -85,6 +85,9 @@ def work_on_ray(
         watching = _Watching(crew, record, study, settings.trials, cluster.workers, on_progress, on_remark)
         try:
             watching.until(deadline)
+        except KeyboardInterrupt:
+            on_remark("interrupted: the workers end what they are at, or are ended after half a minute")
+            raise
         finally:
             at_end(lambda unsure: stop_launch(storage, name, launch))
             crew.wait(END_SECONDS)
@@ -174,6 +177,11 @@ class _Watching:
             )
 
 
+def _described(workers: int, devices: str) -> str:
+    count = f"{workers} worker{'s' * (workers != 1)}"
+    return f"{count}, each {devices}" if devices else count
+
+
 def _claims(study: Study, launcher: str) -> list[Claim]:
     """The leases of all workers of a launch, those that have ended too."""
     return [claim for claim in leases(study.attributes).values() if claim.get("launch") == launcher]
@@ -188,7 +196,7 @@ def _together(study: Study, trials: int, launch: Launch, cluster: Cluster) -> Wo
         reached=study.finished >= trials,
         epochs=sum(each["epochs"] for each in notes),
         slots=max((each["slots"] for each in notes), default=0),
-        devices=f"{cluster.workers} workers, each {devices}" if devices else f"{cluster.workers} workers",
+        devices=_described(cluster.workers, devices),
         compilations=sum(each["compilations"] for each in notes),
         timing={
             phase: sum(each["timing"].get(phase, 0.0) for each in notes) / cluster.workers for phase in phases

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def train(config: dict[str, Any], order: Order) -> None:
             _work(int(config["worker"]), order)
     except tuple(ENDINGS.values()) as error:
         kind = next(name for name, each in ENDINGS.items() if isinstance(error, each))
-        said = str(error)
+        said = f"{error} (said by a worker on {socket.gethostname()})"
     tune.report({"kind": kind, "error": said})
 
 

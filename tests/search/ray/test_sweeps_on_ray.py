@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -61,6 +63,7 @@ class Sweep:
         (folder / "not_there.py").write_text(NOT_THERE)
         self.folder = folder
         self.url = storage or f"sqlite:///{folder}/swept.db"
+        self.environment: dict[str, str] = {}
         self.process: subprocess.Popen[str] | None = None
         self._study: search.Study | None = None
 
@@ -70,7 +73,7 @@ class Sweep:
         self.process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env={**os.environ, "SGDR_STORAGE": self.url, "RAY_USAGE_STATS_ENABLED": "0"},
+            env={**os.environ, "SGDR_STORAGE": self.url, "RAY_USAGE_STATS_ENABLED": "0", **self.environment},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -163,6 +166,7 @@ def left_behind(folder: Path) -> list[psutil.Process]:
 
 
 def test_two_workers_share_a_study(sweep: Sweep) -> None:
+    sweep.environment["HOME"] = str(sweep.folder)
     sweep.begin(12, "--workers", "2", "--json")
     out, err = sweep.end()
     told = json.loads(out)
@@ -173,6 +177,7 @@ def test_two_workers_share_a_study(sweep: Sweep) -> None:
     assert told["epochs"] == 72
     assert (table.arm == "constant").sum() == 2 and (table.arm == "cosine").sum() >= 2
     assert "Traceback" not in err
+    assert not (sweep.folder / ".ray" / "auth_token").exists(), "every `ray start` would ask for it"
     deadline = time.monotonic() + 10
     while left_behind(sweep.folder) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -334,3 +339,43 @@ def test_nodes_of_a_cluster_come_and_go_and_sqlite_is_reached_by_the_proxy(
     pd.testing.assert_frame_equal(table.loc[complete.index], complete)
     for node in nodes:
         cluster.remove_node(node)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_has_a_token_is_joined_by_its_address(sweep: Sweep) -> None:
+    home = sweep.folder / "home"
+    (home / ".ray").mkdir(parents=True)
+    (home / ".ray" / "auth_token").write_text("0123456789abcdef" * 4)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--head", "--block", "--num-cpus", "1", "--include-dashboard", "false", "--port", str(port)]
+    ray = str(Path(sys.executable).with_name("ray"))
+    head = subprocess.Popen(
+        [ray, "start", *options, "--node-ip-address", "127.0.0.1", "--temp-dir", f"/tmp/sgdr-test-{port}"],
+        env={**os.environ, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not _answers(port):
+            assert head.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        address = ("--address", f"127.0.0.1:{port}")
+        sweep.environment["HOME"] = str(sweep.folder)  # without the token
+        sweep.begin(2, *address)
+        _, err = sweep.end(code=2, timeout=120)
+        assert "RAY_AUTH_TOKEN" in err
+        sweep.environment["HOME"] = str(home)
+        sweep.begin(2, *address)
+        sweep.end()
+        sweep.check(2)
+    finally:
+        _kill(head)
+        shutil.rmtree(f"/tmp/sgdr-test-{port}", ignore_errors=True)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) == 0
