@@ -13,7 +13,7 @@ setup: $(READY)  ## Build .venv with everything that the demo and the tests need
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) --editable '.[ray,service,postgres,workloads,dev]'
+	$(PIP) --editable '.[ray,service,postgres,workloads,keras,braintools,dev]'
 	@touch $@
 
 demo: $(READY)  ## Search a schedule for a small network on handwritten digits; writes into out/

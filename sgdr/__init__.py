@@ -2,7 +2,19 @@
 
 from sgdr.cycles import Cycle
 from sgdr.schedule import WarmRestarts
+from sgdr.snapshot_ensembles import Snapshot, ensemble, snapshots
+from sgdr.stateful import CosineAnnealingWarmRestarts, SchedulerState
 from sgdr.warmup import Warmup
 
-__all__ = ["Cycle", "WarmRestarts", "Warmup", "__version__"]
+__all__ = [
+    "CosineAnnealingWarmRestarts",
+    "Cycle",
+    "SchedulerState",
+    "Snapshot",
+    "WarmRestarts",
+    "Warmup",
+    "__version__",
+    "ensemble",
+    "snapshots",
+]
 __version__ = "0.1.0"

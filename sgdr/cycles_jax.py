@@ -52,6 +52,62 @@ def rate(step: Any, base_lr: Any, T_0: Any, T_mult: Any, eta_min: Any, peak_deca
     return lr.astype(result)
 
 
+def cycle(step: Any, T_0: Any, T_mult: Any, cycles: Any = None) -> tuple[Array, Array, Array]:
+    """Index, position and length of the cycle of each step, as of `WarmRestarts.cycle`.
+
+    Position and length are ints where the step and the fields are whole (a length beyond its type is the
+    largest int), else floats.
+    """
+    steps, T_0, T_mult = split(step), _simplest(T_0), _simplest(T_mult)
+    work = jnp.dtype(jnp.float64 if steps.whole.dtype.itemsize == 8 else jnp.float32)
+    largest = int(np.iinfo(steps.whole.dtype).max)
+    if _is_integer(T_0) and _is_integer(T_mult) and not _exceeds(T_0, largest):
+        index, position, length, size = _whole_cycle(steps, T_0, T_mult, work)
+        length = jnp.where(size < 0.99 * float(largest), length, jnp.asarray(largest, length.dtype))
+    else:
+        index, remaining = locate(steps, T_0, T_mult, work)
+        length = _float(T_0, work) * _float(T_mult, work) ** index.astype(work)
+        position = (1 - remaining) * length
+        steps = steps._replace(part=None)
+    if steps.part is not None:
+        position = position.astype(work) + steps.part.astype(work)
+    if cycles is not None:
+        last = _whole(cycles, index.dtype) - jnp.asarray(1, index.dtype)
+        final = _last_length(T_0, T_mult, last, length.dtype, work)
+        over = index > last
+        index, length = jnp.minimum(index, last), jnp.where(over, final, length)
+        position = jnp.where(over, length.astype(position.dtype), position)
+    return index, position, length
+
+
+def _last_length(T_0: Any, T_mult: Any, last: Array, kind: Any, work: Any) -> Array:
+    """Length of cycle `last` in type `kind`, at most its largest int."""
+    size = _float(T_0, work) * _float(T_mult, work) ** last.astype(work)
+    if not jnp.issubdtype(kind, jnp.integer):
+        return size.astype(kind)
+    largest = int(np.iinfo(kind).max)
+    exact = _whole(T_0, kind) * jnp.power(_whole(T_mult, kind), last.astype(kind))
+    return jnp.where(size < 0.99 * float(largest), exact, jnp.asarray(largest, kind))
+
+
+def passes_boundary(step: Any, T_0: Any, T_mult: Any, limit: Any = None) -> Array:
+    """Whether one of the first `limit` ends of cycles lies after the step before, and not after this one.
+
+    Between whole steps: whether this is such an end itself.
+    """
+    steps, T_0, T_mult = split(step), _simplest(T_0), _simplest(T_mult)
+    work = jnp.dtype(jnp.float64 if steps.whole.dtype.itemsize == 8 else jnp.float32)
+    index, remaining = locate(steps, T_0, T_mult, work)
+    one = jnp.asarray(1, steps.whole.dtype)
+    before, _ = locate(Steps(jnp.maximum(steps.whole - one, 0 * one), None), T_0, T_mult, work)
+    end = index if limit is None else jnp.minimum(index, _whole(limit, index.dtype))
+    passed = end > before
+    if steps.part is None:
+        return passed
+    exactly = (remaining == 1) & (index > 0) & (end == index)
+    return jnp.where(steps.part > 0, exactly, passed)
+
+
 def split(step: Any) -> Steps:
     """`step` in two parts, within 0 and the largest int of its width. Raises ValueError for a wrong type."""
     if isinstance(step, bool) or not isinstance(step, int | float | np.generic | np.ndarray | Array):
@@ -86,6 +142,17 @@ def locate(steps: Steps, T_0: Any, T_mult: Any, work: Any) -> tuple[Array, Array
 
 
 def _locate_whole(steps: Steps, T_0: Any, T_mult: Any, work: Any) -> tuple[Array, Array]:
+    index, position, length, size = _whole_cycle(steps, T_0, T_mult, work)
+    fits = size < 0.99 * float(np.iinfo(length.dtype).max)
+    togo = jnp.where(fits, (length - position).astype(work), size - position.astype(work))
+    return index, (togo if steps.part is None else togo - steps.part.astype(work)) / size
+
+
+def _whole_cycle(steps: Steps, T_0: Any, T_mult: Any, work: Any) -> tuple[Array, Array, Array, Array]:
+    """Index, position without a fraction and length of the cycle of each step, and its length as a float.
+
+    As an int the length may wrap, where it is too large.
+    """
     kind = steps.whole.dtype
     if any(isinstance(field, Array) and field.dtype.itemsize == 8 for field in (T_0, T_mult)):
         kind = jnp.dtype(jnp.int64)
@@ -100,13 +167,10 @@ def _locate_whole(steps: Steps, T_0: Any, T_mult: Any, work: Any) -> tuple[Array
         equal = factor == one
         index = growing if _is_number(T_mult) else jnp.where(equal, index, growing)
         start = begin if _is_number(T_mult) else jnp.where(equal, start, begin)
-    position = whole - start
-    # A cycle's start and length determine each other. As an int the length may wrap, where it is too large.
+    # A cycle's start and length determine each other.
     length = (factor - one) * start + first
     size = (_float(T_mult, work) - 1) * start.astype(work) + _float(T_0, work)
-    fits = size < 0.99 * float(np.iinfo(kind).max)
-    togo = jnp.where(fits, (length - position).astype(work), size - position.astype(work))
-    return index, (togo if steps.part is None else togo - steps.part.astype(work)) / size
+    return index, whole - start, length, size
 
 
 def _divide(whole: Array, divisor: Array) -> tuple[Array, Array]:

@@ -69,6 +69,12 @@ class WarmRestarts:
     above 2**31 - 1 (2**63 - 1 for 64-bit steps) counts as that, and NaN gives NaN. The rate may be
     differentiated in base_lr, eta_min, peak_decay and fractional steps; T_0 and T_mult count as constants.
 
+    >>> schedule = WarmRestarts(base_lr=0.1, T_0=10, T_mult=2, eta_min=0.001)
+    >>> [round(schedule(step), 4) for step in (0, 5, 9, 10, 20)]
+    [0.1, 0.0505, 0.0034, 0.1, 0.0505]
+    >>> schedule.restarts(until=100), schedule.troughs(budget=150)
+    ([10, 30, 70], [10, 30, 70, 150])
+
     Raises:
         ValueError: from the constructor for a bad field; from a call for a step that is negative, not finite
             or not a number (a list is refused too: make it an array).
@@ -117,6 +123,10 @@ class WarmRestarts:
 
         All in the unit of the steps, and exact for whole numbers. At the end of the last of a limited number
         of `cycles` and afterwards it is that last cycle, with position = length.
+
+        >>> WarmRestarts(0.1, T_0=10, T_mult=2).cycle(37)
+        Cycle(index=2, start=30, length=40, position=7)
+
         Raises ValueError for a bad step, and where the fields are arrays.
         """
         step = checked_step(step)
@@ -173,6 +183,10 @@ class WarmRestarts:
 
         T_0 = budget // S, with S the sum of T_mult**i for i < cycles; its trough number `cycles`, at T_0 * S,
         is the end of the budget, or less than S before it. Restarts go on afterwards.
+
+        >>> WarmRestarts.closing(budget=150, cycles=4, T_mult=2, base_lr=0.1).T_0
+        10
+
         Raises ValueError for a bad argument, and where `budget` is smaller than S.
         """
         budget, cycles = checks.whole_count("budget", budget), checks.whole_count("cycles", cycles)

@@ -25,6 +25,11 @@ class Warmup:
     `optax.Schedule`; `steps` a whole number >= 0, in the unit of the steps. It is a JAX pytree of both, in
     which a plain callable is part of the structure.
 
+    >>> from sgdr import WarmRestarts
+    >>> warm = Warmup(WarmRestarts(base_lr=0.1, T_0=10), steps=4)
+    >>> [warm(step) for step in (0, 1, 4)], warm.restarts(until=30)
+    ([0.0, 0.025, 0.1], [14, 24])
+
     Raises:
         ValueError: from the constructor for a bad field; from a call for a bad step.
     """
@@ -79,8 +84,13 @@ class Warmup:
         return self._shifted(self._cyclic.troughs, checked_step(budget, "budget"))
 
     def scaled(self, steps_per_epoch: Field) -> "Warmup":
-        """From epochs to steps: `steps`, and the T_0 of `schedule`, times the int `steps_per_epoch`."""
-        return Warmup(self._cyclic.scaled(steps_per_epoch), self.steps * steps_per_epoch)
+        """From epochs to steps: `steps`, and the lengths of `schedule`, times the int `steps_per_epoch`.
+
+        Raises ValueError for a `schedule` without `scaled`.
+        """
+        if not hasattr(self.schedule, "scaled"):
+            raise ValueError(f"schedule must have scaled(), got {self.schedule!r}; wrap e.g. a WarmRestarts")
+        return Warmup(self.schedule.scaled(steps_per_epoch), self.steps * steps_per_epoch)
 
     @property
     def _cyclic(self) -> Any:

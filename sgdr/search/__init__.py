@@ -15,6 +15,9 @@ from sgdr.search.workload import CallableWorkload, Run, Workload, find, register
 from sgdr.search.workload import workload as workload
 
 if TYPE_CHECKING:
+    from sgdr.search.compared import Comparison as Comparison
+    from sgdr.search.comparison import CompareProgress as CompareProgress
+    from sgdr.search.comparison import compare as compare
     from sgdr.search.confirmation import confirm as confirm
     from sgdr.search.launch import Result as Result
     from sgdr.search.launch import sweep as sweep
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Best": "study",
+    "CompareProgress": "comparison",
+    "Comparison": "compared",
     "Confirmed": "verdict",
     "ConfirmProgress": "rounds",
     "Progress": "worker",
@@ -49,6 +54,7 @@ _HOME = {
     "Supervised": "supervised",
     "TooManyFailures": "worker",
     "Verdict": "verdict",
+    "compare": "comparison",
     "confirm": "confirmation",
     "delete": "study",
     "load": "study",

@@ -26,8 +26,12 @@ class Fitting:
         trials: int,
         hparams: Sequence[str],
         on_remark: Callable[[str], None],
+        any_schedule: bool = False,
     ) -> None:
-        """`slots` None: as suits. Raises ValueError where the workload or the number of slots cannot be."""
+        """`slots` None: as suits; `any_schedule`: see `Population`.
+
+        Raises ValueError where the workload or the number of slots cannot be.
+        """
         self._on_remark = on_remark
         self._automatic = slots is None
         if isinstance(workload, CallableWorkload):
@@ -41,7 +45,9 @@ class Fitting:
         kinds = sorted({device.device_kind for device in self._devices})
         self.devices = f"{len(self._devices)} x {', '.join(kinds)}"
         count = automatic_slots(self._devices, trials) if slots is None else self._rounded(slots)
-        self._population = partial(Population, workload, devices=self._devices, hparams=hparams)
+        self._population = partial(
+            Population, workload, devices=self._devices, hparams=hparams, any_schedule=any_schedule
+        )
         self._made = self._population(count)
 
     def _rounded(self, slots: int) -> int:

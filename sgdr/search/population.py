@@ -18,10 +18,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from sgdr.schedule import WarmRestarts
 from sgdr.search.arguments import whole
+from sgdr.search.rate_table import RateTable, Schedules
 from sgdr.search.rows import Rows
-from sgdr.search.slots import FINITE, LONGEST_CALL
+from sgdr.search.slots import FINITE, LONGEST_CALL, Schedule
 from sgdr.search.workload import State, Workload
 
+FIELDS = ("base_lr", "T_0", "T_mult", "eta_min")
+"""Of a schedule in a row of `Lanes`."""
 INITIAL = 2**32 - 1
 """In place of a step, for the key of the initial state; no step comes so far."""
 
@@ -37,7 +40,7 @@ class Lanes(NamedTuple):
     """int32 [K]: completed epochs."""
     seed: Any
     """uint32 [K]: decides the initial state and the key of every step."""
-    schedule: WarmRestarts
+    schedule: WarmRestarts | RateTable
     """In steps: T_0 and T_mult int32 [K], the others float32 [K]."""
     hparams: dict[str, Any]
     """float32 [K] each."""
@@ -82,11 +85,18 @@ class Population:
     """
 
     def __init__(
-        self, workload: Workload, slots: int, devices: Sequence[jax.Device], hparams: Sequence[str] = ()
+        self,
+        workload: Workload,
+        slots: int,
+        devices: Sequence[jax.Device],
+        hparams: Sequence[str] = (),
+        any_schedule: bool = False,
     ) -> None:
         """Traces the program, which takes a moment; `compile` does the rest.
 
-        `slots` must be a multiple of the number of devices, else ValueError.
+        `any_schedule`: whether slots take any callable from steps to rates, whose rates the host works out;
+        else the program itself does, of a `WarmRestarts` with whole T_0 and T_mult. Raises ValueError where
+        `slots` is no multiple of the number of devices.
         """
         if slots < 1 or slots % len(devices):
             raise ValueError(f"slots={slots} must be a multiple of the number of devices, {len(devices)}")
@@ -97,6 +107,8 @@ class Population:
         self._options = CPU_OPTIONS if devices[0].platform == "cpu" else None
         self._steps_per_epoch = workload.steps_per_epoch
         self._lanes = Lanes.idle(slots, hparams)
+        self._schedules = Schedules(slots, workload.steps_per_epoch) if any_schedule else None
+        self._look_up(epochs=1)
         self._state: State | None = None
         self._trace(workload)
 
@@ -151,17 +163,29 @@ class Population:
         )
 
     def fill(
-        self, slot: int, schedule: WarmRestarts, budget: int, seed: int, hparams: Mapping[str, float]
+        self, slot: int, schedule: Schedule, budget: int, seed: int, hparams: Mapping[str, float]
     ) -> None:
-        """Puts a new trial into `slot`, from its first step on. `schedule` is in epochs."""
-        steps = schedule.scaled(self._steps_per_epoch)
+        """Puts a new trial into `slot`, from its first step on. `schedule` and `budget` are in epochs.
+
+        Raises ValueError for a schedule that the population does not take, or that gives no rates.
+        """
         lanes = self._lanes
+        if self._schedules is not None:
+            self._schedules.fill(slot, schedule, budget)
+        else:
+            steps = _plain(schedule).scaled(self._steps_per_epoch)
+            for name in FIELDS:
+                getattr(lanes.schedule, name)[slot] = getattr(steps, name)
         lanes.epoch[slot] = 0
         lanes.seed[slot] = seed
-        for name in ("base_lr", "T_0", "T_mult", "eta_min"):
-            getattr(lanes.schedule, name)[slot] = getattr(steps, name)
         for name, value in hparams.items():
             lanes.hparams[name][slot] = value
+
+    def _look_up(self, epochs: int) -> None:
+        """Works out the rates of the next call, where the program does not."""
+        if self._schedules is not None:
+            table = self._schedules.table(self._lanes.epoch, epochs)
+            self._lanes = self._lanes._replace(schedule=table)
 
     def advance(self, epochs: int) -> Values:
         """Trains every slot for that many epochs, evaluating it after each; returns without waiting.
@@ -170,6 +194,7 @@ class Population:
         """
         if not 1 <= epochs <= LONGEST_CALL:
             raise ValueError(f"epochs={epochs} must be from 1 to {LONGEST_CALL}")
+        self._look_up(epochs)
         # A copy, since on a CPU the device may read from the host's own array while a later fill writes it.
         rows = jax.tree.map(np.copy, self._lanes)
         lanes, count = jax.device_put((rows, np.int32(epochs)), (self._split, self._whole))
@@ -221,6 +246,18 @@ class Population:
     def close(self) -> None:
         """Frees the memory of the devices."""
         self._state, self._data = None, []
+
+
+def _plain(schedule: Schedule) -> WarmRestarts:
+    """A schedule that the program can work out. Raises ValueError for another."""
+    plain = isinstance(schedule, WarmRestarts) and schedule.to_dict().keys() == set(FIELDS)
+    if plain and schedule.T_0 % 1 == schedule.T_mult % 1 == 0:
+        checked: WarmRestarts = schedule
+        return checked
+    raise ValueError(
+        f"schedule={schedule} must be a WarmRestarts with whole T_0 and T_mult, without peak_decay and "
+        "cycles; make the population with any_schedule=True"
+    )
 
 
 def _memory_error(error: Exception, slots: int) -> Exception:

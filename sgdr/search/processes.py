@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 import optuna
 
-from sgdr.schedule import WarmRestarts
-from sgdr.search.slots import FINITE
+from sgdr.search.slots import FINITE, Schedule
 from sgdr.search.workload import CallableWorkload
 
 STOP_SECONDS = 5.0
@@ -45,14 +44,19 @@ class ProcessSlots:
         self._processes: list[_Process | None] = [None] * slots
         self._left: list[int] = [0] * slots
 
-    def fill(
-        self, slot: int, schedule: WarmRestarts, budget: int, seed: int, hparams: Mapping[str, Any]
-    ) -> None:
-        """Sends the process of a slot a new trial."""
+    def fill(self, slot: int, schedule: Schedule, budget: int, seed: int, hparams: Mapping[str, Any]) -> None:
+        """Sends the process of a slot a new trial. Raises ValueError for a schedule that cannot be sent."""
+        try:
+            packed = pickle.dumps(schedule)
+        except Exception as error:
+            raise ValueError(
+                f"schedule={schedule} cannot be sent to a process: define it at the top level of a module "
+                f"({type(error).__name__}: {error})"
+            ) from error
         process = self._processes[slot]
         if process is None or not process.alive():
             process = self._processes[slot] = _Process(self._workload, self._threads)
-        process.send(("train", (schedule.to_dict(), budget, seed, dict(hparams))))
+        process.send(("train", (packed, budget, seed, dict(hparams))))
         self._left[slot] = budget
 
     def advance(self, epochs: int) -> _Reports:
@@ -217,7 +221,7 @@ class _Run:
         self,
         connection: Connection,
         serial: int,
-        schedule: WarmRestarts,
+        schedule: Schedule,
         budget: int,
         seed: int,
         hparams: Mapping[str, Any],
@@ -277,8 +281,14 @@ def _serve(packed: bytes, connection: Connection, lifeline: Connection, threads:
             kind, content = connection.recv()
             if kind == "train":
                 serial += 1
-                schedule, *rest = content
-                _train(workload, _Run(connection, serial, WarmRestarts.from_dict(schedule), *rest))
+                packed, *rest = content
+                run = _Run(connection, serial, None, *rest)
+                try:
+                    run.schedule = pickle.loads(packed)
+                except Exception as error:
+                    run.say("error", f"its schedule cannot be had in a process of its own: {_told(error)}")
+                else:
+                    _train(workload, run)
             elif kind == "stop":
                 connection.send((serial, ("idle", None)))
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sgdr.schedule import WarmRestarts
 from sgdr.search.curves import Curves, Pace
-from sgdr.search.slots import MOST_ATTEMPTS, Slots
+from sgdr.search.slots import MOST_ATTEMPTS, Schedule, Slots
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Job:
 
     number: int
     """Of the trial whose schedule it is."""
-    schedule: WarmRestarts
+    schedule: Schedule
     """In epochs."""
     budget: int
     seed: int

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from sgdr.schedule import WarmRestarts
+Schedule: TypeAlias = Any
+"""A callable from steps to rates: a `WarmRestarts`, or any other where slots take it. In epochs."""
 
 LONGEST_CALL = 20
 """Epochs that one call can advance at most, and after which a diverged trial makes room at the latest."""
@@ -37,9 +38,7 @@ class Slots(Protocol):
 
     slots: int
 
-    def fill(
-        self, slot: int, schedule: WarmRestarts, budget: int, seed: int, hparams: Mapping[str, Any]
-    ) -> None:
+    def fill(self, slot: int, schedule: Schedule, budget: int, seed: int, hparams: Mapping[str, Any]) -> None:
         """Puts a new trial into a slot. `schedule` and `budget` are in epochs."""
 
     def advance(self, epochs: int) -> Pending:

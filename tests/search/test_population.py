@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgdr import WarmRestarts
+from sgdr import WarmRestarts, Warmup
+from sgdr.relatives import Chained, Cyclic, Joined, OneCycle, StepDecay
 from sgdr.search.compilations import compilations
 from sgdr.search.devices import local_devices
 from sgdr.search.population import INITIAL, Population, trial_key
@@ -52,8 +53,10 @@ def devices() -> list[jax.Device]:
     return local_devices()[0]
 
 
-def made(workload: Any, devices: list[jax.Device], each: int = 2, hparams: Any = ()) -> Population:
-    population = Population(workload, each * len(devices), devices, hparams)
+def made(
+    workload: Any, devices: list[jax.Device], each: int = 2, hparams: Any = (), any_schedule: bool = False
+) -> Population:
+    population = Population(workload, each * len(devices), devices, hparams, any_schedule)
     population.compile()
     return population
 
@@ -348,3 +351,88 @@ def test_call_advances_no_more_than_its_buffer_holds(devices: list[jax.Device]) 
     for epochs in (0, LONGEST_CALL + 1):
         with pytest.raises(ValueError, match=f"epochs={epochs}"):
             population.advance(epochs)
+
+
+# Any schedule.
+
+RELATIVES = [
+    OneCycle(0.3, 6),
+    Cyclic(0.2, 1, 2, 0.01, "exp_range", 0.9),
+    StepDecay(0.1, (2, 4.5), 0.2),
+    Joined([WarmRestarts(0.1, 1, 2), OneCycle(0.2, 3)], [3]),
+    Chained([WarmRestarts(0.1, 1.5, 1.5, 0.001, 0.8, 3), StepDecay(1.0, (4,))]),
+    Warmup(WarmRestarts(0.1, 2, 2), 1),
+]
+
+
+class Rates(Regression):
+    """Its values are the rates of the last two steps of every epoch."""
+
+    def init(self, key: jax.Array) -> Any:
+        return jnp.zeros(2)
+
+    def update(self, state: Any, lr: Any, step: Any, key: Any, hparams: Any) -> Any:
+        return jnp.stack([lr, state[0]])
+
+    def evaluate(self, state: Any) -> dict[str, jax.Array]:
+        return {"error": state[0], "before": state[1]}
+
+
+@pytest.fixture(scope="module")
+def rates(devices: list[jax.Device]) -> Population:
+    return made(Rates(), devices, hparams=["decay"], any_schedule=True)
+
+
+@pytest.mark.parametrize("schedule", [*SCHEDULES, *RELATIVES, lambda epoch: 0.1 / (1 + epoch)], ids=str)
+def test_rates_of_any_schedule_are_right_to_rounding(schedule: Any, rates: Population) -> None:
+    curves = trained(rates, 1, (schedule, 6, 7, {"decay": 0.0}), epochs=6)
+    steps = schedule.scaled(3) if hasattr(schedule, "scaled") else lambda step: schedule(step / 3)
+    for name, place in (("error", 2), ("before", 1)):
+        truth = [steps(3 * epoch + place) for epoch in range(6)]
+        np.testing.assert_allclose(curves[name], truth, rtol=1e-7, atol=1e-30)
+
+
+def test_restarts_train_alike_whoever_works_out_their_rates(devices: list[jax.Device]) -> None:
+    within, given = (made(Regression(), devices, 2, ["decay"], any_schedule=each) for each in (False, True))
+    for schedule in SCHEDULES:
+        trial = (schedule, 6, 7, {"decay": 0.03})
+        expected, found = trained(within, 1, trial, epochs=6), trained(given, 1, trial, epochs=6)
+        for name in expected:
+            np.testing.assert_allclose(found[name], expected[name], rtol=2e-4, atol=1e-6)
+
+
+def test_nothing_is_compiled_again_for_any_schedule(devices: list[jax.Device]) -> None:
+    compilations()
+    population = made(Regression(), devices, hparams=["decay"], any_schedule=True)
+    before = compilations()
+    for number, schedule in enumerate([*SCHEDULES, *RELATIVES]):
+        population.fill(number % population.slots, schedule, 6, number, {"decay": 0.1 * number})
+        population.advance(1 + number % LONGEST_CALL).read()
+    assert compilations() == before
+
+
+def test_any_schedule_is_bit_identical_in_any_slot_and_goes_on_where_it_is_restored(
+    devices: list[jax.Device],
+) -> None:
+    population = made(Regression(), devices, hparams=["decay"], any_schedule=True)
+    trial = (RELATIVES[3], 6, 5, {"decay": 0.01})
+    alone = trained(population, 0, trial, epochs=6)
+    for slot in range(population.slots):
+        for neighbour in range(population.slots):
+            population.fill(neighbour, RELATIVES[neighbour % 6], 4, 100 + neighbour, {"decay": 0.0})
+        population.advance(1 + slot)
+        assert trained(population, slot, trial, epochs=6) == alone
+    population.fill(0, *trial)
+    population.advance(4)
+    state = population.state(0)
+    population.fill(1, *trial)
+    population.restore(1, state, 4)
+    assert population.advance(2).read()["error"][:, 1].tolist() == alone["error"][4:]
+
+
+def test_a_program_for_restarts_takes_no_other_schedule(devices: list[jax.Device]) -> None:
+    population = Population(Regression(), len(devices), devices, ["decay"])
+    others = WarmRestarts(0.1, 2.5), WarmRestarts(0.1, 2, peak_decay=0.5), lambda epoch: 0.1
+    for schedule in (*RELATIVES, *others):
+        with pytest.raises(ValueError, match="make the population with any_schedule=True"):
+            population.fill(0, schedule, 4, 0, {"decay": 0.0})

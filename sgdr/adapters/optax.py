@@ -1,0 +1,96 @@
+"""`optimizer`: a schedule in any optimizer of optax, whose rate `rate` reads from the state.
+
+A schedule is an `optax.Schedule` as it stands: ``optax.adamw(schedule)`` is all that a training needs. This
+is for who wants to see the rate, clip gradients, or give groups of parameters schedules of their own.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeAlias
+
+import jax
+import optax
+
+from sgdr import checks
+
+Schedule: TypeAlias = Callable[[Any], Any]
+
+
+def optimizer(
+    schedule: Schedule | Mapping[Hashable, Schedule],
+    make: Callable[..., optax.GradientTransformation] = optax.adamw,
+    *,
+    labels: Any = None,
+    clip_norm: float | None = None,
+    **hparams: Any,
+) -> optax.GradientTransformationExtraArgs:
+    """The optimizer ``make(schedule, **hparams)``, with its rate in its state, where `rate` finds it.
+
+    One update is one step of the schedule, also inside `optax.MultiSteps`, where several gradients make one.
+
+    Args:
+        schedule: from step to rate; or one for each group of parameters, by its label.
+        make: optax's function for the optimizer, the rate being its first parameter.
+        labels: which parameter is of which group, as `optax.partition` takes it: a tree of labels like the
+            parameters, or a function that makes it of them. Only with several schedules.
+        clip_norm: gradients are scaled down to this norm, taken over all groups; None for no clipping.
+        hparams: further arguments of `make`, such as weight_decay; the same for all groups.
+
+    Raises:
+        ValueError: for a bad schedule or clip_norm, and for schedules without labels or labels without.
+    """
+    if isinstance(schedule, Mapping):
+        if labels is None or not schedule:
+            raise ValueError(
+                f"labels must say which of the schedules {list(schedule)} is whose, got {labels!r}; "
+                "give a tree of labels like the parameters, or one schedule"
+            )
+        by_label = {label: _injected(each, make, hparams) for label, each in schedule.items()}
+        transform = optax.partition(by_label, labels)
+    elif labels is not None:
+        raise ValueError(
+            "schedule must be a mapping from label to schedule where labels are given, "
+            f"got {schedule!r}; leave labels out for one schedule"
+        )
+    else:
+        transform = _injected(schedule, make, hparams)
+    if clip_norm is None:
+        return transform
+    clip_norm = checks.positive("clip_norm", clip_norm)
+    return optax.chain(optax.clip_by_global_norm(clip_norm), transform)
+
+
+def rate(opt_state: Any) -> Any:
+    """The rate of the last update, or the first rate where there was none yet, as an array.
+
+    With schedules of several groups, a dict of their rates by label. `opt_state` is the state of an
+    `optimizer`, or of anything around it or of `optax.inject_hyperparams` with a `learning_rate`.
+    Raises ValueError where it holds no rate.
+    """
+    found = {}
+    for path, node in jax.tree_util.tree_leaves_with_path(opt_state, is_leaf=_is_injected):
+        if _is_injected(node) and "learning_rate" in node.hyperparams:
+            labels = [key.key for key in path if isinstance(key, jax.tree_util.DictKey)]
+            found[labels[-1] if labels else None] = node.hyperparams["learning_rate"]
+    if not found:
+        raise ValueError(
+            f"opt_state must hold a learning_rate, got {type(opt_state).__name__} without; "
+            "make the optimizer by sgdr.adapters.optax.optimizer"
+        )
+    return found[None] if set(found) == {None} else found
+
+
+def _injected(
+    schedule: Any, make: Callable[..., optax.GradientTransformation], hparams: Mapping[str, Any]
+) -> optax.GradientTransformationExtraArgs:
+    """The rate alone is injected: a mask, say, is a function too, and would be taken for a schedule."""
+    if not callable(schedule):
+        raise ValueError(f"schedule must be callable, got {schedule!r}; give e.g. a WarmRestarts")
+
+    def made(learning_rate: Any) -> optax.GradientTransformation:
+        return make(learning_rate, **hparams)
+
+    return optax.inject_hyperparams(made)(schedule)
+
+
+def _is_injected(node: Any) -> bool:
+    return isinstance(node, optax.InjectStatefulHyperparamsState)

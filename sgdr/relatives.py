@@ -1,0 +1,307 @@
+"""Relatives of warm restarts: one cosine, one cycle, triangles, steps, and schedules put together.
+
+They are called as a `WarmRestarts` is: Python numbers give floats and NumPy arrays float64 arrays, without
+JAX; JAX arrays, or fields that are arrays, give JAX arrays, and each is a JAX pytree of its fields. In all of
+them `base_lr` is the peak and `eta_min` the lowest rate, and lengths are in the unit of the steps.
+
+Each formula stands here once, for NumPy and JAX alike. optax has some of them, but for JAX alone, where one
+step outside of jit takes milliseconds; tests hold these to its values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Self
+
+from sgdr import checks
+from sgdr.checks import is_array
+from sgdr.cycles import Number
+from sgdr.formula import Formula, holds_array, is_whole, real, since
+from sgdr.schedule import Field, WarmRestarts, register_pytree
+
+ANNEALS = ("cosine", "linear")
+MODES = ("triangular", "triangular2", "exp_range")
+
+
+def cosine_annealing(base_lr: Field, length: Field, eta_min: Field = 0.0) -> WarmRestarts:
+    """One cosine from `base_lr` down to `eta_min` over `length`, and `eta_min` from there on.
+
+    As `optax.cosine_decay_schedule`, and as CosineAnnealingLR of torch and braintools up to their T_max;
+    torch's rises again after it. Raises ValueError for a bad field.
+    """
+    if not is_array(length):
+        checks.positive("length", length)
+    return WarmRestarts(base_lr, length, 1, eta_min, cycles=1)
+
+
+@dataclass(frozen=True)
+class OneCycle(Formula):
+    """Up to the peak `base_lr`, and down to far below the start: over `length`, after which it stays there.
+
+    It begins at base_lr / div_factor, is at its peak at pct_start * length, and ends at
+    base_lr / div_factor / final_div_factor. With `pct_final` it comes down to its first rate there, and goes
+    on to the last one in a third phase. `anneal` is the form of every phase, cosine or linear.
+
+    Smith & Topin 2017, "Super-Convergence", arXiv:1708.07120. As `optax.cosine_onecycle_schedule`, as
+    `optax.linear_onecycle_schedule` with anneal="linear" and pct_final=0.85, and as torch's OneCycleLR, which
+    counts both ends as steps of the cycle. Raises ValueError for a bad field.
+    """
+
+    base_lr: Field
+    length: Field
+    pct_start: Field = 0.3
+    div_factor: Field = 25.0
+    final_div_factor: Field = 1e4
+    pct_final: Field = None
+    anneal: str = "cosine"
+
+    kind = "one-cycle"
+    lengths = ("length",)
+
+    def __post_init__(self) -> None:
+        self._check(base_lr=checks.peak_rate, length=checks.positive, pct_start=_share)
+        self._check(div_factor=checks.at_least_one, final_div_factor=checks.at_least_one)
+        self._check(pct_final=lambda name, value: value if value is None else _share(name, value))
+        self._check(anneal=lambda name, value: _one_of(name, value, ANNEALS))
+        given = self.pct_start, self.pct_final
+        if self.pct_final is not None and not holds_array(given) and self.pct_final <= self.pct_start:
+            raise ValueError(
+                f"pct_final must exceed pct_start={self.pct_start!r}, got {self.pct_final!r}; raise it"
+            )
+
+    def troughs(self, budget: Number) -> list[int]:
+        """The end of the cycle, where it is <= `budget`."""
+        return WarmRestarts(1.0, self.length, cycles=1).troughs(budget)
+
+    def _rates(self, xp: Any, step: Any) -> Any:
+        t, length, peak = real(xp, step), real(xp, self.length), real(xp, self.base_lr)
+        first = peak / real(xp, self.div_factor)
+        ends = [(0.0, first), (self.pct_start, peak)]
+        if self.pct_final is not None:
+            ends.append((self.pct_final, first))
+        ends.append((1.0, first / real(xp, self.final_div_factor)))
+        rate = first
+        for (begin, before), (end, after) in pairwise(ends):
+            begin, end = real(xp, begin) * length, real(xp, end) * length
+            done = xp.clip((t - begin) / (end - begin), 0.0, 1.0)
+            left = 1.0 - done
+            if self.anneal == "cosine":
+                angle = real(xp, math.pi / 2) * done
+                left, done = xp.cos(angle) ** 2, xp.sin(angle) ** 2
+            # Both ends weighed, since the last rate would be lost in the rounding of a difference.
+            rate = xp.where(t >= begin, before * left + after * done, rate)
+        return rate
+
+
+@dataclass(frozen=True)
+class Cyclic(Formula):
+    """Triangles between `eta_min` and `base_lr`: up over `up`, down over `down` (None: as long), and again.
+
+    It begins at `eta_min`. `mode`: triangular, all alike; triangular2, each half as high as the one before;
+    exp_range, the height times gamma to the power of the step.
+
+    Smith 2017, "Cyclical learning rates for training neural networks", arXiv:1506.01186. As CyclicLR of torch
+    and braintools, whose base_lr is `eta_min` here, and max_lr `base_lr`. Raises ValueError for a bad field.
+    """
+
+    base_lr: Field
+    up: Field
+    down: Field = None
+    eta_min: Field = 0.0
+    mode: str = "triangular"
+    gamma: Field = 1.0
+
+    kind = "cyclic"
+    lengths = ("up", "down")
+
+    def __post_init__(self) -> None:
+        if self.down is None:
+            object.__setattr__(self, "down", self.up)
+        self._check(base_lr=checks.peak_rate, up=checks.positive, down=checks.positive)
+        self._check(eta_min=checks.lowest_rate, gamma=checks.decay)
+        self._check(mode=lambda name, value: _one_of(name, value, MODES))
+        if not holds_array((self.base_lr, self.eta_min)) and self.eta_min > self.base_lr:
+            raise ValueError(
+                f"eta_min must not exceed base_lr={self.base_lr!r}, got {self.eta_min!r}; lower eta_min"
+            )
+
+    def scaled(self, steps_per_epoch: Field) -> Self:
+        """The same schedule with both lengths times `steps_per_epoch`, and gamma for each step."""
+        steps = super().scaled(steps_per_epoch)
+        return type(self)(**{**vars(steps), "gamma": self.gamma ** (1 / steps_per_epoch)})
+
+    def troughs(self, budget: Number) -> list[int]:
+        """The ends of triangles <= `budget`, where the rate is lowest and rises again."""
+        return WarmRestarts(1.0, self.up + self.down).troughs(budget)
+
+    def _rates(self, xp: Any, step: Any) -> Any:
+        length = self.up + self.down
+        if not (is_whole(step) and is_whole(length)):  # whole ones are exact as ints, however many
+            step, length = real(xp, step), real(xp, length)
+        index = step // length
+        position = step - index * length
+        up, down = real(xp, self.up), real(xp, self.down)
+        risen = real(xp, position)
+        height = xp.where(risen < up, risen / up, real(xp, length - position) / down)
+        if self.mode == "triangular2":
+            height = height * xp.exp2(-real(xp, index))
+        elif self.mode == "exp_range":
+            # A power of a gamma in float32 would be off by its rounding to the power of the step.
+            log = math.log(self.gamma) if not is_array(self.gamma) else xp.log(self.gamma)
+            height = height * xp.exp(real(xp, step) * real(xp, log))
+        eta_min = real(xp, self.eta_min)
+        return eta_min + (real(xp, self.base_lr) - eta_min) * height
+
+
+@dataclass(frozen=True)
+class StepDecay(Formula):
+    """`base_lr`, times `gamma` from each of `milestones` on; a constant rate without milestones.
+
+    As `optax.piecewise_constant_schedule` and torch's MultiStepLR. Raises ValueError for a bad field.
+    """
+
+    base_lr: Field
+    milestones: Any
+    gamma: Field = 0.1
+
+    kind = "step-decay"
+    lengths = ("milestones",)
+
+    def __post_init__(self) -> None:
+        self._check(base_lr=checks.peak_rate, milestones=_ascending, gamma=checks.decay)
+
+    def _rates(self, xp: Any, step: Any) -> Any:
+        gamma = real(xp, self.gamma)
+        rate = real(xp, self.base_lr) + xp.zeros_like(real(xp, step))
+        for milestone in self.milestones:
+            rate = xp.where(since(xp, step, milestone) >= 0, rate * gamma, rate)
+        return rate
+
+
+@dataclass(frozen=True)
+class Joined(Formula):
+    """One schedule after another: the next from each of `milestones` on, from its own step 0.
+
+    As `optax.join_schedules` and torch's SequentialLR. `schedules` are any callables from step to rate, of
+    which `scaled` needs their own. Raises ValueError for a bad field.
+    """
+
+    schedules: Any
+    milestones: Any
+
+    kind = "joined"
+    lengths = ("schedules", "milestones")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schedules", _callables("schedules", self.schedules))
+        self._check(milestones=_ascending)
+        if len(self.milestones) != len(self.schedules) - 1:
+            raise ValueError(
+                f"milestones must be one fewer than the {len(self.schedules)} schedules, "
+                f"got {self.milestones!r}; give the step at which each but the first begins"
+            )
+
+    def restarts(self, until: Number) -> list[int]:
+        """The restarts < `until` of each schedule in its own part; where the next begins is none."""
+        return self._listed("restarts", until)
+
+    def troughs(self, budget: Number) -> list[int]:
+        """The ends <= `budget` of the cycles of each schedule that end in its own part."""
+        return self._listed("troughs", budget)
+
+    def _listed(self, what: str, limit: Number) -> list[int]:
+        begins, found = (0, *self.milestones), []
+        for schedule, begin, end in zip(self.schedules, begins, (*self.milestones, limit), strict=True):
+            listed = getattr(schedule, what, None)
+            if listed and begin < limit:
+                found += [math.ceil(begin + step) for step in listed(min(end, limit) - begin)]
+        return found
+
+    def _rates(self, xp: Any, step: Any) -> Any:
+        rate = self.schedules[0](step)
+        for schedule, milestone in zip(self.schedules[1:], self.milestones, strict=True):
+            own = since(xp, step, milestone)
+            rate = xp.where(own >= 0, schedule(xp.maximum(own, xp.zeros_like(own))), rate)
+        return rate
+
+
+@dataclass(frozen=True)
+class Chained(Formula):
+    """Several schedules at once: the product of a rate and of factors, such as ``StepDecay(1.0, (30, 60))``.
+
+    As ChainedScheduler of torch and braintools, whose members change the rate by a factor each; here the
+    others than the first begin at 1. `schedules` are as of `Joined`. Raises ValueError for a bad field.
+    """
+
+    schedules: Any
+
+    kind = "chained"
+    lengths = ("schedules",)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schedules", _callables("schedules", self.schedules))
+
+    def restarts(self, until: Number) -> list[int]:
+        """The restarts < `until` of any of them, in order."""
+        return self._listed("restarts", until)
+
+    def troughs(self, budget: Number) -> list[int]:
+        """The ends <= `budget` of cycles of any of them, in order."""
+        return self._listed("troughs", budget)
+
+    def _listed(self, what: str, limit: Number) -> list[int]:
+        lists = (getattr(each, what)(limit) for each in self.schedules if hasattr(each, what))
+        return sorted({step for listed in lists for step in listed})
+
+    def _rates(self, xp: Any, step: Any) -> Any:
+        return math.prod(schedule(step) for schedule in self.schedules)
+
+
+def _share(name: str, value: Any) -> float:
+    number = checks.positive(name, value)
+    if number >= 1:
+        raise ValueError(f"{name} must be a share > 0 and < 1, got {value!r}; give e.g. {name}=0.3")
+    return float(number)
+
+
+def _one_of(name: str, value: Any, known: tuple[str, ...]) -> Any:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}; give {name}={known[0]!r}")
+    return value
+
+
+def _ascending(name: str, value: Any) -> tuple[Number, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ValueError(f"{name} must be steps in rising order, got {value!r}; give e.g. {name}=(30, 60)")
+    steps = tuple(checks.positive(name, each) for each in value)
+    if any(a >= b for a, b in pairwise(steps)):
+        raise ValueError(f"{name} must be steps in rising order, got {steps!r}; sort them, each once")
+    return steps
+
+
+def _callables(name: str, value: Any) -> tuple[Any, ...]:
+    given = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
+    if not given or not all(map(callable, given)):
+        raise ValueError(f"{name} must be callables from step to rate, got {value!r}; give at least one")
+    return given
+
+
+def _has_plain_callable(schedules: Any) -> bool:
+    """Whether JAX would take one for a leaf: then they are part of the structure. Called by JAX."""
+    import jax
+
+    return any(callable(each) and jax.tree_util.all_leaves([each]) for each in schedules)
+
+
+register_pytree(
+    OneCycle,
+    ("anneal", "base_lr", "length", "pct_start", "div_factor", "final_div_factor", "pct_final"),
+    lambda anneal: True,
+)
+register_pytree(Cyclic, ("mode", "base_lr", "up", "down", "eta_min", "gamma"), lambda mode: True)
+register_pytree(StepDecay, ("base_lr", "milestones", "gamma"))
+register_pytree(Joined, ("schedules", "milestones"), _has_plain_callable)
+register_pytree(Chained, ("schedules",), _has_plain_callable)

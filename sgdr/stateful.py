@@ -1,0 +1,282 @@
+"""A schedule that is stepped: `CosineAnnealingWarmRestarts`, and `SchedulerState`, the same as a value.
+
+Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", arXiv:1608.03983, eq. 5.
+Everything is derived from one number, the step: there is nothing that could disagree after a resume.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+
+from sgdr.checks import checked_step, is_array, is_jax
+from sgdr.cycles import Cycle, Number
+from sgdr.schedule import Field, WarmRestarts, register_pytree
+
+
+@dataclass(frozen=True)
+class SchedulerState:
+    """Where a training stands in its schedules, one for each group of parameters: a value, and a JAX pytree.
+
+    It is what `CosineAnnealingWarmRestarts` is, for `jax.jit` and `jax.lax.scan`: `step()` returns the state
+    after one more step. With a Python step its results are Python numbers; with a JAX one, or traced fields,
+    JAX arrays. The schedules differ in their rates at most.
+
+    >>> state = CosineAnnealingWarmRestarts(base_lr=0.1, T_0=10).state()
+    >>> state.step(20).get_lr(), state.step(20).at_restart, state.get_lr()
+    ([0.1], True, [0.1])
+    """
+
+    schedules: tuple[WarmRestarts, ...]
+    last_epoch: Field
+    """The step that the rates are of: so many steps are done."""
+
+    def step(self, epoch: Field = None) -> "SchedulerState":
+        """The state one step on, or at `epoch`, which may be a fraction and lie before.
+
+        Raises ValueError for an epoch that is no number >= 0; a traced one counts as 0 there.
+        """
+        if epoch is None:
+            return replace(self, last_epoch=self.last_epoch + 1)
+        return replace(self, last_epoch=epoch if is_array(epoch) else checked_step(epoch, "epoch"))
+
+    def get_lr(self) -> list[Any]:
+        """The rate of each group at this step."""
+        return [schedule(self.last_epoch) for schedule in self.schedules]
+
+    @property
+    def T_cur(self) -> Field:
+        """Steps since the last restart."""
+        return self._position[1]
+
+    @property
+    def T_i(self) -> Field:
+        """Steps of the present cycle."""
+        return self._position[2]
+
+    @property
+    def at_restart(self) -> Any:
+        """Whether a cycle after the first begins here: the rate is back at its peak.
+
+        Where a boundary is not whole, that is the first whole step after it, as in `WarmRestarts.restarts`;
+        between whole steps it is the boundary itself.
+        """
+        limit = self.schedules[0].cycles
+        return self._passes(None if limit is None else limit - 1)
+
+    @property
+    def at_trough(self) -> Any:
+        """Whether a cycle is just complete: its last step, that of the lowest rate, is done.
+
+        It is time to keep the model as a snapshot. So at every restart, and at the end of the last cycle of a
+        limited number; see `WarmRestarts.troughs`.
+        """
+        return self._passes(self.schedules[0].cycles)
+
+    @property
+    def _traced(self) -> bool:
+        schedule = self.schedules[0]
+        return is_array(self.last_epoch) or any(is_array(each) for each in (schedule.T_0, schedule.T_mult))
+
+    @property
+    def _position(self) -> tuple[Any, Any, Any]:
+        """Index, position and length of the present cycle."""
+        schedule = self.schedules[0]
+        if not self._traced:
+            cycle = schedule.cycle(self.last_epoch)
+            return cycle.index, cycle.position, cycle.length
+        from sgdr.cycles_jax import cycle as located
+
+        return located(self.last_epoch, schedule.T_0, schedule.T_mult, schedule.cycles)
+
+    def _passes(self, limit: Any) -> Any:
+        """Whether one of the first `limit` boundaries lies in the step that led here."""
+        schedule = replace(self.schedules[0], cycles=None)
+        if self._traced:
+            from sgdr.cycles_jax import passes_boundary
+
+            return passes_boundary(self.last_epoch, schedule.T_0, schedule.T_mult, limit)
+        here = schedule.cycle(self.last_epoch)
+        if self.last_epoch % 1:
+            return here.position == 0 and (limit is None or here.index <= limit)
+        before = schedule.cycle(self.last_epoch - 1).index if self.last_epoch else here.index
+        return before < (here.index if limit is None else min(here.index, limit))
+
+
+register_pytree(SchedulerState, ("schedules", "last_epoch"))
+
+
+class CosineAnnealingWarmRestarts:
+    """Cosine annealing with warm restarts as an object that is stepped, with the names that frameworks use.
+
+    Args:
+        base_lr: the peak, or a list of peaks, one for each group of parameters.
+        T_0: length of the first cycle, > 0.
+        T_mult: each cycle lasts this many times as long as the one before, >= 1.
+        eta_min: the lowest rate, at most the lowest peak.
+        last_epoch: the step at which it stands: 0 at the beginning, k to go on after k steps.
+        peak_decay, cycles: as of `WarmRestarts`.
+
+    `step()` comes after every epoch or every batch: whatever T_0 counts.
+
+    >>> scheduler = CosineAnnealingWarmRestarts(base_lr=0.1, T_0=10, T_mult=2)
+    >>> for epoch in range(10):
+    ...     scheduler.step()
+    >>> scheduler.get_lr(), scheduler.T_cur, scheduler.T_i, scheduler.at_restart
+    ([0.1], 0, 20, True)
+
+    Raises:
+        ValueError: for a bad argument, in one line that names it.
+    """
+
+    def __init__(
+        self,
+        base_lr: float | Sequence[float] = 1e-3,
+        T_0: Number = 10,
+        T_mult: Number = 1,
+        eta_min: float = 0.0,
+        last_epoch: Number = 0,
+        *,
+        peak_decay: float = 1.0,
+        cycles: int | None = None,
+    ) -> None:
+        self._state = SchedulerState(
+            tuple(WarmRestarts(peak, T_0, T_mult, eta_min, peak_decay, cycles) for peak in _peaks(base_lr)),
+            checked_step(last_epoch, "last_epoch"),
+        )
+
+    @classmethod
+    def following(cls, schedule: WarmRestarts, last_epoch: Number = 0) -> Self:
+        """The scheduler of that schedule, e.g. the best one of a study."""
+        return cls(**schedule.to_dict(), last_epoch=last_epoch)
+
+    def step(self, epoch: Number | None = None) -> None:
+        """Goes one step on, or to `epoch`, which may be a fraction and lie before.
+
+        Raises ValueError for an epoch that is not a finite number >= 0, and stays where it is.
+        """
+        self._state = self._state.step(None if epoch is None else checked_step(epoch, "epoch"))
+
+    def get_lr(self) -> list[float]:
+        """The rate of each group at this step."""
+        return self._state.get_lr()
+
+    def get_last_lr(self) -> list[float]:
+        """The same: the rate is a function of the step."""
+        return self.get_lr()
+
+    @property
+    def last_epoch(self) -> Number:
+        """The step at which it stands: so many are done."""
+        step: Number = self._state.last_epoch
+        return step
+
+    @property
+    def base_lrs(self) -> list[float]:
+        """The peak of each group."""
+        return [schedule.base_lr for schedule in self.schedules]
+
+    @property
+    def schedules(self) -> tuple[WarmRestarts, ...]:
+        """The schedule of each group."""
+        return self._state.schedules
+
+    @property
+    def T_0(self) -> Number:
+        """Length of the first cycle."""
+        length: Number = self.schedules[0].T_0
+        return length
+
+    @property
+    def T_mult(self) -> Number:
+        """How many times as long as the one before each cycle lasts."""
+        factor: Number = self.schedules[0].T_mult
+        return factor
+
+    @property
+    def eta_min(self) -> float:
+        """The lowest rate."""
+        lowest: float = self.schedules[0].eta_min
+        return lowest
+
+    @property
+    def T_cur(self) -> Number:
+        """Steps since the last restart. It may be assigned what it is, as some restore a scheduler."""
+        position: Number = self._state.T_cur
+        return position
+
+    @T_cur.setter
+    def T_cur(self, value: Number) -> None:
+        self._agree("T_cur", value, self.T_cur)
+
+    @property
+    def T_i(self) -> Number:
+        """Steps of the present cycle. It may be assigned what it is, as some restore a scheduler."""
+        length: Number = self._state.T_i
+        return length
+
+    @T_i.setter
+    def T_i(self, value: Number) -> None:
+        self._agree("T_i", value, self.T_i)
+
+    @property
+    def cycle(self) -> Cycle:
+        """The present cycle; see `WarmRestarts.cycle`."""
+        return self.schedules[0].cycle(self.last_epoch)
+
+    @property
+    def at_restart(self) -> bool:
+        """Whether a cycle after the first begins here; see `SchedulerState.at_restart`."""
+        return bool(self._state.at_restart)
+
+    @property
+    def at_trough(self) -> bool:
+        """Whether a cycle is just complete, and the model one to keep; see `SchedulerState.at_trough`."""
+        return bool(self._state.at_trough)
+
+    def state(self) -> SchedulerState:
+        """Where it stands as a value, to be stepped inside `jax.jit` or `jax.lax.scan`."""
+        return self._state
+
+    def state_dict(self) -> dict[str, Any]:
+        """The step and the fields, ready for JSON; `last_epoch` alone says where it stands."""
+        shared = {each.name: getattr(self.schedules[0], each.name) for each in fields(WarmRestarts)}
+        del shared["base_lr"]
+        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs, **shared}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Takes the step from `state_dict`, and the fields that it has; other entries are not needed.
+
+        Raises ValueError where it lacks `last_epoch` or a value is bad, and stays as it is.
+        """
+        if "last_epoch" not in state_dict:
+            raise ValueError(
+                f"state_dict must have last_epoch, got {sorted(map(str, state_dict))}; "
+                "give what state_dict() returned"
+            )
+        mine = self.state_dict()
+        known = {name: state_dict.get(name, value) for name, value in mine.items()}
+        self._state = type(self)(base_lr=known.pop("base_lrs"), **known)._state
+
+    def __repr__(self) -> str:
+        peaks = {"base_lr": self.base_lrs} if len(self.schedules) > 1 else {}
+        arguments = {**self.schedules[0].to_dict(), **peaks, "last_epoch": self.last_epoch}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
+
+    def _agree(self, name: str, value: Any, derived: Number) -> None:
+        if checked_step(value, name) != derived:
+            raise ValueError(
+                f"{name} is {derived!r} at step {self.last_epoch!r}, got {value!r}; "
+                "go elsewhere by step(epoch)"
+            )
+
+
+def _peaks(base_lr: Any) -> Sequence[Any]:
+    """One peak for each group."""
+    if isinstance(base_lr, np.ndarray) or is_jax(base_lr):
+        base_lr = np.asarray(base_lr).tolist()
+    peaks = base_lr if isinstance(base_lr, list | tuple) else [base_lr]
+    if not peaks:
+        raise ValueError("base_lr must be a number or a list of them, got an empty list; give one per group")
+    return peaks
