@@ -21,6 +21,7 @@ settings.register_profile("same", derandomize=True, database=None)
 settings.register_profile("new", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.pop("SGDR_STORAGE", None)
 # A shell starts what runs in its background with Ctrl-C ignored, and processes inherit that: the sweeps that
 # tests interrupt would not hear it.
