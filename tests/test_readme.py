@@ -55,6 +55,13 @@ def test_torch_workload(tmp_path: Path) -> None:
     assert "Best schedule of study 'train'" in out
 
 
+def test_steps_and_snapshots(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    exec(block("steps"), names)
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == ["2", "6"]
+    assert names["kept"] == ["a copy of the model"] * 2
+
+
 def test_pruner_in_any_optuna_study(tmp_path: Path) -> None:
     (tmp_path / "study.py").write_text(
         block("pruner") + "print(sum(t.state.name == 'PRUNED' for t in study.trials))"

@@ -1,0 +1,66 @@
+"""What a schedule is worth when its peak rate is chosen too, on other seeds than it is read on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from experiments.choosing.grid import ONE
+from sgdr.search import racing
+from sgdr.search.compared import Comparison
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Of one schedule, read at one moment."""
+
+    mean: float
+    difference: racing.Difference | None
+    """To one cosine cycle, paired by seed; None for that itself."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """By the name of a schedule."""
+
+    best: Mapping[str, Worth]
+    """At its best epoch."""
+    end: Mapping[str, Worth]
+    """At the end of the budget."""
+
+
+def read(comparison: Comparison, peaks: Mapping[str, Sequence[str]]) -> Found:
+    """`peaks`: for every schedule, its names in the comparison, one with each peak. Less is better."""
+    curves = comparison.curves()
+    end = curves[curves.epoch == comparison.budget].pivot(
+        index="seed", columns="name", values=comparison.metric
+    )
+    # A run that diverged has no end: it counts as what it is worth at all, the worst value of any.
+    end = end.reindex(index=comparison.values.index, columns=comparison.values.columns)
+    return Found(_worth(comparison.values, peaks), _worth(end.fillna(comparison.values), peaks))
+
+
+def _worth(values: pd.DataFrame, peaks: Mapping[str, Sequence[str]]) -> dict[str, Worth]:
+    fitted = {name: cross_fitted(values[list(names)]) for name, names in peaks.items()}
+    one = dict(enumerate(fitted[ONE]))
+    return {
+        name: Worth(
+            float(found.mean()),
+            None if name == ONE else racing.paired(dict(enumerate(found)), one),
+        )
+        for name, found in fitted.items()
+    }
+
+
+def cross_fitted(values: pd.DataFrame) -> np.ndarray:
+    """A value for each seed, of the peak that is best on the other half of the seeds."""
+    array = values.to_numpy()
+    halves = np.arange(len(array)) % 2
+    found = np.empty(len(array))
+    for half in (0, 1):
+        chosen = int(np.argmin(array[halves != half].mean(axis=0)))
+        found[halves == half] = array[halves == half, chosen]
+    return found

@@ -1,0 +1,37 @@
+"""The tables of one workload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from experiments.bench import report
+from experiments.choosing.grid import CONSTANT, CYCLES, FACTORS, ONE, closed_name, lengths, open_name
+from experiments.choosing.reading import Found, Worth
+
+
+def of(found: Found, budget: int) -> str:
+    """As Markdown. A star: better than one cosine by its 95 % interval; a minus: worse."""
+    parts = []
+    for title, worth in (("its best epoch", found.best), ("the end of the budget", found.end)):
+        rows = [
+            [f"T_0 = {T_0}", *(_cell(worth, open_name(T_0, T_mult)) for T_mult in FACTORS)]
+            for T_0 in lengths(budget)
+        ]
+        rows += [
+            [f"{cycles} cycles, closed", *(_cell(worth, closed_name(cycles, T_mult)) for T_mult in FACTORS)]
+            for cycles in CYCLES
+        ]
+        alone = f"one cosine {worth[ONE].mean:.4f}, constant {_cell(worth, CONSTANT)}"
+        header = [f"error at {title}", *(f"T_mult = {T_mult}" for T_mult in FACTORS)]
+        parts.append(f"{report.table(header, rows)}\n\nWithout restarts: {alone}.")
+    return "\n\n".join(parts)
+
+
+def _cell(worth: Mapping[str, Worth], name: str) -> str:
+    if name not in worth:
+        return report.ABSENT
+    each = worth[name]
+    sign = ""
+    if each.difference is not None:
+        sign = " *" if each.difference.high < 0 else " -" if each.difference.low > 0 else ""
+    return f"{each.mean:.4f}{sign}"
