@@ -383,7 +383,15 @@ def rates(devices: list[jax.Device]) -> Population:
     return made(Rates(), devices, hparams=["decay"], any_schedule=True)
 
 
-@pytest.mark.parametrize("schedule", [*SCHEDULES, *RELATIVES, lambda epoch: 0.1 / (1 + epoch)], ids=str)
+def own_function(epoch: Any) -> Any:
+    return 0.1 / (1 + epoch)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [*SCHEDULES, *RELATIVES, own_function],
+    ids=lambda schedule: getattr(schedule, "__name__", None) or str(schedule),
+)
 def test_rates_of_any_schedule_are_right_to_rounding(schedule: Any, rates: Population) -> None:
     curves = trained(rates, 1, (schedule, 6, 7, {"decay": 0.0}), epochs=6)
     steps = schedule.scaled(3) if hasattr(schedule, "scaled") else lambda step: schedule(step / 3)
