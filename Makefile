@@ -5,7 +5,7 @@ READY := .venv/.ready
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: browser help setup demo test test-all lint bench pictures rehearse clean
+.PHONY: api browser help setup demo test test-all lint bench pictures rehearse clean
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -44,6 +44,9 @@ bench: $(READY)  ## The side-by-side benchmark: about an hour
 
 pictures: $(READY) browser  ## The README's pictures of the dashboard, of a new sweep
 	$(BIN)/python -m experiments.pictures
+
+api: $(READY)  ## The page of public names, docs/api.md
+	$(BIN)/python -m experiments.api_page
 
 rehearse: $(READY)  ## The services of docker/compose.yaml as plain processes, and a sweep on them: 2 minutes
 	$(BIN)/python docker/rehearse.py

@@ -21,6 +21,7 @@ from service.edge import Edge
 from service.events import Feeds
 from service.library import Library
 from service.metrics import Metrics
+from service.parity import Parity
 from service.routes import best, operations, rates, studies, sweeps, workloads
 from service.sessions import Sessions
 from service.settings import Settings, read_settings
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     library = Library(settings.storage)
     app.state.settings, app.state.library = settings, library
+    app.state.parity = Parity(measures=settings.parity)
     app.state.sessions = Sessions(partial(auth.current_hash, settings))
     app.state.declarations = Declarations()
     app.state.writers = CapacityLimiter(WRITERS)
@@ -134,6 +136,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
         finally:
             await run_in_threadpool(dispatcher.stop)
+            await run_in_threadpool(app.state.parity.close)
             app.state.library.close()
             app.state.sweeps.close()
 

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     """Processes that answer requests."""
     dashboard: bool = True
     """Whether pages for people are served too. They need one process: several `workers` have none."""
+    parity: bool = True
+    """Whether frameworks that are installed are run, in processes of their own, to measure exported code."""
     token_hash: str | None = None
     """Of the bearer token that writing needs, as `sgdr token` prints it; None: the one in `token_file`."""
     token_file: Path | None = None

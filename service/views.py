@@ -6,8 +6,10 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
+from service.parity import Parity
 from service.problems import Problem, invalid
 from sgdr import export
+from sgdr.export.parity import Job
 from sgdr.schedule import WarmRestarts
 from sgdr.search.study import Best, Study
 
@@ -96,14 +98,16 @@ def cycles_within(schedule: WarmRestarts, epochs: int) -> dict[str, list[int]]:
     return {"restarts": schedule.restarts(until=epochs), "troughs": schedule.troughs(budget=epochs)}
 
 
-def coded(best: Best, steps_per_epoch: int | None) -> dict[str, Any]:
+def coded(best: Best, steps_per_epoch: int | None, parity: Parity) -> dict[str, Any]:
     """A `CodedBest`."""
+    jobs = {target: Job(best.schedule, target, steps_per_epoch, best.budget) for target in export.TARGETS}
     return {
         **best.to_dict(),
         "steps_per_epoch": steps_per_epoch,
         "code": {
             target: code_of(best.schedule, target, steps_per_epoch, best.budget) for target in export.TARGETS
         },
+        "parity": {target: parity.report(job).to_dict() for target, job in jobs.items()},
     }
 
 

@@ -7,6 +7,7 @@ from nicegui import ui
 from service.dashboard.frame import code_block, heading
 from service.views import code_of
 from sgdr import export
+from sgdr.export.parity import Job, drafted
 from sgdr.schedule import WarmRestarts
 
 FRAMEWORKS = {
@@ -19,7 +20,7 @@ FRAMEWORKS = {
 
 
 def show_code(schedule: WarmRestarts, steps_per_epoch: int | None, budget: int) -> None:
-    """A tab for each framework."""
+    """A tab for each framework, with what its own scheduler can do of the schedule below the code."""
     heading("Code", 3)
     with ui.tabs().props('no-caps dense align=left aria-label="Frameworks"') as tabs:
         for target in export.TARGETS:
@@ -28,3 +29,7 @@ def show_code(schedule: WarmRestarts, steps_per_epoch: int | None, budget: int) 
         for target in export.TARGETS:
             with ui.tab_panel(target):
                 code_block(code_of(schedule, target, steps_per_epoch, budget))
+                report = drafted(Job(schedule, target, steps_per_epoch, budget))
+                own = [] if report.nearest is None else [f"The framework's own scheduler: {report.nearest}"]
+                for sentence in (*own, *report.cannot):
+                    ui.label(sentence).classes("faint").style("overflow-wrap: anywhere")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import problems
 from service.answers import CODED, OVERALL, BestOverall, BestRate, CodedBest
 from service.fields import Step
+from service.parity import Parity
 from service.problems import Problem
 from service.routes.studies import Name, Studies, answer
 from service.strict import StrictRoute
@@ -21,6 +22,14 @@ LARGEST_EPOCH = 10**9
 
 router = APIRouter(prefix="/v1", tags=["best"], route_class=StrictRoute)
 
+
+def measurements(request: Request) -> Parity:
+    """The app's measurements of exported code."""
+    found: Parity = request.app.state.parity
+    return found
+
+
+Measurements = Annotated[Parity, Depends(measurements)]
 K = Annotated[int, Query(ge=1, le=MOST_BEST, description="How many.", examples=[3])]
 StepsPerEpoch = Annotated[
     int | None,
@@ -54,11 +63,17 @@ class OverallList(BaseModel):
     responses=problems.responses(404, 422, 503),
     summary="A study's best schedules",
 )
-def best(study: Name, found: Studies, k: K = 1, steps_per_epoch: StepsPerEpoch = None) -> Response:
-    """The k best schedules with code for every framework; the confirmed ones first."""
+def best(
+    study: Name, found: Studies, parity: Measurements, k: K = 1, steps_per_epoch: StepsPerEpoch = None
+) -> Response:
+    """The k best schedules with code for every framework; the confirmed ones first.
+
+    No request waits for a framework: parity has words at once, and what is not measured yet is measured in
+    the background, in a minute or so. Until then its status is `being measured`; ask again.
+    """
     read = found.study(study)
     steps = steps_per_epoch or read.attributes["steps_per_epoch"]
-    items = [coded(each, steps) for each in read.top(k)]
+    items = [coded(each, steps, parity) for each in read.top(k)]
     return answer({"items": items, "total": read.counts.get("COMPLETE", 0)})
 
 
@@ -104,6 +119,7 @@ def best_lr(
 )
 def best_overall(
     found: Studies,
+    parity: Measurements,
     workload: Annotated[str, Query(min_length=1, description="Its name.", examples=["digits"])],
     budget: Annotated[
         int | None,
@@ -113,7 +129,8 @@ def best_overall(
 ) -> Response:
     """The best schedules of every study of a workload; confirmed ones before all others.
 
-    Studies that measure another metric than the latest are left out: their values do not compare.
+    Studies that measure another metric than the latest are left out: their values do not compare. Code and
+    parity are as in a study's own best schedules.
     """
     studies = [
         each
@@ -128,7 +145,12 @@ def best_overall(
     ranked = [(each, best) for each in studies if _measure(each) == measured for best in each.top(k)]
     ranked.sort(key=lambda pair: _place(pair[1], measured[1]))
     items = [
-        {**best.to_dict(), "study": each.name, "metric": measured[0], "direction": measured[1]}
+        {
+            **coded(best, each.attributes["steps_per_epoch"], parity),
+            "study": each.name,
+            "metric": measured[0],
+            "direction": measured[1],
+        }
         for each, best in ranked[:k]
     ]
     return answer({"items": items})

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -28,7 +31,7 @@ EXAMPLES = """
 
   sgdr export digits --to torch
 
-  sgdr export digits --to keras --trial 38 -o schedule.py
+  sgdr export digits --to keras --trial 38 -o schedule.py --no-measure
 
   sgdr export --base-lr 0.1 --T-0 10 --T-mult 2 --to optax --steps-per-epoch 500 --budget 150
 
@@ -77,12 +80,21 @@ def export(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="File to write.", show_default="stdout")
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure/--no-measure",
+            help="Run the framework, where it is installed, and say below the code how far it is off.",
+        ),
+    ] = True,
     storage: options.Storage = None,
 ) -> None:
     """Write a schedule as code for another framework, or as a table of its rates.
 
     Of a study, the schedule is that of its best trial, and the tables are its trials or their curves. Code
-    needs no sgdr, and says in a comment whether it steps per batch or per epoch.
+    needs no sgdr, and says in a comment whether it steps per batch or per epoch. Comments below it tell what
+    the framework's own scheduler cannot do of the schedule, and by how much both are off, which takes some
+    seconds to measure at the first time.
     """
     from sgdr import export as exports
 
@@ -91,7 +103,11 @@ def export(
     if study is not None and not (base_lr is None and T_0 is None):
         raise ValueError(f"give either the study {study!r} or a schedule by --base-lr and --T-0, not both")
     if to in TABLES:
-        _refuse(f"--to {to}", {"--steps-per-epoch": steps_per_epoch, "--budget": budget})
+        unmeasured = None if measure else True
+        _refuse(
+            f"--to {to}",
+            {"--steps-per-epoch": steps_per_epoch, "--budget": budget, "--no-measure": unmeasured},
+        )
     else:
         _refuse(f"--to {to}", {"--steps": steps, "--curves": curves or None})
     if study is None:
@@ -100,7 +116,7 @@ def export(
         if to in TABLES:
             text = _encoded(_rates(schedule, options.steps(STEPS if steps is None else steps)), to)
         else:
-            text = exports.code(schedule, to, steps_per_epoch=steps_per_epoch, budget=budget)
+            text = _code(schedule, to, steps_per_epoch, budget, measure)
     else:
         from sgdr.search.study import load
 
@@ -112,13 +128,46 @@ def export(
             best = _completed(loaded, trial)
             if steps_per_epoch is None:
                 steps_per_epoch = loaded.attributes.get("steps_per_epoch")
-            text = exports.code(
-                best.schedule,
-                to,
-                steps_per_epoch=steps_per_epoch,
-                budget=best.budget if budget is None else budget,
+            text = _code(
+                best.schedule, to, steps_per_epoch, best.budget if budget is None else budget, measure
             )
     _deliver(text, out)
+
+
+def _code(
+    schedule: WarmRestarts, to: str, steps_per_epoch: int | None, budget: int | None, measure: bool
+) -> str:
+    """The code, and below it the report of how far it is from the schedule."""
+    from sgdr import export as exports
+
+    code = exports.code(schedule, to, steps_per_epoch=steps_per_epoch, budget=budget)
+    with _waiting(f"running {to} to measure the code"):
+        report = exports.parity.report(
+            schedule, to, steps_per_epoch=steps_per_epoch, budget=budget, measure=measure
+        )
+    return f"{code}\n{report.comments()}"
+
+
+@contextmanager
+def _waiting(what: str) -> Iterator[None]:
+    """Says on stderr what is waited for, as soon as it takes more than a second."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    say = Console(stderr=True, highlight=False)
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    shown = Progress(*columns, console=say, transient=True)
+    shown.add_task(what, total=None)
+    start = shown.start if say.is_terminal else lambda: say.print(f"sgdr: {what}", soft_wrap=True)
+    timer = threading.Timer(1.0, start)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if shown.live.is_started:
+            shown.stop()
 
 
 def _refuse(what: str, given: dict[str, object]) -> None:

@@ -2,49 +2,13 @@
 
 The code imports the framework alone. It uses the framework's own schedule where that one is right, and else a
 small function that finds the cycle by exact arithmetic. Nothing is imported here: it is text that is written.
+
+`parity` says how far the framework's rates are from ours, by running it where it is installed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from sgdr.export import parity
+from sgdr.export.writers import TARGETS, code
 
-from sgdr.export import braintools, keras, optax, torch, transformers
-from sgdr.export.plan import Plan, planned
-from sgdr.schedule import WarmRestarts
-
-__all__ = ["TARGETS", "code"]
-
-_WRITERS: dict[str, Callable[[Plan], str]] = {
-    "torch": torch.code,
-    "optax": optax.code,
-    "keras": keras.code,
-    "braintools": braintools.code,
-    "transformers": transformers.code,
-}
-TARGETS = tuple(_WRITERS)
-
-
-def code(
-    schedule: WarmRestarts, target: str, *, steps_per_epoch: int | None = None, budget: int | None = None
-) -> str:
-    """Python code that trains with `schedule` in the framework `target`, one of `TARGETS`.
-
-    With `steps_per_epoch`, T_0 and `budget` count epochs of so many optimizer updates, and the rate changes
-    at every update: it is ``schedule.scaled(steps_per_epoch)(step)``. Without, one step of the schedule is
-    one of whatever steps it: an epoch for torch and braintools, whose scheduler the training loop steps, and
-    an optimizer update for the others. A schedule in updates is `steps_per_epoch=1` everywhere. A comment at
-    the top of the code says which it is, and where the schedule is stepped.
-
-    `budget` is the length of training, for the loop and the comments. Names that the code does not define
-    stand for the user's own: model, loader, loss_function and the like, and `epochs` without a budget.
-
-    Rates are those of `schedule` to 1e-12 of base_lr where the framework computes them in Python (torch,
-    transformers), and to the precision of float32 in the others, up to step 2**31 - 1.
-
-    Raises:
-        ValueError: for an unknown target, a schedule whose fields are arrays, a bad `steps_per_epoch` or
-            `budget`, and for fields beyond the range of a framework's float32 or of a table of cycles.
-    """
-    if target not in TARGETS:
-        raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}; choose one of them")
-    return _WRITERS[target](planned(schedule, steps_per_epoch, budget))
+__all__ = ["TARGETS", "code", "parity"]

@@ -122,7 +122,13 @@ def copied(sqlite_url: str, tmp_path: Path) -> Path:
 
 def service_settings(url: str, **given: Any) -> Settings:
     """Of a service on that storage, whatever the environment says."""
-    own = {"_env_file": None, "storage": url, "token_hash": hashed(TOKEN), "dashboard": False}
+    own = {
+        "_env_file": None,
+        "storage": url,
+        "token_hash": hashed(TOKEN),
+        "dashboard": False,
+        "parity": False,
+    }
     return Settings(**{**own, **given})
 
 
@@ -154,7 +160,13 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sgdr", "serve", "--port", "0", *arguments],
             cwd=folder,
-            env={**kept, "SGDR_TOKEN_HASH": hashed(TOKEN), "SGDR_DASHBOARD": "false", **environment},
+            env={
+                **kept,
+                "SGDR_TOKEN_HASH": hashed(TOKEN),
+                "SGDR_DASHBOARD": "false",
+                "SGDR_PARITY": "false",
+                **environment,
+            },
             stderr=subprocess.PIPE,
             start_new_session=True,
             text=True,

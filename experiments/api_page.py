@@ -1,0 +1,167 @@
+"""Writes the page of the public names, from their signatures and docstrings, importing none of them.
+
+python -m experiments.api_page --into docs/api.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import griffe
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    "sgdr": "Schedules, in Python, NumPy and JAX: `import sgdr`",
+    "sgdr.relatives": "Other schedules, to compare with",
+    "sgdr.search": "The search: `from sgdr import search`",
+    "sgdr.export": "A schedule as code: `from sgdr import export`",
+    "sgdr.export.parity": "How far a framework is from it: `from sgdr.export import parity`",
+    "sgdr.adapters.optax": "In optax",
+    "sgdr.adapters.torch": "In PyTorch",
+    "sgdr.adapters.keras": "In Keras",
+    "sgdr.adapters.braintools": "In braintools",
+}
+HEAD = """# Public names
+
+What `sgdr` offers to programs, one section for each module. The rest of the package may change.
+The commands say what they take by `--help`, the service at `/docs`.
+
+<!-- written by: python -m experiments.api_page -->
+"""
+WIDTH = 88
+
+
+def main() -> None:
+    """Writes the file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--into", type=Path, default=Path("docs/api.md"), help="the file")
+    parser.parse_args().into.write_text(page())
+
+
+def page() -> str:
+    """The page as Markdown."""
+    package = griffe.load("sgdr", search_paths=[ROOT])
+    sections = [HEAD]
+    for path, title in PAGES.items():
+        module = package if path == "sgdr" else package[path.removeprefix("sgdr.")]
+        sections.append(f"## {title}\n")
+        if path != "sgdr" and module.docstring:
+            sections.append(_prose(module.docstring.value))
+        sections += [_entry(f"{path}.{name}", each) for name, each in _public(module)]
+    return "\n".join(sections)
+
+
+def _public(module: Any) -> Iterator[tuple[str, Any]]:
+    """The classes and functions that a module offers: what a package exports, else all of its own."""
+    package = bool(module.exports)
+    for name, found in sorted(module.members.items(), key=lambda item: item[0].lower()):
+        if name[0] == "_" or found.is_alias != package or (package and not _exports(module, name)):
+            continue
+        target = found.final_target if found.is_alias else found
+        if (target.is_class or target.is_function) and target.docstring:
+            yield name, target
+
+
+def _exports(module: Any, name: str) -> bool:
+    """The search imports its names when they are used, so that they stand under another list."""
+    if module.path == "sgdr.search":
+        return bool(module[name].target_path.startswith("sgdr.search."))
+    return name in [str(each) for each in module.exports or []]
+
+
+def _entry(path: str, target: Any) -> str:
+    """One name: its signature, what its docstring says, and for a class its public members."""
+    lines = [f"### `{path}`\n", "```python", _signature(target), "```\n", _prose(target.docstring.value)]
+    if target.is_class:
+        members = [_member(each) for each in target.all_members.values() if _is_shown(each)]
+        lines += [*members, ""] if members else []
+    return "\n".join(lines)
+
+
+def _is_shown(member: Any) -> bool:
+    target = member.final_target if member.is_alias else member
+    inside = target.canonical_path.startswith("sgdr.")
+    return inside and member.name[0] != "_" and target.docstring is not None
+
+
+def _member(member: Any) -> str:
+    member = member.final_target if member.is_alias else member
+    first = " ".join(member.docstring.value.split("\n\n")[0].split())
+    name = _short(member) if member.is_function else member.name
+    return f"- `{name}`: {_plain(first)}"
+
+
+def _signature(target: Any) -> str:
+    """As it is called, a line for each parameter where it is long."""
+    if target.is_class and "__init__" not in target.members:
+        names = [each.name for each in target.members.values() if each.is_attribute and each.annotation]
+        return f"class {target.name}({', '.join(name for name in names if name[0] != '_')})"
+    function = target.members["__init__"] if target.is_class else target
+    parts = [part for part in _parameters(function) if part not in ("self", "cls")]
+    returns = "" if target.is_class or function.returns is None else f" -> {function.returns}"
+    head = f"class {target.name}" if target.is_class else target.name
+    line = f"{head}({', '.join(parts)}){returns}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"{head}(", *(f"    {part}," for part in parts), f"){returns}"])
+
+
+def _short(function: Any) -> str:
+    names = [part.split(":")[0].split("=")[0].strip() for part in _parameters(function)]
+    return f"{function.name}({', '.join(each for each in names if each not in ('self', 'cls', '*', '/'))})"
+
+
+def _parameters(function: Any) -> list[str]:
+    """Each parameter as it is written, with the stars and slashes between them."""
+    parts: list[str] = []
+    starred = False
+    for each in function.parameters:
+        kind = each.kind.value
+        if kind == "keyword-only" and not starred:
+            parts.append("*")
+            starred = True
+        starred |= kind == "variadic positional"
+        mark = {"variadic positional": "*", "variadic keyword": "**"}.get(kind, "")
+        text = f"{mark}{each.name}"
+        if each.annotation is not None:
+            text += f": {each.annotation}"
+        if each.default is not None and not mark:
+            text += f" = {each.default}" if each.annotation is not None else f"={each.default}"
+        parts.append(text)
+    return parts
+
+
+def _prose(text: str) -> str:
+    """A docstring as Markdown: its sections as lists, its examples as code."""
+    blocks = []
+    for block in text.split("\n\n"):
+        lines = block.split("\n")
+        if lines[0].lstrip().startswith(">>>"):
+            blocks.append("\n".join(["```pycon", *(line.strip() for line in lines), "```"]))
+        elif re.fullmatch(r"[A-Z]\w+:", lines[0]):
+            items: list[str] = []
+            for line in lines[1:]:
+                if re.match(r" {4}\S", line):
+                    items.append(re.sub(r"^(\S[^:]*):", r"`\1`:", line.strip()))
+                elif items:
+                    items[-1] += f" {line.strip()}"
+            blocks.append("\n".join([lines[0], "", *(f"- {_plain(item)}" for item in items)]))
+        else:
+            indented = all(line.startswith("    ") for line in lines if line)
+            blocks.append(block if indented else _plain(block))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Two backticks as Markdown's one."""
+    return text.replace("``", "`")
+
+
+if __name__ == "__main__":
+    main()

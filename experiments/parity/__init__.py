@@ -1,0 +1,1 @@
+"""Our schedule against those of PyTorch, Keras and braintools: where they are equal, where they are wrong."""

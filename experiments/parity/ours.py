@@ -1,0 +1,41 @@
+"""`sgdr.WarmRestarts`, which is judged like the others."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from experiments.parity.judge import PEAK, Rates, Setting, Steps
+from sgdr.schedule import WarmRestarts
+
+PADDED = 4096
+"""Numbers of steps are rounded up to a multiple of this, so that one compilation does for most."""
+
+
+def of_array(setting: Setting, steps: Steps) -> Rates:
+    """By NumPy."""
+    return np.asarray(WarmRestarts(PEAK, *setting.fields)(steps))
+
+
+def one_by_one(setting: Setting, steps: Steps) -> Rates:
+    """In Python."""
+    schedule = WarmRestarts(PEAK, *setting.fields)
+    return np.array([schedule(step) for step in steps.tolist()])
+
+
+def in_jax(setting: Setting, steps: Steps) -> Rates:
+    """Compiled, with traced fields, in float32."""
+    import jax.numpy as jnp
+
+    schedule = WarmRestarts(jnp.float32(PEAK), *map(jnp.int32, setting.fields), jnp.float32(0))
+    padded = np.resize(steps, -(-len(steps) // PADDED) * PADDED).astype(np.int32)
+    return np.asarray(_compiled()(schedule, padded), np.float64)[: len(steps)]
+
+
+@cache
+def _compiled() -> Any:
+    import jax
+
+    return jax.jit(lambda schedule, steps: schedule(steps))

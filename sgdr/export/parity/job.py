@@ -1,0 +1,58 @@
+"""What is to be looked at: a schedule for a framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from sgdr.export.parity.looked import Looked, looked_at
+from sgdr.export.parity.own import Own, nearest
+from sgdr.export.plan import Plan, planned
+from sgdr.export.writers import check_target, code
+from sgdr.schedule import WarmRestarts
+
+
+@dataclass(frozen=True)
+class Job:
+    """The arguments of `export.code`, and what follows from them, which raises ValueError as that does."""
+
+    schedule: WarmRestarts
+    target: str
+    steps_per_epoch: int | None
+    budget: int | None
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The schedule in the steps of the code."""
+        check_target(self.target)
+        return planned(self.schedule, self.steps_per_epoch, self.budget)
+
+    @cached_property
+    def looked(self) -> Looked:
+        """Which steps are looked at."""
+        return looked_at(self.plan)
+
+    @cached_property
+    def own(self) -> Own:
+        """The framework's own scheduler."""
+        return nearest(self.plan, self.target, self.looked)
+
+    @cached_property
+    def code(self) -> str:
+        """The exported code. Raises ValueError where the framework has none."""
+        return code(self.schedule, self.target, steps_per_epoch=self.steps_per_epoch, budget=self.budget)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "schedule": self.schedule.to_dict(),
+            "target": self.target,
+            "steps_per_epoch": self.steps_per_epoch,
+            "budget": self.budget,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """What `to_dict` gave."""
+        return cls(**{**values, "schedule": WarmRestarts.from_dict(values["schedule"])})

@@ -1,0 +1,65 @@
+"""How far a framework's rates are from the schedule's, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from sgdr.cycles import FloatArray
+from sgdr.export.parity.own import Steps
+from sgdr.schedule import WarmRestarts
+
+WRONG = 1e-6
+"""A rate that is further off, as a share of the peak, is wrong."""
+CODE = "code"
+"""What the exported code is called."""
+LISTED = 5
+"""Wrong steps."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between the schedule and one thing that follows it, over the steps that were looked at."""
+
+    of: str
+    """`CODE`, or how the framework's own scheduler was stepped."""
+    largest: float | None = None
+    """None where a rate is not finite, and where it failed."""
+    share: float | None = None
+    """Of the peak."""
+    step: int | None = None
+    """At which it is largest, or the first that is not finite."""
+    wrong: int = 0
+    """How many steps are off by more than `WRONG` of the peak."""
+    first_wrong: tuple[int, ...] = ()
+    failed: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {**asdict(self), "first_wrong": list(self.first_wrong)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """What `to_dict` gave."""
+        return cls(**{**values, "first_wrong": tuple(values["first_wrong"])})
+
+
+def compared(
+    of: str, schedule: WarmRestarts, steps: Steps, rates: Callable[[Steps], FloatArray]
+) -> Difference:
+    """Between the schedule and these rates at the steps."""
+    try:
+        theirs = rates(steps)
+    except Exception as error:  # a framework may refuse what it is told to do
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return Difference(of, failed=said[:200])
+    off = np.abs(theirs - schedule(steps))
+    finite = bool(np.isfinite(off).all())
+    worst = int(np.argmax(np.where(np.isfinite(off), off, np.inf)))
+    wrong = steps[~(off <= WRONG * schedule.base_lr)]
+    largest = float(off[worst]) if finite else None
+    share = largest / schedule.base_lr if largest is not None else None
+    return Difference(of, largest, share, int(steps[worst]), len(wrong), tuple(wrong[:LISTED].tolist()))

@@ -1,0 +1,166 @@
+"""The schedulers that frameworks have themselves, set as near to a schedule as they can be.
+
+All of it is exact arithmetic on what they are documented, and were read, to compute. Where they round, only
+running them tells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgdr.cycles import Cycles, FloatArray, Number, cycles_of
+from sgdr.export.parity.looked import MOST_STEPS, Looked
+from sgdr.export.plan import LAST_STEP, Plan
+from sgdr.schedule import WarmRestarts
+
+Steps: TypeAlias = NDArray[np.int64]
+
+MOST_JOINED = 64
+"""Cycles of an optax.sgdr_schedule that are looked at: it computes each of them at every step."""
+MOST_COUNTS = 16
+"""Numbers of equal cycles that are tried in place of growing ones."""
+SAMPLES = 500
+"""Steps by which settings are chosen."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """A framework's own scheduler with its settings."""
+
+    call: str
+    """As it is written in code."""
+    settings: dict[str, Any]
+    rates: Callable[[Steps], FloatArray]
+    """What they mean, without rounding."""
+    cycles: Cycles | None
+    """Theirs; None where they are not those of a schedule."""
+    until: int | None = None
+    """It is looked at before this step only."""
+
+
+def nearest(plan: Plan, target: str, looked: Looked) -> Own:
+    """The scheduler of `target` with the settings that come nearest, by the mean difference."""
+    candidates = list(_SETTINGS[target](plan, looked))
+    if len(candidates) == 1:
+        return candidates[0]
+    return min(candidates, key=lambda own: mean_difference(plan, own, looked))
+
+
+def mean_difference(plan: Plan, own: Own, looked: Looked) -> float:
+    """Of the rates, at steps spread evenly over those that are looked at one after the other."""
+    count = min(looked.every, SAMPLES)
+    steps = np.arange(count, dtype=np.int64) * looked.every // count
+    return float(np.abs(own.rates(steps) - plan.schedule(steps)).mean())
+
+
+def _torch(plan: Plan, looked: Looked) -> Iterable[Own]:
+    """Its class takes ints."""
+    s = plan.schedule
+    for T_0, T_mult in product(_whole_near(s.T_0), _whole_near(s.T_mult)):
+        settings = {"T_0": T_0, "T_mult": T_mult, "eta_min": s.eta_min}
+        meant = WarmRestarts(s.base_lr, T_0, T_mult, s.eta_min)
+        yield _meaning("CosineAnnealingWarmRestarts", settings, meant)
+
+
+def _braintools(plan: Plan, looked: Looked) -> Iterable[Own]:
+    """Its class takes real numbers too, but begins every cycle at a whole step, and drops what is left."""
+    s = plan.schedule
+    fields = {"base_lr": s.base_lr, "T_0": s.T_0, "T_mult": s.T_mult, "eta_min": s.eta_min}
+    for T_0, T_mult in product(_whole_near(s.T_0), _whole_near(s.T_mult)):
+        settings = {**fields, "T_0": T_0, "T_mult": T_mult}
+        yield _meaning("CosineAnnealingWarmRestarts", settings, WarmRestarts(**settings))
+    if plan.whole:
+        return
+    starts, lengths = _whole_cycles(s.T_0, s.T_mult)
+
+    def rates(steps: Steps) -> FloatArray:
+        index = np.searchsorted(starts, steps, side="right") - 1
+        position = (steps - starts[index]) / lengths[index]
+        weight = (1 + np.cos(math.pi * position)) / 2
+        return np.asarray(s.eta_min + (s.base_lr - s.eta_min) * weight)
+
+    yield Own(_call("CosineAnnealingWarmRestarts", fields), fields, rates, None, MOST_STEPS)
+
+
+def _whole_cycles(T_0: Number, T_mult: Number) -> tuple[FloatArray, FloatArray]:
+    """Starts and lengths of braintools' cycles among the steps that are looked at one after the other."""
+    starts, lengths = [0.0], [float(T_0)]
+    while starts[-1] < MOST_STEPS:
+        starts.append(starts[-1] + max(1, math.ceil(lengths[-1])))
+        lengths.append(lengths[-1] * T_mult)
+    return np.array(starts), np.array(lengths)
+
+
+def _keras(plan: Plan, looked: Looked) -> Iterable[Own]:
+    """Its class has every field but the number of cycles; with a floor, its peaks decay to that, not to 0."""
+    s = plan.schedule
+    alpha = s.eta_min / s.base_lr
+    settings = {
+        "initial_learning_rate": s.base_lr,
+        "first_decay_steps": s.T_0,
+        "t_mul": float(s.T_mult),
+        "m_mul": s.peak_decay,
+        "alpha": alpha,
+    }
+    falling = WarmRestarts(s.base_lr, s.T_0, s.T_mult, 0.0, s.peak_decay)
+
+    def rates(steps: Steps) -> FloatArray:
+        return np.asarray(s.eta_min + (1 - alpha) * falling(steps))
+
+    yield Own(_call("CosineDecayRestarts", settings), settings, rates, plan.cycles)
+
+
+def _optax(plan: Plan, looked: Looked) -> Iterable[Own]:
+    """Its function joins as many cycles as it is given, of any length and peak."""
+    s = plan.schedule
+    count = joined(plan, looked)
+    until = min(next(islice(plan.cycles.first_steps(), count - 1, None)), LAST_STEP)
+    cut = until < looked.steps and count != s.cycles
+    length = repr(s.T_0) if s.T_mult == 1 else f"{s.T_0!r} * {s.T_mult!r}**i"
+    call = f"sgdr_schedule(cycles of decay_steps={length} for i in range({count}))"
+    yield Own(call, {"cycles": count}, s, plan.cycles, until if cut else None)
+
+
+def joined(plan: Plan, looked: Looked) -> int:
+    """Of how many cycles the optax.sgdr_schedule is."""
+    limit = MOST_JOINED if plan.schedule.cycles is None else min(plan.schedule.cycles, MOST_JOINED)
+    return min(limit, plan.cycles.locate(looked.steps - 1)[0] + 1)
+
+
+def _transformers(plan: Plan, looked: Looked) -> Iterable[Own]:
+    """Its function has equal cycles, a whole number of them in the training, and no floor."""
+    s = plan.schedule
+    begun = plan.cycles.locate(looked.steps - 1)[0] + 1
+    counts = {*range(1, min(begun, MOST_COUNTS) + 1), begun, max(1, begun - 1)}
+    for count in sorted(counts):
+        settings = {"num_warmup_steps": 0, "num_training_steps": looked.steps, "num_cycles": count}
+        meant = WarmRestarts(s.base_lr, looked.steps / count, cycles=count)
+        yield _meaning("get_cosine_with_hard_restarts_schedule_with_warmup", settings, meant)
+
+
+def _meaning(name: str, settings: dict[str, Any], schedule: WarmRestarts) -> Own:
+    return Own(_call(name, settings), settings, schedule, cycles_of(schedule.T_0, schedule.T_mult))
+
+
+def _call(name: str, settings: dict[str, Any]) -> str:
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in settings.items())})"
+
+
+def _whole_near(number: Number) -> list[int]:
+    return sorted({max(1, math.floor(number)), math.ceil(number)})
+
+
+_SETTINGS: dict[str, Callable[[Plan, Looked], Iterable[Own]]] = {
+    "torch": _torch,
+    "optax": _optax,
+    "keras": _keras,
+    "braintools": _braintools,
+    "transformers": _transformers,
+}

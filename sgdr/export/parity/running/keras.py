@@ -1,0 +1,24 @@
+"""Keras' schedules, compiled as its training loop compiles them with the backend JAX."""
+
+from __future__ import annotations
+
+from sgdr.cycles import FloatArray
+from sgdr.export.parity.own import Own, Steps
+from sgdr.export.parity.running.compiled import rates_of
+from sgdr.export.parity.running.definitions import defined
+from sgdr.export.plan import Plan
+
+
+def code(text: str, plan: Plan, steps: Steps) -> FloatArray:
+    """Of exported code."""
+    return rates_of(defined(text, "learning_rate"), steps)
+
+
+def called(plan: Plan, own: Own, steps: Steps) -> FloatArray:
+    """Of its own class."""
+    import keras
+
+    return rates_of(keras.optimizers.schedules.CosineDecayRestarts(**own.settings), steps)
+
+
+WAYS = {"CosineDecayRestarts": called}

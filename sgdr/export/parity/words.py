@@ -1,0 +1,176 @@
+"""What a framework's own scheduler cannot do of a schedule, and what it can instead, in words.
+
+What is said of frameworks was seen by running torch 2.13, keras 3.15, braintools 0.3, optax 0.2.8 and
+transformers 5; `tests/test_parity.py` sees it again in those that are installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice, takewhile
+
+from sgdr.cycles import Cycles
+from sgdr.export.parity.looked import Looked
+from sgdr.export.parity.measured import CODE, Difference
+from sgdr.export.parity.own import MOST_JOINED, Own, joined, mean_difference
+from sgdr.export.plan import LAST_STEP, Plan
+
+RESTARTS = 4
+"""That are listed."""
+FEW = 100
+"""Wrong steps, of which the first are listed; more are the rule."""
+EXACT = 1e-9
+"""A mean difference of so little of the peak is none."""
+
+
+def cannot(plan: Plan, target: str, looked: Looked) -> list[str]:
+    """A sentence for each thing that the framework's own scheduler cannot do of this schedule."""
+    constant = plan.schedule.eta_min == plan.schedule.base_lr
+    if constant and target != "transformers":
+        return []
+    return list(_SENTENCES[target](plan, looked))
+
+
+def nearest_said(plan: Plan, own: Own, looked: Looked) -> str:
+    """What the own scheduler with its nearest settings is worth, as far as it does not round."""
+    base_lr = plan.schedule.base_lr
+    off = mean_difference(plan, own, looked)
+    if off <= EXACT * base_lr:
+        return f"{own.call} means the same rates."
+    said = f"{own.call} is the nearest, on average {percent(off / base_lr)} of the peak off"
+    if own.cycles is None:
+        return said + "."
+    theirs, ours = (_listed(cycles, looked) for cycles in (own.cycles, plan.cycles))
+    return f"{said}, with restarts at {theirs} in place of {ours}." if theirs != ours else f"{said}."
+
+
+def said(found: Difference) -> str:
+    """A difference as a sentence."""
+    of = "this code" if found.of == CODE else f"its own scheduler by {found.of}"
+    if found.failed is not None:
+        return f"{of} fails: {found.failed}"
+    if found.largest is None or found.share is None:
+        return f"{of} is not a number at step {found.step}."
+    if found.wrong == 0:
+        return f"{of} is right: at most {found.largest:.2g} off, at step {found.step}."
+    steps = f"{found.wrong} step{'s' * (found.wrong > 1)}"
+    if found.wrong <= FEW:
+        steps += (
+            f": {', '.join(map(str, found.first_wrong))}{', ...' * (found.wrong > len(found.first_wrong))}"
+        )
+    return (
+        f"{of} is up to {found.largest:.3g} off, {percent(found.share)} of the peak, at step {found.step}; "
+        f"it is wrong at {steps}."
+    )
+
+
+def percent(share: float) -> str:
+    """A share with three digits."""
+    return f"{100 * share:.3g} %"
+
+
+def _listed(cycles: Cycles, looked: Looked) -> str:
+    until = looked.steps
+    found = list(islice(takewhile(lambda step: step < until, cycles.first_steps()), RESTARTS + 1))
+    shown = [*map(str, dict.fromkeys(found[:RESTARTS])), *["..."] * (len(found) > RESTARTS)]
+    return ", ".join(shown) or "no step"
+
+
+def _torch(plan: Plan, looked: Looked) -> Iterator[str]:
+    if not plan.whole:
+        yield "It takes whole T_0 and T_mult only."
+    yield from _no_options(plan)
+    if plan.schedule.T_mult > 1:
+        yield (
+            "step(epoch) finds the cycle by a rounded logarithm: at a restart it may give the trough "
+            "in place of the peak. step() without an argument does not."
+        )
+        yield (
+            "A new one with last_epoch=k is in the wrong cycle from step 2 * T_0 on: it resumes by "
+            "load_state_dict() alone."
+        )
+    yield from _minimum(plan)
+
+
+def _braintools(plan: Plan, looked: Looked) -> Iterator[str]:
+    if not plan.whole:
+        yield "It begins every cycle at a whole step, and drops the fraction that is left."
+    yield from _no_options(plan)
+    if plan.schedule.T_mult > 1:
+        yield (
+            "step(epoch) finds the cycle by a logarithm in float32: at a restart it may give the trough "
+            "in place of the peak. step() without an argument does not."
+        )
+    yield "A new one with last_epoch=k begins at the peak: it resumes by load_state_dict() alone."
+    _, start, length, _ = plan.cycles.locate(looked.steps - 1)
+    if length > LAST_STEP:
+        yield f"It counts in 32 bits: it is wrong from step {start} on, in a cycle that is longer than that."
+    yield from _minimum(plan)
+
+
+def _keras(plan: Plan, looked: Looked) -> Iterator[str]:
+    s = plan.schedule
+    if s.T_mult != 1:
+        yield (
+            "It finds the cycle by a logarithm in float32: at a restart it may give the trough in place of "
+            "the peak."
+        )
+    yield (
+        "It computes in float32: positions are rounded by about 1e-7 of the steps so far, and steps above "
+        "16777216 are not told apart."
+    )
+    if s.peak_decay != 1.0 and s.eta_min > 0:
+        yield "With a floor, m_mul lets the peaks decay towards alpha rather than towards 0."
+    if s.cycles is not None:
+        yield "It restarts without end: there is no number of cycles."
+    yield from _minimum(plan)
+
+
+def _optax(plan: Plan, looked: Looked) -> Iterator[str]:
+    count = joined(plan, looked)
+    if plan.schedule.cycles is None:
+        yield f"It ends after the cycles of its list, here {count}, and then stays at the lowest rate."
+    if count == MOST_JOINED:
+        yield f"It computes every cycle at every step: no more than {MOST_JOINED} were tried."
+    yield "T_0, T_mult and the peaks must be Python numbers: inside jit or vmap they cannot be arguments."
+    yield from _minimum(plan)
+
+
+def _transformers(plan: Plan, looked: Looked) -> Iterator[str]:
+    s = plan.schedule
+    if s.T_mult != 1 or looked.steps % s.T_0:
+        yield "It has equal cycles only, a whole number of them in the training."
+    if s.eta_min > 0:
+        yield "It has no floor: it falls to 0."
+    if s.peak_decay != 1.0:
+        yield "It has no decay of the peak."
+    yield (
+        "It finds the position by rounded fractions of the training: at a restart it may give the trough "
+        "in place of the peak."
+    )
+    yield "It must know the length of the training; num_cycles=1 is one cosine without a restart."
+
+
+def _no_options(plan: Plan) -> Iterator[str]:
+    if plan.schedule.peak_decay != 1.0:
+        yield "It has no decay of the peak."
+    if plan.schedule.cycles is not None:
+        yield "It restarts without end: there is no number of cycles."
+
+
+def _minimum(plan: Plan) -> Iterator[str]:
+    """True of every rate that is taken at the beginning of a step, ours too."""
+    s = plan.schedule
+    end = next(plan.cycles.first_steps())
+    if 1 < end <= LAST_STEP:
+        lowest = f"{s(end - 1):.6g}"
+        yield f"eta_min is never reached at a step, here too: the lowest of the first cycle is {lowest}."
+
+
+_SENTENCES: dict[str, Callable[[Plan, Looked], Iterator[str]]] = {
+    "torch": _torch,
+    "optax": _optax,
+    "keras": _keras,
+    "braintools": _braintools,
+    "transformers": _transformers,
+}
