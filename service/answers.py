@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from service.fields import CyclePosition
 
 State = Literal["COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING"]
-Arm = Literal["restarts", "cosine", "constant"]
+Arm = Literal["restarts", "cosine", "constant", "one-cycle", "step-decay", "cyclic"]
 
+Fields = dict[str, JsonValue]
+"""Of a schedule: those of warm restarts, or the `kind` of a relative and its own."""
 SCHEDULE: dict[str, JsonValue] = {"base_lr": 0.1548, "T_0": 4, "T_mult": 1, "eta_min": 0.00458}
 CONFIRMED: dict[str, JsonValue] = {"mean": 0.0152, "low": 0.0145, "high": 0.0159, "seeds": 64, "failed": None}
 
@@ -30,7 +32,7 @@ class BestTrial(BaseModel):
 
     number: int
     value: float
-    schedule: dict[str, float | int]
+    schedule: Fields
     restarts: list[int]
     epoch: int = Field(description="From 1: the one whose model has the value.")
     budget: int = Field(description="Epochs trained.")
@@ -284,7 +286,7 @@ class BestRate(BaseModel):
     unit: Literal["batch", "epoch"] = Field(description="What a step is.")
     steps_per_epoch: int | None
     lr: float
-    cycle: CyclePosition
+    cycle: CyclePosition | None = Field(description="None of a relative of warm restarts.")
 
 
 OVERALL: dict[str, JsonValue] = {**CODED, "study": "digits", "metric": "error", "direction": "minimize"}
@@ -305,7 +307,7 @@ class Candidate(BaseModel):
     model_config = ConfigDict(extra="allow")
     number: int
     arm: Arm
-    schedule: dict[str, float | int]
+    schedule: Fields
     mean: float | None
     low: float | None
     high: float | None

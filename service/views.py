@@ -10,6 +10,7 @@ from service.parity import Parity
 from service.problems import Problem, invalid
 from sgdr import export
 from sgdr.export.parity import Job
+from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 from sgdr.search.study import Best, Study
 
@@ -81,11 +82,10 @@ def trial(study: Study, number: int) -> dict[str, Any]:
     """A `Trial`. Raises a problem, 404, where there is none."""
     if number >= len(study.rows):
         raise Problem(404, f"study {study.name!r} has no trial {number}; it has {len(study.rows)}")
-    row = study.rows[number]
-    known = {name: row[name] for name in SCHEDULE}
+    row, schedule = study.rows[number], study.schedule(number)
     cycles: dict[str, list[int]] = {"restarts": [], "troughs": []}
-    if None not in known.values():
-        cycles = cycles_within(WarmRestarts(**known), row["epochs"] or 0)
+    if schedule is not None:
+        cycles = cycles_within(schedule, row["epochs"] or 0)
     return {
         **trial_row(study, row),
         "curve": study.curve(number),
@@ -93,7 +93,7 @@ def trial(study: Study, number: int) -> dict[str, Any]:
     }
 
 
-def cycles_within(schedule: WarmRestarts, epochs: int) -> dict[str, list[int]]:
+def cycles_within(schedule: WarmRestarts | Formula, epochs: int) -> dict[str, list[int]]:
     """Restarts and troughs of so many epochs."""
     return {"restarts": schedule.restarts(until=epochs), "troughs": schedule.troughs(budget=epochs)}
 

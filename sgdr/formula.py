@@ -10,6 +10,7 @@ import numpy as np
 
 from sgdr import checks
 from sgdr.checks import checked_step, checked_steps, is_array, is_jax
+from sgdr.cycles import Number
 from sgdr.schedule import Field
 
 
@@ -40,8 +41,16 @@ class Formula:
         changed = {name: _times(getattr(self, name), steps_per_epoch) for name in self.lengths}
         return type(self)(**{**vars(self), **changed})
 
+    def restarts(self, until: Number) -> list[int]:
+        """The steps < `until` at which the rate is back at its peak: none, where there are no restarts."""
+        return []
+
+    def troughs(self, budget: Number) -> list[int]:
+        """The ends of cycles <= `budget`: none, where there are no cycles."""
+        return []
+
     def to_dict(self) -> dict[str, Any]:
-        """The fields by name, ready for JSON, and the `kind` of schedule."""
+        """The fields by name, ready for JSON, and the `kind` of schedule; `relatives.from_dict` reads it."""
         return {"kind": self.kind, **{name: _plain(value) for name, value in vars(self).items()}}
 
     def _check(self, **checks_by_name: Callable[[str, Any], Any]) -> None:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sgdr.formula import Formula
 from sgdr.outfile import write_whole
 from sgdr.schedule import WarmRestarts
 
@@ -69,13 +70,11 @@ def save(figure: Figure, path: Path) -> None:
     write_whole(path, partial(figure.savefig, dpi=150))
 
 
-def _draw_schedule(axes: Axes, schedule: WarmRestarts, start: float, stop: float, unit: str) -> None:
-    before, count = schedule.cycle(start).index, schedule.cycle(stop).index
-    if count > MOST_BEFORE or count - before > MOST_RESTARTS:
-        raise ValueError(
-            f"T_0={schedule.T_0!r} gives {count - before} restarts from {start:g} to {stop:g}, the last of "
-            f"{count}; at most {MOST_RESTARTS} of {MOST_BEFORE} can be drawn: plot fewer steps"
-        )
+def _draw_schedule(
+    axes: Axes, schedule: WarmRestarts | Formula, start: float, stop: float, unit: str
+) -> None:
+    if isinstance(schedule, WarmRestarts):
+        _check_drawable(schedule, start, stop)
     # The last point before each restart and the restart itself, so that the jumps are drawn upright.
     restarts = np.array([x for x in schedule.restarts(until=stop) if x > start], float)
     x = np.unique(np.concatenate([np.linspace(start, stop, POINTS), restarts, np.nextafter(restarts, 0)]))
@@ -85,6 +84,16 @@ def _draw_schedule(axes: Axes, schedule: WarmRestarts, start: float, stop: float
     axes.set_ylabel("learning rate")
     axes.set_xlim(start, stop)
     axes.set_ylim(bottom=0)
+
+
+def _check_drawable(schedule: WarmRestarts, start: float, stop: float) -> None:
+    """Raises ValueError where there are too many restarts."""
+    before, count = schedule.cycle(start).index, schedule.cycle(stop).index
+    if count > MOST_BEFORE or count - before > MOST_RESTARTS:
+        raise ValueError(
+            f"T_0={schedule.T_0!r} gives {count - before} restarts from {start:g} to {stop:g}, the last of "
+            f"{count}; at most {MOST_RESTARTS} of {MOST_BEFORE} can be drawn: plot fewer steps"
+        )
 
 
 def _mark_restarts(axes: Axes, restarts: Iterable[float]) -> None:

@@ -11,8 +11,8 @@ step outside of jit takes milliseconds; tests hold these to its values.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
 from typing import Any, Self
 
@@ -258,6 +258,28 @@ class Chained(Formula):
 
     def _rates(self, xp: Any, step: Any) -> Any:
         return math.prod(schedule(step) for schedule in self.schedules)
+
+
+KINDS: dict[str, type[Formula]] = {each.kind: each for each in (OneCycle, Cyclic, StepDecay, Joined, Chained)}
+
+
+def from_dict(values: Mapping[str, Any]) -> WarmRestarts | Formula:
+    """The schedule that `to_dict` made these values of: a `WarmRestarts` where they name no `kind`.
+
+    Raises ValueError for an unknown kind, a missing or unknown name, or a bad value.
+    """
+    given = dict(values)
+    if "kind" not in given:
+        return WarmRestarts.from_dict(given)
+    kind = _one_of("kind", given.pop("kind"), tuple(KINDS))
+    names = {field.name: field.default is MISSING for field in fields(KINDS[kind])}  # type: ignore[arg-type]
+    if not {name for name, needed in names.items() if needed} <= given.keys() <= names.keys():
+        raise ValueError(
+            f"the fields of a {kind} schedule must be {', '.join(names)}, got {', '.join(given)}"
+        )
+    if "schedules" in given:
+        given["schedules"] = tuple(map(from_dict, given["schedules"]))
+    return KINDS[kind](**given)
 
 
 def _share(name: str, value: Any) -> float:

@@ -13,7 +13,6 @@ from service.dashboard.figures.curves import Drawn
 from service.dashboard.figures.trial import trial_figure
 from service.dashboard.frame import facts, link, remark, shown
 from service.dashboard.table import Table, column
-from service.views import SCHEDULE
 from sgdr.schedule import WarmRestarts
 from sgdr.search.study import Study
 
@@ -30,12 +29,13 @@ COLUMNS = (
 def show_trial(study: Study, found: dict[str, Any]) -> None:
     """What is known of a trial, a `Trial` of the REST interface."""
     kept, name = study.attributes, study.name
+    schedule, file = study.schedule(found["number"]), f"{name}-trial-{found['number']}"
     facts(
         {
             "State": found["state"],
             "Arm": found["arm"],
             kept["metric"]: shown(found["value"]) if found["value"] is not None else None,
-            **{field: _plain(found[field]) for field in SCHEDULE},
+            **{field: _plain(value) for field, value in (schedule.to_dict() if schedule else {}).items()},
             **{field: _plain(value) for field, value in found["hparams"].items()},
             "Seed": found["seed"],
             "Epochs": f"{found['epochs'] or 0} of {kept['budget']}",
@@ -47,18 +47,19 @@ def show_trial(study: Study, found: dict[str, Any]) -> None:
     )
     if found["error"]:
         remark(f"It failed: {found['error']}", "error")
-    known = {field: found[field] for field in SCHEDULE}
-    if None in known.values():
+    if schedule is None:
         remark("It has no schedule: it was not begun by a sweep.", "warning")
         return
-    schedule, file = WarmRestarts(**known), f"{name}-trial-{found['number']}"
-    link("In the explorer", explorer_url(schedule, kept["budget"], kept["steps_per_epoch"]))
+    if isinstance(schedule, WarmRestarts):
+        link("In the explorer", explorer_url(schedule, kept["budget"], kept["steps_per_epoch"]))
     curve = found["curve"].get(kept["metric"], [])
     if not curve:
         remark("Its curve is written when it ends." if found["state"] == "RUNNING" else "It has no curve.")
     drawn = Drawn(found["number"], found["state"], found["arm"] or "restarts", schedule, curve)
     figure = trial_figure(drawn, found["curve"], kept["metric"], kept["select_metric"], kept["budget"])
     Figure("Learning rate and validation curve", file, height="30rem").show(figure)
+    if not isinstance(schedule, WarmRestarts):
+        return
     rows = cycles_of(schedule, curve or [None] * kept["budget"], kept["direction"])
     Table("Cycles", f"{file}-cycles", COLUMNS, rows, key="cycle")
     show_code(schedule, kept["steps_per_epoch"], kept["budget"])

@@ -15,6 +15,7 @@ from service.problems import Problem
 from service.routes.studies import Name, Studies, answer
 from service.strict import StrictRoute
 from service.views import coded
+from sgdr.schedule import WarmRestarts
 from sgdr.search.study import Best, Study
 
 MOST_BEST = 100
@@ -106,7 +107,7 @@ def best_lr(
             "unit": "epoch" if steps is None else "batch",
             "steps_per_epoch": steps,
             "lr": schedule(step),
-            "cycle": schedule.cycle(step).to_dict(),
+            "cycle": schedule.cycle(step).to_dict() if isinstance(schedule, WarmRestarts) else None,
         }
     )
 

@@ -71,6 +71,11 @@ class SweepRequest(BaseModel):
         0.0, ge=0, description="GPUs of a worker: a whole number, or that share of one and of its memory."
     )
     controls: float = Field(DEFAULT_SHARE, ge=0, lt=1, description="Share of trials without restarts.")
+    relatives: list[Literal["one-cycle", "step-decay", "cyclic"]] | None = Field(
+        None,
+        description="Further arms without restarts, each half as many as the controls; null: none, or those "
+        "of the study that is gone on with.",
+    )
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     timeout: float | None = Field(
         None, gt=0, le=1e9, description="Seconds after which it stops, to be resumed."
@@ -99,7 +104,8 @@ class SweepRequest(BaseModel):
     def arguments(self) -> dict[str, Any]:
         """What is searched and how, as `sgdr.search.sweep` takes it. Raises ValueError as `space` does."""
         names = ("trials", "budget", "objective", "pruner", "sampler", "slots", "controls", "seed", "timeout")
-        return {"space": self.space(), **{name: getattr(self, name) for name in names}}
+        given = {name: getattr(self, name) for name in names}
+        return {"space": self.space(), **given, "relatives": self.relatives or ()}
 
     def crew(self) -> dict[str, Any]:
         """Its workers, as `sgdr.search.sweep` takes them."""

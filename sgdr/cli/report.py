@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_RESTARTS = 12
 """That are listed one by one."""
+FIELDS = ("base_lr", "T_0", "T_mult", "eta_min")
+"""Of a schedule, that have a column."""
 
 
 def print_json(content: Any) -> None:
@@ -48,6 +51,37 @@ def _plain(value: Any) -> str:
     return number(value) if isinstance(value, float) else str(value)
 
 
+def _fields(schedule: Any) -> dict[str, str]:
+    """Of a schedule, what it has."""
+    return {
+        name: ", ".join(map(_plain, value)) if isinstance(value, list) else _plain(value)
+        for name, value in schedule.to_dict().items()
+        if name != "kind" and value is not None
+    }
+
+
+def _further(schedule: Any) -> str:
+    """The fields that have no column and not their default."""
+    defaults = {field.name: field.default for field in dataclasses.fields(schedule)}
+    return ", ".join(
+        f"{name} {value}"
+        for name, value in _fields(schedule).items()
+        if name not in FIELDS and getattr(schedule, name) != defaults[name]
+    )
+
+
+def _columns(schedules: list[Any]) -> tuple[list[str], list[list[str]]]:
+    """Headings, and the cells of each; in a last column, where there are relatives, what they alone have."""
+    fields = [_fields(each) for each in schedules]
+    further = [_further(each) for each in schedules]
+    also = ["others"] if any(further) else []
+    cells = [
+        [*(each.get(name, "–") for name in FIELDS), *([more or "–"] if also else [])]
+        for each, more in zip(fields, further, strict=True)
+    ]
+    return [*FIELDS, *also], cells
+
+
 def outcomes(counts: Mapping[str, int]) -> str:
     """How the trials of a study ended, in words."""
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
@@ -77,8 +111,8 @@ def verdict(found: Verdict, study: str) -> None:
     hparams = list(found.candidates[0].hparams)
     ensembles = any(_ensemble(each) != "–" for each in found.candidates)
     rows = []
-    for each in found.candidates:
-        schedule = each.schedule
+    columns, cells = _columns([each.schedule for each in found.candidates])
+    for each, fields in zip(found.candidates, cells, strict=True):
         rows.append(
             [
                 str(each.number),
@@ -87,16 +121,13 @@ def verdict(found: Verdict, study: str) -> None:
                 str(len(each.values)),
                 "–" if each.epoch is None else f"{each.epoch:g}",
                 number(each.searched),
-                number(schedule.base_lr),
-                str(schedule.T_0),
-                str(schedule.T_mult),
-                number(schedule.eta_min),
+                *fields,
                 *(_plain(each.hparams[name]) for name in hparams),
                 *([_ensemble(each)] if ensembles else []),
             ]
         )
     headings = ["trial", "arm", f"{found.metric}, mean ± 95 %", "seeds", "at epoch", "in the search"]
-    headings += ["base_lr", "T_0", "T_mult", "eta_min", *hparams]
+    headings += [*columns, *hparams]
     out.print()
     table(headings + (["ensemble / single"] if ensembles else []), rows)
     if ensembles:
@@ -140,11 +171,12 @@ def describe(study: Study, k: int) -> None:
         f"{'unconfirmed' if best.confirmed is None or best.confirmed.failed else 'confirmed'})"
     )
     at = "at epoch" if len(restarts) == 1 else "at epochs"
+    fields = _fields(schedule)
+    if "T_0" in fields:
+        fields["T_0"] += f" epoch{'s' * (schedule.T_0 != 1)}"
     lines = [
-        ("base_lr", number(schedule.base_lr)),
-        ("T_0", f"{schedule.T_0} epoch{'s' * (schedule.T_0 != 1)}"),
-        ("T_mult", str(schedule.T_mult)),
-        ("eta_min", number(schedule.eta_min)),
+        *([("arm", best.arm)] if "T_0" not in fields else []),
+        *fields.items(),
         *((name, _plain(value)) for name, value in best.hparams.items()),
         ("restarts", f"{at} {listed} of {best.budget}" if restarts else f"none in a budget of {best.budget}"),
         (attributes["metric"], f"{number(best.value)} at epoch {best.epoch} ({attributes['objective']})"),
@@ -152,31 +184,26 @@ def describe(study: Study, k: int) -> None:
     ]
     width = max(len(name) for name, _ in lines) + 2
     out.print("\n".join(f"  {name:<{width}}{text}" for name, text in lines))
+    columns, cells = _columns([each.schedule for each in top])
     rows = [
         [
             str(each.number),
             each.arm,
             number(each.value),
             confirmed(each.confirmed),
-            number(each.schedule.base_lr),
-            str(each.schedule.T_0),
-            str(each.schedule.T_mult),
-            number(each.schedule.eta_min),
+            *made,
             *map(_plain, each.hparams.values()),
             str(len(each.schedule.restarts(until=each.budget))),
             str(each.epoch),
         ]
-        for each in top
+        for each, made in zip(top, cells, strict=True)
     ]
     headings = [
         "trial",
         "arm",
         attributes["metric"],
         "on new seeds",
-        "base_lr",
-        "T_0",
-        "T_mult",
-        "eta_min",
+        *columns,
         *best.hparams,
         "restarts",
         "epoch",

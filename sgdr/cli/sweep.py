@@ -15,7 +15,7 @@ from sgdr.cli import confirm as confirmation
 from sgdr.cli import options
 from sgdr.cli.imports import importing
 from sgdr.cli.progress import Shown, progress
-from sgdr.search.arms import DEFAULT_SHARE
+from sgdr.search.arms import DEFAULT_SHARE, RELATIVES
 
 if TYPE_CHECKING:
     from sgdr.search.launch import Result
@@ -111,6 +111,13 @@ def sweep(
         float,
         typer.Option(help="Share of the trials without restarts: one cosine cycle, and a constant rate."),
     ] = DEFAULT_SHARE,
+    relatives: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Further arms without restarts, each half as many as the controls: {', '.join(RELATIVES)}.",
+            show_default="none, or the study's",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same sweep.")] = 0,
     timeout: Annotated[
         str | None,
@@ -177,6 +184,7 @@ def sweep(
                 address=address if engine == "ray" else None,
                 checkpoints=checkpoints,
                 controls=controls,
+                relatives=[name.strip() for name in relatives.split(",")] if relatives else (),
                 seed=seed,
                 timeout=stop,
                 resume=resume,
@@ -214,6 +222,7 @@ def _again() -> str:
 
 def _print(result: Result, verdict: Verdict | None, workload: str, url: str, json: bool) -> None:
     from sgdr.cli import report
+    from sgdr.schedule import WarmRestarts
     from sgdr.search.storage import shown
 
     study = result.study
@@ -261,8 +270,14 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
         *([] if verdict else [f"  {_command(_confirm(workload), name, url)}"]),
         f"  {_command('best -k 10', name, url)}",
         f"  {_command('plot -o ' + shlex.quote('./' + name + '.png'), name, url)}",
-        f"  sgdr lr --base-lr {best.base_lr:g} --T-0 {best.T_0} --T-mult {best.T_mult}"
-        f" --eta-min {best.eta_min:g} --steps 0:{study.best.budget}",
+        *(
+            [
+                f"  sgdr lr --base-lr {best.base_lr:g} --T-0 {best.T_0} --T-mult {best.T_mult}"
+                f" --eta-min {best.eta_min:g} --steps 0:{study.best.budget}"
+            ]
+            if isinstance(best, WarmRestarts)
+            else []
+        ),
     )
     out.print("\n".join(lines), soft_wrap=True)  # a command is one line, to be copied
     if shown(url) != url:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
-from sgdr.schedule import WarmRestarts
+from sgdr import relatives
 from sgdr.search.arms import arm_of
 from sgdr.search.objective import chosen_epoch
 from sgdr.search.reading import CHUNK, Curve
+from sgdr.search.slots import Schedule
 from sgdr.search.summary import Summary
 from sgdr.search.verdict import Confirmed
 
@@ -23,8 +24,8 @@ class Best:
 
     number: int
     value: float
-    schedule: WarmRestarts
-    """In epochs."""
+    schedule: Schedule
+    """In epochs: a `WarmRestarts`, or one of `sgdr.relatives`."""
     epoch: int
     """The epoch, from 1, whose model has the value."""
     budget: int
@@ -34,7 +35,7 @@ class Best:
     curves: Mapping[str, list[float]] = field(repr=False)
     """By name, a value an epoch."""
     arm: str
-    """restarts, cosine or constant."""
+    """One of `arms.ALL_ARMS`."""
     confirmed: Confirmed | None
     """What it gave on other seeds; None where it was not trained on any: its value is partly luck then."""
 
@@ -91,7 +92,7 @@ class Ranked(Sequence[Best]):
 def as_best(trial: FrozenTrial, curves: Curve, study: Summary) -> Best:
     """The trial of that study, with its curves."""
     attributes, kept = trial.user_attrs, study.content.attributes
-    schedule = WarmRestarts(**attributes["schedule"])
+    schedule = relatives.from_dict(attributes["schedule"])
     select = curves[kept["select_metric"] or kept["metric"]]
     assert trial.value is not None, "a completed trial has a value"
     return Best(

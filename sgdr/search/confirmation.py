@@ -78,7 +78,8 @@ def confirm(
         try:
             hparams = list(read.attributes["space"]["hparams"])
             jobs = len(candidates) * racing.looks(seeds)[0]
-            driven = Fitting(found, count, jobs, hparams, on_remark).finish()
+            relatives = bool(read.attributes.get("relatives"))
+            driven = Fitting(found, count, jobs, hparams, on_remark, any_schedule=relatives).finish()
             try:
                 keeper = None
                 if troughs and isinstance(driven, Population) and not isinstance(found, CallableWorkload):

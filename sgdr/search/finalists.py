@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sgdr.search.arms import ARMS, arm_of
+from sgdr.schedule import WarmRestarts
+from sgdr.search.arms import ALL_ARMS, arm_of
+from sgdr.search.slots import Schedule
 from sgdr.search.study import Best, Study
 
 FRESH = 1
@@ -63,15 +65,20 @@ def finalists(study: Study, top: int) -> list[Candidate]:
     if not ranked:
         raise ValueError(f"study {study.name!r} has no completed trial yet; {study.why_none()}")
     for best in ranked:
-        schedule = best.schedule
-        last = schedule.cycle(best.budget - 1).length
-        does = (schedule.base_lr, schedule.eta_min, tuple(schedule.restarts(until=best.budget)), last)
-        key = (*does, best.budget, tuple(best.hparams.items()))
-        arm = arm_of(schedule, best.budget)
+        key = (_does(best.schedule, best.budget), best.budget, tuple(best.hparams.items()))
+        arm = arm_of(best.schedule, best.budget)
         if key not in seen and sum(each.arm == arm for each in chosen) < top:
             chosen.append(Candidate(best, arm))
             seen.add(key)
-    return sorted(chosen, key=lambda each: ARMS.index(each.arm))
+    return sorted(chosen, key=lambda each: ALL_ARMS.index(each.arm))
+
+
+def _does(schedule: Schedule, budget: int) -> object:
+    """What is equal for schedules that do the same within the budget."""
+    if not isinstance(schedule, WarmRestarts):
+        return schedule
+    last = schedule.cycle(budget - 1).length
+    return schedule.base_lr, schedule.eta_min, tuple(schedule.restarts(until=budget)), last
 
 
 def fresh_seeds(study: Study, count: int) -> list[int]:

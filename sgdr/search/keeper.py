@@ -51,7 +51,8 @@ class Keeper:
             self._snapshots.clear(job.number, job.seed)
             self._paths[job.number] = []
         best = self._is_best(trained)
-        trough = epoch in job.schedule.troughs(budget=job.budget)[-self._troughs :]
+        troughs = job.schedule.troughs(budget=job.budget) or [job.budget]
+        trough = epoch in troughs[-self._troughs :]
         if best or trough:
             state = self._population.state(slot)
             if best:

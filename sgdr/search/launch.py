@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from sgdr.search.cluster import checked_cluster
 from sgdr.search.declaration import Declaration
 from sgdr.search.devices import use_all_cores
 from sgdr.search.interrupts import terminate_as_interrupt
-from sgdr.search.opening import create_study, open_existing, study_name
+from sgdr.search.opening import create_study, going_on, open_existing, study_name
 from sgdr.search.record import Record
 from sgdr.search.settings import checked
 from sgdr.search.snapshots import study_folder
@@ -80,6 +80,7 @@ def sweep(
     address: str | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
     controls: float = DEFAULT_SHARE,
+    relatives: Sequence[str] = (),
     seed: int = 0,
     timeout: float | None = None,
     resume: bool = False,
@@ -108,6 +109,8 @@ def sweep(
             that was cut off begins there again; None: it begins anew.
         controls: the share of the trials that goes to schedules without restarts, half of it to one cosine
             cycle and half to a constant rate; 0 for none.
+        relatives: further arms without restarts, one-cycle, step-decay or cyclic, each with as many trials as
+            one of the controls; a resumed sweep keeps those of its study.
         seed: decides everything random: the same seed gives the same sweep.
         timeout: seconds after which it stops; what is being trained then is trained again on `resume`.
         resume: go on with the study where there is one, with its own seed.
@@ -137,6 +140,7 @@ def sweep(
             sampler=sampler,
             slots=slots,
             controls=controls,
+            relatives=relatives,
             seed=seed,
             timeout=timeout,
         )
@@ -145,6 +149,8 @@ def sweep(
         url = default_url() if storage is None else storage
         name = study_name(found.name if study is None else study)
         opened = open_existing(url, name, settings, resume)
+        if opened is not None:
+            settings = going_on(opened, name, settings)
         opening = partial(open_storage, url, create=True) if opened is None else lambda: opened
         folder = None if checkpoints is None else study_folder(_folder(checkpoints), name)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 
 OBJECTIVES = ("best-epoch", "best-trough", "final")
@@ -17,14 +18,14 @@ def sign(direction: str) -> float:
 
 
 def chosen_epoch(
-    objective: str, select: Sequence[float], schedule: WarmRestarts, direction: str = "minimize"
+    objective: str, select: Sequence[float], schedule: WarmRestarts | Formula, direction: str = "minimize"
 ) -> int:
     """The epoch, counted from 1, whose model counts.
 
     `select` is the curve to choose by, one value an epoch: the select metric's where a workload has one.
-    `schedule` is in epochs. best-epoch: the best of all; best-trough: the best of the ends of its cycles;
-    final: the last. Of equals the first. Raises ValueError for an unknown objective, an empty curve, or
-    one that reaches no trough.
+    `schedule` is in epochs. best-epoch: the best of all; best-trough: the best of the ends of its cycles, of
+    a relative that has none the last; final: the last. Of equals the first. Raises ValueError for an unknown
+    objective, an empty curve, or one that reaches no trough.
     """
     if objective not in OBJECTIVES:
         raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
@@ -34,9 +35,10 @@ def chosen_epoch(
         return len(select)
     epochs = np.arange(1, len(select) + 1)
     if objective == "best-trough":
-        epochs = np.array(schedule.troughs(budget=len(select)), int)
-        if not len(epochs):
+        troughs = schedule.troughs(budget=len(select))
+        if not troughs and isinstance(schedule, WarmRestarts):
             raise ValueError(f"{schedule} has no trough in {len(select)} epochs; choose another objective")
+        epochs = np.array(troughs or [len(select)], int)
     losses = sign(direction) * np.asarray(select, float)[epochs - 1]
     return int(epochs[np.argmin(losses)])
 
@@ -44,7 +46,7 @@ def chosen_epoch(
 def value(
     objective: str,
     curve: Sequence[float],
-    schedule: WarmRestarts,
+    schedule: WarmRestarts | Formula,
     direction: str = "minimize",
     select: Sequence[float] | None = None,
 ) -> float:

@@ -9,7 +9,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from sgdr.search.lease import refuse_if_swept
-from sgdr.search.settings import Settings, differences
+from sgdr.search.settings import Settings, differences, with_kept
 from sgdr.search.storage import open_storage, shown, sqlite_file
 from sgdr.search.study import made_by_sweep
 
@@ -65,6 +65,16 @@ def check_existing(storage: BaseStorage, name: str, settings: Settings, where: s
             f"study {name!r} exists, with {'; '.join(changes)}: choose another name, or give the same"
         )
     return True
+
+
+def going_on(storage: BaseStorage, name: str, settings: Settings) -> Settings:
+    """The settings of a sweep that goes on with the study, where there is one."""
+    try:
+        number = storage.get_study_id_from_name(name)
+    except KeyError:
+        return settings
+    kept = storage.get_study_user_attrs(number)
+    return with_kept(settings, kept) if made_by_sweep(kept) else settings
 
 
 def create_study(storage: BaseStorage, name: str, settings: Settings, resume: bool) -> int:

@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.schedule import WarmRestarts
 from sgdr.search.arguments import whole
+from sgdr.search.arms import RELATIVES
 from sgdr.search.objective import OBJECTIVES
 
 SHARES = (1 / 80, 1 / 4, 1 / 2)
@@ -105,7 +106,8 @@ class RestartAwarePruner(BasePruner):
 
     Trials report raw values, with the number of completed epochs, from 1, as the step: every one, or some.
     T_0 and T_mult, in epochs, are read from the user attribute `schedule` where a trial has it, else from its
-    parameters.
+    parameters. A relative of warm restarts, whose attribute names its `kind`, goes on as long as its values
+    are finite: where rates rise first, its start tells only how soon they do.
     """
 
     def __init__(self, budget: int, objective: str = "best-epoch", reduction_factor: int = 3) -> None:
@@ -143,6 +145,9 @@ class RestartAwarePruner(BasePruner):
                 f"trial {trial.number} has reported step {step}, beyond the pruner's budget={self.budget} "
                 "epochs; make it with the budget of the study"
             )
+        kept = trial.user_attrs.get("schedule")
+        if isinstance(kept, Mapping) and kept.get("kind") in RELATIVES:
+            return not math.isfinite(trial.intermediate_values[step])
         _schedule(trial)  # refused before it comes to a rung
         memory = self._memory.setdefault(study._storage, _Memory())
         before, answer = memory.asked.get(trial._trial_id, (0, False))

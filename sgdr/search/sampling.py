@@ -16,7 +16,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from sgdr.search.arms import CONTROLS
+from sgdr.search.arms import CONTROLS, RELATIVES
 from sgdr.search.pruning import RestartAwarePruner
 from sgdr.search.recent import RECENT, RecentTrials
 from sgdr.search.spread import spread
@@ -49,7 +49,7 @@ class Arm:
 
         A `TPESampler` with `evenly` 0 is taken for the user's own.
         """
-        self._name = name
+        self.name = name
         self.distributions = dict(distributions)
         self.rungs = rungs
         """The completed epochs after which the pruner is asked."""
@@ -118,7 +118,7 @@ class Arm:
                 self._drawn += 1
             if draw < self._evenly:
                 # A control has few trials, and none but its peak rate makes much of a difference.
-                finest = "base_lr" if self._name in CONTROLS else None
+                finest = "base_lr" if self.name in (*CONTROLS, *RELATIVES) else None
                 params = spread(self.distributions, draw, self._seed, finest)
         if params is not None:
             self._study.enqueue_trial(dict(params))

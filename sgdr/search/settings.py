@@ -6,7 +6,8 @@ import importlib.metadata
 import math
 import platform
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -14,10 +15,12 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from sgdr.search.arguments import whole
+from sgdr.search.arms import ARMS, RELATIVES
 from sgdr.search.declaration import Declaration
 from sgdr.search.named_pruner import named_pruner, rungs
 from sgdr.search.objective import OBJECTIVES
 from sgdr.search.pruning import RestartAwarePruner
+from sgdr.search.relative_arms import OWN
 from sgdr.search.sampling import Arm
 from sgdr.search.space import Space
 
@@ -25,7 +28,7 @@ LARGEST_SEED = 2**32 - 1
 """Of NumPy's generator, which the samplers use."""
 SAMPLERS = ("tpe", "random")
 MOST_SLOTS = 2**16
-EVENLY = {"restarts": 64, "cosine": 16, "constant": 16}
+EVENLY = {"restarts": 64, "cosine": 16, "constant": 16, **dict.fromkeys(RELATIVES, 16)}
 """Trials of each arm that are spread over its space before TPE begins: on one seed it follows the noise, and
 with fewer to begin with it finds worse schedules at a higher cost (`experiments/bench/search.py`)."""
 SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
@@ -47,9 +50,16 @@ class Settings:
     """None: as suits the devices."""
     controls: float
     """Share of the trials."""
+    relatives: tuple[str, ...]
+    """Further arms, in the order of `RELATIVES`; each has half of the share of the controls."""
     seed: int
     timeout: float | None
     """Seconds."""
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """All that are searched."""
+        return (*ARMS, *self.relatives)
 
     def attributes(self) -> dict[str, Any]:
         """What the study keeps of it, so that the sweep can be understood a year later."""
@@ -65,6 +75,7 @@ class Settings:
             "pruner": type(self.pruner).__name__,
             "sampler": self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
             "controls": self.controls,
+            **({"relatives": list(self.relatives)} if self.relatives else {}),
             "seed": self.seed,
             "versions": _versions(),
         }
@@ -122,6 +133,7 @@ def checked(
     controls: float,
     seed: int,
     timeout: float | None,
+    relatives: Sequence[str] = (),
 ) -> Settings:
     """The settings with defaults filled in. Raises ValueError for the first that cannot be.
 
@@ -139,9 +151,13 @@ def checked(
         raise ValueError(f"controls={controls!r} must be a share of the trials, from 0 to below 1")
     if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
         raise ValueError(f"timeout={timeout!r} must be a positive number of seconds")
+    arms = _relatives(relatives, controls)
     _check_steps(workload, budget)
     declared: Any = workload  # what a space is resolved for may be a workload or its declaration
     resolved = (space or Space()).resolved(declared, budget)
+    for arm in arms:
+        if OWN[arm] in resolved.hparams:
+            raise ValueError(f"hparams has {OWN[arm]!r}, which names a part of {arm}; rename it")
     if workload.kind == "arrays":
         _check_numbers(resolved)
     return Settings(
@@ -154,13 +170,22 @@ def checked(
         sampler=sampler,
         slots=None if slots == "auto" else whole("slots", slots, 1),
         controls=float(controls),
+        relatives=arms,
         seed=_seed(seed),
         timeout=timeout,
     )
 
 
+def with_kept(settings: Settings, kept: Mapping[str, Any]) -> Settings:
+    """The settings with the relatives of the study that is gone on with; older studies have none."""
+    return replace(settings, relatives=tuple(kept.get("relatives", ())))
+
+
 def differences(kept: dict[str, Any], given: dict[str, Any]) -> list[str]:
-    """What of a study's attributes a resumed sweep would change, in words."""
+    """What of a study's attributes a resumed sweep would change, in words.
+
+    Who asks for no relatives keeps those that there are.
+    """
     before, after = _parts(kept), _parts(given)
     return [
         f"{name} {_brief(before.get(name))}, not {_brief(value)}"
@@ -172,6 +197,8 @@ def differences(kept: dict[str, Any], given: dict[str, Any]) -> list[str]:
 def _parts(attributes: dict[str, Any]) -> dict[str, Any]:
     """What must stay the same, by name; the space in its parts."""
     parts = {name: attributes.get(name) for name in SAME_ON_RESUME}
+    if "relatives" in attributes:
+        parts["relatives"] = attributes["relatives"]
     space = parts.pop("space") or {}
     return {**parts, **{f"space {name}": value for name, value in space.items()}}
 
@@ -190,6 +217,21 @@ def _seed(seed: Any) -> int:
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ValueError(f"{name}={value!r} must be one of {', '.join(known)}")
+
+
+def _relatives(given: Sequence[str], controls: float) -> tuple[str, ...]:
+    """In their order, each once. Raises ValueError for what is none, and for too many."""
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        _one_of("relatives", name, RELATIVES)
+    found = tuple(name for name in RELATIVES if name in names)
+    share = controls * (1 + len(found) / 2)
+    if found and not 0 < share < 1:
+        raise ValueError(
+            f"controls={controls!r} with relatives {', '.join(found)}, each half as many, are {share:.0%} of "
+            "the trials; give controls so that it is more than none and fewer than all"
+        )
+    return found
 
 
 def _check_steps(workload: Declaration, budget: int) -> None:

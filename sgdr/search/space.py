@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sgdr.schedule import WarmRestarts
+from sgdr.search import relative_arms
+from sgdr.search.arms import RELATIVES
+from sgdr.search.slots import Schedule
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -104,7 +107,8 @@ class Space:
     def distributions(self, budget: int, arm: str = "restarts") -> dict[str, BaseDistribution]:
         """The searched parameters of an arm in a resolved space, as Optuna knows them.
 
-        One cosine cycle has no T_0 and T_mult to search, a constant rate no eta_ratio either.
+        One cosine cycle has no T_0 and T_mult to search, a constant rate no eta_ratio either; for those of a
+        relative see `relative_arms`.
         """
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -116,18 +120,23 @@ class Space:
         else:
             length = {"T_0": IntDistribution(*T_0, log=True)}
         searched: dict[str, BaseDistribution] = {"base_lr": FloatDistribution(*base_lr, log=True)}
+        if arm in RELATIVES:
+            return {**searched, **relative_arms.distributions(arm, budget, eta_ratio), **self.hparams}
         if arm == "restarts":
             searched |= {**length, "T_mult": CategoricalDistribution(self._factors())}
         if arm != "constant":
             searched["eta_ratio"] = FloatDistribution(*eta_ratio)
         return {**searched, **self.hparams}
 
-    def schedule(self, params: Mapping[str, Any], budget: int) -> tuple[WarmRestarts, int]:
+    def schedule(self, params: Mapping[str, Any], budget: int, arm: str = "restarts") -> tuple[Schedule, int]:
         """The schedule that sampled parameters name, in epochs, and how many epochs its trial trains.
 
-        Without T_mult it is one cosine cycle, without eta_ratio a constant rate. Where a closed space has
+        Of a relative's `arm` it is that. Else without T_mult one cosine cycle, without eta_ratio a constant
+        rate. Where a closed space has
         sampled more or fewer cycles than T_mult leaves room for, the nearest number of cycles is taken.
         """
+        if arm in RELATIVES:
+            return relative_arms.schedule(arm, params, budget), budget
         base_lr = float(params["base_lr"])
         eta_min = base_lr * float(params.get("eta_ratio", 1.0))
         if "T_mult" not in params:

@@ -11,10 +11,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from sgdr import relatives
 from sgdr.search import snapshots
 from sgdr.search.best import Best as Best
 from sgdr.search.best import Ranked, as_best
 from sgdr.search.reading import Content, Curve, OpenedFile, reader
+from sgdr.search.slots import Schedule
 from sgdr.search.storage import close_storage, default_url, open_storage, shown, storage_errors
 from sgdr.search.summary import Summary
 from sgdr.search.tables import Rows, curves_table, trials_table
@@ -77,7 +79,7 @@ class Study:
     @property
     def attributes(self) -> dict[str, Any]:
         """workload, space, budget, objective, metric, direction, select_metric, steps_per_epoch, pruner,
-        sampler, controls, seed, versions."""
+        sampler, controls, relatives (where there are some), seed, versions."""
         return self._now.content.attributes
 
     @property
@@ -185,9 +187,10 @@ class Study:
     def rows(self) -> list[dict[str, Any]]:
         """The trials by number, each a dict of plain JSON values.
 
-        number, state, arm, value, base_lr, T_0, T_mult and eta_min in epochs, the workload's own values by
-        name, seed, epochs trained, diverged_at, retry_of, seconds, started (ISO 8601, with the offset of this
-        machine), error. What there is none of, or JSON has no number for, is None.
+        number, state, arm, value, base_lr, T_0, T_mult and eta_min in epochs, what else makes relatives
+        (pct_start, gamma, half_cycle), the workload's own values by name, seed, epochs trained, diverged_at,
+        retry_of, seconds, started (ISO 8601, with the offset of this machine), error. What there is none of,
+        or JSON has no number for, is None.
         """
         return self._current_rows().rows
 
@@ -202,6 +205,11 @@ class Study:
         """A row a trial, by number: state, arm, value, the schedule in epochs, further parameters, seed,
         epochs trained, diverged_at, seconds, started, error."""
         return trials_table(self._current_rows())
+
+    def schedule(self, number: int) -> Schedule | None:
+        """That of a trial, in epochs; None where the trial was not begun by a sweep."""
+        kept = self.frozen[number].user_attrs.get("schedule")
+        return None if kept is None else relatives.from_dict(kept)
 
     def curve(self, number: int) -> dict[str, list[float]]:
         """By name, the values of a trial, one an epoch; empty before it has ended.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from sgdr.search.arms import ARMS
+from sgdr.search.arms import ALL_ARMS
 from sgdr.search.objective import sign
 from sgdr.search.verdict import Confirmed, Verdict
 
@@ -56,7 +56,7 @@ class Summary:
         counts = Counter(
             trial.user_attrs.get("arm") for trial in self.content.trials if trial.state in finished
         )
-        return {arm: counts[arm] for arm in ARMS if counts[arm]}
+        return {arm: counts[arm] for arm in ALL_ARMS if counts[arm]}
 
     @cached_property
     def last_error(self) -> str | None:

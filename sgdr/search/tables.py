@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgdr.search.reading import CHUNK, Content, Curve, Reader
+from sgdr.search.relative_arms import OWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,19 +29,20 @@ class Rows:
 
     def __init__(self, content: Content, reader: Reader, before: Rows | None = None) -> None:
         self.content = content
-        hparams = hparam_names(content)
+        searched = searched_names(content)
         places = _changed(content, before)
         fresh = [content.trials[place] for place in places]
         epochs = _epochs(fresh, content.attributes.get("metric"), reader)
         self.rows: list[Row] = [] if before is None else before.rows[: len(content.trials)]
         for place, trial in zip(places, fresh, strict=True):
-            row = _row(trial, epochs[trial.number], hparams)
+            row = _row(trial, epochs[trial.number], searched)
             self.rows[place : place + 1] = [row]
 
 
-def hparam_names(content: Content) -> list[str]:
-    """The workload's own values that are searched."""
-    return list(content.attributes.get("space", {}).get("hparams", ()))
+def searched_names(content: Content) -> list[str]:
+    """What is searched beside the fields of warm restarts: of relatives, and the workload's own values."""
+    relatives = content.attributes.get("relatives", ())
+    return [*(OWN[arm] for arm in relatives), *content.attributes.get("space", {}).get("hparams", ())]
 
 
 def _changed(content: Content, before: Rows | None) -> list[int]:
@@ -63,7 +65,7 @@ def _epochs(trials: Sequence[FrozenTrial], metric: str | None, reader: Reader) -
     return epochs
 
 
-def _row(trial: FrozenTrial, epochs: int, hparams: Sequence[str]) -> Row:
+def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str]) -> Row:
     attributes, params = trial.user_attrs, trial.params
     schedule = attributes.get("schedule", {})
     started = trial.datetime_start
@@ -73,7 +75,7 @@ def _row(trial: FrozenTrial, epochs: int, hparams: Sequence[str]) -> Row:
         "arm": attributes.get("arm"),
         "value": _finite(_value(trial)),
         **{name: schedule.get(name) for name in _SCHEDULE},
-        **{name: _finite(params.get(name)) for name in hparams},
+        **{name: _finite(params.get(name)) for name in searched},
         "seed": attributes.get("seed"),
         "epochs": epochs,
         "diverged_at": attributes.get("diverged_at"),
@@ -97,7 +99,7 @@ def trials_table(rows: Rows) -> pd.DataFrame:
     """A row a trial; values and starts as Optuna has them."""
     import pandas as pd
 
-    columns = ["number", "state", "arm", "value", *_SCHEDULE, *hparam_names(rows.content), *_REST]
+    columns = ["number", "state", "arm", "value", *_SCHEDULE, *searched_names(rows.content), *_REST]
     table = [
         {**row, "value": _value(trial), "started": trial.datetime_start}
         for row, trial in zip(rows.rows, rows.content.trials, strict=True)

@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sgdr.schedule import WarmRestarts
+from sgdr import relatives
+from sgdr.search.slots import Schedule
 
 DECISIONS = ("restarts help", "restarts do not help", "undecided")
-NAMES = {"restarts": "restarts", "cosine": "one cosine cycle", "constant": "a constant rate"}
+NAMES = {
+    "restarts": "restarts",
+    "cosine": "one cosine cycle",
+    "constant": "a constant rate",
+    "one-cycle": "one cycle",
+    "step-decay": "step decay",
+    "cyclic": "triangles",
+}
 
 
 @dataclass(frozen=True)
@@ -19,8 +27,8 @@ class Confirmed:
     number: int
     """Of the trial."""
     arm: str
-    schedule: WarmRestarts
-    """In epochs."""
+    schedule: Schedule
+    """In epochs: a `WarmRestarts`, or one of `sgdr.relatives`."""
     hparams: Mapping[str, Any]
     searched: float
     """Its value in the search, which is partly luck."""
@@ -89,7 +97,7 @@ class Verdict:
             Confirmed(
                 **{
                     **each,
-                    "schedule": WarmRestarts.from_dict(each["schedule"]),
+                    "schedule": relatives.from_dict(each["schedule"]),
                     "values": {int(seed): value for seed, value in each["values"].items()},
                 }
             )

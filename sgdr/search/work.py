@@ -12,7 +12,7 @@ from typing import Any
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from sgdr.search.arms import ARMS, Places
+from sgdr.search.arms import Places
 from sgdr.search.checkpoints import Checkpoints
 from sgdr.search.claims import RETRY_OF
 from sgdr.search.compilations import compilations
@@ -71,7 +71,8 @@ def work(
     """
     compiled_before = compilations()
     with stopwatch.phase("setup"):
-        fitting = Fitting(workload, settings.slots, settings.trials, list(settings.space.hparams), on_remark)
+        hparams, any_schedule = list(settings.space.hparams), bool(settings.relatives)
+        fitting = Fitting(workload, settings.slots, settings.trials, hparams, on_remark, any_schedule)
         kept = None
         if checkpoints is not None and not isinstance(workload, CallableWorkload):
             kept = Checkpoints(checkpoints, workload, on_remark)
@@ -129,14 +130,14 @@ def places(settings: Settings, record: Record) -> Places:
     """The arms of the trials to come, after those that the study has."""
     begun: Counter[str] = Counter()
     drawn: Counter[str] = Counter()
-    searched = {name: settings.space.distributions(settings.budget, name).keys() for name in ARMS}
+    searched = {name: settings.space.distributions(settings.budget, name).keys() for name in settings.arms}
     again = {trial.number for trial in record.again}
     for trial in record.trials:
         for arm, names in searched.items():
             if trial.params.keys() == names:
                 begun[arm] += trial.state != TrialState.FAIL or trial.number in again
                 drawn[arm] += RETRY_OF not in trial.user_attrs
-    return Places(begun, drawn, settings.controls, settings.trials)
+    return Places(begun, drawn, settings.controls, settings.trials, settings.relatives)
 
 
 def _arms(settings: Settings, begun: Begun) -> dict[str, Arm]:
@@ -148,7 +149,7 @@ def _arms(settings: Settings, begun: Begun) -> dict[str, Arm]:
     before = len(record.trials)
     arms = {
         name: settings.arm(name, seed, arm_seed(seed, place, before, begun.worker))
-        for place, name in enumerate(ARMS)
+        for place, name in enumerate(settings.arms)
     }
     for trial in record.known():
         for arm in arms.values():

@@ -13,14 +13,13 @@ from functools import partial
 import numpy as np
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from sgdr.schedule import WarmRestarts
 from sgdr.search.arms import Places, arm_of
 from sgdr.search.checkpoints import Checkpoints
 from sgdr.search.curves import Curves, Pace
 from sgdr.search.objective import value
 from sgdr.search.record import Claim, Record
 from sgdr.search.sampling import Arm
-from sgdr.search.slots import FINITE, LONGEST_CALL, Pending, Restorable, Slots
+from sgdr.search.slots import FINITE, LONGEST_CALL, Pending, Restorable, Schedule, Slots
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
 
@@ -52,7 +51,7 @@ class Training:
     arm: Arm
     sampled: Trial
     """The same trial, of the arm."""
-    schedule: WarmRestarts
+    schedule: Schedule
     budget: int
     first: int
     """The number of the trial, or of the first that it repeats."""
@@ -151,9 +150,9 @@ class Worker:
             else:
                 arm = next(arm for arm in self._arms.values() if arm.searches(again.params))
                 sampled = arm.ask(again.params)
-        schedule, budget = plan.space.schedule(sampled.params, plan.budget)
+        schedule, budget = plan.space.schedule(sampled.params, plan.budget, arm.name)
         seed = trial_seed(plan.seed, claim.first) if again is None else again.user_attrs["seed"]
-        attributes = {"schedule": _as_attribute(schedule), "arm": arm_of(schedule, budget), "seed": seed}
+        attributes = {"schedule": schedule.to_dict(), "arm": arm_of(schedule, budget), "seed": seed}
         sampled.set_user_attr("schedule", attributes["schedule"])  # for the pruner
         params = dict(sampled.params)
         trial = self._record.begin(claim, params, arm.distributions, attributes, arm.notes(sampled))
@@ -316,10 +315,6 @@ def arm_seed(seed: int, place: int, begun: int, worker: int = 0) -> int:
     of each worker of a launch its own."""
     entropy = [seed, place, begun, *([worker] if worker else [])]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
-
-
-def _as_attribute(schedule: WarmRestarts) -> dict[str, float]:
-    return {name: getattr(schedule, name) for name in ("base_lr", "T_0", "T_mult", "eta_min")}
 
 
 def _short(curve: list[float]) -> list[float]:

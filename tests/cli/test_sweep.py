@@ -31,6 +31,17 @@ def test_prints_the_best_schedule_the_top_five_and_how_to_go_on(sgdr, tmp_path):
     assert (tmp_path / "tiny.png").stat().st_size > 1000
 
 
+def test_relatives_are_asked_for_by_name_and_told_with_their_fields(sgdr):
+    done = sgdr(*SWEEP, "--trials", "8", "--relatives", "one-cycle, cyclic")
+    assert done.returncode == 0, done.stderr
+    assert "one-cycle 1, cyclic 1" in done.stdout
+    best = sgdr("best", "tiny", "-k", "8")
+    assert "length 6, pct_start " in best.stdout and "up " in best.stdout
+    refused = sgdr(*SWEEP, "--study", "other", "--relatives", "square")
+    assert refused.returncode == 2
+    assert "relatives='square' must be one of one-cycle, step-decay, cyclic" in refused.stderr
+
+
 def test_json_is_the_only_thing_on_stdout_and_holds_the_result(sgdr):
     done = sgdr(*SWEEP, "--trials", "4", "--json", "--study", "mine", "--seed", "3")
     assert done.returncode == 0, done.stderr

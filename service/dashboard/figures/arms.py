@@ -8,7 +8,7 @@ from typing import Any
 from service.dashboard.figures import style
 from service.dashboard.figures.rows import Row, by_arm, completed
 from service.dashboard.figures.style import Figure, number, numbers
-from sgdr.search.arms import ARMS
+from sgdr.search.arms import ALL_ARMS
 from sgdr.search.verdict import Confirmed, Verdict
 
 FEW = 500
@@ -55,7 +55,7 @@ def _box(name: str, rows: Sequence[Row]) -> dict[str, Any]:
 
 def _candidates(verdict: Verdict) -> Figure:
     names = {each.number: _name(each) for each in verdict.candidates}
-    present = [name for name in ARMS if any(each.arm == name for each in verdict.candidates)]
+    present = [name for name in ALL_ARMS if any(each.arm == name for each in verdict.candidates)]
     traces = [
         _means(name, [each for each in verdict.candidates if each.arm == name], names) for name in present
     ]

@@ -13,6 +13,7 @@ from service.dashboard.figures.rows import is_number
 from service.dashboard.figures.schedules import are_drawable
 from service.dashboard.figures.style import Figure, numbers
 from sgdr.cycles import cycles_of
+from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 
 POINTS = 2000
@@ -27,7 +28,7 @@ class Drawn:
     number: int
     state: str
     arm: str
-    schedule: WarmRestarts
+    schedule: WarmRestarts | Formula
     """In epochs."""
     curve: Sequence[float | None] = field(repr=False)
     """A value an epoch."""
@@ -47,6 +48,7 @@ class Drawn:
         """Where these epochs are drawn: aligned, at the index of the cycle plus the fraction that is done."""
         if not aligned:
             return list(epochs)
+        assert isinstance(self.schedule, WarmRestarts), "others are not aligned"
         cycles = cycles_of(self.schedule.T_0, self.schedule.T_mult)
         index, left = cycles.locate_array(np.array(epochs, np.int64))
         return [float(place) for place in index + 1.0 - left]
@@ -68,6 +70,8 @@ def curves(
     T_0 line up at their restarts. `log_y`: where all values are positive.
     """
     drawn = [each for each in drawn if any(map(is_number, each.curve))]
+    if aligned:  # relatives have no cycles by which they could be
+        drawn = [each for each in drawn if isinstance(each.schedule, WarmRestarts)]
     if not drawn:
         return style.empty("No trial has a learning curve yet: let the sweep run until one ends.")
     log_y = log_y and all(style.positive(filter(is_number, each.curve)) for each in drawn)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 from sgdr.schedule import WarmRestarts
 from sgdr.search import summary
-from sgdr.search.arms import ARMS, arm_of
+from sgdr.search.arms import ALL_ARMS, arm_of
 from sgdr.search.objective import sign
 
 Row: TypeAlias = Mapping[str, Any]
@@ -42,7 +42,7 @@ def outcome(row: Row) -> str:
 
 
 def arm(row: Row) -> str:
-    """One of `ARMS`, or `UNKNOWN`. Rows of older studies do not name it, and their schedule tells."""
+    """One of `ALL_ARMS`, or `UNKNOWN`. Rows of older studies do not name it, and their schedule tells."""
     if row["arm"] is not None:
         return str(row["arm"])
     known = {name: row[name] for name in ("base_lr", "T_0", "T_mult", "eta_min")}
@@ -52,11 +52,11 @@ def arm(row: Row) -> str:
 
 
 def by_arm(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows by arm, in the order of `ARMS`, without arms that have none."""
+    """Rows by arm, in the order of `ALL_ARMS`, without arms that have none."""
     found: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[arm(row)].append(row)
-    return {name: found[name] for name in (*ARMS, UNKNOWN) if name in found}
+    return {name: found[name] for name in (*ALL_ARMS, UNKNOWN) if name in found}
 
 
 def eta_ratio(row: Row) -> float | None:

@@ -11,10 +11,11 @@ import numpy as np
 from service.dashboard.figures import style
 from service.dashboard.figures.style import Figure, numbers, text
 from sgdr.cycles import FloatArray
+from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 from sgdr.warmup import Warmup
 
-Schedule: TypeAlias = WarmRestarts | Warmup
+Schedule: TypeAlias = WarmRestarts | Warmup | Formula
 
 POINTS = 2000
 """Of a drawn schedule."""
@@ -77,13 +78,13 @@ def rates(schedule: Schedule, stop: float) -> tuple[FloatArray, FloatArray]:
 
 def are_drawable(schedule: Schedule, stop: float) -> bool:
     """Whether its restarts up to `stop` are few enough to be drawn one by one."""
-    return schedule.cycle(stop).index <= MOST_RESTARTS
+    return isinstance(schedule, Formula) or schedule.cycle(stop).index <= MOST_RESTARTS
 
 
 def restarts_within(schedule: Schedule, stop: float) -> list[float]:
     """The places before `stop` where its cycles begin, but for the first; none where they are too many."""
     found: list[float] = []
-    if not are_drawable(schedule, stop):
+    if isinstance(schedule, Formula) or not are_drawable(schedule, stop):
         return found
     cycle = schedule.cycle(0)
     while (end := cycle.start + cycle.length) < stop:

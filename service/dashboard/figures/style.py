@@ -22,6 +22,11 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SCALE = [[0.0, BLUE], [0.5, "#737373"], [1.0, "#BF5300"]]
 """From the best to the worst. White text has a contrast of 4.5:1 to all of it."""
 MARKS = {"restarts": (BLUE, "circle"), "cosine": (VERMILION, "diamond"), "constant": (GREEN, "square")}
+RELATIVE_MARKS = {
+    "one-cycle": (PINK, "triangle-up"),
+    "step-decay": (OLIVE, "cross"),
+    "cyclic": (GREY, "star"),
+}
 DIMMED = 0.5
 """The opacity of what did not complete."""
 GRID = "rgba(128, 128, 128, 0.25)"
@@ -69,7 +74,7 @@ def arm_name(arm: str) -> str:
 
 def arm_marker(arm: str, size: float = 7) -> dict[str, Any]:
     """The colour and the symbol that the arm has in all figures."""
-    color, symbol = MARKS.get(arm, (GREY, "x"))
+    color, symbol = {**MARKS, **RELATIVE_MARKS}.get(arm, (GREY, "x"))
     return {"color": color, "symbol": symbol, "size": size}
 
 

@@ -64,7 +64,7 @@ def estimate(settings: Settings, study: str, earlier: Iterable[Earlier]) -> Esti
     finished = next((_finished(each.rows) for each in latest_first if each.name == study), [])
     arms: Counter[str] = Counter()
     for _ in range(settings.trials):
-        arms[next_arm(arms, settings.controls, settings.trials)] += 1
+        arms[next_arm(arms, settings.controls, settings.trials, settings.relatives)] += 1
     trials = max(0, settings.trials - len(finished))
     return Estimate(
         arms=arms,

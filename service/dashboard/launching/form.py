@@ -102,7 +102,7 @@ def values_of(request: Mapping[str, Any]) -> Values:
     """The form that asks for what a request, a `SweepRequest` as JSON, asks for."""
     values = empty()
     for name, value in request.items():
-        if value == DEFAULTS.get(name):
+        if value == DEFAULTS.get(name) or name == "relatives":  # which a study keeps by itself
             continue
         if name in RANGES:
             both = value if isinstance(value, list) else [value, value]

@@ -9,13 +9,19 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from service.dashboard.frame import shown
 from service.dashboard.launching.estimate import Estimate
 from service.sweeps.sweeps import Possible
+from sgdr.search.arms import RELATIVES
 from sgdr.search.cluster import Cluster
 from sgdr.search.settings import Settings
+from sgdr.search.verdict import NAMES
 
 UNITS = (("s", 1.0, 100), ("min", 60.0, 100), ("h", 3600.0, 72), ("days", 86400.0, float("inf")))
 """Of time: the name, its seconds, and below how many of them it is told in."""
 UNMEASURED = "How long that takes is not measured yet: the first sweep of this workload will tell."
-CONTROLS = {"cosine": "of one cosine cycle", "constant": "at a constant rate"}
+CONTROLS = {
+    "cosine": "of one cosine cycle",
+    "constant": "at a constant rate",
+    **{name: f"of {NAMES[name]}" for name in RELATIVES},
+}
 SCALES = {"T_0": " epochs", "cycles": " cycles"}
 
 

@@ -118,5 +118,5 @@ def compared_row(study: Study) -> dict[str, Any]:
         "verdict": study.verdict.decision if study.verdict else None,
         "trial": best and best.number,
         "arm": best and best.arm,
-        **{name: best and getattr(best.schedule, name) for name in SCHEDULE},
+        **{name: best and getattr(best.schedule, name, None) for name in SCHEDULE},
     }

@@ -113,6 +113,6 @@ def candidate_row(each: Any) -> dict[str, Any]:
         "high": each.high,
         "seeds": len(each.values),
         "searched": each.searched,
-        **{name: getattr(schedule, name) for name in ("base_lr", "T_0", "T_mult", "eta_min")},
+        **{name: getattr(schedule, name, None) for name in ("base_lr", "T_0", "T_mult", "eta_min")},
         "failed": each.failed,
     }

@@ -13,8 +13,6 @@ from service.dashboard.frame import slider
 from service.dashboard.here import Here
 from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
-from service.views import SCHEDULE
-from sgdr.schedule import WarmRestarts
 from sgdr.search.study import Study
 
 MOST = 50
@@ -52,14 +50,18 @@ def chosen(study: Study, k: int, pruned: bool) -> list[Drawn]:
         cut = [row["number"] for row in rows if row["state"] == "PRUNED" and row["diverged_at"] is None]
         numbers = [*cut[-k:], *numbers]  # the best are drawn last, above the others
     found = dict(study.curves_of(numbers))
-    return [_drawn(rows[number], found[number].get(metric, [])) for number in numbers if number in found]
+    return [
+        _drawn(rows[number], study.schedule(number), found[number].get(metric, []))
+        for number in numbers
+        if number in found
+    ]
 
 
-def _drawn(row: dict[str, Any], curve: list[float]) -> Drawn:
+def _drawn(row: dict[str, Any], schedule: Any, curve: list[float]) -> Drawn:
     return Drawn(
         number=row["number"],
         state=row["state"],
         arm=row["arm"] or "restarts",
-        schedule=WarmRestarts(**{name: row[name] for name in SCHEDULE}),
+        schedule=schedule,
         curve=curve,
     )

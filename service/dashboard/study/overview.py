@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from nicegui import ui
 
@@ -15,6 +16,7 @@ from service.dashboard.frame import facts, heading, link, remark, shown, trial_u
 from service.dashboard.here import Here
 from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
+from sgdr.schedule import WarmRestarts
 from sgdr.search.study import Best, Study
 
 
@@ -57,14 +59,15 @@ def _draw_best(study: Study, best: Best) -> None:
     with ui.element("div").classes("figure-head"):
         heading("Best schedule", 2)
         link(f"Trial {best.number}", trial_url(study.name, best.number))
-        link("In the explorer", explorer_url(best.schedule, best.budget, kept["steps_per_epoch"]))
+        if isinstance(best.schedule, WarmRestarts):
+            link("In the explorer", explorer_url(best.schedule, best.budget, kept["steps_per_epoch"]))
     facts(
         {
             kept["metric"]: f"{shown(best.value)} at epoch {best.epoch}",
             "On fresh seeds": None if again is None else shown(again.mean),
             "95 % interval": None if again is None else f"{shown(again.low)} to {shown(again.high)}",
             "Seeds": None if again is None else len(again.values),
-            **{name: f"{value:.6g}" for name, value in best.schedule.to_dict().items()},
+            **{name: _plain(value) for name, value in best.schedule.to_dict().items()},
             **{name: str(value) for name, value in best.hparams.items()},
             "Restarts at epochs": ", ".join(map(str, best.schedule.restarts(until=best.budget)[:12]))
             or "none",
@@ -75,4 +78,9 @@ def _draw_best(study: Study, best: Best) -> None:
     title = "Best schedule's learning rate over its validation curve"
     drawn = best_figure(best, kept["metric"], kept["select_metric"])
     Figure(title, f"{study.name}-best", height="30rem").show(drawn)
-    show_code(best.schedule, kept["steps_per_epoch"], best.budget)
+    if isinstance(best.schedule, WarmRestarts):
+        show_code(best.schedule, kept["steps_per_epoch"], best.budget)
+
+
+def _plain(value: Any) -> str | None:
+    return f"{value:.6g}" if isinstance(value, int | float) else None if value is None else str(value)

@@ -1,0 +1,75 @@
+"""A study with relatives of warm restarts among its arms, as the service answers and draws it."""
+
+import json
+
+import pytest
+
+from service.dashboard.figures.arms import arms_figure
+from service.dashboard.figures.curves import curves
+from service.dashboard.figures.history import history
+from service.dashboard.figures.parallel import parallel
+from service.dashboard.figures.trial import best_figure
+from service.dashboard.study.arms import candidate_row, found_by_arm
+from service.dashboard.study.curves import chosen
+from sgdr import search
+from sgdr.search.arms import ALL_ARMS, RELATIVES
+from sgdr.search.verdict import NAMES
+from tests.service.http.conftest import client_of
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, tiny):
+    url = f"sqlite:///{tmp_path_factory.mktemp('relatives')}/s.db"
+    how = {"trials": 12, "storage": url, "pruner": "none", "slots": 4, "relatives": RELATIVES}
+    search.sweep(tiny.workload, study="s", **how)
+    search.confirm("s", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
+    return search.load("s", url)
+
+
+def test_every_answer_knows_them(study):
+    with client_of(study.url) as client:
+        read = client.get("/v1/studies/s").json()
+        assert set(read["arms"]) >= set(RELATIVES)
+        for row in client.get("/v1/studies/s/trials", params={"arm": "cyclic"}).json()["items"]:
+            assert (row["arm"], row["T_0"], row["T_mult"]) == ("cyclic", None, None) and row["base_lr"] > 0
+        for number, trial in enumerate(study.frozen):
+            found = client.get(f"/v1/studies/s/trials/{number}").json()
+            assert found["arm"] == trial.user_attrs["arm"] and len(found["curve"]["error"]) == 6
+            if found["arm"] == "one-cycle":
+                assert (found["restarts"], found["troughs"]) == ([], [6])
+        top = client.get("/v1/studies/s/best", params={"k": 12}).json()["items"]
+        kinds = {item["arm"]: item["schedule"].get("kind") for item in top}
+        assert kinds.items() >= {name: name for name in RELATIVES}.items() and kinds["cosine"] is None
+        for item in top:
+            assert item["code"]["torch"].startswith("# schedule must be") is (item["arm"] in RELATIVES)
+        candidates = client.get("/v1/studies/s/verdict").json()["candidates"]
+        assert {each["arm"] for each in candidates} == set(ALL_ARMS)
+        assert client.get("/v1/studies/s/trials.csv").status_code == 200
+
+
+def test_the_rate_of_a_relative_is_told_without_a_cycle(study, monkeypatch):
+    best = next(best for best in study.ranked() if best.arm == "cyclic")
+    monkeypatch.setattr(search.Study, "top", lambda study, k: [best])
+    with client_of(study.url) as client:
+        found = client.get("/v1/studies/s/best/lr", params={"step": 3}).json()
+    assert (found["lr"], found["cycle"]) == (best.schedule.scaled(2)(3), None)
+
+
+def test_every_figure_takes_them(study):
+    drawn = chosen(study, 50, pruned=False)
+    assert {each.arm for each in drawn} >= set(RELATIVES)
+    together = curves(drawn, metric="error")
+    aligned = curves(drawn, metric="error", aligned=True)
+    assert len(together["data"]) == 2 * len(drawn) > len(aligned["data"]) > 0
+    figures = [
+        arms_figure(None, study.rows, "error"),
+        arms_figure(study.verdict, study.rows, "error"),
+        history(study.rows, "minimize", "error"),
+        parallel(study.rows, [], "minimize", "error"),
+        *(best_figure(best, "error", "select_error") for best in study.ranked()),
+    ]
+    assert all(json.loads(json.dumps(figure, allow_nan=False)) for figure in figures)
+    assert {trace["name"] for trace in figures[1]["data"]} == set(NAMES.values())
+    assert {row["arm"] for row in found_by_arm(study)} == {NAMES[arm] for arm in study.arms}
+    rows = [candidate_row(each) for each in study.verdict.candidates]
+    assert {row["arm"]: row["T_0"] for row in rows}["triangles"] is None
