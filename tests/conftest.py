@@ -1,7 +1,9 @@
 """What tests share. The environment is set here, before anything can start JAX's devices."""
 
+import atexit
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +24,13 @@ settings.register_profile("new", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("KERAS_BACKEND", "jax")
+# Many tests compile the same small programs: each is compiled once a run, whatever process asks for it first.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    compiled = tempfile.mkdtemp(prefix="sgdr-compiled-")
+    atexit.register(shutil.rmtree, compiled, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ.pop("SGDR_STORAGE", None)
 # A shell starts what runs in its background with Ctrl-C ignored, and processes inherit that: the sweeps that
 # tests interrupt would not hear it.
