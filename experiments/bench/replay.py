@@ -189,6 +189,7 @@ def ours(
         sampler="tpe",
         slots=SLOTS,
         controls=controls,
+        relatives=(),
         seed=seed,
         timeout=None,
     )

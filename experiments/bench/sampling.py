@@ -53,6 +53,7 @@ def settings(own: optuna.samplers.BaseSampler | None) -> Settings:
         sampler="tpe" if own is None else own,
         slots=SIDE_BY_SIDE,
         controls=0.0,
+        relatives=(),
         seed=0,
         timeout=None,
     )
