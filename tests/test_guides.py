@@ -165,6 +165,7 @@ def test_noisy_labels():
     assert shapes["one cosine"].restarts(until=84) == []
 
 
+@pytest.mark.slow
 def test_pseudo_labels():
     found = guide("pseudo_labels").main(T_0=2, budget=6, peaks=(0.1,), seeds=4)[0.1]
     errors = {name: np.asarray(found[name]) for name in ("restarts", "one cosine", "labels only")}

@@ -201,6 +201,7 @@ def test_bad_steps_and_configurations():
         WarmRestartsSchedule.from_config({"base_lr": 0.1, "warmups": []})
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("SGDR_KERAS_AGAIN" in os.environ, reason="this is that process")
 @pytest.mark.parametrize("backend", OTHERS)
 def test_all_of_this_on_another_backend(backend):
