@@ -258,6 +258,7 @@ def test_interrupt_ends_cleanly_and_resume_goes_on(sweep: Sweep, number: int) ->
 def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep) -> None:
     sweep.begin(24, "--workers", "2", workload=SLOWER)
     sweep.wait_for(4)
+    time.sleep(0.5)  # whoever has just ended its trials has begun others
     complete = sweep.trials().query("state == 'COMPLETE'")
     os.kill(sweep.workers()[0]["pid"], signal.SIGKILL)
     sweep.end()
