@@ -11,11 +11,10 @@ from service.problems import Problem, invalid
 from sgdr import export
 from sgdr.export.parity import Job
 from sgdr.formula import Formula
-from sgdr.schedule import WarmRestarts
+from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search.study import Best, Study
 
-SCHEDULE = ("base_lr", "T_0", "T_mult", "eta_min")
-FIRST = ("number", "state", "arm", "value", *SCHEDULE)
+FIRST = ("number", "state", "arm", "value", *FIELDS)
 REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error")
 COLUMNS = (*FIRST, *REST)
 """Of the table of trials, beside the further parameters of its workload."""

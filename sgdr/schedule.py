@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Field: TypeAlias = Any  # a Python number; an array where a schedule is traced, or stands for a batch of them
 
 _HALF_PI = math.pi / 2
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "base_lr": checks.peak_rate,
     "T_0": checks.positive,
     "T_mult": checks.at_least_one,
@@ -41,6 +41,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "peak_decay": checks.decay,
     "cycles": checks.whole_count_or_none,
 }
+"""Of every field, by name."""
+FIELDS = ("base_lr", "T_0", "T_mult", "eta_min")
+"""Those that every schedule has; the others are options."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class WarmRestarts:
     cycles: Field = None
 
     def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
+        for name, check in CHECKS.items():
             value = getattr(self, name)
             if not is_array(value):
                 object.__setattr__(self, name, check(name, value))
@@ -202,28 +205,28 @@ class WarmRestarts:
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, ready for JSON; peak_decay and cycles only where they have an effect."""
         options = {"peak_decay": 1.0, "cycles": None}
-        values = {name: getattr(self, name) for name in _CHECKS}
+        values = {name: getattr(self, name) for name in CHECKS}
         return {k: v for k, v in values.items() if k not in options or is_array(v) or v != options[k]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The schedule with these fields. Raises ValueError for a missing or unknown name, or a bad value."""
         lacking = {field.name for field in fields(cls) if field.default is MISSING} - set(values)
-        for problem, names in (("lack", lacking), ("have an unknown", set(values) - set(_CHECKS))):
+        for problem, names in (("lack", lacking), ("have an unknown", set(values) - set(CHECKS))):
             if names:
                 raise ValueError(
                     f"the fields of a schedule {problem} {', '.join(sorted(map(str, names)))}, "
-                    f"got {sorted(map(str, values))}; give {', '.join(_CHECKS)}"
+                    f"got {sorted(map(str, values))}; give {', '.join(CHECKS)}"
                 )
         return cls(**values)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _CHECKS}
+        return {name: getattr(self, name) for name in CHECKS}
 
     @cached_property
     def _host_cycles(self) -> Cycles | None:
         """Their arithmetic where all fields are Python numbers, else None."""
-        if any(is_array(getattr(self, name)) for name in _CHECKS):
+        if any(is_array(getattr(self, name)) for name in CHECKS):
             return None
         return cycles_of(self.T_0, self.T_mult)
 
@@ -239,14 +242,11 @@ class WarmRestarts:
     def _rate(self, cycles: Cycles, step: Number) -> float:
         if not 0 <= step < math.inf:
             raise bad_step("step", step)
-        index, _, length, position = cycles.locate(step)
+        index, weight = left_at(cycles, step, self.cycles)
         eta_min: float = self.eta_min
-        if self.cycles is not None and index >= self.cycles:
-            return eta_min
         peak: float = self.base_lr
         if self.peak_decay != 1.0:
-            peak = max(eta_min, peak * _power(self.peak_decay, index))
-        weight = math.sin(_HALF_PI * ((length - position) / length)) ** 2
+            peak = max(eta_min, peak * power(self.peak_decay, index))
         # From the nearer end: exact at both, and never outside of them.
         if weight > 0.5:
             return peak - (peak - eta_min) * (1.0 - weight)
@@ -258,7 +258,7 @@ class WarmRestarts:
         if self.peak_decay != 1.0:
             # Python's power, once for each cycle: NumPy's may differ from it in the last bit.
             present, place = np.unique(index, return_inverse=True)
-            powers = np.array([_power(self.peak_decay, i) for i in present.tolist()], np.float64)
+            powers = np.array([power(self.peak_decay, i) for i in present.tolist()], np.float64)
             peak = np.maximum(self.eta_min, self.base_lr * powers[place])
         weight = np.sin(_HALF_PI * remaining) ** 2
         extent = peak - self.eta_min
@@ -298,7 +298,18 @@ def register_pytree(
         jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
 
 
-def _power(decay: float, index: int) -> float:
+def left_at(cycles: Cycles, step: Number, limit: int | None) -> tuple[int, float]:
+    """Index of the cycle of a step, and the share that is left there of its peak above eta_min (eq. 5).
+
+    After `limit` cycles nothing is left.
+    """
+    index, _, length, position = cycles.locate(step)
+    if limit is not None and index >= limit:
+        return index, 0.0
+    return index, math.sin(_HALF_PI * ((length - position) / length)) ** 2
+
+
+def power(decay: float, index: int) -> float:
     """decay**index for decay < 1; beyond 2**64 it is 0, and an index may be too large for a float."""
     return decay ** min(index, 2**64)
 
@@ -316,4 +327,4 @@ def _distinct(steps: Iterator[int]) -> list[int]:
     return list(dict.fromkeys(steps))
 
 
-register_pytree(WarmRestarts, tuple(_CHECKS))
+register_pytree(WarmRestarts, tuple(CHECKS))

@@ -4,7 +4,7 @@ Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts"
 Everything is derived from one number, the step: there is nothing that could disagree after a resume.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -62,8 +62,10 @@ class SchedulerState:
         Where a boundary is not whole, that is the first whole step after it, as in `WarmRestarts.restarts`;
         between whole steps it is the boundary itself.
         """
-        limit = self.schedules[0].cycles
-        return self._passes(None if limit is None else limit - 1)
+        schedule = self.schedules[0]
+        if not self._traced:
+            return restarts_at(schedule.cycle, self.last_epoch)
+        return self._passes(None if schedule.cycles is None else schedule.cycles - 1)
 
     @property
     def at_trough(self) -> Any:
@@ -72,7 +74,10 @@ class SchedulerState:
         It is time to keep the model as a snapshot. So at every restart, and at the end of the last cycle of a
         limited number; see `WarmRestarts.troughs`.
         """
-        return self._passes(self.schedules[0].cycles)
+        schedule = self.schedules[0]
+        if not self._traced:
+            return ends_at(schedule.cycle, self.last_epoch)
+        return self._passes(schedule.cycles)
 
     @property
     def _traced(self) -> bool:
@@ -92,16 +97,29 @@ class SchedulerState:
 
     def _passes(self, limit: Any) -> Any:
         """Whether one of the first `limit` boundaries lies in the step that led here."""
-        schedule = replace(self.schedules[0], cycles=None)
-        if self._traced:
-            from sgdr.cycles_jax import passes_boundary
+        from sgdr.cycles_jax import passes_boundary
 
-            return passes_boundary(self.last_epoch, schedule.T_0, schedule.T_mult, limit)
-        here = schedule.cycle(self.last_epoch)
-        if self.last_epoch % 1:
-            return here.position == 0 and (limit is None or here.index <= limit)
-        before = schedule.cycle(self.last_epoch - 1).index if self.last_epoch else here.index
-        return before < (here.index if limit is None else min(here.index, limit))
+        schedule = self.schedules[0]
+        return passes_boundary(self.last_epoch, schedule.T_0, schedule.T_mult, limit)
+
+
+def restarts_at(cycle_at: Callable[[Number], Cycle], step: Number) -> bool:
+    """`SchedulerState.at_restart`, of a schedule whose `cycle` that is."""
+    here = cycle_at(step)
+    if step % 1:
+        return here.index > 0 and here.position == 0
+    return step > 0 and here.index > cycle_at(step - 1).index
+
+
+def ends_at(cycle_at: Callable[[Number], Cycle], step: Number) -> bool:
+    """`SchedulerState.at_trough`, of a schedule whose `cycle` that is."""
+    here = cycle_at(step)
+    if here.position < here.length:
+        return restarts_at(cycle_at, step)
+    if step % 1:
+        return step - here.start == here.length
+    before = cycle_at(step - 1)
+    return restarts_at(cycle_at, step) or before.position < before.length
 
 
 register_pytree(SchedulerState, ("schedules", "last_epoch"))

@@ -122,7 +122,7 @@ def _trial(
     params = spread(distributions, trained, settings.seed)
     schedule, budget = settings.space.schedule(params, settings.budget)
     attributes = {
-        "schedule": {each: getattr(schedule, each) for each in ("base_lr", "T_0", "T_mult", "eta_min")},
+        "schedule": schedule.to_dict(),
         "arm": arm,
         "seed": trial_seed(settings.seed, trained),
         "worker": worker,

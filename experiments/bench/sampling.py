@@ -99,8 +99,8 @@ class Trials:
 
     def schedule(self, params: dict[str, Any]) -> dict[str, float]:
         """As the pruner reads it."""
-        found = self._space.schedule(params, BUDGET)[0]
-        return {name: getattr(found, name) for name in ("base_lr", "T_0", "T_mult", "eta_min")}
+        found: dict[str, float] = self._space.schedule(params, BUDGET)[0].to_dict()
+        return found
 
     def finished(self) -> FrozenTrial:
         """A trial that ended at a rung, or was completed, in the shares that the pruner's factor gives."""

@@ -19,7 +19,6 @@ from experiments.workloads import wide_residual
 from experiments.workloads.augmentation import mirrored_and_moved
 from experiments.workloads.cifar_files import LAYOUTS, read
 from experiments.workloads.wide_residual import Network
-from sgdr.search.shuffle import shuffled
 from sgdr.search.supervised import Supervised, SupervisedState
 
 BATCH = 128
@@ -93,16 +92,13 @@ class Augmented(Supervised):
         hparams: dict[str, jax.Array],
     ) -> SupervisedState:
         """One step on the minibatch that `step` and the state's seed name, changed as `key` says."""
-        epoch, batch = step // self.steps_per_epoch, step % self.steps_per_epoch
-        images, labels = map(jnp.asarray, self._train)
-        places = batch * self.batch_size + jnp.arange(self.batch_size, dtype=jnp.int32)
-        chosen = shuffled(places, len(labels), state.shuffle_seed, epoch)
+        images, labels = self.minibatch(state, step)
         # The margin is of the mean image: zeros, once that is subtracted.
-        x = mirrored_and_moved(key, images[chosen].astype(jnp.float32) / 255 - self._mean)
+        x = mirrored_and_moved(key, images.astype(jnp.float32) / 255 - self._mean)
 
         def mean_loss(weights: wide_residual.Weights) -> tuple[jax.Array, wide_residual.Statistics]:
             logits, seen = wide_residual.apply(weights, state.params.statistics, x, training=True)
-            return jnp.mean(self._loss(logits, labels[chosen])), seen
+            return jnp.mean(self._loss(logits, labels)), seen
 
         gradient, statistics = jax.grad(mean_loss, has_aux=True)(state.params.weights)
         updates, kept = optimizer(lr).update(gradient, state.optimizer, state.params.weights)

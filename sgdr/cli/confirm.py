@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from sgdr.cli import options
-from sgdr.cli.imports import importing
+from sgdr.cli.imports import imported, importing
 from sgdr.cli.progress import Shown, progress
 
 if TYPE_CHECKING:
@@ -57,17 +57,10 @@ def confirm(
     seeds that the search has not seen. The study keeps the result; a confirmation that was cut off goes on.
     """
     count = options.slots(slots)
-    found = None
     with importing():
         from sgdr.cli import report
-        from sgdr.search.devices import use_all_cores
-        from sgdr.search.workload import find
 
-        if workload is not None:
-            sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `-m`
-            use_all_cores()
-            with redirect_stdout(sys.stderr):  # what a module prints; stdout is for results
-                found = find(workload, allow_import=True)
+        found = None if workload is None else imported(workload)
     again = shlex.join(["sgdr", *sys.argv[1:]])
     verdict = run(study, found, storage, top, seeds, count, again)
     if json:

@@ -1,15 +1,19 @@
-"""Ctrl-C while a command is still importing what it needs."""
+"""What a command imports: workloads, and Ctrl-C while it is at it."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any
 
 from sgdr.cli.options import INTERRUPTED
+
+if TYPE_CHECKING:
+    from sgdr.search.workload import CallableWorkload, Workload
 
 
 @contextmanager
@@ -31,3 +35,14 @@ def importing() -> Iterator[None]:
 def _leave(*_: Any) -> None:
     os.write(2, b"sgdr: interrupted\n")
     os._exit(INTERRUPTED)
+
+
+def imported(workload: str) -> Workload | CallableWorkload:
+    """The workload of that name, or at that path. Raises ValueError where there is none."""
+    from sgdr.search.devices import use_all_cores
+    from sgdr.search.workload import find
+
+    sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `python -m`
+    use_all_cores()
+    with redirect_stdout(sys.stderr):  # what a module prints; stdout is for results
+        return find(workload, allow_import=True)

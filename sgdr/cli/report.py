@@ -11,14 +11,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from sgdr.schedule import FIELDS
+
 if TYPE_CHECKING:
     from sgdr.search.study import Study
     from sgdr.search.verdict import Confirmed, Verdict
 
 MOST_RESTARTS = 12
 """That are listed one by one."""
-FIELDS = ("base_lr", "T_0", "T_mult", "eta_min")
-"""Of a schedule, that have a column."""
 
 
 def print_json(content: Any) -> None:

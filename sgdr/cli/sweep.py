@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sgdr.cli import confirm as confirmation
 from sgdr.cli import options
-from sgdr.cli.imports import importing
+from sgdr.cli.imports import imported, importing
 from sgdr.cli.progress import Shown, progress
 from sgdr.search.arms import DEFAULT_SHARE, RELATIVES
 
@@ -151,18 +151,14 @@ def sweep(
     with importing():
         import optuna
 
-        from sgdr.search.devices import use_all_cores
         from sgdr.search.launch import sweep as run
         from sgdr.search.record import TakenOver
         from sgdr.search.study import load
         from sgdr.search.worker import TooManyFailures
-        from sgdr.search.workload import find, registered
+        from sgdr.search.workload import registered
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `python -m`
-        use_all_cores()
-        with redirect_stdout(sys.stderr):  # what a module prints; stdout is for results
-            found = find(workload, allow_import=True)
+        found = imported(workload)
     name = found.name if study is None else study
     try:
         with progress(say, _shown) as (on_progress, on_remark), redirect_stdout(sys.stderr):

@@ -54,7 +54,7 @@ class Plan:
 
     def header(self, unit: str, *notes: str) -> str:
         """The comment at the top: the schedule, whose one step is called `unit`, and the notes."""
-        return "\n".join(_comment(line) for line in (self._described(unit), *notes))
+        return "\n".join(comment(line) for line in (self._described(unit), *notes))
 
     def _described(self, unit: str) -> str:
         s = self.schedule
@@ -128,12 +128,13 @@ def training_loop(plan: Plan, body: Sequence[str]) -> str:
     )
 
 
-def _comment(text: str) -> str:
+def comment(text: str, indent: str = "") -> str:
+    """The text as comments of code, all lines but the first `indent`ed."""
     return textwrap.fill(
         text,
         WIDTH,
         initial_indent="# ",
-        subsequent_indent="# ",
+        subsequent_indent=f"# {indent}",
         break_long_words=False,
         break_on_hyphens=False,
     )

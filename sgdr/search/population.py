@@ -16,15 +16,13 @@ import numpy as np
 from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from sgdr.schedule import WarmRestarts
+from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search.arguments import whole
 from sgdr.search.rate_table import RateTable, Schedules
 from sgdr.search.rows import Rows
 from sgdr.search.slots import FINITE, LONGEST_CALL, Schedule
 from sgdr.search.workload import State, Workload
 
-FIELDS = ("base_lr", "T_0", "T_mult", "eta_min")
-"""Of a schedule in a row of `Lanes`."""
 INITIAL = 2**32 - 1
 """In place of a step, for the key of the initial state; no step comes so far."""
 

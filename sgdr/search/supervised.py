@@ -131,11 +131,7 @@ class Supervised:
         hparams: dict[str, jax.Array],
     ) -> SupervisedState:
         """One step on the minibatch that `step` and the state's seed name."""
-        epoch, batch = step // self.steps_per_epoch, step % self.steps_per_epoch
-        inputs, targets = map(jnp.asarray, self._train)
-        places = batch * self.batch_size + jnp.arange(self.batch_size, dtype=jnp.int32)
-        chosen = shuffled(places, len(targets), state.shuffle_seed, epoch)
-        x, y = inputs[chosen], targets[chosen]
+        x, y = self.minibatch(state, step)
 
         def mean_loss(params: Params) -> jax.Array:
             return jnp.mean(self._loss(self._apply(params, _as_float(x)), y))
@@ -143,6 +139,14 @@ class Supervised:
         gradient = jax.grad(mean_loss)(state.params)
         updates, optimizer = self._optimizer(lr, **hparams).update(gradient, state.optimizer, state.params)
         return SupervisedState(optax.apply_updates(state.params, updates), optimizer, state.shuffle_seed)
+
+    def minibatch(self, state: SupervisedState, step: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The training examples of that step, [batch_size, ...]: inputs as they were given, and targets."""
+        epoch, batch = step // self.steps_per_epoch, step % self.steps_per_epoch
+        inputs, targets = map(jnp.asarray, self._train)
+        places = batch * self.batch_size + jnp.arange(self.batch_size, dtype=jnp.int32)
+        chosen = shuffled(places, len(targets), state.shuffle_seed, epoch)
+        return inputs[chosen], targets[chosen]
 
     def evaluate(self, state: SupervisedState) -> dict[str, jax.Array]:
         """The means of all metrics over each half of the validation examples."""

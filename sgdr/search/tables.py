@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sgdr.schedule import FIELDS
 from sgdr.search.reading import CHUNK, Content, Curve, Reader
 from sgdr.search.relative_arms import OWN
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from optuna.trial import FrozenTrial
 
-_SCHEDULE = ("base_lr", "T_0", "T_mult", "eta_min")
 _REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error")
 _WHOLE = ("T_0", "T_mult", "seed", "epochs", "diverged_at", "retry_of")
 _REAL = ("value", "base_lr", "eta_min", "seconds")
@@ -74,7 +74,7 @@ def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str]) -> Row:
         "state": trial.state.name,
         "arm": attributes.get("arm"),
         "value": _finite(_value(trial)),
-        **{name: schedule.get(name) for name in _SCHEDULE},
+        **{name: schedule.get(name) for name in FIELDS},
         **{name: _finite(params.get(name)) for name in searched},
         "seed": attributes.get("seed"),
         "epochs": epochs,
@@ -99,7 +99,7 @@ def trials_table(rows: Rows) -> pd.DataFrame:
     """A row a trial; values and starts as Optuna has them."""
     import pandas as pd
 
-    columns = ["number", "state", "arm", "value", *_SCHEDULE, *searched_names(rows.content), *_REST]
+    columns = ["number", "state", "arm", "value", *FIELDS, *searched_names(rows.content), *_REST]
     table = [
         {**row, "value": _value(trial), "started": trial.datetime_start}
         for row, trial in zip(rows.rows, rows.content.trials, strict=True)

@@ -9,6 +9,7 @@ from typing import Any
 from service.dashboard.figures import style
 from service.dashboard.figures.rows import Row, arm, eta_ratio, is_number, ranked
 from service.dashboard.figures.style import Figure, numbers, text
+from sgdr.schedule import FIELDS
 
 MOST_LINES = 2000
 MOST_TICKS = 30
@@ -62,7 +63,7 @@ def parallel(
 
 def _is_known(row: Row) -> bool:
     """Whether its schedule is known, and can be drawn on logarithmic axes."""
-    known = all(is_number(row[name]) for name in ("base_lr", "T_0", "T_mult", "eta_min"))
+    known = all(is_number(row[name]) for name in FIELDS)
     return known and row["base_lr"] > 0 and row["T_0"] > 0
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, TypeGuard
 
-from sgdr.schedule import WarmRestarts
+from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search import summary
 from sgdr.search.arms import ALL_ARMS, arm_of
 from sgdr.search.objective import sign
@@ -45,7 +45,7 @@ def arm(row: Row) -> str:
     """One of `ALL_ARMS`, or `UNKNOWN`. Rows of older studies do not name it, and their schedule tells."""
     if row["arm"] is not None:
         return str(row["arm"])
-    known = {name: row[name] for name in ("base_lr", "T_0", "T_mult", "eta_min")}
+    known = {name: row[name] for name in FIELDS}
     if not all(map(is_number, known.values())):
         return UNKNOWN
     return arm_of(WarmRestarts(**known), row["epochs"] or 0)

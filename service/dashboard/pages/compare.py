@@ -14,7 +14,7 @@ from service.dashboard.frame import as_page, compare_url, frame, remark
 from service.dashboard.here import Here
 from service.dashboard.table import Table, column
 from service.problems import Problem
-from service.views import SCHEDULE
+from sgdr.schedule import FIELDS
 from sgdr.search.study import Study
 
 MOST = 8
@@ -31,7 +31,7 @@ COLUMNS = (
     column("verdict"),
     column("trial", "best trial"),
     column("arm"),
-    *(column(name) for name in SCHEDULE),
+    *(column(name) for name in FIELDS),
     column("budget"),
     column("objective"),
     column("pruner"),
@@ -118,5 +118,5 @@ def compared_row(study: Study) -> dict[str, Any]:
         "verdict": study.verdict.decision if study.verdict else None,
         "trial": best and best.number,
         "arm": best and best.arm,
-        **{name: best and getattr(best.schedule, name, None) for name in SCHEDULE},
+        **{name: best and getattr(best.schedule, name, None) for name in FIELDS},
     }

@@ -19,6 +19,7 @@ from service.dashboard.launching.commands import typed
 from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
 from service.dashboard.table import Table, column
+from sgdr.schedule import FIELDS
 from sgdr.search.study import Study
 from sgdr.search.verdict import NAMES
 
@@ -113,6 +114,6 @@ def candidate_row(each: Any) -> dict[str, Any]:
         "high": each.high,
         "seeds": len(each.values),
         "searched": each.searched,
-        **{name: getattr(schedule, name, None) for name in ("base_lr", "T_0", "T_mult", "eta_min")},
+        **{name: getattr(schedule, name, None) for name in FIELDS},
         "failed": each.failed,
     }

@@ -3,8 +3,8 @@
 Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", arXiv:1608.03983, eq. 5.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from math import isfinite, pi, sin
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from torch import Tensor
@@ -14,16 +14,10 @@ from sgdr import checks
 from sgdr.adapters.torch.one_step import FromOneStep, Rate, warn_outside_of_step
 from sgdr.checks import checked_step
 from sgdr.cycles import Cycle, Number, cycles_of
-from sgdr.schedule import WarmRestarts
+from sgdr.schedule import CHECKS, WarmRestarts, left_at, power
 
-_HALF_PI = pi / 2
-_FIELDS: dict[str, Callable[[str, Any], Any]] = {
-    "T_0": checks.positive,
-    "T_mult": checks.at_least_one,
-    "eta_min": checks.lowest_rate,
-    "peak_decay": checks.decay,
-    "cycles": checks.whole_count_or_none,
-}
+_FIELDS = {name: check for name, check in CHECKS.items() if name != "base_lr"}
+"""The checks of what all groups have in common."""
 
 
 class CosineAnnealingWarmRestarts(FromOneStep):
@@ -85,13 +79,11 @@ class CosineAnnealingWarmRestarts(FromOneStep):
         if not self._get_lr_called_within_step:
             warn_outside_of_step()
         step = self._step if self._step > 0 else 0
-        # The formula of sgdr.WarmRestarts, once for all groups; their peaks may be tensors.
-        index, _, length, position = cycles_of(self.T_0, self.T_mult).locate(step)
-        over = self.cycles is not None and index >= self.cycles
-        weight = 0.0 if over else sin(_HALF_PI * ((length - position) / length)) ** 2
+        # Once for all groups, whose peaks may be tensors.
+        index, weight = left_at(cycles_of(self.T_0, self.T_mult), step, self.cycles)
         eta_min, peaks = self.eta_min, self.base_lrs
         if self.peak_decay != 1.0:
-            decay = self.peak_decay ** min(index, 2**64)
+            decay = power(self.peak_decay, index)
             peaks = [_lowered(peak, decay, eta_min) for peak in peaks]
         if weight > 0.5:
             return [peak - (peak - eta_min) * (1.0 - weight) for peak in peaks]

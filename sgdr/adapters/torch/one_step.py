@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from sgdr.checks import checked_step
 from sgdr.cycles import Cycle, Number
+from sgdr.stateful import ends_at, restarts_at
 
 Rate: TypeAlias = float | Tensor
 
@@ -84,10 +85,7 @@ class FromOneStep(LRScheduler):
         Where a boundary is not whole, that is the first whole step after it, as in
         `sgdr.WarmRestarts.restarts`; between whole steps it is the boundary itself.
         """
-        here = self.cycle
-        if self._step % 1:
-            return here.index > 0 and here.position == 0
-        return self._step > 0 and here.index > self._cycle_at(self._step - 1).index
+        return restarts_at(self._cycle_at, max(self._step, 0))
 
     @property
     def at_trough(self) -> bool:
@@ -96,13 +94,7 @@ class FromOneStep(LRScheduler):
         It is time to keep the model as a snapshot. So at every restart, and at the end of the last cycle of a
         limited number; see `sgdr.WarmRestarts.troughs`.
         """
-        here = self.cycle
-        if self.at_restart or here.position < here.length:
-            return self.at_restart
-        if self._step % 1:
-            return self._step - here.start == here.length
-        before = self._cycle_at(self._step - 1)
-        return before.position < before.length
+        return ends_at(self._cycle_at, max(self._step, 0))
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on, in types that `torch.load(weights_only=True)` takes."""

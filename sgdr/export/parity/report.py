@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
@@ -12,7 +11,7 @@ from sgdr.export.parity.installed import versions
 from sgdr.export.parity.job import Job
 from sgdr.export.parity.measured import Difference
 from sgdr.export.parity.measuring import Found
-from sgdr.export.plan import WIDTH
+from sgdr.export.plan import comment
 
 Status: TypeAlias = Literal[
     "measured", "being measured", "not measured", "not installed", "no code", "failed"
@@ -59,7 +58,8 @@ class Report:
 
     def comments(self) -> str:
         """The report as the comments that stand below exported code."""
-        return "".join(_comment(line) for line in self._lines())
+        lines = self._lines()
+        return "".join(f"{comment(line, '  ' * line.startswith('- '))}\n" for line in lines)
 
     def _lines(self) -> list[str]:
         if self.nearest is None:
@@ -91,18 +91,3 @@ def drafted(job: Job) -> Report:
         return Report("not measured", None, *said, versions(job.target))
     except LookupError as error:
         return Report("not installed", str(error), *said, None)
-
-
-def _comment(text: str) -> str:
-    indent = "#   " if text.startswith("- ") else "# "
-    return (
-        textwrap.fill(
-            text,
-            WIDTH,
-            initial_indent="# ",
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        + "\n"
-    )
