@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from service.dashboard.launching.form import CHOICES, DEFAULTS, NUMBERS, RANGES, SWITCHES
+from service.dashboard.launching.form import CHOICES, DEFAULTS, LISTS, NUMBERS, RANGES, SWITCHES
 from sgdr.search.storage import DEFAULT_URL, shown
 
 
@@ -28,8 +28,7 @@ def command_line(
     said = {name: value for name, value in request.items() if value != DEFAULTS.get(name)}
     options: dict[str, Any] = {name: said[name] for name in ("workload", "study", *NUMBERS) if name in said}
     options |= {name: ":".join(map(str, said[name])) for name in RANGES if name in said}
-    if "T_mult" in said:
-        options["T_mult"] = ",".join(map(str, said["T_mult"]))
+    options |= {name: ",".join(map(str, said[name])) for name in LISTS if name in said}
     if "timeout" in said:  # which has no exponent there
         options["timeout"] = f"{Decimal(repr(said['timeout'])):f}"
     options |= {name: said[name] for name in CHOICES if name in said}

@@ -11,10 +11,11 @@ from service.dashboard.frame import heading
 from service.dashboard.launching.form import CHOICES, HPARAMS, Values, empty, ends, placeholders
 from service.sweeps.request import OF_RAY
 from service.sweeps.sweeps import engines
+from sgdr.search.arms import RELATIVES
 from sgdr.search.declaration import Declaration
 
 BASIC = ("study", "trials", "budget")
-MORE = ("slots", "controls", "seed", "timeout")
+MORE = ("slots", "controls", "relatives", "seed", "timeout")
 LABELS = {
     "workload": ("Workload", "What is trained"),
     "study": ("Study", "Its name: trials, curves and the best schedule are kept by it"),
@@ -29,6 +30,7 @@ LABELS = {
     "eta_ratio.1": ("eta_ratio high", "At most 1"),
     "slots": ("Slots", "Trials trained side by side: a number, or auto"),
     "controls": ("Controls", "Share of the trials without restarts, from 0 to below 1"),
+    "relatives": ("Relatives", f"Further arms, of {', '.join(RELATIVES)}: each half as many as the controls"),
     "seed": ("Seed", "The same seed gives the same sweep"),
     "timeout": ("Timeout", "Seconds after which it stops, to be resumed"),
     "objective": ("Objective", "What a trial is worth"),

@@ -28,6 +28,8 @@ Values: TypeAlias = dict[str, Any]
 NUMBERS = ("trials", "budget", "slots", *OF_RAY, "controls", "seed", "timeout")
 RANGES = ("base_lr", "T_0", "eta_ratio")
 """Each has a field for its low end and one for its high end: base_lr.0 and base_lr.1."""
+LISTS = ("T_mult", "relatives")
+"""With commas between."""
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "objective": OBJECTIVES,
     "pruner": PRUNERS,
@@ -49,7 +51,7 @@ def ends(name: str) -> tuple[str, str]:
 
 def empty() -> Values:
     """A form in which everything is left to its default."""
-    texts = ("workload", "study", *NUMBERS, "T_mult", *(end for name in RANGES for end in ends(name)))
+    texts = ("workload", "study", *NUMBERS, *LISTS, *(end for name in RANGES for end in ends(name)))
     return {
         **dict.fromkeys(texts, ""),
         **{name: DEFAULTS[name] for name in CHOICES},
@@ -66,7 +68,7 @@ def placeholders(declared: Declaration, budget: str) -> dict[str, str]:
         **{end: _text(value) for name in RANGES for end, value in zip(ends(name), ranges[name], strict=True)},
         "T_mult": _listed(DEFAULTS["T_mult"]),
         **{name: _text(DEFAULTS[name]) for name in ("trials", "slots", *OF_RAY, "controls", "seed")},
-        "timeout": "none",
+        **dict.fromkeys(("relatives", "timeout"), "none"),
         **{f"{HPARAMS}{name}": json.dumps(short_form(each)) for name, each in declared.hparams.items()},
     }
 
@@ -85,8 +87,9 @@ def as_json(values: Values, declared: Declaration) -> dict[str, Any]:
         typed = [values[end].strip() for end in ends(name)]
         if any(typed):
             given[name] = [_number(text) if text else end for text, end in zip(typed, default, strict=True)]
-    if values["T_mult"].strip():
-        given["T_mult"] = [_number(part) for part in values["T_mult"].split(",") if part.strip()]
+    for name in LISTS:
+        if values[name].strip():
+            given[name] = [_number(part.strip()) for part in values[name].split(",") if part.strip()]
     given |= {name: values[name] for name in (*CHOICES, *SWITCHES) if values[name] != DEFAULTS[name]}
     hparams = {
         name.removeprefix(HPARAMS): _parsed(text)
@@ -102,12 +105,12 @@ def values_of(request: Mapping[str, Any]) -> Values:
     """The form that asks for what a request, a `SweepRequest` as JSON, asks for."""
     values = empty()
     for name, value in request.items():
-        if value == DEFAULTS.get(name) or name == "relatives":  # which a study keeps by itself
+        if value == DEFAULTS.get(name):
             continue
         if name in RANGES:
             both = value if isinstance(value, list) else [value, value]
             values |= {end: _text(each) for end, each in zip(ends(name), both, strict=True)}
-        elif name == "T_mult":
+        elif name in LISTS:
             values[name] = _listed(value if isinstance(value, list) else [value])
         elif name == "hparams":
             values |= {f"{HPARAMS}{each}": json.dumps(given) for each, given in value.items()}

@@ -65,7 +65,7 @@ def _of_attributes(kept: Mapping[str, Any], finished: int) -> tuple[dict[str, An
     space = kept["space"]
     request = {
         **{name: kept[name] for name in ("workload", "budget", "objective")},
-        **{name: kept.get(name, DEFAULTS[name]) for name in ("sampler", "controls", "seed")},
+        **{name: kept.get(name, DEFAULTS[name]) for name in ("sampler", "controls", "relatives", "seed")},
         "pruner": PRUNER_NAMES.get(kept.get("pruner", ""), kept.get("pruner")),
         **{name: space[name] for name in ("base_lr", "T_0", "T_mult", "eta_ratio", "closed")},
         "trials": finished + MORE_TRIALS,

@@ -24,6 +24,7 @@ from service.sweeps.declarations import WorkloadUnavailable
 from service.sweeps.request import SweepRequest
 from service.sweeps.sweeps import Conflict, Full, Invalid, Sweeps
 from sgdr.cli import app, options
+from sgdr.search.arms import RELATIVES
 from sgdr.search.cluster import Cluster
 from sgdr.search.declaration import Declaration
 from sgdr.search.opening import create_study
@@ -73,6 +74,7 @@ requests = st.fixed_dictionaries(
         "cpus_per_worker": st.floats(1e-9, 1e9) | lengths,
         "gpus_per_worker": st.floats(0, 1e9) | lengths,
         "controls": st.floats(0, 1, exclude_max=True),
+        "relatives": st.lists(st.sampled_from(RELATIVES), min_size=1, unique=True),
         "seed": st.integers(0, 2**32 - 1),
         "timeout": st.floats(1e-9, 1e9),
         **dict.fromkeys(("closed", "confirm", "resume"), st.booleans()),
@@ -165,7 +167,7 @@ def test_the_defaults_that_are_shown_are_those_that_are_meant(sweeps):
     assert (shown["budget"], shown["base_lr.1"], shown["T_0.1"]) == ("20", "2.0", "20")
     assert placeholders(ARRAYS, "7")["T_0.1"] == "7" and placeholders(ARRAYS, "x")["T_0.1"] == "20"
     assert shown["hparams.decay"] == '[1e-06, 0.1, "log"]' and shown["hparams.depth"] == "[1, 4]"
-    typed = {name: value for name, value in shown.items() if name != "timeout"}
+    typed = {name: value for name, value in shown.items() if value != "none"}
     asked = as_json({**filled(), **typed}, ARRAYS)
     one, other = (sweeps.check(SweepRequest.model_validate(each)) for each in (asked, {"workload": "arrays"}))
     assert one.settings.attributes() == other.settings.attributes()
@@ -202,6 +204,7 @@ def test_the_defaults_that_are_shown_are_those_that_are_meant(sweeps):
         ("cpus_per_worker", "all", "cpus_per_worker='all' must be a number"),
         ("gpus_per_worker", "0.5", "gpus_per_worker=0.5 is for engine='ray'"),
         ("controls", "1", "controls=1 must be less than 1"),
+        ("relatives", "cyclic, sine", "relatives='sine' must be 'one-cycle', 'step-decay' or 'cyclic'"),
         ("seed", "-1", "seed=-1 must be greater than or equal to 0"),
         ("timeout", "30m", "timeout='30m' must be a number"),
         ("timeout", "61", "timeout=61.0 must be at most 60.0"),
@@ -327,6 +330,7 @@ def test_a_study_of_the_command_line_is_gone_on_with_as_its_attributes_say(sweep
         sampler="random",
         slots="auto",
         controls=0.5,
+        relatives=["cyclic"],
         seed=3,
         timeout=None,
     )
@@ -521,6 +525,7 @@ def parse(words):
         **params,
         **{name: list(value) if isinstance(value, tuple) else value for name, value in ranges.items()},
         "T_mult": list(options.whole_numbers("T_mult", params["T_mult"])),
+        "relatives": params["relatives"] and params["relatives"].split(","),
         "slots": options.slots(params["slots"]),
         "timeout": options.seconds(params["timeout"]),
     }
