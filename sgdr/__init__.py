@@ -1,5 +1,6 @@
 """Warm-restart learning-rate schedules (SGDR), exact at every restart, and the search for the best one."""
 
+from sgdr import relatives as relatives
 from sgdr.cycles import Cycle
 from sgdr.schedule import WarmRestarts
 from sgdr.snapshot_ensembles import Snapshot, ensemble, snapshots

@@ -3,7 +3,7 @@
 import math
 import reprlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -121,6 +121,16 @@ def decay(name: str, value: Any) -> float:
             name, value, lambda x: 0 < x <= 1, "a number > 0 and at most 1", f"use {name}=1.0 for equal peaks"
         )
     )
+
+
+def norm(name: str, value: Any) -> Any:
+    return _check(name, value, lambda x: x > 0, "a number > 0", f"use {name}=None for none")
+
+
+def mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a mapping, got {_shown(value)}; give a dict")
+    return value
 
 
 def whole_count(name: str, value: Any) -> Any:

@@ -95,17 +95,23 @@ def passes_boundary(step: Any, T_0: Any, T_mult: Any, limit: Any = None) -> Arra
 
     Between whole steps: whether this is such an end itself.
     """
-    steps, T_0, T_mult = split(step), _simplest(T_0), _simplest(T_mult)
-    work = jnp.dtype(jnp.float64 if steps.whole.dtype.itemsize == 8 else jnp.float32)
-    index, remaining = locate(steps, T_0, T_mult, work)
+    steps = split(step)
+    index, remaining = located(step, T_0, T_mult)
     one = jnp.asarray(1, steps.whole.dtype)
-    before, _ = locate(Steps(jnp.maximum(steps.whole - one, 0 * one), None), T_0, T_mult, work)
+    before, _ = located(jnp.maximum(steps.whole - one, 0 * one), T_0, T_mult)
     end = index if limit is None else jnp.minimum(index, _whole(limit, index.dtype))
     passed = end > before
     if steps.part is None:
         return passed
     exactly = (remaining == 1) & (index > 0) & (end == index)
     return jnp.where(steps.part > 0, exactly, passed)
+
+
+def located(step: Any, T_0: Any, T_mult: Any) -> tuple[Array, Array]:
+    """Index of the cycle of each step, and the fraction of the cycle still to go."""
+    steps = split(step)
+    work = jnp.dtype(jnp.float64 if steps.whole.dtype.itemsize == 8 else jnp.float32)
+    return locate(steps, _simplest(T_0), _simplest(T_mult), work)
 
 
 def split(step: Any) -> Steps:

@@ -16,11 +16,14 @@ from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
 from typing import Any, Self
 
+import numpy as np
+
 from sgdr import checks
 from sgdr.checks import is_array
-from sgdr.cycles import Number
-from sgdr.formula import Formula, holds_array, is_whole, real, since
+from sgdr.cycles import Number, cycles_of
+from sgdr.formula import Formula, holds_array, real, since
 from sgdr.schedule import Field, WarmRestarts, register_pytree
+from sgdr.warmup import Warmup
 
 ANNEALS = ("cosine", "linear")
 MODES = ("triangular", "triangular2", "exp_range")
@@ -46,8 +49,9 @@ class OneCycle(Formula):
     on to the last one in a third phase. `anneal` is the form of every phase, cosine or linear.
 
     Smith & Topin 2017, "Super-Convergence", arXiv:1708.07120. As `optax.cosine_onecycle_schedule`, as
-    `optax.linear_onecycle_schedule` with anneal="linear" and pct_final=0.85, and as torch's OneCycleLR, which
-    counts both ends as steps of the cycle. Raises ValueError for a bad field.
+    `optax.linear_onecycle_schedule` with anneal="linear" and pct_final=0.85. torch's OneCycleLR counts both
+    ends as steps: its total_steps=n and pct_start=p are length=n-1 and pct_start=(p*n-1)/(n-1) here. Raises
+    ValueError for a bad field.
     """
 
     base_lr: Field
@@ -139,13 +143,10 @@ class Cyclic(Formula):
 
     def _rates(self, xp: Any, step: Any) -> Any:
         length = self.up + self.down
-        if not (is_whole(step) and is_whole(length)):  # whole ones are exact as ints, however many
-            step, length = real(xp, step), real(xp, length)
-        index = step // length
-        position = step - index * length
-        up, down = real(xp, self.up), real(xp, self.down)
-        risen = real(xp, position)
-        height = xp.where(risen < up, risen / up, real(xp, length - position) / down)
+        index, remaining = _triangle(xp, step, length)
+        up, down, length = (real(xp, each) for each in (self.up, self.down, length))
+        risen, left = (1 - remaining) * length, remaining * length
+        height = xp.where(risen < up, risen / up, left / down)
         if self.mode == "triangular2":
             height = height * xp.exp2(-real(xp, index))
         elif self.mode == "exp_range":
@@ -232,8 +233,9 @@ class Joined(Formula):
 class Chained(Formula):
     """Several schedules at once: the product of a rate and of factors, such as ``StepDecay(1.0, (30, 60))``.
 
-    As ChainedScheduler of torch and braintools, whose members change the rate by a factor each; here the
-    others than the first begin at 1. `schedules` are as of `Joined`. Raises ValueError for a bad field.
+    As ChainedScheduler of torch and braintools of members that change the rate by a factor each; here the
+    others than the first begin at 1. Their own warm restarts set the rate instead, and undo what came before.
+    `schedules` are as of `Joined`. Raises ValueError for a bad field.
     """
 
     schedules: Any
@@ -260,26 +262,43 @@ class Chained(Formula):
         return math.prod(schedule(step) for schedule in self.schedules)
 
 
-KINDS: dict[str, type[Formula]] = {each.kind: each for each in (OneCycle, Cyclic, StepDecay, Joined, Chained)}
+KINDS: dict[str, type[Any]] = {
+    **{each.kind: each for each in (OneCycle, Cyclic, StepDecay, Joined, Chained)},
+    "warmup": Warmup,
+}
 
 
-def from_dict(values: Mapping[str, Any]) -> WarmRestarts | Formula:
+def from_dict(values: Mapping[str, Any]) -> WarmRestarts | Warmup | Formula:
     """The schedule that `to_dict` made these values of: a `WarmRestarts` where they name no `kind`.
 
     Raises ValueError for an unknown kind, a missing or unknown name, or a bad value.
     """
-    given = dict(values)
+    given = dict(checks.mapping("the fields of a schedule", values))
     if "kind" not in given:
         return WarmRestarts.from_dict(given)
     kind = _one_of("kind", given.pop("kind"), tuple(KINDS))
-    names = {field.name: field.default is MISSING for field in fields(KINDS[kind])}  # type: ignore[arg-type]
+    names = {field.name: field.default is MISSING for field in fields(KINDS[kind])}
     if not {name for name, needed in names.items() if needed} <= given.keys() <= names.keys():
         raise ValueError(
             f"the fields of a {kind} schedule must be {', '.join(names)}, got {', '.join(given)}"
         )
+    if "schedule" in given:
+        given["schedule"] = from_dict(given["schedule"])
     if "schedules" in given:
-        given["schedules"] = tuple(map(from_dict, given["schedules"]))
-    return KINDS[kind](**given)
+        nested = given["schedules"]
+        given["schedules"] = tuple(map(from_dict, nested)) if isinstance(nested, list | tuple) else nested
+    made: Warmup | Formula = KINDS[kind](**given)
+    return made
+
+
+def _triangle(xp: Any, step: Any, length: Any) -> tuple[Any, Any]:
+    """Which one of that length each step is in, and the fraction of it still to go, as of cycles."""
+    if xp is not np:
+        from sgdr.cycles_jax import located
+
+        return located(step, length, 1)
+    index, remaining = cycles_of(length, 1).locate_array(step.ravel())
+    return index.reshape(step.shape), remaining.reshape(step.shape)
 
 
 def _share(name: str, value: Any) -> float:

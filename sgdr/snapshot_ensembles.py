@@ -17,7 +17,7 @@ Model = TypeVar("Model")
 
 
 class Schedule(Protocol):
-    """What has rates and troughs: `WarmRestarts`, `Warmup` around one."""
+    """What has rates and troughs: `WarmRestarts`, one of `sgdr.relatives`, or a `Warmup` around one."""
 
     def __call__(self, step: int, /) -> Any:
         """The rate at that step."""
@@ -64,6 +64,8 @@ def snapshots(
     anything is trained.
     """
     budget = checks.whole_count("budget", budget)
+    if not hasattr(schedule, "troughs"):
+        raise ValueError(f"schedule must have troughs(), got {schedule!r}; give e.g. a WarmRestarts")
     troughs = schedule.troughs(budget=budget)
     if not troughs:
         raise ValueError(f"budget={budget!r} ends before the first trough; raise budget or shorten T_0")
@@ -88,14 +90,24 @@ def ensemble(kept: Iterable[Snapshot[Model]], predict: Callable[[Model], Any]) -
     """The mean of ``predict(snapshot.model)`` over the snapshots: the ensemble's prediction.
 
     `predict` returns an array of any library, such as class probabilities [examples, classes]; probabilities
-    are averaged, not logits. One prediction is held at a time. Raises ValueError for no snapshots.
+    are averaged, not logits. One prediction is held at a time. Raises ValueError for no snapshots, and for a
+    prediction that is no array.
     """
     total: Any = None
     count = 0
     for snapshot in kept:
-        prediction = predict(snapshot.model)
+        prediction = _as_floats(predict(snapshot.model))
         total = prediction if total is None else total + prediction
         count += 1
     if not count:
         raise ValueError("an ensemble of no snapshots predicts nothing; give at least one")
     return total / count
+
+
+def _as_floats(prediction: Any) -> Any:
+    """A copy, since `predict` may fill the same array anew for the next model."""
+    try:
+        return prediction * 1.0
+    except TypeError:
+        kind = type(prediction).__name__
+        raise ValueError(f"predict must return an array, got a {kind}; give e.g. np.asarray of it") from None

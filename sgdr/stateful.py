@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from sgdr import checks
 from sgdr.checks import checked_step, is_array, is_jax
 from sgdr.cycles import Cycle, Number
 from sgdr.schedule import Field, WarmRestarts, register_pytree
@@ -159,14 +160,21 @@ class CosineAnnealingWarmRestarts:
         peak_decay: float = 1.0,
         cycles: int | None = None,
     ) -> None:
+        given = {"T_0": T_0, "T_mult": T_mult, "eta_min": eta_min, "peak_decay": peak_decay, "cycles": cycles}
+        shared = {name: _number(name, value) for name, value in given.items()}
         self._state = SchedulerState(
-            tuple(WarmRestarts(peak, T_0, T_mult, eta_min, peak_decay, cycles) for peak in _peaks(base_lr)),
+            tuple(WarmRestarts(base_lr=peak, **shared) for peak in _peaks(base_lr)),
             checked_step(last_epoch, "last_epoch"),
         )
 
     @classmethod
     def following(cls, schedule: WarmRestarts, last_epoch: Number = 0) -> Self:
-        """The scheduler of that schedule, e.g. the best one of a study."""
+        """The scheduler of that schedule, e.g. the best one of a study.
+
+        Raises ValueError for anything but a `WarmRestarts`.
+        """
+        if not isinstance(schedule, WarmRestarts):
+            raise ValueError(f"schedule must be a WarmRestarts, got {schedule!r}; call any other by itself")
         return cls(**schedule.to_dict(), last_epoch=last_epoch)
 
     def step(self, epoch: Number | None = None) -> None:
@@ -266,9 +274,10 @@ class CosineAnnealingWarmRestarts:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes the step from `state_dict`, and the fields that it has; other entries are not needed.
 
-        Raises ValueError where it lacks `last_epoch` or a value is bad, and stays as it is.
+        So it has the groups of `state_dict` then. Raises ValueError where that lacks `last_epoch` or a value
+        is bad, and stays as it is.
         """
-        if "last_epoch" not in state_dict:
+        if "last_epoch" not in checks.mapping("state_dict", state_dict):
             raise ValueError(
                 f"state_dict must have last_epoch, got {sorted(map(str, state_dict))}; "
                 "give what state_dict() returned"
@@ -288,6 +297,15 @@ class CosineAnnealingWarmRestarts:
                 f"{name} is {derived!r} at step {self.last_epoch!r}, got {value!r}; "
                 "go elsewhere by step(epoch)"
             )
+
+
+def _number(name: str, value: Any) -> Any:
+    """The one in an array without dimensions; what is no array as it is."""
+    if not is_array(value):
+        return value
+    if value.ndim:
+        raise ValueError(f"{name} must be a number, got an array of shape {value.shape}; give one")
+    return value.item()
 
 
 def _peaks(base_lr: Any) -> Sequence[Any]:

@@ -64,7 +64,7 @@ class Warmup:
         Raises ValueError for a bad step; needs a `schedule` with cycles.
         """
         step = checked_step(step)
-        found: Cycle = self._cyclic.cycle(max(step - self.steps, 0))
+        found: Cycle = self._own("cycle")(max(step - self.steps, 0))
         start = found.start + self.steps
         return replace(found, start=start, position=step - start if step < self.steps else found.position)
 
@@ -72,31 +72,38 @@ class Warmup:
         """The restarts of `schedule` < `until`, each `steps` steps later than without the warm-up.
 
         The end of the warm-up, where the rate is first at its peak, is not a restart.
-        Raises ValueError for a bad `until`; needs a `schedule` with cycles.
+        Raises ValueError for a bad `until`, and for a `schedule` that tells no restarts.
         """
-        return self._shifted(self._cyclic.restarts, checked_step(until, "until"))
+        return self._shifted(self._own("restarts"), checked_step(until, "until"))
 
     def troughs(self, budget: Number) -> list[int]:
         """The ends of cycles of `schedule` <= `budget`, each `steps` steps later than without the warm-up.
 
-        Raises ValueError for a bad `budget`; needs a `schedule` with cycles.
+        Raises ValueError for a bad `budget`, and for a `schedule` that tells no troughs.
         """
-        return self._shifted(self._cyclic.troughs, checked_step(budget, "budget"))
+        return self._shifted(self._own("troughs"), checked_step(budget, "budget"))
 
     def scaled(self, steps_per_epoch: Field) -> "Warmup":
         """From epochs to steps: `steps`, and the lengths of `schedule`, times the int `steps_per_epoch`.
 
         Raises ValueError for a `schedule` without `scaled`.
         """
-        if not hasattr(self.schedule, "scaled"):
-            raise ValueError(f"schedule must have scaled(), got {self.schedule!r}; wrap e.g. a WarmRestarts")
-        return Warmup(self.schedule.scaled(steps_per_epoch), self.steps * steps_per_epoch)
+        return Warmup(self._own("scaled")(steps_per_epoch), self.steps * steps_per_epoch)
 
-    @property
-    def _cyclic(self) -> Any:
-        if not hasattr(self.schedule, "cycle"):
-            raise ValueError(f"schedule must have cycles, got {self.schedule!r}; wrap a WarmRestarts")
-        return self.schedule
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON, and the `kind`; `relatives.from_dict` reads it.
+
+        Raises ValueError for a `schedule` without `to_dict`.
+        """
+        return {"kind": "warmup", "schedule": self._own("to_dict")(), "steps": self.steps}
+
+    def _own(self, method: str) -> Callable[..., Any]:
+        """That method of the schedule. Raises ValueError where it has none."""
+        if not hasattr(self.schedule, method):
+            raise ValueError(
+                f"schedule must have {method}(), got {self.schedule!r}; wrap e.g. a WarmRestarts"
+            )
+        return getattr(self.schedule, method)  # type: ignore[no-any-return]
 
     def _shifted(self, listed: Callable[[Number], list[int]], limit: Number) -> list[int]:
         return [step + self.steps for step in listed(limit - self.steps)] if limit >= self.steps else []

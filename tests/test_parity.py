@@ -51,7 +51,8 @@ def words(schedule, target, **given):
         (
             WHOLE,
             "torch",
-            "eta_min is never reached at a step, here too: the lowest of the first cycle is 0.002544",
+            "eta_min is never reached at a step, which has the rate of its beginning, nor by this code: "
+            "the lowest of the first cycle is 0.002544",
         ),
         (REAL, "braintools", "begins every cycle at a whole step"),
         (DECAYING, "braintools", "no decay of the peak"),
@@ -100,15 +101,33 @@ def test_the_nearest_that_a_framework_can_do():
     assert said == "CosineAnnealingWarmRestarts(T_0=10, T_mult=2, eta_min=0.0001) means the same rates."
     said = words(REAL, "torch").nearest
     assert said.startswith(
-        "CosineAnnealingWarmRestarts(T_0=10, T_mult=2, eta_min=0.0001) is the nearest, on av"
+        "CosineAnnealingWarmRestarts(T_0=9, T_mult=2, eta_min=0.0001) is the nearest, on av"
     )
-    assert said.endswith("with restarts at 10, 30, 70 in place of 10, 29, 66.")
-    assert "T_0=4, T_mult=1" in words(WarmRestarts(0.1, 3.6, 1.1), "torch", budget=20).nearest
+    assert said.endswith("with restarts at 9, 27, 63 in place of 10, 29, 66.")
+    limited = words(WarmRestarts(0.1, 10, cycles=2), "transformers", budget=40).nearest
+    assert limited.endswith("in place of 10."), "the end of the last cycle is no restart"
     assert "num_cycles=10) means the same rates" in words(EQUAL, "transformers").nearest
     assert "num_training_steps=500" in words(WHOLE, "transformers", steps_per_epoch=5).nearest
     assert "t_mul=1.9, m_mul=1.0, alpha=0.001) means the same rates" in words(REAL, "keras").nearest
     assert "on average 0.0" in words(DECAYING, "keras").nearest
     assert "T_mult=1.9" in words(REAL, "braintools").nearest
+
+
+@pytest.mark.parametrize("target", ["torch", "transformers"])
+@pytest.mark.parametrize(("T_0", "T_mult", "steps"), [(10, 1.5, 60), (24.5, 1.5, 140), (3.6, 1.1, 20)])
+def test_nothing_with_real_cycles_is_nearer_than_the_nearest(target, T_0, T_mult, steps):
+    schedule = WarmRestarts(0.1, T_0, T_mult, 0.001)
+    job = parity.Job(schedule, target, None, steps)
+    at = np.arange(steps)
+
+    def off(other):
+        return np.abs(other(at) - schedule(at)).mean()
+
+    if target == "torch":
+        others = [WarmRestarts(0.1, T, m, 0.001) for T in range(4, steps + 1) for m in (1, 2)]
+    else:
+        others = [WarmRestarts(0.1, steps / n, cycles=n) for n in range(1, steps // 4 + 1)]
+    assert off(job.own.rates) <= min(map(off, others)) + 1e-12
 
 
 def test_braintools_drops_the_fractions_of_cycles():

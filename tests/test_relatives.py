@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgdr import WarmRestarts, Warmup
-from sgdr.relatives import Chained, Cyclic, Joined, OneCycle, StepDecay, cosine_annealing
+from sgdr.relatives import Chained, Cyclic, Joined, OneCycle, StepDecay, cosine_annealing, from_dict
 
 ALL = [
     OneCycle(0.1, 50),
@@ -296,6 +296,17 @@ def test_large_steps_keep_their_place() -> None:
         schedule(2**70)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.lists(st.integers(0, 2**31 - 1), min_size=5, max_size=5))
+def test_triangles_of_any_length_keep_their_place_in_jax(up: float, down: float, far: list[int]) -> None:
+    schedule = Cyclic(0.1, up, down, 0.01)
+    steps = np.array([*range(60), *far], np.int32)
+    exact = schedule(steps.astype(np.int64))
+    # Places of steps are pairs of float32: 2^-48 of a step of 2^31 is 1e-5 of the shortest rise.
+    np.testing.assert_allclose(schedule(jnp.asarray(steps)), exact, atol=1e-7 + 1e-6 / min(up, down, 1))
+    assert schedule(jnp.asarray(steps)).min() >= np.float32(0.01)
+
+
 @every
 @pytest.mark.parametrize(
     "step", [-1, math.nan, math.inf, "3", None, [1], True, np.array([-1]), np.array(["a"])]
@@ -346,3 +357,15 @@ def test_bad_fields(make: Callable[[], Any], said: str) -> None:
 def test_a_relative_is_warmed_up_and_scaled_with_it():
     steps = Warmup(StepDecay(0.1, (10,)), 2).scaled(5)
     assert [steps(step) for step in (0, 5, 10, 59, 60)] == pytest.approx([0.0, 0.05, 0.1, 0.1, 0.01])
+    warm = Warmup(Cyclic(0.1, 3, 4), 5)
+    assert (warm.restarts(40), warm.troughs(30)) == ([], [12, 19, 26])
+    both = Joined([warm, OneCycle(0.2, 20)], [40])
+    assert from_dict(json.loads(json.dumps(both.to_dict()))) == both
+
+
+@pytest.mark.parametrize(
+    "given", [None, 3, {"kind": "joined", "schedules": 3, "milestones": [1]}, {"kind": 7}]
+)
+def test_what_is_no_schedule_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        from_dict(given)

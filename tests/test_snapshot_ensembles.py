@@ -80,6 +80,25 @@ def test_the_models_predictions_are_left_as_they_are():
     assert all((values == model).all() for model, values in predictions.items())
 
 
+def test_predictions_may_be_whole_numbers_or_written_into_one_array():
+    kept = [sgdr.Snapshot(epoch, epoch, model) for epoch, model in enumerate((100, 200, 240))]
+    assert sgdr.ensemble(kept, lambda model: np.array([model], np.uint8)).tolist() == [180]
+    one = np.zeros(1)
+
+    def into_one(model):
+        one[:] = model
+        return one
+
+    assert sgdr.ensemble(kept, into_one).tolist() == [180]
+    with pytest.raises(ValueError, match="predict must return an array, got a list"):
+        sgdr.ensemble(kept, lambda model: [model])
+
+
+def test_a_schedule_without_troughs_is_refused():
+    with pytest.raises(ValueError, match=r"schedule must have troughs\(\), got <function"):
+        sgdr.snapshots(lambda epoch: 0.1, 6, lambda epoch, lr: None, lambda: None)
+
+
 def test_no_snapshots_have_no_prediction():
     with pytest.raises(ValueError, match="no snapshots"):
         sgdr.ensemble([], lambda model: model)

@@ -99,6 +99,14 @@ def test_a_state_with_fields_of_its_own_brings_them():
     assert (scheduler.base_lrs, scheduler.T_0, scheduler.T_cur) == ([0.2, 0.3], 5, 2)
 
 
+def test_arrays_without_dimensions_are_numbers():
+    scheduler = CosineAnnealingWarmRestarts(np.array([0.1, 0.2]), np.array(10), jnp.array(2), np.array(0.01))
+    assert (scheduler.T_0, scheduler.T_mult, scheduler.eta_min) == (10, 2, 0.01)
+    for bad in (np.array(-5.0), np.array(np.nan), np.array([10, 20]), np.array([10])):
+        with pytest.raises(ValueError, match="T_0 must be a number"):
+            CosineAnnealingWarmRestarts(0.1, bad)
+
+
 def test_following_takes_a_schedule_as_it_is():
     schedule = WarmRestarts(0.3, 7, 2, 0.01, peak_decay=0.5, cycles=3)
     scheduler = CosineAnnealingWarmRestarts.following(schedule, last_epoch=9)
@@ -115,6 +123,8 @@ def test_following_takes_a_schedule_as_it_is():
         (lambda s: s.load_state_dict({"T_0": 3}), ("last_epoch", "T_0")),
         (lambda s: s.load_state_dict({"last_epoch": 2, "T_0": -3}), ("T_0", "-3")),
         (lambda s: s.load_state_dict({"last_epoch": None}), ("last_epoch", "None")),
+        (lambda s: s.load_state_dict(None), ("state_dict", "None")),
+        (lambda s: s.following({"T_0": 3}), ("schedule", "T_0")),
         (lambda s: setattr(s, "T_cur", 5), ("T_cur", "5", "step(epoch)")),
         (lambda s: setattr(s, "T_i", 20), ("T_i", "20", "step(epoch)")),
     ],

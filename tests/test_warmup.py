@@ -60,8 +60,9 @@ def test_wraps_any_callable():
     assert jax.tree.leaves(warm) == [4]
     rates = jax.jit(lambda s, x: s(x))(warm, jnp.arange(8))
     assert np.allclose(rates, warm(np.arange(8)))
-    with pytest.raises(ValueError, match="schedule must have cycles"):
-        warm.cycle(3)
+    for told in (lambda: warm.cycle(3), lambda: warm.restarts(9), lambda: warm.troughs(9), warm.to_dict):
+        with pytest.raises(ValueError, match=r"schedule must have [a-z_]+\(\), got <function"):
+            told()
 
 
 def test_is_a_pytree_whose_fields_may_be_traced():

@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import isclose
 from typing import Any
 
+from sgdr import checks
 from sgdr.adapters.extras import missing
 from sgdr.checks import checked_step, is_array
 from sgdr.cycles import Number
@@ -162,6 +163,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
         Raises ValueError where one of them lacks or is bad, and stays as it is.
         """
+        checks.mapping("state_dict", state_dict)
         for name in ("last_epoch", "base_lrs"):
             if name not in state_dict:
                 raise ValueError(

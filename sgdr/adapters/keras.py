@@ -23,9 +23,12 @@ try:
     import keras
     from keras import ops
 except ImportError as error:
-    if error.name != "keras":  # Keras is there, and lacks the backend that it is set to
-        raise
-    raise missing("Keras", "keras") from error
+    if error.name == "keras":
+        raise missing("Keras", "keras") from error
+    raise ImportError(
+        f"Keras is set to a backend that cannot be imported: {error}; set KERAS_BACKEND to jax, torch or "
+        "tensorflow, whichever is installed, before keras is imported"
+    ) from error
 
 Tensor: TypeAlias = Any  # of the backend's own type
 Located: TypeAlias = tuple[Tensor, Tensor]  # the index of the cycle, and the share of it that is to go
@@ -44,7 +47,8 @@ EXTREME = 1e30
 class WarmRestartsSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """``keras.optimizers.SGD(WarmRestartsSchedule(schedule))``: any optimizer, following `schedule`.
 
-    `schedule` is a `WarmRestarts`, or a `Warmup` of one. Its T_0 counts batches (see `WarmRestarts.scaled`),
+    Keras takes its backend from KERAS_BACKEND, tensorflow where that is not set. `schedule` is a
+    `WarmRestarts`, or a `Warmup` of one. Its T_0 counts batches (see `WarmRestarts.scaled`),
     for Keras asks for the rate before every update. It is saved with the model, and loaded with it.
 
     Called with a tensor of ints, of any shape, it returns float32 rates of that shape, up to step 2**31 - 1,
@@ -78,7 +82,7 @@ class WarmRestartsSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The schedule whose `get_config()` that is. Raises ValueError for missing or unknown names."""
         schedule: Any = WarmRestarts.from_dict({k: v for k, v in config.items() if k != "warmups"})
-        for steps in reversed(config.get("warmups", [])):
+        for steps in reversed(config.get("warmups") or []):
             schedule = Warmup(schedule, steps)
         return cls(schedule)
 

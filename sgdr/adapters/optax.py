@@ -55,7 +55,7 @@ def optimizer(
         transform = _injected(schedule, make, hparams)
     if clip_norm is None:
         return transform
-    clip_norm = checks.positive("clip_norm", clip_norm)
+    clip_norm = checks.norm("clip_norm", clip_norm)
     return optax.chain(optax.clip_by_global_norm(clip_norm), transform)
 
 

@@ -125,7 +125,7 @@ def export(
         if to in TABLES:
             text = _encoded(_trials(loaded, trial, curves), to)
         else:
-            best = _completed(loaded, trial)
+            best = _with_code(loaded, trial)
             if steps_per_epoch is None:
                 steps_per_epoch = loaded.attributes.get("steps_per_epoch")
             text = _code(
@@ -184,6 +184,21 @@ def _completed(study: Study, number: int | None) -> Best:
     if best is None:
         raise ValueError(
             f"--trial {number}: study {study.name!r} has no completed trial of that number; see sgdr best"
+        )
+    return best
+
+
+def _with_code(study: Study, number: int | None) -> Best:
+    """That trial, or the best. Raises ValueError where no framework has code for its schedule."""
+    from sgdr.schedule import WarmRestarts
+
+    best = _completed(study, number)
+    if not isinstance(best.schedule, WarmRestarts):
+        others = (each.number for each in study.ranked() if isinstance(each.schedule, WarmRestarts))
+        instead = next((f"export --trial {other}, the best of warm restarts, or " for other in others), "")
+        raise ValueError(
+            f"trial {best.number} of study {study.name!r} is a {type(best.schedule).__name__}, which is not "
+            f"written as code: {instead}follow it by sgdr.adapters.torch.WarmRestartsLR and the like"
         )
     return best
 

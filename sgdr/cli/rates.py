@@ -21,7 +21,7 @@ def lr(
 ) -> None:
     """Print the learning rate at steps, in the unit of T_0.
 
-    Example: sgdr lr --base-lr 0.1 --T-0 10 --T-mult 2 --steps 0:100:10
+    Example: sgdr lr --base-lr 0.1 --T-0 10 --T-mult 2 --steps 0:200:20
     """
     import json as encoder
 

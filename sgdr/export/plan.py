@@ -87,7 +87,8 @@ def planned(schedule: WarmRestarts, steps_per_epoch: int | None, budget: int | N
     """The plan for these arguments of `export.code`, which it checks."""
     if not isinstance(schedule, WarmRestarts):
         raise ValueError(
-            f"schedule must be a WarmRestarts, got {type(schedule).__name__}; give one, without a wrapper"
+            f"schedule must be a WarmRestarts, got {type(schedule).__name__}; give one, without a wrapper, "
+            "or use it as it is, by sgdr.adapters"
         )
     arrays = [name for name in schedule.__dataclass_fields__ if checks.is_array(getattr(schedule, name))]
     if arrays:

@@ -92,7 +92,7 @@ class Ranked(Sequence[Best]):
 def as_best(trial: FrozenTrial, curves: Curve, study: Summary) -> Best:
     """The trial of that study, with its curves."""
     attributes, kept = trial.user_attrs, study.content.attributes
-    schedule = relatives.from_dict(attributes["schedule"])
+    schedule: Any = relatives.from_dict(attributes["schedule"])
     select = curves[kept["select_metric"] or kept["metric"]]
     assert trial.value is not None, "a completed trial has a value"
     return Best(

@@ -64,9 +64,9 @@ class Comparison:
         return {label: self._frame(self._together(label)) for label in self.labels}
 
     def table(self) -> pd.DataFrame:
-        """A row a schedule: the mean of its values with a 95 % interval from `low` to `high`, the median of
-        the epochs at which they were read, how many seeds, how many of them diverged, and the means of its
-        ensembles."""
+        """A row a schedule: the mean of its values with a 95 % interval from `low` to `high` (NaN for one
+        seed), the median of the epochs at which they were read, how many seeds, how many of them diverged,
+        and the means of its ensembles."""
         import pandas as pd
 
         rows = []
@@ -151,4 +151,6 @@ class Comparison:
     def _interval(self, values: pd.Series[Any]) -> tuple[float, float, float]:
         if values.isna().any():
             return math.nan, math.nan, math.nan
+        if len(values) < 2:
+            return float(values.mean()), math.nan, math.nan
         return racing.interval(values.tolist())

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sgdr import checks
 from sgdr.search.arguments import whole
 from sgdr.search.compared import Compared, Comparison
 from sgdr.search.devices import use_all_cores
@@ -65,7 +66,8 @@ def compare(
             called with fractions of epochs.
         budget: epochs of every run; None: the workload's own.
         seeds: how many runs of each schedule. With more, the first stay the same.
-        seed: decides everything random: the same seed gives the same table.
+        seed: decides everything random: the same seed gives the same table, with as many slots. With other
+            numbers of them, sums are rounded in another order, from which trainings may drift apart.
         objective: best-epoch, best-trough or final. Under best-trough, a schedule without a trough before the
             end of the budget is read at its best epoch: one look would be no match for many.
         hparams: the values of what the workload takes further, by name.
@@ -81,7 +83,7 @@ def compare(
     use_all_cores()  # before a workload that is read by its name puts anything on a device
     found = find(workload) if isinstance(workload, str) else workload
     check_declaration(found)
-    given = dict(hparams or {})
+    given = dict(checks.mapping("hparams", {} if hparams is None else hparams))
     budget = found.budget if budget is None else whole("budget", budget, 1)
     count = None if slots == "auto" else whole("slots", slots, 1)
     if objective not in OBJECTIVES:
@@ -195,8 +197,10 @@ def _check(
     ensembles: Sequence[int | None],
 ) -> None:
     """Raises ValueError where they cannot be."""
-    if not schedules:
-        raise ValueError("schedules must be at least one by name, got none; give e.g. {'cosine': …}")
+    if not isinstance(schedules, Mapping) or not schedules:
+        raise ValueError(
+            f"schedules must be at least one by name, got {schedules!r}; give e.g. {{'cosine': …}}"
+        )
     for name, schedule in schedules.items():
         if not isinstance(name, str) or not callable(schedule):
             raise ValueError(
@@ -208,6 +212,8 @@ def _check(
         raise ValueError(
             f"hparams={dict(hparams)!r} must have a value for each of the workload's: {takes}; give those"
         )
+    if not isinstance(ensembles, list | tuple):
+        raise ValueError(f"ensembles={ensembles!r} must be a list of numbers of models; give e.g. [3, None]")
     for size in ensembles:
         if size is not None:
             whole("ensembles", size, 1)

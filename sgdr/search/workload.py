@@ -207,7 +207,13 @@ def _told(error: Exception) -> str:
 
 
 def check_declaration(workload: Workload | CallableWorkload) -> None:
-    """Raises ValueError where a declared attribute cannot be; runs nothing."""
+    """Raises ValueError where a declared attribute is missing or cannot be; runs nothing."""
+    for name in ("name", "metric", "direction", "budget"):
+        if not hasattr(workload, name):
+            raise ValueError(
+                f"workload={workload!r} has no {name}; give a Workload, a CallableWorkload, or the name of "
+                "one that is registered"
+            )
     who = f"workload {getattr(workload, 'name', workload)!r}"
     if workload.direction not in DIRECTIONS:
         raise ValueError(f"{who}: direction={workload.direction!r} must be 'minimize' or 'maximize'")

@@ -190,6 +190,22 @@ def test_what_it_cannot_follow_is_refused(schedule, message):
         WarmRestartsSchedule(schedule)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is not None, reason="Keras finds its backend")
+def test_without_the_backend_that_it_is_set_to_it_says_where_that_is_set():
+    done = subprocess.run(
+        [sys.executable, "-c", "import sgdr.adapters.keras"],
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stderr.splitlines()[-1]
+    assert (
+        said.startswith("ImportError: Keras is set to a backend that cannot be imported")
+        and "KERAS_BACKEND" in said
+    )
+
+
 def test_bad_steps_and_configurations():
     following = WarmRestartsSchedule(FAR["doubling"])
     for bad in (-1, float("nan"), None, "3", [1, 2], True):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sgdr import WarmRestarts, export
+from sgdr import WarmRestarts, export, search
 from sgdr.cli.export import _encoded
 
 SCHEDULE = ("--base-lr", "0.1", "--T-0", "10", "--T-mult", "2", "--eta-min", "0.001")
@@ -76,6 +76,19 @@ def test_a_study_whose_epochs_have_no_known_length_is_exported_per_epoch(sgdr, t
     code = output(sgdr("export", "train", "--to", "torch", "--no-measure"))
     assert code == with_words(WarmRestarts(**best["schedule"]), "torch", budget=3)
     assert "Steps per epoch" in code and "for epoch in range(3)" in code
+
+
+def test_a_relative_is_not_code_and_the_best_of_restarts_is_named(sgdr, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    given = {"trials": 16, "storage": url, "controls": 0.6, "budget": 3, "pruner": "none"}
+    search.sweep("digits", study="s", relatives=["cyclic"], **given)
+    found = search.load("s", url)
+    trials = found.trials()
+    number = trials.index[(trials.arm == "cyclic") & (trials.state == "COMPLETE")][0]
+    done = sgdr("export", "s", "--to", "torch", "--trial", str(number), "--storage", url)
+    assert done.returncode != 0 and done.stdout == ""
+    other = next(each.number for each in found.ranked() if each.arm != "cyclic")
+    assert f"trial {number} of study 's' is a Cyclic" in done.stderr and f"--trial {other}" in done.stderr
 
 
 def test_tables_of_a_study_are_its_trials(swept, trials):

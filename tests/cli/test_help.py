@@ -52,6 +52,9 @@ def test_each_command_has_a_help_with_its_options(swept, command):
     done = swept(command, "--help")
     assert done.returncode == 0 and done.stderr == ""
     assert f"sgdr {command}" in plain(done.stdout) and "--" in done.stdout
+    assert not [letter for letter in done.stdout if ord(letter) > 0x1F000], (
+        "a text like :100: is shown as one"
+    )
     assert swept(command, "-h").stdout == done.stdout
 
 

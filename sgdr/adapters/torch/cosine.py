@@ -32,7 +32,8 @@ class CosineAnnealingWarmRestarts(FromOneStep):
         peak_decay, cycles: as of `sgdr.WarmRestarts`.
 
     States go both ways between this class and PyTorch's: a run may change from one to the other. A state in
-    which PyTorch lost its place, by `step(epoch)` at a restart or by `last_epoch`, is put right.
+    which PyTorch lost its place, by `step(epoch)` at a restart or by `last_epoch`, is put right. What PyTorch
+    has not, real lengths, peak_decay and cycles, it loads without a word and does not follow.
 
     Raises:
         ValueError: for a bad argument, in one line that names it.

@@ -24,8 +24,10 @@ Steps: TypeAlias = NDArray[np.int64]
 
 MOST_JOINED = 64
 """Cycles of an optax.sgdr_schedule that are looked at: it computes each of them at every step."""
-MOST_COUNTS = 16
-"""Numbers of equal cycles that are tried in place of growing ones."""
+MOST_TRIED = 256
+"""Whole lengths, or numbers of equal cycles, that are tried: so many of the least, and of those beyond."""
+SHORTEST = 4
+"""Steps."""
 SAMPLES = 500
 """Steps by which settings are chosen."""
 
@@ -46,24 +48,34 @@ class Own:
 
 
 def nearest(plan: Plan, target: str, looked: Looked) -> Own:
-    """The scheduler of `target` with the settings that come nearest, by the mean difference."""
+    """The scheduler of `target` with the settings that come nearest, by the mean difference.
+
+    Their cycles are of `SHORTEST` steps at least, or as short as the plan's: shorter ones are no cycles, and
+    come near at whole steps only by chance.
+    """
     candidates = list(_SETTINGS[target](plan, looked))
     if len(candidates) == 1:
         return candidates[0]
-    return min(candidates, key=lambda own: mean_difference(plan, own, looked))
+    steps = _sampled(looked)
+    rates = plan.schedule(steps)
+    return min(candidates, key=lambda own: np.abs(own.rates(steps) - rates).mean())
 
 
 def mean_difference(plan: Plan, own: Own, looked: Looked) -> float:
     """Of the rates, at steps spread evenly over those that are looked at one after the other."""
-    count = min(looked.every, SAMPLES)
-    steps = np.arange(count, dtype=np.int64) * looked.every // count
+    steps = _sampled(looked)
     return float(np.abs(own.rates(steps) - plan.schedule(steps)).mean())
+
+
+def _sampled(looked: Looked) -> Steps:
+    count = min(looked.every, SAMPLES)
+    return np.arange(count, dtype=np.int64) * looked.every // count
 
 
 def _torch(plan: Plan, looked: Looked) -> Iterable[Own]:
     """Its class takes ints."""
     s = plan.schedule
-    for T_0, T_mult in product(_whole_near(s.T_0), _whole_near(s.T_mult)):
+    for T_0, T_mult in _whole_settings(plan, looked):
         settings = {"T_0": T_0, "T_mult": T_mult, "eta_min": s.eta_min}
         meant = WarmRestarts(s.base_lr, T_0, T_mult, s.eta_min)
         yield _meaning("CosineAnnealingWarmRestarts", settings, meant)
@@ -73,7 +85,7 @@ def _braintools(plan: Plan, looked: Looked) -> Iterable[Own]:
     """Its class takes real numbers too, but begins every cycle at a whole step, and drops what is left."""
     s = plan.schedule
     fields = {"base_lr": s.base_lr, "T_0": s.T_0, "T_mult": s.T_mult, "eta_min": s.eta_min}
-    for T_0, T_mult in product(_whole_near(s.T_0), _whole_near(s.T_mult)):
+    for T_0, T_mult in _whole_settings(plan, looked):
         settings = {**fields, "T_0": T_0, "T_mult": T_mult}
         yield _meaning("CosineAnnealingWarmRestarts", settings, WarmRestarts(**settings))
     if plan.whole:
@@ -138,8 +150,7 @@ def _transformers(plan: Plan, looked: Looked) -> Iterable[Own]:
     """Its function has equal cycles, a whole number of them in the training, and no floor."""
     s = plan.schedule
     begun = plan.cycles.locate(looked.steps - 1)[0] + 1
-    counts = {*range(1, min(begun, MOST_COUNTS) + 1), begun, max(1, begun - 1)}
-    for count in sorted(counts):
+    for count in sorted({*_spread(1, max(1, looked.steps // _shortest(plan))), begun, max(1, begun - 1)}):
         settings = {"num_warmup_steps": 0, "num_training_steps": looked.steps, "num_cycles": count}
         meant = WarmRestarts(s.base_lr, looked.steps / count, cycles=count)
         yield _meaning("get_cosine_with_hard_restarts_schedule_with_warmup", settings, meant)
@@ -151,6 +162,26 @@ def _meaning(name: str, settings: dict[str, Any], schedule: WarmRestarts) -> Own
 
 def _call(name: str, settings: dict[str, Any]) -> str:
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in settings.items())})"
+
+
+def _whole_settings(plan: Plan, looked: Looked) -> Iterable[tuple[int, int]]:
+    """T_0 and T_mult to try: their own where these are whole, else whole ones of any length."""
+    s = plan.schedule
+    if plan.whole:
+        return [(int(s.T_0), int(s.T_mult))]
+    least = _shortest(plan)
+    lengths = sorted({*_spread(least, max(least, looked.steps)), *_whole_near(s.T_0)})
+    return product(lengths, _whole_near(s.T_mult))
+
+
+def _shortest(plan: Plan) -> int:
+    return min(SHORTEST, _whole_near(plan.schedule.T_0)[0])
+
+
+def _spread(least: int, most: int) -> set[int]:
+    """Whole numbers from `least` to `most`: the first ones, and from there on some in equal proportions."""
+    last = min(most, least + MOST_TRIED)
+    return {*range(least, last + 1), *(round(number) for number in np.geomspace(last, most, MOST_TRIED))}
 
 
 def _whole_near(number: Number) -> list[int]:

@@ -40,7 +40,7 @@ def nearest_said(plan: Plan, own: Own, looked: Looked) -> str:
     said = f"{own.call} is the nearest, on average {percent(off / base_lr)} of the peak off"
     if own.cycles is None:
         return said + "."
-    theirs, ours = (_listed(cycles, looked) for cycles in (own.cycles, plan.cycles))
+    theirs, ours = _listed(own.cycles, looked), _listed(plan.cycles, looked, plan.schedule.cycles)
     return f"{said}, with restarts at {theirs} in place of {ours}." if theirs != ours else f"{said}."
 
 
@@ -69,9 +69,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _listed(cycles: Cycles, looked: Looked) -> str:
+def _listed(cycles: Cycles, looked: Looked, limit: int | None = None) -> str:
+    """The first restarts; of `limit` cycles the last has none at its end."""
     until = looked.steps
-    found = list(islice(takewhile(lambda step: step < until, cycles.first_steps()), RESTARTS + 1))
+    most = RESTARTS + 1 if limit is None else min(limit - 1, RESTARTS + 1)
+    found = list(islice(takewhile(lambda step: step < until, cycles.first_steps()), most))
     shown = [*map(str, dict.fromkeys(found[:RESTARTS])), *["..."] * (len(found) > RESTARTS)]
     return ", ".join(shown) or "no step"
 
@@ -164,7 +166,10 @@ def _minimum(plan: Plan) -> Iterator[str]:
     end = next(plan.cycles.first_steps())
     if 1 < end <= LAST_STEP:
         lowest = f"{s(end - 1):.6g}"
-        yield f"eta_min is never reached at a step, here too: the lowest of the first cycle is {lowest}."
+        yield (
+            "eta_min is never reached at a step, which has the rate of its beginning, nor by this code: "
+            f"the lowest of the first cycle is {lowest}."
+        )
 
 
 _SENTENCES: dict[str, Callable[[Plan, Looked], Iterator[str]]] = {
