@@ -48,6 +48,15 @@ def next_arm(begun: Mapping[str, int], share: float, trials: int, relatives: Seq
     return "restarts"
 
 
+def planned(share: float, trials: int, relatives: Sequence[str] = ()) -> dict[str, int]:
+    """How many of so many trials each arm will have, by its name; arms that have none are not named."""
+    found: dict[str, int] = {}
+    for _ in range(trials):
+        arm = next_arm(found, share, trials, relatives)
+        found[arm] = found.get(arm, 0) + 1
+    return found
+
+
 class Places:
     """The arms of the new trials of a run, by their place among them: what each is does not depend on when,
     or by which worker, it is begun."""

@@ -14,14 +14,14 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
-from sgdr.search.arms import DEFAULT_SHARE
+from sgdr.search.arms import DEFAULT_SHARE, planned
 from sgdr.search.cluster import checked_cluster
 from sgdr.search.declaration import Declaration
 from sgdr.search.devices import use_all_cores
 from sgdr.search.interrupts import terminate_as_interrupt
 from sgdr.search.opening import create_study, going_on, open_existing, study_name
 from sgdr.search.record import Record
-from sgdr.search.settings import checked
+from sgdr.search.settings import Settings, checked
 from sgdr.search.snapshots import study_folder
 from sgdr.search.space import Space
 from sgdr.search.stopwatch import Stopwatch
@@ -153,6 +153,8 @@ def sweep(
             settings = going_on(opened, name, settings)
         opening = partial(open_storage, url, create=True) if opened is None else lambda: opened
         folder = None if checkpoints is None else study_folder(_folder(checkpoints), name)
+    for arm in _without_trials(settings):
+        on_remark(f"of {settings.trials} trials none is left for {arm}: give more trials, or more controls")
 
     def begin(storage: BaseStorage) -> Begun:
         of_study = create_study(storage, name, settings, resume)
@@ -178,6 +180,14 @@ def sweep(
         devices=did.devices,
         epochs=did.epochs,
     )
+
+
+def _without_trials(settings: Settings) -> list[str]:
+    """The relatives that were asked for and have no trial, where trials are few."""
+    if not settings.relatives:
+        return []
+    arms = planned(settings.controls, settings.trials, settings.relatives)
+    return [arm for arm in settings.relatives if arm not in arms]
 
 
 def _folder(checkpoints: str | os.PathLike[str]) -> Path:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sgdr import plot, relatives, search
 from sgdr.cli import report
-from sgdr.search.arms import ALL_ARMS, ARMS, DEFAULT_SHARE, RELATIVES, Places, arm_of, next_arm
+from sgdr.search.arms import ALL_ARMS, ARMS, DEFAULT_SHARE, RELATIVES, Places, arm_of, planned
 from sgdr.search.declaration import Declaration
 from sgdr.search.objective import chosen_epoch
 from sgdr.search.settings import checked
@@ -101,10 +101,7 @@ def test_steps_are_those_of_the_paper():
 
 @given(st.integers(1, 300), st.sets(st.sampled_from(RELATIVES)))
 def test_a_relative_has_as_many_trials_as_a_control(trials, asked):
-    begun = {}
-    for _ in range(trials):
-        arm = next_arm(begun, DEFAULT_SHARE, trials, sorted(asked))
-        begun[arm] = begun.get(arm, 0) + 1
+    begun = planned(DEFAULT_SHARE, trials, sorted(asked))
     assert len({begun.get(arm, 0) for arm in ("cosine", "constant", *asked)}) == 1
     assert begun["restarts"] > 0
     places = Places({}, {}, DEFAULT_SHARE, trials, sorted(asked))
@@ -147,6 +144,13 @@ def test_the_pruner_that_knows_restarts_ends_no_relative_whose_values_are_finite
         trial.report(value, 1)
         pruned.append(trial.should_prune())
     assert pruned == [False, False, False, False, True]
+
+
+def test_who_asks_for_a_relative_with_too_few_trials_is_told(tmp_path):
+    said = []
+    given = {"trials": 4, "relatives": ["cyclic"], "storage": f"sqlite:///{tmp_path}/s.db"}
+    search.sweep(Tiny(), **given, on_remark=said.append)
+    assert any("of 4 trials none is left for cyclic: give more trials" in each for each in said), said
 
 
 def test_without_relatives_nothing_is_kept_of_them():

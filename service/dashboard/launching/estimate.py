@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sgdr.search.arms import next_arm
+from sgdr.search.arms import planned
 from sgdr.search.settings import Settings
 
 FINISHED = ("COMPLETE", "PRUNED")
@@ -62,12 +61,9 @@ def estimate(settings: Settings, study: str, earlier: Iterable[Earlier]) -> Esti
     """Of a sweep with these settings that is kept in `study`, which may be among the earlier ones."""
     latest_first = sorted(earlier, key=_latest, reverse=True)
     finished = next((_finished(each.rows) for each in latest_first if each.name == study), [])
-    arms: Counter[str] = Counter()
-    for _ in range(settings.trials):
-        arms[next_arm(arms, settings.controls, settings.trials, settings.relatives)] += 1
     trials = max(0, settings.trials - len(finished))
     return Estimate(
-        arms=arms,
+        arms=planned(settings.controls, settings.trials, settings.relatives),
         finished=len(finished),
         trials=trials,
         epochs=trials * settings.budget,
