@@ -28,8 +28,9 @@ WORKERS = 2
 SWEEP = {
     "workload": "digits",
     "study": "rehearsal",
-    "trials": 12,
-    "budget": 20,
+    "trials": 500,  # for so long that all workers come to it, however slowly they start
+    "budget": 60,
+    "pruner": "none",
     "engine": "ray",
     "workers": WORKERS,
 }

@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -83,6 +84,8 @@ def _open(url: str, engine: dict[str, Any], create: bool) -> RDBStorage:
         if isinstance(error, RuntimeError) and "compatible with the table schema" in str(error):
             raise _other_schema(url, str(error)) from None
         raise
+    # Its connections are closed when it is dropped: drivers warn of one that is collected while open.
+    weakref.finalize(storage, storage.engine.dispose).atexit = False
     return storage
 
 

@@ -1,8 +1,10 @@
 """Connections to PostgreSQL: who may, what they ask for, and how they come back."""
 
+import gc
 import socket
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -104,6 +106,17 @@ def test_few_connections_are_kept_and_a_closed_storage_has_none(server: Postgres
         assert list(found) == [[]] * 40
     wait_until(lambda: connections_to(server, "sgdr") == postgres.KEPT_CONNECTIONS)
     close_storage(opened)
+    wait_until(lambda: connections_to(server, "sgdr") == 0)
+
+
+def test_a_storage_that_is_dropped_closes_its_connections(server: Postgres) -> None:
+    opened = [open_storage(server.url, create=True) for _ in range(3)]
+    assert [each.get_all_studies() for each in opened] == [[], [], []]
+    opened.clear()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        gc.collect()
+    assert told == []
     wait_until(lambda: connections_to(server, "sgdr") == 0)
 
 
