@@ -263,6 +263,7 @@ def test_resume_of_nothing_begins(tmp_path: Path) -> None:
     assert study.counts == {"COMPLETE": 3}
 
 
+@pytest.mark.slow
 def test_timeout_stops_and_resume_finishes_with_the_same_trials(tmp_path: Path) -> None:
     url = storage(tmp_path)
     stopped = search.sweep(Valley(), trials=10_000, storage=url, pruner="none", slots=4, timeout=10.0)

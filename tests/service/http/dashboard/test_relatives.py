@@ -16,6 +16,7 @@ def server(tmp_path_factory, serve_in, tiny):
     return serve_in(folder, "--storage", url, SGDR_DASHBOARD="true"), search.load("s", url)
 
 
+@pytest.mark.slow
 def test_every_view_of_the_study_shows_them(visit, server):
     page = visit(server[0].url).open("/study/s")
     for tab in ("Overview", "Curves", "Search space", "Arms", "Trials"):
