@@ -108,6 +108,7 @@ def watched(workload: Any, **options: Any) -> Any:
     return Watched
 
 
+@pytest.mark.slow
 def test_optuna_and_the_restart_aware_scheduler_on_actors_that_are_kept(tiny: ModuleType, fit: Fit) -> None:
     budget = 12
     results = fit(

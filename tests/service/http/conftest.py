@@ -96,7 +96,7 @@ def client(request: pytest.FixtureRequest) -> TestClient:
     return found
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])  # a database a test
 def writer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
     """Of an app on an empty storage of the test's own, in each kind of database, with the token."""
     with contextlib.ExitStack() as stack:

@@ -52,6 +52,7 @@ def test_sweeps_queue_in_the_order_in_which_they_came(running):
     assert ended["c"].started is None and ended["c"].resumable and ended["c"].ended is not None
 
 
+@pytest.mark.slow
 def test_a_cancelled_sweep_keeps_what_is_finished_and_is_resumed_to_its_number(running):
     dispatcher = running.dispatch()
     running.submit("slow", trials=500)

@@ -26,6 +26,7 @@ ROWS = "Number(document.querySelector('[aria-rowcount]').getAttribute('aria-rowc
 """Of the table, with its head."""
 
 
+@pytest.mark.slow
 def test_a_sweep_is_launched_watched_to_its_end_and_seen_by_others(visit, launching, token):
     seen = visit(launching.url)
     page = seen.open("/sweep")
