@@ -56,14 +56,14 @@ def connected(cluster: Cluster, on_remark: Callable[[str], None]) -> Iterator[st
 @contextmanager
 def _with_token(cluster: Cluster) -> Iterator[None]:
     """A cluster of our own has a token of its own: else Ray would leave one in the user's home, which every
-    `ray start` from then on asks for. For one that is there, a token is used where there is one, as Ray does
-    by itself for the address auto alone."""
+    `ray start` from then on asks for. For one at HOST:PORT that asks for a token, the one that is there is
+    used, as Ray does by itself for the address auto alone; to one that has none, it would be a stranger."""
     kept = {name: os.environ.get(name) for name in TOKEN}
     mode, token, file = TOKEN
     has_one = any(kept[name] for name in (token, file)) or (Path.home() / ".ray" / "auth_token").is_file()
     if cluster.address is None and not any(kept.values()):
         os.environ[token] = _own_token()
-    elif cluster.address is not None and kept[mode] is None and has_one:
+    elif cluster.address is not None and kept[mode] is None and has_one and _asks_for_token(cluster.address):
         os.environ[mode] = "token"
     try:
         yield
@@ -72,6 +72,21 @@ def _with_token(cluster: Cluster) -> Iterator[None]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def _asks_for_token(address: str) -> bool:
+    """Whether the cluster refuses a call without a token; a call that says and changes nothing."""
+    import grpc
+
+    place = address.removeprefix("ray://")
+    if ":" not in place:  # auto, of which Ray finds out by itself
+        return False
+    with grpc.insecure_channel(place, options=(("grpc.enable_http_proxy", 0),)) as channel:
+        try:
+            channel.unary_unary("/ray.rpc.NodeInfoGcsService/GetClusterId")(b"", timeout=CONNECT_SECONDS)
+        except grpc.RpcError as error:
+            return bool(error.code() is grpc.StatusCode.UNAUTHENTICATED)
+    return False
 
 
 @cache

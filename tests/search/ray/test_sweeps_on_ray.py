@@ -330,6 +330,8 @@ def cluster() -> Iterator[Any]:
 def test_nodes_of_a_cluster_come_and_go_and_sqlite_is_reached_by_the_proxy(
     sweep: Sweep, cluster: Any
 ) -> None:
+    leave_token(sweep.folder)  # of another cluster, as `ray start` leaves it
+    sweep.environment["HOME"] = str(sweep.folder)
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     sweep.begin(24, "--workers", "2", "--address", cluster.address, workload=SLOWER)
     sweep.wait_for(4)
@@ -346,8 +348,7 @@ def test_nodes_of_a_cluster_come_and_go_and_sqlite_is_reached_by_the_proxy(
 @pytest.mark.slow
 def test_a_cluster_that_has_a_token_is_joined_by_its_address(sweep: Sweep) -> None:
     home = sweep.folder / "home"
-    (home / ".ray").mkdir(parents=True)
-    (home / ".ray" / "auth_token").write_text("0123456789abcdef" * 4)
+    leave_token(home)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -376,6 +377,11 @@ def test_a_cluster_that_has_a_token_is_joined_by_its_address(sweep: Sweep) -> No
     finally:
         _kill(head)
         shutil.rmtree(f"/tmp/sgdr-test-{port}", ignore_errors=True)
+
+
+def leave_token(home: Path) -> None:
+    (home / ".ray").mkdir(parents=True)
+    (home / ".ray" / "auth_token").write_text("0123456789abcdef" * 4)
 
 
 def _answers(port: int) -> bool:
