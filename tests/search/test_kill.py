@@ -107,7 +107,7 @@ def test_kill_loses_no_finished_trial_and_resume_reaches_the_number_at_once(
     ("workload", "number"),
     [
         ("slow", signal.SIGINT),
-        ("function", signal.SIGTERM),
+        pytest.param("function", signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param("slow", signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param("function", signal.SIGINT, marks=pytest.mark.slow),
     ],

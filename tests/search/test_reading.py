@@ -221,6 +221,7 @@ def test_study_that_is_deleted_or_made_again_is_not_mixed_with_the_old(
     assert list(opened.curves(before.trials[:1])) == []
 
 
+@pytest.mark.slow
 def test_trials_that_are_seen_as_finished_are_whole(study: optuna.Study, opened: Reader) -> None:
     """While another writes them, several at a time, as a sweep does."""
     settings = settings_of(200, 10, 0)

@@ -36,6 +36,7 @@ def test_a_sweep_runs_to_its_end_and_is_confirmed(request, where):
     assert running.wait(name, "finished").finished == 9
 
 
+@pytest.mark.slow
 def test_sweeps_queue_in_the_order_in_which_they_came(running):
     running.sweeps = running.make_sweeps(max_queued=3)
     for study in ("b", "-a", "c"):
