@@ -103,16 +103,14 @@ def coded(best: Best, steps_per_epoch: int | None, parity: Parity) -> dict[str, 
     return {
         **best.to_dict(),
         "steps_per_epoch": steps_per_epoch,
-        "code": {
-            target: code_of(best.schedule, target, steps_per_epoch, best.budget) for target in export.TARGETS
-        },
+        "code": {target: code_of(job) for target, job in jobs.items()},
         "parity": {target: parity.report(job).to_dict() for target, job in jobs.items()},
     }
 
 
-def code_of(schedule: WarmRestarts, target: str, steps_per_epoch: int | None, budget: int | None) -> str:
-    """The schedule's code; a comment that says why, where that framework has none for it."""
+def code_of(job: Job) -> str:
+    """The exported code; a comment that says why, where that framework has none for the schedule."""
     try:
-        return export.code(schedule, target, steps_per_epoch=steps_per_epoch, budget=budget)
+        return job.code
     except ValueError as error:  # a framework that computes in float32 has no 1e30
         return f"# {error}\n"

@@ -28,8 +28,9 @@ def show_code(schedule: WarmRestarts, steps_per_epoch: int | None, budget: int) 
     with ui.tab_panels(tabs, value="torch").classes("code"):
         for target in export.TARGETS:
             with ui.tab_panel(target):
-                code_block(code_of(schedule, target, steps_per_epoch, budget))
-                report = drafted(Job(schedule, target, steps_per_epoch, budget))
+                job = Job(schedule, target, steps_per_epoch, budget)
+                code_block(code_of(job))
+                report = drafted(job)
                 own = [] if report.nearest is None else [f"The framework's own scheduler: {report.nearest}"]
                 for sentence in (*own, *report.cannot):
                     ui.label(sentence).classes("faint").style("overflow-wrap: anywhere")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.dashboard.explorer.fields import plain
 from service.dashboard.explorer.state import Explored
 from service.views import code_of
+from sgdr.export.parity import Job
 
 OWN = "sgdr"
 """What code for this library is called; other targets are those of `sgdr.export`."""
@@ -13,7 +14,8 @@ OWN = "sgdr"
 def code(explored: Explored, target: str, steps_per_epoch: int | None, budget: int) -> str:
     """The schedule for that target; for frameworks without its warm-up, and without the epochs of it."""
     if target != OWN:
-        return code_of(explored.restarts, target, steps_per_epoch, max(budget - explored.warmup, 0) or None)
+        trained = max(budget - explored.warmup, 0) or None
+        return code_of(Job(explored.restarts, target, steps_per_epoch, trained))
     listed = ", ".join(f"{name}={plain(value)}" for name, value in explored.restarts.to_dict().items())
     restarts = f"WarmRestarts({listed})"
     names, made = "WarmRestarts", restarts

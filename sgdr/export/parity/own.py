@@ -26,10 +26,10 @@ MOST_JOINED = 64
 """Cycles of an optax.sgdr_schedule that are looked at: it computes each of them at every step."""
 MOST_TRIED = 256
 """Whole lengths, or numbers of equal cycles, that are tried: so many of the least, and of those beyond."""
-SHORTEST = 4
-"""Steps."""
 SAMPLES = 500
 """Steps by which settings are chosen."""
+SHORTEST = 4
+"""Of those, in a cycle."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Own:
 def nearest(plan: Plan, target: str, looked: Looked) -> Own:
     """The scheduler of `target` with the settings that come nearest, by the mean difference.
 
-    Their cycles are of `SHORTEST` steps at least, or as short as the plan's: shorter ones are no cycles, and
-    come near at whole steps only by chance.
+    Their cycles are of `SHORTEST` samples at least, or as short as the plan's: shorter ones are no cycles, or
+    come near at the samples only by chance.
     """
     candidates = list(_SETTINGS[target](plan, looked))
     if len(candidates) == 1:
@@ -150,7 +150,9 @@ def _transformers(plan: Plan, looked: Looked) -> Iterable[Own]:
     """Its function has equal cycles, a whole number of them in the training, and no floor."""
     s = plan.schedule
     begun = plan.cycles.locate(looked.steps - 1)[0] + 1
-    for count in sorted({*_spread(1, max(1, looked.steps // _shortest(plan))), begun, max(1, begun - 1)}):
+    for count in sorted(
+        {*_spread(1, max(1, looked.steps // _shortest(plan, looked))), begun, max(1, begun - 1)}
+    ):
         settings = {"num_warmup_steps": 0, "num_training_steps": looked.steps, "num_cycles": count}
         meant = WarmRestarts(s.base_lr, looked.steps / count, cycles=count)
         yield _meaning("get_cosine_with_hard_restarts_schedule_with_warmup", settings, meant)
@@ -169,13 +171,13 @@ def _whole_settings(plan: Plan, looked: Looked) -> Iterable[tuple[int, int]]:
     s = plan.schedule
     if plan.whole:
         return [(int(s.T_0), int(s.T_mult))]
-    least = _shortest(plan)
+    least = _shortest(plan, looked)
     lengths = sorted({*_spread(least, max(least, looked.steps)), *_whole_near(s.T_0)})
     return product(lengths, _whole_near(s.T_mult))
 
 
-def _shortest(plan: Plan) -> int:
-    return min(SHORTEST, _whole_near(plan.schedule.T_0)[0])
+def _shortest(plan: Plan, looked: Looked) -> int:
+    return min(SHORTEST * math.ceil(looked.every / SAMPLES), _whole_near(plan.schedule.T_0)[0])
 
 
 def _spread(least: int, most: int) -> set[int]:

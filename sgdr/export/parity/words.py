@@ -22,6 +22,9 @@ FEW = 100
 EXACT = 1e-9
 """A mean difference of so little of the peak is none."""
 
+TROUGH = "at a restart it may give the trough in place of the peak."
+STEP_DOES_NOT = "step() without an argument does not."
+
 
 def cannot(plan: Plan, target: str, looked: Looked) -> list[str]:
     """A sentence for each thing that the framework's own scheduler cannot do of this schedule."""
@@ -83,10 +86,7 @@ def _torch(plan: Plan, looked: Looked) -> Iterator[str]:
         yield "It takes whole T_0 and T_mult only."
     yield from _no_options(plan)
     if plan.schedule.T_mult > 1:
-        yield (
-            "step(epoch) finds the cycle by a rounded logarithm: at a restart it may give the trough "
-            "in place of the peak. step() without an argument does not."
-        )
+        yield f"step(epoch) finds the cycle by a rounded logarithm: {TROUGH} {STEP_DOES_NOT}"
         yield (
             "A new one with last_epoch=k is in the wrong cycle from step 2 * T_0 on: it resumes by "
             "load_state_dict() alone."
@@ -99,10 +99,7 @@ def _braintools(plan: Plan, looked: Looked) -> Iterator[str]:
         yield "It begins every cycle at a whole step, and drops the fraction that is left."
     yield from _no_options(plan)
     if plan.schedule.T_mult > 1:
-        yield (
-            "step(epoch) finds the cycle by a logarithm in float32: at a restart it may give the trough "
-            "in place of the peak. step() without an argument does not."
-        )
+        yield f"step(epoch) finds the cycle by a logarithm in float32: {TROUGH} {STEP_DOES_NOT}"
     yield "A new one with last_epoch=k begins at the peak: it resumes by load_state_dict() alone."
     _, start, length, _ = plan.cycles.locate(looked.steps - 1)
     if length > LAST_STEP:
@@ -113,10 +110,7 @@ def _braintools(plan: Plan, looked: Looked) -> Iterator[str]:
 def _keras(plan: Plan, looked: Looked) -> Iterator[str]:
     s = plan.schedule
     if s.T_mult != 1:
-        yield (
-            "It finds the cycle by a logarithm in float32: at a restart it may give the trough in place of "
-            "the peak."
-        )
+        yield f"It finds the cycle by a logarithm in float32: {TROUGH}"
     yield (
         "It computes in float32: positions are rounded by about 1e-7 of the steps so far, and steps above "
         "16777216 are not told apart."
@@ -146,10 +140,7 @@ def _transformers(plan: Plan, looked: Looked) -> Iterator[str]:
         yield "It has no floor: it falls to 0."
     if s.peak_decay != 1.0:
         yield "It has no decay of the peak."
-    yield (
-        "It finds the position by rounded fractions of the training: at a restart it may give the trough "
-        "in place of the peak."
-    )
+    yield f"It finds the position by rounded fractions of the training: {TROUGH}"
     yield "It must know the length of the training; num_cycles=1 is one cosine without a restart."
 
 
