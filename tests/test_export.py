@@ -231,6 +231,35 @@ def test_without_the_length_of_an_epoch_the_schedule_is_in_the_unit_that_the_cod
     check(target, rates, schedule)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("case", ["growing", "both real", "limited, real", "decaying, equal"])
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_a_rate_that_changes_once_an_epoch_is_held_through_its_updates(target, case):
+    schedule, steps_per_epoch, budget = CASES[case]
+    code = export.code(
+        schedule, target, steps_per_epoch=steps_per_epoch, budget=budget // 2, interval="epoch"
+    )
+    rates = np.array(RUN[target](code, budget // 2, steps_per_epoch))
+    epochs = np.repeat(np.arange(budget // 2), steps_per_epoch)
+    assert np.abs(rates - schedule(epochs)).max() <= TOLERANCE[target] * schedule.base_lr
+    assert ("Steps per epoch" in code) == (target in PER_EPOCH)
+    assert "Where T_0 counts" not in code
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_a_rate_at_every_update_takes_the_number_of_updates(target):
+    schedule = WarmRestarts(0.1, 4, 2)
+    known = {"steps_per_epoch": 10, "budget": 4}
+    assert export.code(schedule, target, interval="step", **known) == export.code(schedule, target, **known)
+    with pytest.raises(ValueError, match=f"^steps_per_epoch must be known for {target}.*--steps-per-epoch"):
+        export.code(schedule, target, budget=4, interval="step")
+    if target in PER_EPOCH:
+        assert "Steps per epoch" in export.code(schedule, target, budget=4, interval="epoch")
+    else:
+        with pytest.raises(ValueError, match=f"^steps_per_epoch must be known for {target}"):
+            export.code(schedule, target, budget=4, interval="epoch")
+
+
 SCHEDULES = st.builds(
     WarmRestarts,
     base_lr=st.floats(1e-6, 10),
@@ -397,6 +426,13 @@ def all_codes():
                 for end in (None, budget):
                     label = f"{target}-{case}-{length}-{end}".replace(" ", "_").replace(",", "")
                     yield label, export.code(schedule, target, steps_per_epoch=length, budget=end)
+            label = f"{target}-{case}-held-{budget}".replace(" ", "_").replace(",", "")
+            yield (
+                label,
+                export.code(
+                    schedule, target, steps_per_epoch=steps_per_epoch, budget=budget, interval="epoch"
+                ),
+            )
 
 
 def test_code_is_formatted_and_has_no_fault_that_a_linter_finds(tmp_path):
@@ -468,6 +504,10 @@ def test_the_header_says_what_it_is():
     assert "No restart." in header(WarmRestarts(0.1, 5, cycles=1))
     constant = header(WarmRestarts(0.1, 1, 1, 0.1))
     assert constant.startswith("A constant rate: base_lr=0.1") and "estart at" not in constant
+    once = header(WarmRestarts(0.1, 2.5), "keras", steps_per_epoch=10, budget=9, interval="epoch")
+    assert "T_0=2.5 epochs of 10 steps" in once and "Every epoch has one rate." in once
+    assert "Restarts at steps 30, 50, 80 of 90." in once
+    assert "T_0=4 epochs, T_mult" in header(WarmRestarts(0.1, 4), interval="epoch")
     assert "right before step 5069" in header(WarmRestarts(0.1, 1.2375, 1), "optax")
 
 
@@ -526,13 +566,20 @@ ARRAYS = WarmRestarts(np.array([0.1, 0.2]), 10)
         (WarmRestarts(0.1, 1e-30), "keras", {}, r"T_0 must be from .* got 1e-30"),
         (WarmRestarts(0.1, 3, 1e99), "braintools", {}, "T_mult must be from"),
         (
+            WarmRestarts(0.1, 10),
+            "torch",
+            {"interval": "batch"},
+            "interval must be 'step' or 'epoch', got 'ba",
+        ),
+        (WarmRestarts(0.1, 10), "keras", {"interval": 1}, "interval must be 'step' or 'epoch', got 1;"),
+        (
             WarmRestarts(0.1, 1e199),
             "torch",
             {"steps_per_epoch": 10**9},
             "T_0 must be a number > 0 and at most",
         ),
     ],
-    ids=range(17),
+    ids=range(19),
 )
 def test_bad_arguments_are_named_in_one_line(schedule, target, options, message):
     with pytest.raises(ValueError, match=f"^{message}") as error:

@@ -242,6 +242,17 @@ def test_a_framework_that_is_not_installed_is_named_with_what_installs_it(monkey
     drafted.cache_clear()
 
 
+@pytest.mark.parametrize("target", ["optax", "keras", "transformers"])
+def test_a_rate_that_is_held_through_an_epoch_is_what_is_compared(target):
+    job = parity.Job(WarmRestarts(0.1, 2.5, 2, 1e-3), target, 10, 9, "epoch")
+    steps = np.arange(90)
+    assert job.plan.rates(steps) == pytest.approx(job.schedule(steps // 10), rel=1e-9)
+    report = drafted(job)
+    assert "It changes the rate at every step: it cannot hold one through an epoch." in report.cannot
+    assert "of the peak off" in report.nearest
+    assert parity.Job.from_dict(job.to_dict()) == job
+
+
 def test_comments_are_lines_that_a_formatter_leaves(tmp_path):
     pytest.importorskip("ruff")
     found = [
@@ -295,13 +306,14 @@ def test_differences_count_what_is_wrong():
     rates = exact.copy()
     rates[7] += 5e-8  # half a millionth of the peak
     rates[[11, 30]] += [1e-6, -0.05]
-    found = compared("it", WHOLE, steps, lambda steps: rates)
+    plan = parity.Job(WHOLE, "torch", None, 40).plan
+    found = compared("it", plan, steps, lambda steps: rates)
     assert (found.step, found.wrong, found.first_wrong) == (30, 2, (11, 30))
     assert found.largest == pytest.approx(0.05) and found.share == pytest.approx(0.5)
     rates[20] = math.nan
-    found = compared("it", WHOLE, steps, lambda steps: rates)
+    found = compared("it", plan, steps, lambda steps: rates)
     assert (found.largest, found.step, found.wrong, found.first_wrong) == (None, 20, 3, (11, 20, 30))
-    found = compared("it", WHOLE, steps, lambda steps: 1 / 0)
+    found = compared("it", plan, steps, lambda steps: 1 / 0)
     assert found.failed == "ZeroDivisionError: division by zero"
 
 
@@ -313,6 +325,7 @@ MEASURED = [
     (WarmRestarts(0.1, 2.5, 1, 1e-3), None, None),
     (FAR, 1, 3 * 10**9),
     (WarmRestarts(0.1, 7.5, 1.5, 1e-3), 1, 3 * 10**6),
+    (WarmRestarts(0.1, 2.5, 2, 1e-3, 0.9, 2), 10, 9, "epoch"),
 ]
 RIGHT = {"torch": 1e-12, "transformers": 1e-12, "optax": 4e-7, "keras": 4e-7, "braintools": 4e-7}
 
@@ -349,7 +362,7 @@ def test_exported_code_is_right_at_all_steps_that_are_looked_at(found, target):
 
 @pytest.mark.parametrize("target", ["torch", "braintools"])
 def test_what_counts_steps_is_right_where_it_can_express_the_schedule(found, target):
-    plain, tripling, real, _, far, _ = found(target)
+    plain, tripling, real, _, far, *_ = found(target)
     for differences in (plain, tripling, far):
         assert differences["step()"].wrong == 0
     assert real["step()"].share > 0.1

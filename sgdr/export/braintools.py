@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from sgdr.export import rate
-from sgdr.export.plan import LAST_STEP, Plan, script, training_loop
+from sgdr.export.plan import LAST_STEP, Plan, header, script, training_loop
 
 PER_BATCH = "Steps per batch: scheduler.step() comes after every train_step(), outside of jit."
 PER_EPOCH = (
     "Steps per epoch, which T_0 counts: scheduler.step() comes once at the end of every epoch, outside of "
-    "jit. Where T_0 counts batches, put it right after train_step()."
+    "jit."
 )
+OR_BATCH = " Where T_0 counts batches, put it right after train_step()."
 
 SUBCLASS = '''class WarmRestarts(braintools.optim.LRScheduler):
     """The rate by learning_rate(), for every group in proportion to its base_lr."""
@@ -31,11 +32,10 @@ def train_step(inputs, targets):
 def code(plan: Plan) -> str:
     """A training loop around a scheduler of braintools', or a subclass of it."""
     rate.check_float32(plan)
-    per_batch = plan.steps_per_epoch is not None
     own = _has_class(plan)
     libraries = "import brainstate\nimport braintools"
     return script(
-        plan.header("step", PER_BATCH) if per_batch else plan.header("epoch", PER_EPOCH),
+        header(plan, PER_BATCH, PER_EPOCH, OR_BATCH),
         libraries if own else f"{rate.imports(plan)}\n\n{libraries}",
         *(() if own else (*rate.python(plan), SUBCLASS)),
         _optimizer(plan, own),

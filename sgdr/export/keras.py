@@ -7,7 +7,7 @@ restarts.
 from __future__ import annotations
 
 from sgdr.export import rate
-from sgdr.export.plan import Plan, script
+from sgdr.export.plan import WIDTH, Plan, script
 
 PER_BATCH = "Steps per batch: Keras asks for the rate before every batch; there is nothing to call."
 IN_UPDATES = "T_0 counts batches; where it counts epochs, export with steps_per_epoch."
@@ -37,7 +37,7 @@ def _own(name: str) -> str:
 def _class(plan: Plan, table: bool) -> str:
     names = list(rate.fields(plan))
     start = [f"self.{name} = {name}" for name in names]
-    call = ['step = ops.cast(step, "int32")']
+    call = ['step = ops.cast(step, "int32")', *rate.holding(plan, _own)]
     if table:
         start += _table(plan)
         call += _looked_up(plan)
@@ -51,13 +51,21 @@ def _class(plan: Plan, table: bool) -> str:
         [
             '@keras.saving.register_keras_serializable(package="sgdr")',
             "class WarmRestarts(keras.optimizers.schedules.LearningRateSchedule):",
-            *_method(f"__init__(self, {', '.join(names)})", start),
+            *_method(_init(names), start),
             "",
             *_method("__call__(self, step)", call),
             "",
             *_method("get_config(self)", config),
         ]
     )
+
+
+def _init(names: list[str]) -> str:
+    """The signature of the constructor, in lines of its own where it is a long one."""
+    line = f"__init__(self, {', '.join(names)})"
+    if len(f"    def {line}:") <= WIDTH:
+        return line
+    return "\n".join(["__init__(", *(f"        {name}," for name in ("self", *names)), "    )"])
 
 
 def _method(signature: str, body: list[str]) -> list[str]:
@@ -103,13 +111,13 @@ def _looked_up(plan: Plan) -> list[str]:
 
 
 def _training(plan: Plan) -> str:
-    s = plan.schedule
+    values = {**vars(plan.schedule), "steps_per_epoch": plan.held}
     epochs = plan.budget if plan.steps_per_epoch is not None and plan.budget is not None else "epochs"
     batch = f"  # {plan.steps_per_epoch} batches" if plan.steps_per_epoch else ""
     return "\n".join(
         [
             "learning_rate = WarmRestarts(",
-            *(f"    {name}={getattr(s, name)!r}," for name in rate.fields(plan)),
+            *(f"    {name}={values[name]!r}," for name in rate.fields(plan)),
             ")",
             "optimizer = keras.optimizers.SGD(learning_rate)  # or another",
             "model.compile(optimizer=optimizer, loss=loss_function)",

@@ -51,7 +51,7 @@ def _joined(plan: Plan) -> int | None:
     count = plan.schedule.cycles
     if count is None and plan.steps is not None:
         count = plan.cycles.locate(plan.steps - 1)[0] + 1
-    if not plan.whole or count is None or count > MOST_JOINED:
+    if not plan.whole or plan.held > 1 or count is None or count > MOST_JOINED:
         return None
     longest: int = plan.schedule.T_0 * plan.schedule.T_mult ** (count - 1)
     return count if count * longest <= LAST_STEP else None
@@ -121,7 +121,7 @@ def _function(plan: Plan) -> tuple[str, ...]:
             'index = jnp.searchsorted(FIRST, step, side="right") - 1',
             f"remaining = (LENGTH[index] - ({begun})) / LENGTH[index]",
         ]
-    body = cycle + rate.falling(plan, "jnp", str.upper, "index")
+    body = rate.holding(plan, str.upper) + cycle + rate.falling(plan, "jnp", str.upper, "index")
     return head, rate.function("def learning_rate(step):", "The rate at that step, from 0.", body)
 
 

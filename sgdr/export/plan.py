@@ -11,6 +11,7 @@ from typing import Any
 from sgdr import checks
 from sgdr.cycles import Cycles, Number, cycles_of
 from sgdr.schedule import WarmRestarts
+from sgdr.stepping import Interval, checked_interval, checked_steps_per_epoch
 
 LAST_STEP = 2**31 - 1
 """The last one that frameworks of 32 bits count."""
@@ -18,6 +19,9 @@ WIDTH = 88
 """Of a line, at most, where numbers are of ordinary length."""
 MOST_RESTARTS = 8
 """That are listed."""
+LOOPED = ("torch", "braintools")
+"""Targets whose scheduler the training loop steps, once an epoch if need be. The others ask for a rate at
+every optimizer update."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Plan:
     steps_per_epoch: int | None
     budget: int | None
     """In the unit of the given T_0."""
+    interval: Interval | None = None
+    """As it was given; None where T_0 counts whatever steps the code."""
+    held: int = 1
+    """Steps through which a rate is held: those of an epoch, where it changes once an epoch."""
 
     @property
     def whole(self) -> bool:
@@ -40,7 +48,8 @@ class Plan:
     @property
     def plain(self) -> bool:
         """Whether four numbers and no option say it all, the cycles whole: what most frameworks have."""
-        return self.whole and self.schedule.peak_decay == 1.0 and self.schedule.cycles is None
+        s = self.schedule
+        return self.whole and s.peak_decay == 1.0 and s.cycles is None and self.held == 1
 
     @property
     def steps(self) -> int | None:
@@ -52,6 +61,14 @@ class Plan:
         """Their arithmetic, in steps."""
         return cycles_of(self.schedule.T_0, self.schedule.T_mult)
 
+    def rates(self, steps: Any) -> Any:
+        """The right rates at these steps of the code."""
+        return self.schedule(steps - steps % self.held)
+
+    def first_steps(self) -> Iterator[int]:
+        """The first steps with the rates of the second cycle, the third and so on."""
+        return (-(-step // self.held) * self.held for step in self.cycles.first_steps())
+
     def header(self, unit: str, *notes: str) -> str:
         """The comment at the top: the schedule, whose one step is called `unit`, and the notes."""
         return "\n".join(comment(line) for line in (self._described(unit), *notes))
@@ -59,11 +76,14 @@ class Plan:
     def _described(self, unit: str) -> str:
         s = self.schedule
         fields: dict[str, Any] = {**s.to_dict(), "T_0": self.T_0}
+        if self.steps_per_epoch is not None or self.interval is not None:
+            fields["T_0"] = f"{self.T_0!r} epoch{'s' * (self.T_0 != 1)}"
         if self.steps_per_epoch is not None:
-            fields["T_0"] = f"{self.T_0!r} epoch{'s' * (self.T_0 != 1)} of {self.steps_per_epoch} steps"
+            fields["T_0"] += f" of {self.steps_per_epoch} steps"
         listed = ", ".join(f"{name}={value}" for name, value in fields.items())
         what = "A constant rate" if s.eta_min == s.base_lr else "Cosine annealing with warm restarts (SGDR)"
-        return f"{what}: {listed}.{self._restarts(unit)}"
+        held = " Every epoch has one rate." if self.held > 1 else ""
+        return f"{what}: {listed}.{held}{self._restarts(unit)}"
 
     def _restarts(self, unit: str) -> str:
         if self.schedule.eta_min == self.schedule.base_lr:
@@ -78,13 +98,19 @@ class Plan:
 
     def _starts(self) -> Iterator[int]:
         last = None if self.schedule.cycles is None else self.schedule.cycles - 1
-        starts = islice(self.cycles.first_steps(), last)
+        starts = islice(self.first_steps(), last)
         end = self.steps
         return starts if end is None else takewhile(lambda step: step < end, starts)
 
 
-def planned(schedule: WarmRestarts, steps_per_epoch: int | None, budget: int | None) -> Plan:
-    """The plan for these arguments of `export.code`, which it checks."""
+def planned(
+    schedule: WarmRestarts,
+    target: str,
+    steps_per_epoch: int | None,
+    budget: int | None,
+    interval: Interval | None,
+) -> Plan:
+    """The plan for these arguments of `export.code`, which it checks but for the target."""
     if not isinstance(schedule, WarmRestarts):
         raise ValueError(
             f"schedule must be a WarmRestarts, got {type(schedule).__name__}; give one, without a wrapper, "
@@ -95,16 +121,31 @@ def planned(schedule: WarmRestarts, steps_per_epoch: int | None, budget: int | N
         raise ValueError(
             f"schedule must have numbers as fields, got arrays in {', '.join(arrays)}; export one schedule"
         )
-    if steps_per_epoch is not None:
-        steps_per_epoch = checks.whole_count("steps_per_epoch", steps_per_epoch)
+    steps_per_epoch = checked_steps_per_epoch(steps_per_epoch)
     if budget is not None:
         budget = checks.whole_count("budget", budget)
+    interval = checked_interval(interval)
+    if interval == "epoch" and target in LOOPED:
+        steps_per_epoch = None  # its step is an epoch
+    elif interval is not None and steps_per_epoch is None:
+        raise _unknown(target, interval)
     T_0, T_mult = _whole(schedule.T_0), _whole(schedule.T_mult)
     stepped = replace(schedule, T_0=T_0, T_mult=T_mult)
     if steps_per_epoch is not None:
         stepped = stepped.scaled(steps_per_epoch)
         stepped = replace(stepped, T_0=_whole(stepped.T_0))
-    return Plan(stepped, T_0, steps_per_epoch, budget)
+    held = steps_per_epoch if interval == "epoch" and steps_per_epoch is not None else 1
+    return Plan(stepped, T_0, steps_per_epoch, budget, interval, held)
+
+
+def _unknown(target: str, interval: Interval) -> ValueError:
+    """The refusal of code in a unit that would be a guess."""
+    once = "; or interval='epoch' (--interval epoch), if the rate changed once an epoch"
+    return ValueError(
+        f"steps_per_epoch must be known for {target}, which is stepped at every optimizer update: T_0 counts "
+        "epochs; give the number of updates in an epoch as steps_per_epoch (--steps-per-epoch)"
+        f"{once if target in LOOPED and interval == 'step' else ''}"
+    )
 
 
 def script(*parts: str) -> str:
@@ -114,6 +155,13 @@ def script(*parts: str) -> str:
         apart = any(each.startswith(("def ", "class ", "@")) for each in (before, part))
         text += ("\n\n\n" if apart else "\n\n") + part
     return text + "\n"
+
+
+def header(plan: Plan, per_batch: str, per_epoch: str, or_batch: str) -> str:
+    """The comment at the top where a training loop steps the schedule, which says when."""
+    if plan.steps_per_epoch is not None:
+        return plan.header("step", per_batch)
+    return plan.header("epoch", per_epoch + or_batch * (plan.interval is None))
 
 
 def training_loop(plan: Plan, body: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ EXTREME = 1e28
 
 
 def constants(plan: Plan) -> str:
-    """The fields of the schedule as the constants that the function uses."""
+    """The fields as the constants that the function uses."""
     return "\n".join(f"{name.upper()} = {value}" for name, value in fields(plan).items())
 
 
@@ -33,6 +33,8 @@ def fields(plan: Plan) -> dict[str, str]:
         written["peak_decay"] = repr(s.peak_decay)
     if s.cycles is not None:
         written["cycles"] = repr(s.cycles)
+    if plan.held > 1:
+        written["steps_per_epoch"] = repr(plan.held)
     return written
 
 
@@ -71,7 +73,7 @@ def python(plan: Plan) -> tuple[str, ...]:
             # The quotient of two long fractions would be slow.
             f"remaining = {'(end - step) / length' if plan.whole else 'float(end - step) / float(length)'}",
         ]
-    body = [*cycle]
+    body = [*holding(plan, str.upper), *cycle]
     if s.cycles is not None:
         body += ["if index >= CYCLES:", "    return ETA_MIN"]
     peak = "BASE_LR"
@@ -84,6 +86,11 @@ def python(plan: Plan) -> tuple[str, ...]:
         f"return ETA_MIN + ({peak} - ETA_MIN) * weight",
     ]
     return head, function("def learning_rate(step):", "The rate at that step, from 0.", body)
+
+
+def holding(plan: Plan, name: Callable[[str], str]) -> list[str]:
+    """A line by which every update of an epoch has the rate of the first, where that is so."""
+    return [f"step = step - step % {name('steps_per_epoch')}"] if plan.held > 1 else []
 
 
 def function(signature: str, docstring: str, body: list[str]) -> str:

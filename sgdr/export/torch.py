@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from sgdr.export import rate
-from sgdr.export.plan import Plan, script, training_loop
+from sgdr.export.plan import Plan, header, script, training_loop
 
 PER_BATCH = "Steps per batch: scheduler.step() comes after every optimizer.step(), without an argument."
 PER_EPOCH = (
     "Steps per epoch, which T_0 counts: scheduler.step() comes once at the end of every epoch, without an "
-    "argument. Where T_0 counts batches, put it right after optimizer.step()."
+    "argument."
 )
+OR_BATCH = " Where T_0 counts batches, put it right after optimizer.step()."
 
 LOOP_BODY = (
     "optimizer.zero_grad()",
@@ -20,9 +21,8 @@ LOOP_BODY = (
 
 def code(plan: Plan) -> str:
     """A training loop around a scheduler of PyTorch's."""
-    per_batch = plan.steps_per_epoch is not None
     return script(
-        plan.header("step", PER_BATCH) if per_batch else plan.header("epoch", PER_EPOCH),
+        header(plan, PER_BATCH, PER_EPOCH, OR_BATCH),
         imports(plan),
         *definitions(plan),
         optimizer(plan, "SGD"),

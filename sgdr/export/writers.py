@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sgdr.export import braintools, keras, optax, torch, transformers
 from sgdr.export.plan import Plan, planned
 from sgdr.schedule import WarmRestarts
+from sgdr.stepping import Interval
 
 _WRITERS: dict[str, Callable[[Plan], str]] = {
     "torch": torch.code,
@@ -19,7 +20,12 @@ TARGETS = tuple(_WRITERS)
 
 
 def code(
-    schedule: WarmRestarts, target: str, *, steps_per_epoch: int | None = None, budget: int | None = None
+    schedule: WarmRestarts,
+    target: str,
+    *,
+    steps_per_epoch: int | None = None,
+    budget: int | None = None,
+    interval: Interval | None = None,
 ) -> str:
     """Python code that trains with `schedule` in the framework `target`, one of `TARGETS`.
 
@@ -29,6 +35,11 @@ def code(
     an optimizer update for the others. A schedule in updates is `steps_per_epoch=1` everywhere. A comment at
     the top of the code says which it is, and where the schedule is stepped.
 
+    With an `interval`, T_0 and `budget` count epochs in any case, as those of a study do. "step": the rate
+    changes at every update, of which `steps_per_epoch` must say how many an epoch has. "epoch": it changes
+    once an epoch. torch and braintools are stepped once an epoch then; the others, which ask for a rate at
+    every update, hold it for `steps_per_epoch` of them, which they must be given.
+
     `budget` is the length of training, for the loop and the comments. Names that the code does not define
     stand for the user's own: model, loader, loss_function and the like, and `epochs` without a budget.
 
@@ -36,11 +47,12 @@ def code(
     transformers), and to the precision of float32 in the others, up to step 2**31 - 1.
 
     Raises:
-        ValueError: for an unknown target, a schedule whose fields are arrays, a bad `steps_per_epoch` or
-            `budget`, and for fields beyond the range of a framework's float32 or of a table of cycles.
+        ValueError: for an unknown target, a schedule whose fields are arrays, a bad `steps_per_epoch`,
+            `budget` or `interval`, an `interval` without the `steps_per_epoch` that it takes, and for fields
+            beyond the range of a framework's float32 or of a table of cycles.
     """
     check_target(target)
-    return _WRITERS[target](planned(schedule, steps_per_epoch, budget))
+    return _WRITERS[target](planned(schedule, target, steps_per_epoch, budget, interval))
 
 
 def check_target(target: str) -> None:

@@ -10,6 +10,7 @@ from sgdr.export.parity.measured import Difference
 from sgdr.export.parity.measuring import TIMEOUT_SECONDS, measured
 from sgdr.export.parity.report import Report, drafted
 from sgdr.schedule import WarmRestarts
+from sgdr.stepping import Interval
 
 __all__ = ["Difference", "Job", "Report", "drafted", "measured", "report"]
 
@@ -20,6 +21,7 @@ def report(
     *,
     steps_per_epoch: int | None = None,
     budget: int | None = None,
+    interval: Interval | None = None,
     measure: bool = True,
     timeout: float = TIMEOUT_SECONDS,
 ) -> Report:
@@ -33,7 +35,7 @@ def report(
     Raises:
         ValueError: for arguments that `export.code` refuses, other than fields beyond what the framework has.
     """
-    job = Job(schedule, target, steps_per_epoch, budget)
+    job = Job(schedule, target, steps_per_epoch, budget, interval)
     _ = job.plan
     draft = drafted(job)
     if not measure or draft.versions is None:

@@ -24,7 +24,7 @@ def measure(job: Job) -> list[Difference]:
     running = importlib.import_module(f"sgdr.export.parity.running.{job.target}")
 
     def found(of: str, steps: Steps, rates: Callable[[Steps], FloatArray]) -> Difference:
-        return compared(of, plan.schedule, steps, rates)
+        return compared(of, plan, steps, rates)
 
     differences = [found(CODE, job.looked.at(plan.cycles), partial(running.code, job.code, plan))]
     steps = job.looked.at(*filter(None, (plan.cycles, own.cycles)))

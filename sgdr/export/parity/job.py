@@ -11,6 +11,7 @@ from sgdr.export.parity.own import Own, nearest
 from sgdr.export.plan import Plan, planned
 from sgdr.export.writers import check_target, code
 from sgdr.schedule import WarmRestarts
+from sgdr.stepping import Interval
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,13 @@ class Job:
     target: str
     steps_per_epoch: int | None
     budget: int | None
+    interval: Interval | None = None
 
     @cached_property
     def plan(self) -> Plan:
         """The schedule in the steps of the code."""
         check_target(self.target)
-        return planned(self.schedule, self.steps_per_epoch, self.budget)
+        return planned(self.schedule, self.target, self.steps_per_epoch, self.budget, self.interval)
 
     @cached_property
     def looked(self) -> Looked:
@@ -41,7 +43,13 @@ class Job:
     @cached_property
     def code(self) -> str:
         """The exported code. Raises ValueError where the framework has none."""
-        return code(self.schedule, self.target, steps_per_epoch=self.steps_per_epoch, budget=self.budget)
+        return code(
+            self.schedule,
+            self.target,
+            steps_per_epoch=self.steps_per_epoch,
+            budget=self.budget,
+            interval=self.interval,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -50,6 +58,7 @@ class Job:
             "target": self.target,
             "steps_per_epoch": self.steps_per_epoch,
             "budget": self.budget,
+            "interval": self.interval,
         }
 
     @classmethod

@@ -10,7 +10,7 @@ import numpy as np
 
 from sgdr.cycles import FloatArray
 from sgdr.export.parity.own import Steps
-from sgdr.schedule import WarmRestarts
+from sgdr.export.plan import Plan
 
 WRONG = 1e-6
 """A rate that is further off, as a share of the peak, is wrong."""
@@ -47,19 +47,18 @@ class Difference:
         return cls(**{**values, "first_wrong": tuple(values["first_wrong"])})
 
 
-def compared(
-    of: str, schedule: WarmRestarts, steps: Steps, rates: Callable[[Steps], FloatArray]
-) -> Difference:
-    """Between the schedule and these rates at the steps."""
+def compared(of: str, plan: Plan, steps: Steps, rates: Callable[[Steps], FloatArray]) -> Difference:
+    """Between the rates that are right and these ones at the steps."""
+    peak = plan.schedule.base_lr
     try:
         theirs = rates(steps)
     except Exception as error:  # a framework may refuse what it is told to do
         said = " ".join(f"{type(error).__name__}: {error}".split())
         return Difference(of, failed=said[:200])
-    off = np.abs(theirs - schedule(steps))
+    off = np.abs(theirs - plan.rates(steps))
     finite = bool(np.isfinite(off).all())
     worst = int(np.argmax(np.where(np.isfinite(off), off, np.inf)))
-    wrong = steps[~(off <= WRONG * schedule.base_lr)]
+    wrong = steps[~(off <= WRONG * peak)]
     largest = float(off[worst]) if finite else None
-    share = largest / schedule.base_lr if largest is not None else None
+    share = largest / peak if largest is not None else None
     return Difference(of, largest, share, int(steps[worst]), len(wrong), tuple(wrong[:LISTED].tolist()))

@@ -57,14 +57,14 @@ def nearest(plan: Plan, target: str, looked: Looked) -> Own:
     if len(candidates) == 1:
         return candidates[0]
     steps = _sampled(looked)
-    rates = plan.schedule(steps)
+    rates = plan.rates(steps)
     return min(candidates, key=lambda own: np.abs(own.rates(steps) - rates).mean())
 
 
 def mean_difference(plan: Plan, own: Own, looked: Looked) -> float:
     """Of the rates, at steps spread evenly over those that are looked at one after the other."""
     steps = _sampled(looked)
-    return float(np.abs(own.rates(steps) - plan.schedule(steps)).mean())
+    return float(np.abs(own.rates(steps) - plan.rates(steps)).mean())
 
 
 def _sampled(looked: Looked) -> Steps:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice, takewhile
 
-from sgdr.cycles import Cycles
 from sgdr.export.parity.looked import Looked
 from sgdr.export.parity.measured import CODE, Difference
 from sgdr.export.parity.own import MOST_JOINED, Own, joined, mean_difference
@@ -31,7 +30,8 @@ def cannot(plan: Plan, target: str, looked: Looked) -> list[str]:
     constant = plan.schedule.eta_min == plan.schedule.base_lr
     if constant and target != "transformers":
         return []
-    return list(_SENTENCES[target](plan, looked))
+    held = ["It changes the rate at every step: it cannot hold one through an epoch."] * (plan.held > 1)
+    return [*held, *_SENTENCES[target](plan, looked)]
 
 
 def nearest_said(plan: Plan, own: Own, looked: Looked) -> str:
@@ -43,7 +43,8 @@ def nearest_said(plan: Plan, own: Own, looked: Looked) -> str:
     said = f"{own.call} is the nearest, on average {percent(off / base_lr)} of the peak off"
     if own.cycles is None:
         return said + "."
-    theirs, ours = _listed(own.cycles, looked), _listed(plan.cycles, looked, plan.schedule.cycles)
+    theirs = _listed(own.cycles.first_steps(), looked)
+    ours = _listed(plan.first_steps(), looked, plan.schedule.cycles)
     return f"{said}, with restarts at {theirs} in place of {ours}." if theirs != ours else f"{said}."
 
 
@@ -72,11 +73,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _listed(cycles: Cycles, looked: Looked, limit: int | None = None) -> str:
+def _listed(first_steps: Iterator[int], looked: Looked, limit: int | None = None) -> str:
     """The first restarts; of `limit` cycles the last has none at its end."""
     until = looked.steps
     most = RESTARTS + 1 if limit is None else min(limit - 1, RESTARTS + 1)
-    found = list(islice(takewhile(lambda step: step < until, cycles.first_steps()), most))
+    found = list(islice(takewhile(lambda step: step < until, first_steps), most))
     shown = [*map(str, dict.fromkeys(found[:RESTARTS])), *["..."] * (len(found) > RESTARTS)]
     return ", ".join(shown) or "no step"
 
@@ -153,10 +154,9 @@ def _no_options(plan: Plan) -> Iterator[str]:
 
 def _minimum(plan: Plan) -> Iterator[str]:
     """True of every rate that is taken at the beginning of a step, ours too."""
-    s = plan.schedule
-    end = next(plan.cycles.first_steps())
-    if 1 < end <= LAST_STEP:
-        lowest = f"{s(end - 1):.6g}"
+    end = next(plan.first_steps())
+    if plan.held < end <= LAST_STEP:
+        lowest = f"{plan.rates(end - 1):.6g}"
         yield (
             "eta_min is never reached at a step, which has the rate of its beginning, nor by this code: "
             f"the lowest of the first cycle is {lowest}."
