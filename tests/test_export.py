@@ -11,17 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgdr import WarmRestarts, Warmup, export
+from tests.exported import RUN, TOLERANCE, keras_rate, run_optax, run_torch
 
 LAST = 2**31 - 1
-FLOAT64, FLOAT32 = 1e-12, 4e-7
-"""Of the peak: how far a rate may be off."""
-TOLERANCE = {
-    "torch": FLOAT64,
-    "transformers": FLOAT64,
-    "optax": FLOAT32,
-    "keras": FLOAT32,
-    "braintools": FLOAT32,
-}
 PER_EPOCH = ("torch", "braintools")
 """What the training loop steps itself, and so once per epoch where nothing is said."""
 CASES = {
@@ -60,135 +52,6 @@ def in_steps(schedule, steps_per_epoch):
 def check(target, rates, schedule, steps_per_epoch=None):
     expected = in_steps(schedule, steps_per_epoch)(np.arange(len(rates)))
     assert np.abs(np.array(rates) - expected).max() <= TOLERANCE[target] * schedule.base_lr
-
-
-def run_torch(code, epochs, batches):
-    torch = pytest.importorskip("torch")
-    rates = []
-
-    def loss_function(outputs, targets):
-        rates.append(names["optimizer"].param_groups[0]["lr"])
-        return (outputs - targets).square().mean()
-
-    torch.manual_seed(0)
-    names = {
-        "model": torch.nn.Linear(2, 1),
-        "loader": [(torch.ones(1, 2), torch.zeros(1, 1))] * batches,
-        "loss_function": loss_function,
-        "epochs": epochs,
-    }
-    exec(compile(code, "exported.py", "exec"), names)
-    return rates
-
-
-def run_transformers(code, epochs, batches):
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("transformers")
-    pytest.importorskip("accelerate")
-    rates = []
-
-    class Model(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = torch.nn.Linear(1, 1)
-
-        def forward(self, x, labels):
-            rates.append(names["optimizer"].param_groups[0]["lr"])
-            return {"loss": (self.layer(x) - labels).square().mean()}
-
-    # Eight examples make a batch of the Trainer's.
-    data = [{"x": torch.ones(1), "labels": torch.zeros(1)}] * (8 * batches)
-    names = {"model": Model(), "train_dataset": data, "epochs": epochs}
-    exec(compile(code, "exported.py", "exec"), names)
-    return rates
-
-
-def run_optax(code, epochs, batches):
-    import jax
-    import jax.numpy as jnp
-
-    names = {
-        "params": jnp.zeros(2),
-        "loader": iter([jnp.ones(2)] * epochs) if "islice" in code else [jnp.ones(2)] * batches,
-        "loss_function": lambda params, batch: jnp.sum(params * batch),
-        "epochs": epochs,
-    }
-    exec(compile(code, "exported.py", "exec"), names)
-    optimizer, steps = names["optimizer"], epochs * batches
-
-    def update(state, _):
-        updates, state = optimizer.update(jnp.ones(()), state)
-        return state, -updates
-
-    rates = np.asarray(jax.lax.scan(update, optimizer.init(jnp.zeros(())), length=steps)[1])
-    # The loop has trained with the same: of a loss that is linear, the gradient is 1.
-    assert names["params"] == pytest.approx([-rates.sum(dtype=float)] * 2, rel=1e-4)
-    return rates
-
-
-def run_keras(code, epochs, batches):
-    keras = pytest.importorskip("keras")
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
-    fit = model.fit
-    model.fit = lambda data, epochs: fit(*data, epochs=epochs, batch_size=1, shuffle=False, verbose=0)
-    examples = (np.ones((batches, 1), np.float32), np.ones((batches, 1), np.float32))
-    names = {
-        "model": model,
-        "train_dataset": examples,
-        "loss_function": lambda targets, outputs: outputs,
-        "epochs": epochs,
-    }
-    exec(compile(code, "exported.py", "exec"), names)
-    rates = np.array([keras_rate(names["learning_rate"], step) for step in range(epochs * batches)])
-    assert float(model.weights[0][0, 0]) == pytest.approx(-rates.sum(dtype=float), rel=1e-4)
-    return rates
-
-
-def keras_rate(schedule, step):
-    from keras import ops
-
-    return float(schedule(ops.convert_to_tensor(step, "int32")))
-
-
-def run_braintools(code, epochs, batches):
-    brainstate = pytest.importorskip("brainstate")
-    pytest.importorskip("braintools")
-    import jax.numpy as jnp
-
-    class Model(brainstate.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = brainstate.ParamState(jnp.zeros(()))
-
-        def __call__(self, inputs):
-            return self.weight.value * inputs
-
-    class Loader:
-        def __iter__(self):
-            for _ in range(batches):
-                rates.append(float(names["optimizer"].current_lr))
-                assert -float(names["scheduler"](0)) == pytest.approx(rates[-1], rel=1e-7)
-                yield jnp.ones(()), jnp.zeros(())
-
-    rates = []
-    names = {
-        "model": Model(),
-        "loader": Loader(),
-        "loss_function": lambda outputs, targets: outputs - targets,
-        "epochs": epochs,
-    }
-    exec(compile(code, "exported.py", "exec"), names)
-    assert float(names["model"].weight.value) == pytest.approx(-sum(rates), rel=1e-4)
-    return rates
-
-
-RUN = {
-    "torch": run_torch,
-    "optax": run_optax,
-    "keras": run_keras,
-    "braintools": run_braintools,
-    "transformers": run_transformers,
-}
 
 
 @pytest.fixture(autouse=True)

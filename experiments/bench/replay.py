@@ -160,6 +160,9 @@ class _Known:
     def failed(self) -> dict[int, str | None]:
         return {}
 
+    def said(self) -> dict[int, dict[str, Any]]:
+        return {}
+
 
 @dataclass(frozen=True)
 class _Workload:
@@ -171,6 +174,7 @@ class _Workload:
     select_metric: str = "select_error"
     direction: str = "minimize"
     steps_per_epoch: int = 1
+    interval: str = "step"
 
 
 def ours(

@@ -38,7 +38,7 @@ def train(run: Run) -> None:
         torch.nn.Linear(inputs, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, classes)
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=run.schedule.base_lr, momentum=0.9)
-    steps = len(images) // digits.BATCH
+    run.steps_per_epoch = steps = len(images) // digits.BATCH
     for epoch in range(run.budget):
         order = torch.randperm(len(images)).reshape(steps, digits.BATCH)
         for step, batch in enumerate(order):

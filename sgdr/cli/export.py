@@ -20,6 +20,7 @@ from sgdr.outfile import write_whole
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sgdr.export.parity import Job
     from sgdr.schedule import WarmRestarts
     from sgdr.search.study import Best, Study
 
@@ -64,6 +65,13 @@ def export(
             show_default="the study's",
         ),
     ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            help="step or epoch: T_0 counts epochs, and the rate changes at every update, or once an epoch.",
+            show_default="the study's",
+        ),
+    ] = None,
     budget: Annotated[
         int | None,
         typer.Option(help="Length of the training, in the unit of T_0.", show_default="the trial's"),
@@ -95,8 +103,14 @@ def export(
     needs no sgdr, and says in a comment whether it steps per batch or per epoch. Comments below it tell what
     the framework's own scheduler cannot do of the schedule, and by how much both are off, which takes some
     seconds to measure at the first time.
+
+    The code of a study changes the rate as its trials did. Of a function that has not said how many optimizer
+    updates an epoch has, nobody knows: give --steps-per-epoch, or, for torch and braintools and where the
+    function asked for one rate an epoch, --interval epoch.
     """
     from sgdr import export as exports
+    from sgdr.export.parity import Job
+    from sgdr.stepping import checked_interval, checked_steps_per_epoch
 
     if to not in (*exports.TARGETS, *TABLES):
         raise ValueError(f"--to {to!r} must be one of {', '.join((*exports.TARGETS, *TABLES))}")
@@ -106,7 +120,12 @@ def export(
         unmeasured = None if measure else True
         _refuse(
             f"--to {to}",
-            {"--steps-per-epoch": steps_per_epoch, "--budget": budget, "--no-measure": unmeasured},
+            {
+                "--steps-per-epoch": steps_per_epoch,
+                "--interval": interval,
+                "--budget": budget,
+                "--no-measure": unmeasured,
+            },
         )
     else:
         _refuse(f"--to {to}", {"--steps": steps, "--curves": curves or None})
@@ -116,7 +135,7 @@ def export(
         if to in TABLES:
             text = _encoded(_rates(schedule, options.steps(STEPS if steps is None else steps)), to)
         else:
-            text = _code(schedule, to, steps_per_epoch, budget, measure)
+            text = _code(Job(schedule, to, steps_per_epoch, budget, checked_interval(interval)), measure)
     else:
         from sgdr.search.study import load
 
@@ -126,24 +145,27 @@ def export(
             text = _encoded(_trials(loaded, trial, curves), to)
         else:
             best = _with_code(loaded, trial)
-            if steps_per_epoch is None:
-                steps_per_epoch = loaded.attributes.get("steps_per_epoch")
-            text = _code(
-                best.schedule, to, steps_per_epoch, best.budget if budget is None else budget, measure
+            stepping = best.stepping.with_given(
+                checked_steps_per_epoch(steps_per_epoch), checked_interval(interval)
             )
+            length = best.budget if budget is None else budget
+            text = _code(Job(best.schedule, to, stepping.steps_per_epoch, length, stepping.interval), measure)
     _deliver(text, out)
 
 
-def _code(
-    schedule: WarmRestarts, to: str, steps_per_epoch: int | None, budget: int | None, measure: bool
-) -> str:
+def _code(job: Job, measure: bool) -> str:
     """The code, and below it the report of how far it is from the schedule."""
     from sgdr import export as exports
 
-    code = exports.code(schedule, to, steps_per_epoch=steps_per_epoch, budget=budget)
-    with _waiting(f"running {to} to measure the code"):
+    code = job.code
+    with _waiting(f"running {job.target} to measure the code"):
         report = exports.parity.report(
-            schedule, to, steps_per_epoch=steps_per_epoch, budget=budget, measure=measure
+            job.schedule,
+            job.target,
+            steps_per_epoch=job.steps_per_epoch,
+            budget=job.budget,
+            interval=job.interval,
+            measure=measure,
         )
     return f"{code}\n{report.comments()}"
 

@@ -38,7 +38,8 @@ def code(
     With an `interval`, T_0 and `budget` count epochs in any case, as those of a study do. "step": the rate
     changes at every update, of which `steps_per_epoch` must say how many an epoch has. "epoch": it changes
     once an epoch. torch and braintools are stepped once an epoch then; the others, which ask for a rate at
-    every update, hold it for `steps_per_epoch` of them, which they must be given.
+    every update, hold it for `steps_per_epoch` of them, which they must be given. Both are known of a trial:
+    ``best.stepping.steps_per_epoch`` and ``best.stepping.interval``.
 
     `budget` is the length of training, for the loop and the comments. Names that the code does not define
     stand for the user's own: model, loader, loss_function and the like, and `epochs` without a budget.

@@ -15,6 +15,7 @@ from sgdr.search.workload import CallableWorkload, Run, Workload, find, register
 from sgdr.search.workload import workload as workload
 
 if TYPE_CHECKING:
+    from sgdr.search.best import Stepping as Stepping
     from sgdr.search.compared import Comparison as Comparison
     from sgdr.search.comparison import CompareProgress as CompareProgress
     from sgdr.search.comparison import compare as compare
@@ -49,6 +50,7 @@ _HOME = {
     "RestartAwarePruner": "pruning",
     "Result": "launch",
     "Space": "space",
+    "Stepping": "best",
     "StorageError": "storage",
     "Study": "study",
     "Supervised": "supervised",

@@ -10,9 +10,10 @@ from sgdr import relatives
 from sgdr.search.arms import arm_of
 from sgdr.search.objective import chosen_epoch
 from sgdr.search.reading import CHUNK, Curve
-from sgdr.search.slots import Schedule
+from sgdr.search.slots import STEPS_PER_EPOCH, Schedule
 from sgdr.search.summary import Summary
 from sgdr.search.verdict import Confirmed
+from sgdr.stepping import Stepping as Stepping
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -38,6 +39,8 @@ class Best:
     """One of `arms.ALL_ARMS`."""
     confirmed: Confirmed | None
     """What it gave on other seeds; None where it was not trained on any: its value is partly luck then."""
+    stepping: Stepping = field(default=Stepping(), repr=False)
+    """How many optimizer updates its epochs have, and how often its rate changes."""
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON values, without the curves; T_0, restarts and the epoch are in epochs."""
@@ -106,4 +109,11 @@ def as_best(trial: FrozenTrial, curves: Curve, study: Summary) -> Best:
         curves=curves,
         arm=attributes.get("arm") or arm_of(schedule, len(select)),  # older studies do not name it
         confirmed=study.confirmed.get(trial.number),
+        stepping=stepping_of(attributes, kept),
     )
+
+
+def stepping_of(trial: Mapping[str, Any], study: Mapping[str, Any]) -> Stepping:
+    """How a trial with these attributes stepped, of a study with those; older studies say less."""
+    steps = trial.get(STEPS_PER_EPOCH) or study.get(STEPS_PER_EPOCH)
+    return Stepping(steps, study.get("interval") or "step")

@@ -19,6 +19,7 @@ from sgdr.search.keeper import Keeper
 from sgdr.search.lease import Lease
 from sgdr.search.population import Population
 from sgdr.search.rounds import CONFIRMATION, ConfirmProgress, Rounds
+from sgdr.search.settings import SAID_LATER
 from sgdr.search.storage import default_url, open_storage, storage_errors
 from sgdr.search.study import Study, load, study_id
 from sgdr.search.verdict import Verdict
@@ -131,9 +132,9 @@ def _workload(study: Study, given: Workload | CallableWorkload | str | None) -> 
             f"study {study.name!r} was made with the workload {kept['workload']!r}, which is not registered; "
             "give it as --workload package.module:object, or in Python as workload=object"
         ) from error
-    for name in ("name", "metric", "direction", "select_metric", "steps_per_epoch"):
+    for name in ("name", "metric", "direction", "select_metric", *SAID_LATER):
         now, then = getattr(found, name, None), kept.get("workload" if name == "name" else name)
-        if now != then:
+        if now != then and not (name in SAID_LATER and None in (now, then)):
             raise ValueError(
                 f"workload={found.name!r} has {name} {now!r}, study {study.name!r} was made with {then!r}; "
                 "give the workload that it was made with"

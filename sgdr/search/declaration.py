@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgdr.search.space import Range, Space, distribution
 from sgdr.search.workload import CallableWorkload, Workload, check_declaration
+from sgdr.stepping import Interval
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -24,12 +25,14 @@ class Declaration:
     kind: str
     """"arrays": pure functions of arrays (`Workload`); "callable": a function (`CallableWorkload`)."""
     steps_per_epoch: int | None
-    """None for a callable workload."""
+    """None for a callable workload that does not say."""
     base_lr: Range | None
     """The range in which a sweep searches it, unless it says otherwise."""
     select_metric: str | None
     hparams: Mapping[str, BaseDistribution]
     """The further values that it takes, by name."""
+    interval: Interval | None = "step"
+    """How often its rate changes; None for a callable workload that does not say."""
 
     @classmethod
     def of(cls, workload: Workload | CallableWorkload) -> Declaration:
@@ -51,6 +54,7 @@ class Declaration:
             base_lr=_range(getattr(workload, "base_lr", None)),
             select_metric=getattr(workload, "select_metric", None),
             hparams={name: distribution(name, given) for name, given in hparams.items()},
+            interval=workload.interval if isinstance(workload, CallableWorkload) else "step",
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Result:
 
     @property
     def trial_steps_per_second(self) -> float | None:
-        """Optimizer steps, over all slots, per second of training; None for a callable workload."""
+        """Optimizer steps, over all slots, per second of training; None where these are not counted."""
         steps, seconds = self.study.attributes["steps_per_epoch"], self.timing.get("train")
         return self.epochs * steps / seconds if steps and seconds else None
 

@@ -9,7 +9,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from sgdr.search.lease import refuse_if_swept
-from sgdr.search.settings import Settings, differences, with_kept
+from sgdr.search.settings import SAID_LATER, Settings, differences, with_kept
 from sgdr.search.storage import open_storage, shown, sqlite_file
 from sgdr.search.study import made_by_sweep
 
@@ -91,6 +91,10 @@ def create_study(storage: BaseStorage, name: str, settings: Settings, resume: bo
         number = storage.get_study_id_from_name(name)
     kept = storage.get_study_user_attrs(number)
     if made_by_sweep(kept):
+        said = settings.attributes()
+        for key in SAID_LATER:
+            if kept.get(key) is None and said[key] is not None:
+                storage.set_study_user_attr(number, key, said[key])
         return int(kept["seed"])
     # The workload comes last: a study that has it has all, wherever its making was cut off.
     for key, attribute in reversed(settings.attributes().items()):

@@ -75,6 +75,10 @@ class Values:
         """None: pure functions of arrays do not fail once they are compiled."""
         return {}
 
+    def said(self) -> dict[int, dict[str, Any]]:
+        """Nothing: pure functions of arrays have nobody to say it to."""
+        return {}
+
 
 class Population:
     """K slots, each holding one trial, advanced together, an epoch or several a call.

@@ -23,14 +23,16 @@ from typing import Any
 import numpy as np
 import optuna
 
-from sgdr.search.slots import FINITE, Schedule
+from sgdr import checks
+from sgdr.search.slots import FINITE, STEPS_PER_EPOCH, Schedule
 from sgdr.search.workload import CallableWorkload
 
 STOP_SECONDS = 5.0
 """How long a process may take to end by itself before it is killed."""
 
 Message = tuple[str, Any]
-"""To a process: train, grant, stop. From it, behind the serial number of the trial: value, error, idle."""
+"""To a process: train, grant, stop. From it, behind the serial number of the trial: value, said, error,
+idle."""
 
 
 class ProcessSlots:
@@ -105,6 +107,7 @@ class _Reports:
         self._values = np.full((epochs, slots), np.nan)
         self._count = dict.fromkeys(waiting, 0)
         self._failed: dict[int, str | None] = {}
+        self._said: dict[int, dict[str, Any]] = {}
 
     def ready(self) -> bool:
         self._receive(timeout=0)
@@ -117,6 +120,9 @@ class _Reports:
 
     def failed(self) -> dict[int, str | None]:
         return self._failed
+
+    def said(self) -> dict[int, dict[str, Any]]:
+        return self._said
 
     def _receive(self, timeout: float | None) -> None:
         by_end: dict[Any, int] = {}
@@ -139,6 +145,8 @@ class _Reports:
             if row + 1 == len(self._values):
                 del self._waiting[slot]
                 self._took(slot, row + 1)
+        elif message[0] == "said":
+            self._said.setdefault(slot, {}).update(message[1])
         elif message[0] == "error":
             self._fail(slot, message[1])
 
@@ -225,11 +233,29 @@ class _Run:
         budget: int,
         seed: int,
         hparams: Mapping[str, Any],
+        steps_per_epoch: int | None,
     ) -> None:
         self.schedule, self.budget, self.seed, self.hparams = schedule, budget, seed, hparams
         self._connection, self._serial = connection, serial
+        self._steps_per_epoch = steps_per_epoch
         self._granted = 0
         self.reported = 0
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """See `sgdr.search.workload.Run.steps_per_epoch`."""
+        return self._steps_per_epoch
+
+    @steps_per_epoch.setter
+    def steps_per_epoch(self, steps: int) -> None:
+        steps = checks.whole_count("run.steps_per_epoch", steps)
+        if self.reported:
+            raise ValueError(
+                f"run.steps_per_epoch={steps} was set after {self.reported} reported epochs; set it before "
+                "the first report"
+            )
+        self._steps_per_epoch = steps
+        self.say("said", {STEPS_PER_EPOCH: steps})
 
     def report(self, epoch: int, value: float) -> None:
         """See `sgdr.search.workload.Run.report`."""
@@ -281,8 +307,9 @@ def _serve(packed: bytes, connection: Connection, lifeline: Connection, threads:
             kind, content = connection.recv()
             if kind == "train":
                 serial += 1
-                packed, *rest = content
-                run = _Run(connection, serial, None, *rest)
+                packed, budget, seed, hparams = content
+                steps = getattr(workload, "steps_per_epoch", None)
+                run = _Run(connection, serial, None, budget, seed, hparams, steps)
                 try:
                     run.schedule = pickle.loads(packed)
                 except Exception as error:

@@ -31,6 +31,8 @@ MOST_SLOTS = 2**16
 EVENLY = {"restarts": 64, "cosine": 16, "constant": 16, **dict.fromkeys(RELATIVES, 16)}
 """Trials of each arm that are spread over its space before TPE begins: on one seed it follows the noise, and
 with fewer to begin with it finds worse schedules at a higher cost (`experiments/bench/search.py`)."""
+SAID_LATER = ("steps_per_epoch", "interval")
+"""What a study may have been made without, and be told when it goes on; then it must stay the same too."""
 SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
 PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
 
@@ -72,6 +74,7 @@ class Settings:
             "select_metric": self.workload.select_metric,
             "direction": self.workload.direction,
             "steps_per_epoch": self.workload.steps_per_epoch,
+            "interval": self.workload.interval,
             "pruner": type(self.pruner).__name__,
             "sampler": self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
             "controls": self.controls,
@@ -190,13 +193,13 @@ def differences(kept: dict[str, Any], given: dict[str, Any]) -> list[str]:
     return [
         f"{name} {_brief(before.get(name))}, not {_brief(value)}"
         for name, value in after.items()
-        if before.get(name) != value
+        if before.get(name) != value and not (name in SAID_LATER and before.get(name) is None)
     ]
 
 
 def _parts(attributes: dict[str, Any]) -> dict[str, Any]:
     """What must stay the same, by name; the space in its parts."""
-    parts = {name: attributes.get(name) for name in SAME_ON_RESUME}
+    parts = {name: attributes.get(name) for name in (*SAME_ON_RESUME, *SAID_LATER)}
     if "relatives" in attributes:
         parts["relatives"] = attributes["relatives"]
     space = parts.pop("space") or {}

@@ -16,6 +16,8 @@ LONGEST_CALL = 20
 MOST_ATTEMPTS = 3
 """How often a run is begun whose process dies."""
 
+STEPS_PER_EPOCH = "steps_per_epoch"
+"""The attribute of a study, and of a trial that has another number, of optimizer updates in an epoch."""
 FINITE = "_finite"
 """Among the values of an epoch: 1.0 where all values and the whole state of the slot were finite."""
 
@@ -31,6 +33,9 @@ class Pending(Protocol):
 
     def failed(self) -> dict[int, str | None]:
         """After `read`: the slots whose trial failed, and its error; None where the process died."""
+
+    def said(self) -> dict[int, dict[str, Any]]:
+        """After `read`: by slot, what the trials said of themselves, as attributes to be kept with them."""
 
 
 class Slots(Protocol):

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from sgdr import relatives
 from sgdr.search import snapshots
 from sgdr.search.best import Best as Best
-from sgdr.search.best import Ranked, as_best
+from sgdr.search.best import Ranked, as_best, stepping_of
 from sgdr.search.reading import Content, Curve, OpenedFile, reader
 from sgdr.search.slots import Schedule
 from sgdr.search.storage import close_storage, default_url, open_storage, shown, storage_errors
 from sgdr.search.summary import Summary
 from sgdr.search.tables import Rows, curves_table, trials_table
 from sgdr.search.verdict import Verdict
+from sgdr.stepping import Stepping
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,8 +79,8 @@ class Study:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """workload, space, budget, objective, metric, direction, select_metric, steps_per_epoch, pruner,
-        sampler, controls, relatives (where there are some), seed, versions."""
+        """workload, space, budget, objective, metric, direction, select_metric, steps_per_epoch, interval,
+        pruner, sampler, controls, relatives (where there are some), seed, versions."""
         return self._now.content.attributes
 
     @property
@@ -210,6 +211,10 @@ class Study:
         """That of a trial, in epochs; None where the trial was not begun by a sweep."""
         kept = self.frozen[number].user_attrs.get("schedule")
         return None if kept is None else relatives.from_dict(kept)
+
+    def stepping(self, number: int) -> Stepping:
+        """How many optimizer updates a trial's epochs have, and how often its rate changes."""
+        return stepping_of(self.frozen[number].user_attrs, self.attributes)
 
     def curve(self, number: int) -> dict[str, list[float]]:
         """By name, the values of a trial, one an epoch; empty before it has ended.

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -58,6 +59,8 @@ class Training:
     curves: Curves = field(default_factory=Curves)
     reported: int = 0
     """Epochs of which the arm knows."""
+    said: dict[str, Any] = field(default_factory=dict)
+    """What the trial said of itself, which is kept with it."""
     kept: float = field(default_factory=time.monotonic)
     """When its state was last kept in a checkpoint, or it was begun."""
     began: float = field(default_factory=time.monotonic)
@@ -189,10 +192,11 @@ class Worker:
                 with self._stopwatch.phase("storage"):
                     self._record.write(until=partial(self._may_leave_storage, pending))
                 values = pending.read()
-                failed = pending.failed()
+                failed, said = pending.failed(), pending.said()
             epochs -= call
             for slot, training in self._training.items():
                 training.curves.extend(values, slot)
+                training.said.update(said.get(slot, {}))
             self.epochs += call * len(self._training)
             for slot, error in failed.items():
                 if slot in self._training:
@@ -274,7 +278,13 @@ class Worker:
             self._slots.end(slot)
         curves = {name: _short(curve) for name, curve in training.curves.items() if name != FINITE}
         seconds = round(time.monotonic() - training.began, 3)
-        ending = {"curve": curves, "epochs": training.epochs, "seconds": seconds, **attributes}
+        ending = {
+            "curve": curves,
+            "epochs": training.epochs,
+            "seconds": seconds,
+            **training.said,
+            **attributes,
+        }
         self._record.end(training.trial, state, worth, ending)
         training.arm.tell(training.sampled, state, worth)
         if self._checkpoints is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sgdr.schedule import WarmRestarts
+from sgdr.stepping import Interval, checked_interval
 
 if TYPE_CHECKING:
     import jax
@@ -73,6 +74,9 @@ class Run(Protocol):
     """Epochs to train."""
     seed: int
     hparams: Mapping[str, Any]
+    steps_per_epoch: int | None
+    """Optimizer updates in an epoch, as the workload declares them. Set it before the first report where only
+    the run knows how many there are: code that is exported of this trial counts them."""
 
     def report(self, epoch: int, value: float) -> None:
         """Tells the value after `epoch` completed epochs, counted from 1.
@@ -96,6 +100,11 @@ class CallableWorkload:
     budget: int
     base_lr: tuple[float, float] | None = None
     hparams: Mapping[str, Any] = field(default_factory=dict)
+    steps_per_epoch: int | None = None
+    """Optimizer updates in an epoch; None where that is not said, or differs between trials."""
+    interval: Interval | None = None
+    """How often it asks for a rate: "step", at every update; "epoch", once an epoch. None where that is not
+    said, which is taken as "step"."""
 
     def __call__(self, run: Run) -> None:
         """Trains one trial in this process."""
@@ -107,7 +116,7 @@ class CallableWorkload:
         if "<locals>" not in path and _attribute(module, path) is self:
             return _attribute, (module, path)
         values = (self.train, self.name, self.metric, self.direction, self.budget, self.base_lr)
-        return CallableWorkload, (*values, dict(self.hparams))
+        return CallableWorkload, (*values, dict(self.hparams), self.steps_per_epoch, self.interval)
 
 
 def workload(
@@ -118,16 +127,34 @@ def workload(
     name: str | None = None,
     base_lr: tuple[float, float] | None = None,
     hparams: Mapping[str, Any] | None = None,
+    steps_per_epoch: int | None = None,
+    interval: Interval | None = None,
 ) -> Callable[[Callable[[Run], None]], CallableWorkload]:
     """Makes a training function a workload.
 
     Returns a decorator. The function calls `run.report(epoch, value)` once after every epoch; `value` is
-    named `metric` in tables. Raises ValueError for a bad direction or budget.
+    named `metric` in tables.
+
+    Its schedules are in epochs. Code for frameworks that count optimizer updates needs to know how many of
+    them an epoch has: `steps_per_epoch`, where it is the same in all trials; else the function sets
+    `run.steps_per_epoch`. `interval` says how often it asks for a rate: "step", at every update,
+    ``run.schedule(epoch + step / steps_per_epoch)``, as None is taken; or "epoch", once an epoch,
+    ``run.schedule(epoch)``.
+
+    Raises ValueError for a bad direction, budget, steps_per_epoch or interval.
     """
 
     def decorate(train: Callable[[Run], None]) -> CallableWorkload:
         made = CallableWorkload(
-            train, name or train.__name__, metric, direction, budget, base_lr, dict(hparams or {})
+            train,
+            name or train.__name__,
+            metric,
+            direction,
+            budget,
+            base_lr,
+            dict(hparams or {}),
+            steps_per_epoch,
+            interval,
         )
         check_declaration(made)
         return made
@@ -219,11 +246,17 @@ def check_declaration(workload: Workload | CallableWorkload) -> None:
         raise ValueError(f"{who}: direction={workload.direction!r} must be 'minimize' or 'maximize'")
     if not isinstance(workload.metric, str) or not workload.metric:
         raise ValueError(f"{who}: metric={workload.metric!r} must be the name of a value that it reports")
-    counts = ["budget"] + (["steps_per_epoch"] if isinstance(workload, Workload) else [])
-    for count in counts:
-        value = getattr(workload, count)
+    for count in ("budget", "steps_per_epoch"):
+        value = getattr(workload, count, None)
+        if isinstance(workload, CallableWorkload) and count == "steps_per_epoch" and value is None:
+            continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{who}: {count}={value!r} must be a whole number of at least 1")
+    if isinstance(workload, CallableWorkload):
+        try:
+            checked_interval(workload.interval)
+        except ValueError as error:
+            raise ValueError(f"{who}: {error}") from None
 
 
 def check_functions(workload: Workload, hparams: Mapping[str, float]) -> None:

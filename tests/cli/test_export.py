@@ -62,7 +62,7 @@ def test_code_of_a_schedule(swept, target):
     )
 
 
-def test_a_study_whose_epochs_have_no_known_length_is_exported_per_epoch(sgdr, tmp_path):
+def test_a_study_whose_epochs_have_no_known_length_is_exported_where_that_is_said(sgdr, tmp_path):
     (tmp_path / "own.py").write_text(
         "from sgdr import search\n\n\n"
         '@search.workload(metric="error", direction="minimize", budget=3, base_lr=(0.1, 1.0))\n'
@@ -73,9 +73,14 @@ def test_a_study_whose_epochs_have_no_known_length_is_exported_per_epoch(sgdr, t
     done = sgdr("sweep", "--workload", "own:train", "--trials", "1", "--slots", "1")
     assert done.returncode == 0, done.stderr
     (best,) = json.loads(output(sgdr("best", "train", "--json")))
-    code = output(sgdr("export", "train", "--to", "torch", "--no-measure"))
-    assert code == with_words(WarmRestarts(**best["schedule"]), "torch", budget=3)
+    schedule = WarmRestarts(**best["schedule"])
+    for target in ("torch", "transformers"):
+        refused(sgdr("export", "train", "--to", target), f"must be known for {target}", "(--steps-per-epoch)")
+    code = output(sgdr("export", "train", "--to", "torch", "--no-measure", "--interval", "epoch"))
+    assert code == with_words(schedule, "torch", budget=3, interval="epoch")
     assert "Steps per epoch" in code and "for epoch in range(3)" in code
+    code = output(sgdr("export", "train", "--to", "keras", "--no-measure", "--steps-per-epoch", "10"))
+    assert code == with_words(schedule, "keras", budget=3, steps_per_epoch=10)
 
 
 def test_a_relative_is_not_code_and_the_best_of_restarts_is_named(sgdr, tmp_path):
@@ -190,6 +195,9 @@ def test_a_file_is_written_whole_or_not_at_all(swept, tmp_path):
         (("tiny", "--to", "csv", "--trial", "99", "--curves"), ("--trial 99", "no curve")),
         (("tiny", "--to", "torch", "--steps-per-epoch", "0"), ("steps_per_epoch", "got 0")),
         (("tiny", "--to", "torch", "--steps-per-epoch", "2.5"), ("--steps-per-epoch",)),
+        (("tiny", "--to", "torch", "--interval", "batch"), ("interval", "'step' or 'epoch'", "'batch'")),
+        (("tiny", "--to", "csv", "--interval", "step"), ("--interval", "--to csv")),
+        ((*SCHEDULE, "--to", "keras", "--interval", "epoch"), ("--steps-per-epoch", "keras")),
         (("tiny", "--to", "torch", "--budget", "-3"), ("budget", "got -3")),
         (("tiny", "--to", "torch", "--steps", "0:9"), ("--steps", "--to torch")),
         (("tiny", "--to", "torch", "--curves"), ("--curves", "--to torch")),

@@ -16,6 +16,8 @@ from sgdr.search.declaration import Declaration
     budget=7,
     name="words — 言葉",
     base_lr=(1e-3, 1),
+    steps_per_epoch=40,
+    interval="epoch",
     hparams={
         "decay": (1e-6, 1e-2, "log"),
         "depth": (1, 4),
@@ -37,9 +39,11 @@ def test_declarations_say_what_the_workload_says(tiny):
         base_lr=None,
         select_metric="select_error",
         hparams={},
+        interval="step",
     )
     declared = Declaration.of(words)
-    assert (declared.kind, declared.steps_per_epoch, declared.select_metric) == ("callable", None, None)
+    assert (declared.kind, declared.steps_per_epoch, declared.select_metric) == ("callable", 40, None)
+    assert declared.interval == "epoch"
     assert declared.base_lr == (1e-3, 1.0)
     assert declared.hparams == {
         "decay": FloatDistribution(1e-6, 1e-2, log=True),

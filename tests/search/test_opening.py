@@ -90,6 +90,26 @@ def test_other_settings_a_worker_and_others_studies_are_refused(url, settings):
             check_existing(storage, name, settings, "the storage")
 
 
+def test_what_a_study_did_not_know_of_its_steps_it_can_be_told_once(url, settings):
+    def stepping(steps_per_epoch, interval):
+        declared = dataclasses.replace(settings.workload, steps_per_epoch=steps_per_epoch, interval=interval)
+        return dataclasses.replace(settings, workload=declared)
+
+    storage = open_storage(url, create=True)
+    create_study(storage, "s", stepping(None, None), resume=False)
+    told = stepping(40, "epoch")
+    assert check_existing(storage, "s", told, "the storage")
+    assert create_study(storage, "s", told, resume=True) == 7
+    assert load("s", url).attributes == told.attributes()
+    for other, said in (
+        (stepping(50, "epoch"), "with steps_per_epoch 40, not 50"),
+        (stepping(None, "epoch"), "with steps_per_epoch 40, not None"),
+        (stepping(40, "step"), "with interval 'epoch', not 'step'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            check_existing(storage, "s", other, "the storage")
+
+
 def test_a_study_whose_making_was_cut_off_is_finished(url, settings):
     storage = open_storage(url, create=True)
     number = storage.create_new_study([StudyDirection.MINIMIZE], "s")

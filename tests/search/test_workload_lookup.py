@@ -128,6 +128,10 @@ def test_the_decorator_makes_a_workload_and_refuses_what_cannot_be():
         ({"direction": "down"}, "direction='down'"),
         ({"budget": 0}, "budget=0"),
         ({"metric": ""}, "metric=''"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch=0 must be a whole number of at least 1"),
+        ({"steps_per_epoch": 2.5}, "steps_per_epoch=2.5"),
+        ({"steps_per_epoch": True}, "steps_per_epoch=True"),
+        ({"interval": "batch"}, "interval must be 'step' or 'epoch', got 'batch'"),
     ):
         declared = {"metric": "error", "direction": "minimize", "budget": 3, **bad}
         with pytest.raises(ValueError, match=said):

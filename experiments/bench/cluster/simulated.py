@@ -84,6 +84,10 @@ class Sleeping:
         """None."""
         return {}
 
+    def said(self) -> dict[int, dict[str, Any]]:
+        """Nothing."""
+        return {}
+
     def end(self, slot: int) -> None:
         """Nothing to be done."""
 
