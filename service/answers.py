@@ -115,6 +115,7 @@ class ParityReport(BaseModel):
 CODED: dict[str, JsonValue] = {
     **BEST,
     "steps_per_epoch": 20,
+    "interval": "step",
     "code": {"torch": "import torch\n…"},
     "parity": {"torch": PARITY},
 }
@@ -125,9 +126,15 @@ class CodedBest(BestTrial):
 
     model_config = ConfigDict(json_schema_extra={"examples": [CODED]})
     steps_per_epoch: int | None = Field(
-        description="By which the code steps per batch; None: it steps per epoch."
+        description="Optimizer steps in an epoch, which the code counts; None: it is not known."
     )
-    code: dict[str, str] = Field(description="By framework: torch, optax, keras, braintools, transformers.")
+    interval: Literal["step", "epoch"] = Field(
+        description="Whether the rate changes at every step, or once an epoch."
+    )
+    code: dict[str, str] = Field(
+        description="By framework: torch, optax, keras, braintools, transformers; a comment that says why "
+        "where there is none."
+    )
     parity: dict[str, ParityReport] = Field(
         description="By framework: what its own scheduler cannot do, and how far its rates are from ours."
     )

@@ -12,7 +12,9 @@ from sgdr import export
 from sgdr.export.parity import Job
 from sgdr.formula import Formula
 from sgdr.schedule import FIELDS, WarmRestarts
+from sgdr.search.slots import Schedule
 from sgdr.search.study import Best, Study
+from sgdr.stepping import Stepping
 
 FIRST = ("number", "state", "arm", "value", *FIELDS)
 REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error")
@@ -97,20 +99,27 @@ def cycles_within(schedule: WarmRestarts | Formula, epochs: int) -> dict[str, li
     return {"restarts": schedule.restarts(until=epochs), "troughs": schedule.troughs(budget=epochs)}
 
 
-def coded(best: Best, steps_per_epoch: int | None, parity: Parity) -> dict[str, Any]:
-    """A `CodedBest`."""
-    jobs = {target: Job(best.schedule, target, steps_per_epoch, best.budget) for target in export.TARGETS}
+def coded(best: Best, stepping: Stepping, parity: Parity) -> dict[str, Any]:
+    """A `CodedBest`, whose code changes the rate in that way."""
+    jobs = jobs_of(best.schedule, stepping, best.budget)
     return {
         **best.to_dict(),
-        "steps_per_epoch": steps_per_epoch,
+        "steps_per_epoch": stepping.steps_per_epoch,
+        "interval": stepping.interval,
         "code": {target: code_of(job) for target, job in jobs.items()},
         "parity": {target: parity.report(job).to_dict() for target, job in jobs.items()},
     }
+
+
+def jobs_of(schedule: Schedule, stepping: Stepping, budget: int) -> dict[str, Job]:
+    """What is exported of a schedule in epochs to each target, whose rates change in that way."""
+    steps, interval = stepping.steps_per_epoch, stepping.interval
+    return {target: Job(schedule, target, steps, budget, interval) for target in export.TARGETS}
 
 
 def code_of(job: Job) -> str:
     """The exported code; a comment that says why, where that framework has none for the schedule."""
     try:
         return job.code
-    except ValueError as error:  # a framework that computes in float32 has no 1e30
+    except ValueError as error:  # float32 has no 1e30; or it is not known how many updates an epoch has
         return f"# {error}\n"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from nicegui import ui
 
 from service.dashboard.frame import code_block, heading
-from service.views import code_of
+from service.views import code_of, jobs_of
 from sgdr import export
-from sgdr.export.parity import Job, drafted
+from sgdr.export.parity import drafted
 from sgdr.schedule import WarmRestarts
+from sgdr.stepping import Stepping
 
 FRAMEWORKS = {
     "torch": "PyTorch",
@@ -19,16 +20,15 @@ FRAMEWORKS = {
 }
 
 
-def show_code(schedule: WarmRestarts, steps_per_epoch: int | None, budget: int) -> None:
+def show_code(schedule: WarmRestarts, stepping: Stepping, budget: int) -> None:
     """A tab for each framework, with what its own scheduler can do of the schedule below the code."""
     heading("Code", 3)
     with ui.tabs().props('no-caps dense align=left aria-label="Frameworks"') as tabs:
         for target in export.TARGETS:
             ui.tab(target, FRAMEWORKS[target])
     with ui.tab_panels(tabs, value="torch").classes("code"):
-        for target in export.TARGETS:
+        for target, job in jobs_of(schedule, stepping, budget).items():
             with ui.tab_panel(target):
-                job = Job(schedule, target, steps_per_epoch, budget)
                 code_block(code_of(job))
                 report = drafted(job)
                 own = [] if report.nearest is None else [f"The framework's own scheduler: {report.nearest}"]

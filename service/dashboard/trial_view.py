@@ -30,6 +30,7 @@ def show_trial(study: Study, found: dict[str, Any]) -> None:
     """What is known of a trial, a `Trial` of the REST interface."""
     kept, name = study.attributes, study.name
     schedule, file = study.schedule(found["number"]), f"{name}-trial-{found['number']}"
+    stepping = study.stepping(found["number"])
     facts(
         {
             "State": found["state"],
@@ -51,7 +52,7 @@ def show_trial(study: Study, found: dict[str, Any]) -> None:
         remark("It has no schedule: it was not begun by a sweep.", "warning")
         return
     if isinstance(schedule, WarmRestarts):
-        link("In the explorer", explorer_url(schedule, kept["budget"], kept["steps_per_epoch"]))
+        link("In the explorer", explorer_url(schedule, kept["budget"], stepping.steps_per_epoch))
     curve = found["curve"].get(kept["metric"], [])
     if not curve:
         remark("Its curve is written when it ends." if found["state"] == "RUNNING" else "It has no curve.")
@@ -62,7 +63,7 @@ def show_trial(study: Study, found: dict[str, Any]) -> None:
         return
     rows = cycles_of(schedule, curve or [None] * kept["budget"], kept["direction"])
     Table("Cycles", f"{file}-cycles", COLUMNS, rows, key="cycle")
-    show_code(schedule, kept["steps_per_epoch"], kept["budget"])
+    show_code(schedule, stepping, kept["budget"])
 
 
 def cycles_of(schedule: WarmRestarts, curve: Sequence[float | None], direction: str) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from service.strict import StrictRoute
 from service.views import coded
 from sgdr.schedule import WarmRestarts
 from sgdr.search.study import Best, Study
+from sgdr.stepping import Interval
 
 MOST_BEST = 100
 LARGEST_EPOCH = 10**9
@@ -39,6 +40,14 @@ StepsPerEpoch = Annotated[
         le=LARGEST_EPOCH,
         description="Of your own training, where it is another than the study's: T_0 counts epochs.",
         examples=[391],
+    ),
+]
+Asked = Annotated[
+    Interval | None,
+    Query(
+        description="Of your own training, where it is another than the study's: whether the rate changes at "
+        "every step or once an epoch.",
+        examples=["step"],
     ),
 ]
 
@@ -65,16 +74,24 @@ class OverallList(BaseModel):
     summary="A study's best schedules",
 )
 def best(
-    study: Name, found: Studies, parity: Measurements, k: K = 1, steps_per_epoch: StepsPerEpoch = None
+    study: Name,
+    found: Studies,
+    parity: Measurements,
+    k: K = 1,
+    steps_per_epoch: StepsPerEpoch = None,
+    interval: Asked = None,
 ) -> Response:
     """The k best schedules with code for every framework; the confirmed ones first.
 
     No request waits for a framework: parity has words at once, and what is not measured yet is measured in
     the background, in a minute or so. Until then its status is `being measured`; ask again.
+
+    Code changes the rate as the trial did: at every step, or once an epoch. Where a study does not know how
+    many steps an epoch has, the code that needs it is a comment that says so: give `steps_per_epoch`, or, for
+    torch and braintools, `interval=epoch` where the rate changed once an epoch.
     """
     read = found.study(study)
-    steps = steps_per_epoch or read.attributes["steps_per_epoch"]
-    items = [coded(each, steps, parity) for each in read.top(k)]
+    items = [coded(each, each.stepping.with_given(steps_per_epoch, interval), parity) for each in read.top(k)]
     return answer({"items": items, "total": read.counts.get("COMPLETE", 0)})
 
 
@@ -91,13 +108,15 @@ def best_lr(
         Step, Query(description="Optimizer steps done; epochs for a workload without steps.", examples=[370])
     ],
     steps_per_epoch: StepsPerEpoch = None,
+    interval: Asked = None,
 ) -> Response:
     """The rate at a step of the schedule that is best now. Another may be best tomorrow."""
     read = found.study(study)
     top = read.top(1)
     if not top:
         raise Problem(404, f"study {study!r} has no completed trial yet; {read.why_none()}")
-    steps = steps_per_epoch or read.attributes["steps_per_epoch"]
+    stepping = top[0].stepping.with_given(steps_per_epoch, interval)
+    steps = stepping.steps_per_epoch
     schedule = top[0].schedule if steps is None else top[0].schedule.scaled(steps)
     return answer(
         {
@@ -106,7 +125,7 @@ def best_lr(
             "step": step,
             "unit": "epoch" if steps is None else "batch",
             "steps_per_epoch": steps,
-            "lr": schedule(step),
+            "lr": stepping.rate(top[0].schedule, step),
             "cycle": schedule.cycle(step).to_dict() if isinstance(schedule, WarmRestarts) else None,
         }
     )
@@ -127,6 +146,8 @@ def best_overall(
         Query(ge=1, le=LARGEST_EPOCH, description="Of studies with this budget only.", examples=[100]),
     ] = None,
     k: K = 1,
+    steps_per_epoch: StepsPerEpoch = None,
+    interval: Asked = None,
 ) -> Response:
     """The best schedules of every study of a workload; confirmed ones before all others.
 
@@ -147,7 +168,7 @@ def best_overall(
     ranked.sort(key=lambda pair: _place(pair[1], measured[1]))
     items = [
         {
-            **coded(best, each.attributes["steps_per_epoch"], parity),
+            **coded(best, best.stepping.with_given(steps_per_epoch, interval), parity),
             "study": each.name,
             "metric": measured[0],
             "direction": measured[1],

@@ -6,6 +6,7 @@ from service.dashboard.explorer.fields import plain
 from service.dashboard.explorer.state import Explored
 from service.views import code_of
 from sgdr.export.parity import Job
+from sgdr.stepping import Interval
 
 OWN = "sgdr"
 """What code for this library is called; other targets are those of `sgdr.export`."""
@@ -15,7 +16,8 @@ def code(explored: Explored, target: str, steps_per_epoch: int | None, budget: i
     """The schedule for that target; for frameworks without its warm-up, and without the epochs of it."""
     if target != OWN:
         trained = max(budget - explored.warmup, 0) or None
-        return code_of(Job(explored.restarts, target, steps_per_epoch, trained))
+        interval: Interval = "epoch" if steps_per_epoch is None else "step"
+        return code_of(Job(explored.restarts, target, steps_per_epoch, trained, interval))
     listed = ", ".join(f"{name}={plain(value)}" for name, value in explored.restarts.to_dict().items())
     restarts = f"WarmRestarts({listed})"
     names, made = "WarmRestarts", restarts

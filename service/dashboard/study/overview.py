@@ -60,7 +60,8 @@ def _draw_best(study: Study, best: Best) -> None:
         heading("Best schedule", 2)
         link(f"Trial {best.number}", trial_url(study.name, best.number))
         if isinstance(best.schedule, WarmRestarts):
-            link("In the explorer", explorer_url(best.schedule, best.budget, kept["steps_per_epoch"]))
+            steps = best.stepping.steps_per_epoch
+            link("In the explorer", explorer_url(best.schedule, best.budget, steps))
     facts(
         {
             kept["metric"]: f"{shown(best.value)} at epoch {best.epoch}",
@@ -79,7 +80,7 @@ def _draw_best(study: Study, best: Best) -> None:
     drawn = best_figure(best, kept["metric"], kept["select_metric"])
     Figure(title, f"{study.name}-best", height="30rem").show(drawn)
     if isinstance(best.schedule, WarmRestarts):
-        show_code(best.schedule, kept["steps_per_epoch"], best.budget)
+        show_code(best.schedule, best.stepping, best.budget)
 
 
 def _plain(value: Any) -> str | None:

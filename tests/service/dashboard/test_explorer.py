@@ -348,3 +348,12 @@ def test_code_for_frameworks_leaves_the_warm_up_out():
         without = export.code(WarmRestarts(0.1, 10, 2), target, steps_per_epoch=391, budget=70)
         assert code(Explored(warmup=5), target, 391, 75) == without
         assert "epochs" in code(Explored(warmup=80), target, 391, 75)
+
+
+def test_code_counts_updates_only_where_it_is_known_how_many_an_epoch_has():
+    for target in export.TARGETS:
+        text = code(Explored(), target, None, 70)
+        if target in ("torch", "braintools"):
+            assert text == export.code(WarmRestarts(0.1, 10, 2), target, budget=70, interval="epoch")
+        else:
+            assert text.startswith("# steps_per_epoch must be known for")

@@ -7,6 +7,7 @@ import pytest
 
 import sgdr
 from sgdr import export, search
+from sgdr.search.storage import close_storage, open_storage
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,32 @@ def test_the_best_come_in_order_with_code_for_every_framework(client, digits):
     assert best["steps_per_epoch"] == 20
     other = client.get("/v1/studies/digits/best?steps_per_epoch=391").json()["items"][0]
     assert other["steps_per_epoch"] == 391 and other["code"]["optax"] != best["code"]["optax"]
+
+
+def test_code_is_refused_where_nobody_knows_how_many_steps_an_epoch_has(open_client, copied, digits):
+    url = f"sqlite:///{copied}"
+    storage = open_storage(url)
+    storage.set_study_user_attr(storage.get_study_id_from_name("digits"), "steps_per_epoch", None)
+    close_storage(storage)
+    schedule, budget = digits.best.schedule, digits.best.budget
+    with open_client(url) as client:
+        for path in ("/v1/studies/digits/best?", "/v1/best?workload=digits&"):
+            (best,) = client.get(path).json()["items"]
+            assert best["steps_per_epoch"] is None
+            for target, code in best["code"].items():
+                assert code.startswith(f"# steps_per_epoch must be known for {target}")
+                assert code.count("\n") == 1 and best["parity"][target]["status"] == "no code"
+            (best,) = client.get(f"{path}steps_per_epoch=7").json()["items"]
+            for target, code in best["code"].items():
+                assert code == export.code(schedule, target, steps_per_epoch=7, budget=budget)
+            (best,) = client.get(f"{path}interval=epoch").json()["items"]
+            assert best["code"]["torch"] == export.code(schedule, "torch", budget=budget, interval="epoch")
+            assert best["code"]["keras"].startswith("# steps_per_epoch must be known for keras")
+            (best,) = client.get(f"{path}interval=epoch&steps_per_epoch=7").json()["items"]
+            assert best["interval"] == "epoch" and "step % self.steps_per_epoch" in best["code"]["keras"]
+            assert client.get(f"{path}interval=batch").status_code == 422
+        rate = client.get("/v1/studies/digits/best/lr?step=17&steps_per_epoch=7&interval=epoch").json()
+        assert rate["lr"] == schedule(2)
 
 
 def test_code_comes_with_what_the_frameworks_cannot_do(client, digits):
