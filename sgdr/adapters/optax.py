@@ -63,20 +63,29 @@ def rate(opt_state: Any) -> Any:
     """The rate of the last update, or the first rate where there was none yet, as an array.
 
     With schedules of several groups, a dict of their rates by label. `opt_state` is the state of an
-    `optimizer`, or of anything around it or of `optax.inject_hyperparams` with a `learning_rate`.
-    Raises ValueError where it holds no rate.
+    `optimizer`, or of anything around it or of `optax.inject_hyperparams` with a `learning_rate`. Where it
+    holds several that no label tells apart, such as the states of two optimizers in a list, a dict of all by
+    their paths, as `jax.tree_util.keystr` writes them. Raises ValueError where it holds no rate.
     """
-    found = {}
-    for path, node in jax.tree_util.tree_leaves_with_path(opt_state, is_leaf=_is_injected):
-        if _is_injected(node) and "learning_rate" in node.hyperparams:
-            labels = [key.key for key in path if isinstance(key, jax.tree_util.DictKey)]
-            found[labels[-1] if labels else None] = node.hyperparams["learning_rate"]
-    if not found:
+    nodes = jax.tree_util.tree_leaves_with_path(opt_state, is_leaf=_has_rate)
+    rates = [(path, node.hyperparams["learning_rate"]) for path, node in nodes if _has_rate(node)]
+    if not rates:
         raise ValueError(
             f"opt_state must hold a learning_rate, got {type(opt_state).__name__} without; "
             "make the optimizer by sgdr.adapters.optax.optimizer"
         )
-    return found[None] if set(found) == {None} else found
+    by_label = {_label(path): value for path, value in rates}
+    if set(by_label) == {None} and len(rates) == 1:
+        return by_label[None]
+    if len(by_label) == len(rates) and None not in by_label:
+        return by_label
+    return {jax.tree_util.keystr(path): value for path, value in rates}
+
+
+def _label(path: tuple[Any, ...]) -> Any:
+    """The innermost key of a dict on the way, which is the label of a group; None where there is none."""
+    labels = [key.key for key in path if isinstance(key, jax.tree_util.DictKey)]
+    return labels[-1] if labels else None
 
 
 def _injected(
@@ -92,5 +101,5 @@ def _injected(
     return optax.inject_hyperparams(made)(schedule)
 
 
-def _is_injected(node: Any) -> bool:
-    return isinstance(node, optax.InjectStatefulHyperparamsState)
+def _has_rate(node: Any) -> bool:
+    return isinstance(node, optax.InjectStatefulHyperparamsState) and "learning_rate" in node.hyperparams

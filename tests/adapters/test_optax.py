@@ -93,6 +93,33 @@ def test_the_first_rate_is_there_before_the_first_update():
     assert rate(own.init(PARAMS)) == pytest.approx(0.1)
 
 
+def test_the_rates_of_several_optimizers_are_all_there():
+    alone, other = (optimizer(WarmRestarts(peak, 5)).init(PARAMS) for peak in (0.1, 0.3))
+    groups, others = (
+        optimizer({"body": WarmRestarts(peak, 5), "head": WarmRestarts(0.5, 5)}, labels=LABELS).init(PARAMS)
+        for peak in (0.1, 0.3)
+    )
+    assert rate([alone, other]) == pytest.approx({"[0]": 0.1, "[1]": 0.3})
+    assert rate({"generator": alone, "critic": other}) == pytest.approx({"generator": 0.1, "critic": 0.3})
+    labelled = rate({"generator": groups, "critic": others})
+    by_path = {(path.split("'")[1], path.split("'")[3]): float(value) for path, value in labelled.items()}
+    assert by_path == pytest.approx(
+        {
+            ("generator", "body"): 0.1,
+            ("generator", "head"): 0.5,
+            ("critic", "body"): 0.3,
+            ("critic", "head"): 0.5,
+        }
+    )
+    assert sorted(map(float, rate((alone, groups)).values())) == pytest.approx([0.1, 0.1, 0.5])
+    assert rate([alone, optax.sgd(0.1).init(PARAMS)]) == pytest.approx(0.1)
+
+
+def test_a_rate_is_read_behind_other_hyperparameters_that_are_injected():
+    made = optax.inject_hyperparams(lambda decay: optax.chain(optax.trace(decay), optimizer(GROWING)))
+    assert rate(made(decay=0.9).init(PARAMS)) == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("kind", [jnp.float32, jnp.bfloat16])
 def test_with_accumulated_gradients_one_update_is_one_step(kind):
     params = jnp.zeros(2, kind)
