@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-import numpy as np
-
 from sgdr import checks
-from sgdr.checks import checked_step, is_array, is_jax
+from sgdr.checks import checked_step, is_array
 from sgdr.cycles import Cycle, Number
+from sgdr.saved_state import differences, plain, warn_of_changes
 from sgdr.schedule import Field, WarmRestarts, register_pytree
 
 
@@ -164,7 +163,7 @@ class CosineAnnealingWarmRestarts:
         shared = {name: _number(name, value) for name, value in given.items()}
         self._state = SchedulerState(
             tuple(WarmRestarts(base_lr=peak, **shared) for peak in _peaks(base_lr)),
-            checked_step(last_epoch, "last_epoch"),
+            checked_step(plain(last_epoch), "last_epoch"),
         )
 
     @classmethod
@@ -182,7 +181,7 @@ class CosineAnnealingWarmRestarts:
 
         Raises ValueError for an epoch that is not a finite number >= 0, and stays where it is.
         """
-        self._state = self._state.step(None if epoch is None else checked_step(epoch, "epoch"))
+        self._state = self._state.step(None if epoch is None else checked_step(plain(epoch), "epoch"))
 
     def get_lr(self) -> list[float]:
         """The rate of each group at this step."""
@@ -274,8 +273,9 @@ class CosineAnnealingWarmRestarts:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes the step from `state_dict`, and the fields that it has; other entries are not needed.
 
-        So it has the groups of `state_dict` then. Raises ValueError where that lacks `last_epoch` or a value
-        is bad, and stays as it is.
+        So it has the groups of `state_dict` then, and one warning says which fields that changes. To keep
+        those that the scheduler was made with, call ``step(state_dict["last_epoch"])`` instead. Raises
+        ValueError where `last_epoch` is not there or a value is bad, and stays as it is.
         """
         if "last_epoch" not in checks.mapping("state_dict", state_dict):
             raise ValueError(
@@ -284,7 +284,13 @@ class CosineAnnealingWarmRestarts:
             )
         mine = self.state_dict()
         known = {name: state_dict.get(name, value) for name, value in mine.items()}
-        self._state = type(self)(base_lr=known.pop("base_lrs"), **known)._state
+        loaded = type(self)(base_lr=known.pop("base_lrs"), **known)
+        theirs = loaded.state_dict()
+        self._state = loaded._state
+        del mine["last_epoch"]
+        warn_of_changes(
+            [text for name in mine for text in differences(name, mine[name], theirs[name])], self.last_epoch
+        )
 
     def __repr__(self) -> str:
         peaks = {"base_lr": self.base_lrs} if len(self.schedules) > 1 else {}
@@ -292,7 +298,7 @@ class CosineAnnealingWarmRestarts:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
 
     def _agree(self, name: str, value: Any, derived: Number) -> None:
-        if checked_step(value, name) != derived:
+        if checked_step(plain(value), name) != derived:
             raise ValueError(
                 f"{name} is {derived!r} at step {self.last_epoch!r}, got {value!r}; "
                 "go elsewhere by step(epoch)"
@@ -301,18 +307,18 @@ class CosineAnnealingWarmRestarts:
 
 def _number(name: str, value: Any) -> Any:
     """The one in an array without dimensions; what is no array as it is."""
-    if not is_array(value):
-        return value
-    if value.ndim:
-        raise ValueError(f"{name} must be a number, got an array of shape {value.shape}; give one")
-    return value.item()
+    number = plain(value)
+    if is_array(number):
+        raise ValueError(f"{name} must be a number, got an array of shape {number.shape}; give one")
+    return number
 
 
 def _peaks(base_lr: Any) -> Sequence[Any]:
     """One peak for each group."""
-    if isinstance(base_lr, np.ndarray) or is_jax(base_lr):
-        base_lr = np.asarray(base_lr).tolist()
-    peaks = base_lr if isinstance(base_lr, list | tuple) else [base_lr]
+    peaks = plain(base_lr)
+    if getattr(peaks, "ndim", None) == 1:
+        peaks = peaks.tolist()
+    peaks = peaks if isinstance(peaks, list | tuple) else [peaks]
     if not peaks:
         raise ValueError("base_lr must be a number or a list of them, got an empty list; give one per group")
-    return peaks
+    return [_number("base_lr", peak) for peak in peaks]

@@ -70,8 +70,9 @@ def test_it_goes_on_at_any_step(fields, step):
     there = CosineAnnealingWarmRestarts(**fields, last_epoch=step)
     came = CosineAnnealingWarmRestarts(**fields)
     came.step(step)
-    loaded = CosineAnnealingWarmRestarts()
-    loaded.load_state_dict(json.loads(json.dumps(came.state_dict())))
+    loaded = CosineAnnealingWarmRestarts(2.0)
+    with pytest.warns(UserWarning, match=r"base_lrs=.* in place of \[2\.0\]"):
+        loaded.load_state_dict(json.loads(json.dumps(came.state_dict())))
     for other in (came, loaded, copy.deepcopy(came), pickle.loads(pickle.dumps(came))):
         assert other.state_dict() == there.state_dict()
         assert (other.T_cur, other.T_i, other.get_lr()) == (there.T_cur, there.T_i, there.get_lr())
@@ -95,7 +96,8 @@ def test_it_is_restored_as_braintools_users_do():
 
 def test_a_state_with_fields_of_its_own_brings_them():
     scheduler = CosineAnnealingWarmRestarts(0.1, 5)
-    scheduler.load_state_dict({"last_epoch": 7, "base_lrs": [0.2, 0.3]})
+    with pytest.warns(UserWarning, match=r"base_lrs=\[0\.2, 0\.3\] in place of \[0\.1\]"):
+        scheduler.load_state_dict({"last_epoch": 7, "base_lrs": [0.2, 0.3]})
     assert (scheduler.base_lrs, scheduler.T_0, scheduler.T_cur) == ([0.2, 0.3], 5, 2)
 
 
@@ -105,6 +107,33 @@ def test_arrays_without_dimensions_are_numbers():
     for bad in (np.array(-5.0), np.array(np.nan), np.array([10, 20]), np.array([10])):
         with pytest.raises(ValueError, match="T_0 must be a number"):
             CosineAnnealingWarmRestarts(0.1, bad)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray, lambda value: np.asarray(value)[()]], ids=str)
+def test_a_state_in_numbers_of_another_library_is_loaded(kind):
+    before = CosineAnnealingWarmRestarts([0.5, 0.25], 2.5, 2, 0.125, cycles=3, last_epoch=7)
+    state = jax.tree.map(kind, before.state_dict())
+    for loaded in (state, {**state, "base_lrs": np.array([0.5, 0.25])}):
+        after = CosineAnnealingWarmRestarts([0.5, 0.25], 2.5, 2, 0.125, cycles=3)
+        after.load_state_dict(loaded)
+        assert json.dumps(after.state_dict()) == json.dumps(before.state_dict())
+    after.step(kind(3))
+    assert after.last_epoch == 3 and type(after.last_epoch) is int
+    after.T_cur = kind(after.T_cur)
+
+
+def test_one_warning_says_what_a_state_changes_and_a_step_keeps_it():
+    saved = CosineAnnealingWarmRestarts(0.1, 10, cycles=2, last_epoch=37).state_dict()
+    scheduler = CosineAnnealingWarmRestarts(0.1, 20)
+    with pytest.warns(UserWarning) as warned:
+        scheduler.load_state_dict(saved)
+    (warning,) = warned
+    assert warning.filename == __file__
+    assert "T_0=10 in place of 20, cycles=2 in place of None; " in str(warning.message)
+    assert scheduler.state_dict() == saved
+    kept = CosineAnnealingWarmRestarts(0.1, 20)
+    kept.step(saved["last_epoch"])
+    assert kept.get_lr() == [WarmRestarts(0.1, 20)(37)]
 
 
 def test_following_takes_a_schedule_as_it_is():

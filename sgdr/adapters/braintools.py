@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import isclose
+from math import isclose, log
 from typing import Any
 
 from sgdr import checks
 from sgdr.adapters.extras import missing
 from sgdr.checks import checked_step, is_array
 from sgdr.cycles import Number
+from sgdr.saved_state import differences, plain, warn_of_changes
 from sgdr.schedule import WarmRestarts
 from sgdr.stateful import CosineAnnealingWarmRestarts as Scheduler
 from sgdr.stateful import SchedulerState
@@ -152,7 +153,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         """Where it stands, as numbers, and by the names of braintools' own scheduler, which may load it."""
         return {
             "last_epoch": self._epoch,
-            "base_lrs": list(self.base_lrs),
+            "base_lrs": [_number(peak) for peak in self.base_lrs],
             "current_lrs": [_number(rate) for rate in self.current_lrs.value],
             "T_cur": self.T_cur.value,
             "T_i": self.T_i.value,
@@ -160,6 +161,10 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes the step and the peaks; the rest, also where braintools' own was wrong, follows from them.
+
+        One warning says where the state has other peaks, which then count, or is of cycles of other lengths,
+        which do not: the scheduler keeps the ones that it was made with. To keep its peaks as well, call
+        ``step(state_dict["last_epoch"])`` instead.
 
         Raises ValueError where one of them lacks or is bad, and stays as it is.
         """
@@ -170,11 +175,21 @@ class CosineAnnealingWarmRestarts(LRScheduler):
                     f"state_dict must have {name}, got {sorted(map(str, state_dict))}; "
                     "give what state_dict() returned"
                 )
-        peaks, fields = state_dict["base_lrs"], self._first.to_dict()
-        fields["base_lr"] = [_number(peak) for peak in peaks] if isinstance(peaks, list | tuple) else peaks
-        given = Scheduler(**fields, last_epoch=_number(state_dict["last_epoch"]))
-        self.base_lrs, self.last_epoch.value = given.base_lrs, given.last_epoch
+        fields = {**self._first.to_dict(), "base_lr": state_dict["base_lrs"]}
+        loaded = Scheduler(**fields, last_epoch=state_dict["last_epoch"])
+        changes = differences("base_lrs", self.base_lrs, loaded.base_lrs)
+        T_i = plain(state_dict.get("T_i"))
+        if isinstance(T_i, int | float) and not self._has_cycle_of(T_i):
+            changes.append(f"no T_0 and T_mult, but T_i={T_i!r}, which no cycle of {self._first!r} has")
+        self.base_lrs, self.last_epoch.value = loaded.base_lrs, loaded.last_epoch
         self._apply_here()
+        warn_of_changes(changes, loaded.last_epoch)
+
+    def _has_cycle_of(self, length: float) -> bool:
+        """Whether a cycle lasts that long."""
+        T_0, T_mult = self._first.T_0, self._first.T_mult
+        number = round(log(length / T_0) / log(T_mult)) if T_mult > 1 and length > T_0 else 0
+        return isclose(length, T_0 * T_mult**number, rel_tol=_CLOSE)
 
     @property
     def _epoch(self) -> Any:
@@ -220,5 +235,7 @@ class Derived:
 
 
 def _number(value: Any) -> Any:
-    """An array of one number as a Python number, and a traced one as it is."""
-    return value.item() if is_array(value) and not isinstance(value, Tracer) else value
+    """A number in an array or of NumPy's as a Python number, and a traced one as it is."""
+    if isinstance(value, Tracer):
+        return value
+    return value.item() if is_array(value) and value.size == 1 else plain(value)

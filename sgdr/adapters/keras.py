@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sgdr.adapters.extras import missing
 from sgdr.checks import is_array
+from sgdr.saved_state import plain
 from sgdr.schedule import WarmRestarts
 from sgdr.warmup import Warmup
 
@@ -81,6 +82,7 @@ class WarmRestartsSchedule(keras.optimizers.schedules.LearningRateSchedule):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The schedule whose `get_config()` that is. Raises ValueError for missing or unknown names."""
+        config = plain(config)
         schedule: Any = WarmRestarts.from_dict({k: v for k, v in config.items() if k != "warmups"})
         for steps in reversed(config.get("warmups") or []):
             schedule = Warmup(schedule, steps)

@@ -230,6 +230,34 @@ def test_a_state_is_of_plain_numbers_and_is_loaded_whole_or_not_at_all():
         assert scheduler.last_epoch.value == 1 and scheduler.base_lrs == [0.1, 0.2]
 
 
+@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray, lambda value: np.asarray(value)[()]], ids=str)
+def test_a_state_in_numbers_of_another_library_is_loaded(kind):
+    before = CosineAnnealingWarmRestarts([0.5, 0.25], 2, 2, 0.125, 7)
+    before.last_epoch.value = kind(7)
+    before.base_lrs[1] = kind(0.25)
+    state = before.state_dict()
+    assert json.loads(json.dumps(state)) == state
+    after = CosineAnnealingWarmRestarts([0.5, 0.25], 2, 2, 0.125)
+    after.load_state_dict(
+        {
+            name: list(map(kind, entry)) if isinstance(entry, list) else kind(entry)
+            for name, entry in state.items()
+        }
+    )
+    assert json.dumps(after.state_dict()) == json.dumps(state)
+
+
+def test_a_warning_says_what_a_state_changes_and_what_it_cannot():
+    saved = CosineAnnealingWarmRestarts(0.1, 10, 2, last_epoch=37).state_dict()
+    scheduler = CosineAnnealingWarmRestarts(0.5, 10, 2)
+    with pytest.warns(UserWarning, match=r"base_lrs=\[0\.1\] in place of \[0\.5\]; .* step\(37\)"):
+        scheduler.load_state_dict(saved)
+    other = CosineAnnealingWarmRestarts(0.1, 15, 2)
+    with pytest.warns(UserWarning, match=r"T_i=40, which no cycle of WarmRestarts\(base_lr=0\.1, T_0=15"):
+        other.load_state_dict(saved)
+    assert other.get_lr() == [WarmRestarts(0.1, 15, 2)(37)]
+
+
 @pytest.mark.parametrize("epoch", [-1, float("nan"), "3", True, np.array(-2)])
 def test_a_bad_epoch_is_refused_and_it_stays(epoch):
     scheduler = CosineAnnealingWarmRestarts(0.1, 3)

@@ -231,3 +231,13 @@ def test_all_of_this_on_another_backend(backend):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", [np.asarray, lambda value: np.asarray(value)[()]], ids=["0-d", "scalars"])
+def test_a_config_in_numbers_of_numpy_is_that_of_plain_ones(kind):
+    schedule = Warmup(WarmRestarts(np.float64(0.5), np.int64(3), np.float32(2), cycles=4), np.int64(5))
+    config = WarmRestartsSchedule(schedule).get_config()
+    assert json.loads(json.dumps(config)) == config
+    mapped = {name: kind(value) for name, value in config.items() if name != "warmups"}
+    loaded = WarmRestartsSchedule.from_config({**mapped, "warmups": [kind(5)]})
+    assert loaded.schedule == schedule and loaded.get_config() == config
