@@ -11,9 +11,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sgdr import checks
-from sgdr.adapters.torch.one_step import FromOneStep, Rate, warn_outside_of_step
+from sgdr.adapters.torch.group_rates import Rate
+from sgdr.adapters.torch.one_step import FromOneStep, warn_outside_of_step
 from sgdr.checks import checked_step
 from sgdr.cycles import Cycle, Number, cycles_of
+from sgdr.saved_state import differences, plain
 from sgdr.schedule import CHECKS, WarmRestarts, left_at, power
 
 _FIELDS = {name: check for name, check in CHECKS.items() if name != "base_lr"}
@@ -53,11 +55,11 @@ class CosineAnnealingWarmRestarts(FromOneStep):
         peak_decay: float = 1.0,
         cycles: int | None = None,
     ) -> None:
-        self.T_0: Number = _FIELDS["T_0"]("T_0", T_0)
-        self.T_mult: Number = _FIELDS["T_mult"]("T_mult", T_mult)
-        self.eta_min: float = _FIELDS["eta_min"]("eta_min", eta_min)
-        self.peak_decay: float = _FIELDS["peak_decay"]("peak_decay", peak_decay)
-        self.cycles: int | None = _FIELDS["cycles"]("cycles", cycles)
+        self.T_0: Number = _FIELDS["T_0"]("T_0", plain(T_0))
+        self.T_mult: Number = _FIELDS["T_mult"]("T_mult", plain(T_mult))
+        self.eta_min: float = _FIELDS["eta_min"]("eta_min", plain(eta_min))
+        self.peak_decay: float = _FIELDS["peak_decay"]("peak_decay", plain(peak_decay))
+        self.cycles: int | None = _FIELDS["cycles"]("cycles", plain(cycles))
         super().__init__(optimizer, last_epoch)
 
     @property
@@ -68,7 +70,7 @@ class CosineAnnealingWarmRestarts(FromOneStep):
     @T_cur.setter
     def T_cur(self, value: Number) -> None:
         if value != self.T_cur:
-            self._step = self.cycle.start + checked_step(value, "T_cur")
+            self._step = self.cycle.start + checked_step(plain(value), "T_cur")
 
     @property
     def T_i(self) -> Number:
@@ -101,6 +103,12 @@ class CosineAnnealingWarmRestarts(FromOneStep):
                     f"eta_min must not exceed lr={float(rate)!r} of param group {number}, got {eta_min!r}; "
                     "lower eta_min"
                 )
+
+    def _changes(self, attributes: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
+        changes = differences("base_lrs", self.base_lrs, attributes["base_lrs"][: len(self.base_lrs)])
+        for name in _FIELDS:
+            changes += differences(name, getattr(self, name), attributes[name])
+        return changes
 
     def _derived(self) -> dict[str, Any]:
         return {**super()._derived(), "T_cur": self.T_cur, "T_i": self.T_i}
