@@ -276,6 +276,7 @@ def register_pytree(
 
     `is_static` says of the first child whether it is part of the structure rather than a subtree.
     Unflattening bypasses the constructor: JAX puts tracers, and objects of its own, in the place of numbers.
+    Scalars of NumPy's, as in a tree that was mapped to them, become Python's, as in the constructor.
     """
 
     def flatten(tree: Any) -> tuple[tuple[Any, ...], Any]:
@@ -285,7 +286,8 @@ def register_pytree(
 
     def unflatten(static: Any, values: Any) -> Any:
         tree = object.__new__(cls)
-        tree.__dict__.update(zip(children, values if static is None else (static, *values), strict=True))
+        numbers = (value.item() if isinstance(value, np.generic) else value for value in values)
+        tree.__dict__.update(zip(children, numbers if static is None else (static, *numbers), strict=True))
         return tree
 
     @wrapt.when_imported("jax")

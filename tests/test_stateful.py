@@ -122,6 +122,13 @@ def test_a_state_in_numbers_of_another_library_is_loaded(kind):
     after.T_cur = kind(after.T_cur)
 
 
+def test_a_state_that_is_mapped_to_scalars_of_numpy_is_of_plain_numbers():
+    state = CosineAnnealingWarmRestarts([0.5, 0.25], 2, 2, 0.125, last_epoch=7).state()
+    scalars = jax.tree.map(lambda value: np.asarray(value)[()], state)
+    assert scalars == state and type(scalars.last_epoch) is int
+    assert [type(rate) for rate in (*scalars.get_lr(), scalars.T_cur)] == [float, float, int]
+
+
 def test_one_warning_says_what_a_state_changes_and_a_step_keeps_it():
     saved = CosineAnnealingWarmRestarts(0.1, 10, cycles=2, last_epoch=37).state_dict()
     scheduler = CosineAnnealingWarmRestarts(0.1, 20)

@@ -173,6 +173,16 @@ def test_another_schedule_is_noticed_and_the_one_of_the_state_counts(present, lo
     same.load_state_dict(saved.state_dict())  # the rate of one group does not matter
 
 
+def test_a_function_in_the_place_of_a_schedule_is_noticed_but_for_old_states_that_did_not_say():
+    saved = WarmRestartsLR(made(), lambda step: 0.1).state_dict()
+    scheduler = WarmRestartsLR(made(), OneCycle(0.1, 40))
+    with pytest.warns(UserWarning, match=r"no schedules\[0\] in place of OneCycle.*, which stays"):
+        scheduler.load_state_dict(saved)
+    del saved["_in_optimizer"]
+    scheduler.load_state_dict(saved)
+    assert scheduler.schedules == [OneCycle(0.1, 40)]
+
+
 def test_another_proportion_of_the_groups_is_noticed():
     saved = WarmRestartsLR(made(0.1, 0.01), SCHEDULE).state_dict()
     WarmRestartsLR(made(0.2, 0.02), SCHEDULE).load_state_dict(saved)
@@ -189,7 +199,8 @@ ORDERS = [("make", "optimizer", "state"), ("make", "state", "optimizer"), ("opti
 @each_scheduler
 @pytest.mark.parametrize("tensor", [False, True])
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
-def test_in_every_order_the_optimizer_ends_at_the_rate_of_the_state(scheduler, order, tensor):
+@pytest.mark.parametrize("old", [False, True])
+def test_in_every_order_the_optimizer_ends_at_the_rate_of_the_state(scheduler, order, tensor, old):
     peak = torch.tensor(BASE_LR) if tensor else BASE_LR
     saved = scheduler(made(copy.deepcopy(peak)))
     for _ in range(4):
@@ -201,7 +212,10 @@ def test_in_every_order_the_optimizer_ends_at_the_rate_of_the_state(scheduler, o
         elif act == "optimizer":
             optimizer.load_state_dict(copy.deepcopy(saved.optimizer.state_dict()))
         else:
-            resumed.load_state_dict(saved.state_dict())
+            state = saved.state_dict()
+            if old:
+                del state["_in_optimizer"]
+            resumed.load_state_dict(state)
     assert rates_of(resumed) == rates_of(saved) == [float(rate) for rate in resumed.get_last_lr()]
     assert rates_of(resumed) == pytest.approx([SCHEDULE(4)], rel=1e-6)
     assert isinstance(optimizer.param_groups[0]["lr"], torch.Tensor) == tensor

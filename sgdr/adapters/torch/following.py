@@ -93,7 +93,9 @@ class WarmRestartsLR(FromOneStep):
         for number, (present, loaded) in enumerate(zip(self.schedules, attributes["schedules"], strict=True)):
             name = f"schedules[{number}]"
             changes += differences(name, present, loaded)
-            if state["schedules"][number] is None and isinstance(present, WarmRestarts | Warmup):
+            # A state without rates is an old one, which does not say which of the other schedules it is of.
+            says = isinstance(present, WarmRestarts | Warmup) or "_in_optimizer" in state
+            if state["schedules"][number] is None and says and _saved(present) is not None:
                 changes.append(f"no {name} in place of {present!r}, which stays")
         if len(self.schedules) == 1:  # of several, each says its own rates
             count = len(self.base_lrs)
