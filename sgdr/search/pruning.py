@@ -33,6 +33,14 @@ WINDOW = 3
 CREDIT = 2.0
 """Interquartile ranges of all standings at a rung, with which a trial is credited whose rate is at its first
 peak: its error falls with the rate, and nothing it has shown so far says by how much."""
+WILD = 5.0
+"""Median absolute deviations above the median, from which a standing is wild: it exploded, and how far says
+nothing of how much trials differ."""
+TOO_GOOD = 10.0
+"""Times the median, by which a standing must lie below it as well to be wild: the first trials that learn at
+all may be far better than most."""
+LARGEST = 1e300
+"""What is taken for a larger loss, so that a sum or a difference of several is finite."""
 COMPARED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
@@ -53,6 +61,7 @@ def standing(losses: Mapping[int, float], schedule: WarmRestarts, epoch: int, ob
     known = [at for at in sorted(losses) if at <= epoch]
     if not math.isfinite(losses[known[-1]]):
         return math.inf
+    losses = {at: _held(losses[at]) for at in known}
     troughs = [int(trough) for trough in schedule.troughs(budget=epoch)]
     ends = [at for at in known if at >= min(WINDOW, epoch)]
     if objective == "best-trough":
@@ -62,6 +71,11 @@ def standing(losses: Mapping[int, float], schedule: WarmRestarts, epoch: int, ob
     means = [_mean(losses, known, end) for end in ends]
     # Where nothing was reported about there, the value now is all that is known.
     return min((mean for mean in means if math.isfinite(mean)), default=losses[known[-1]])
+
+
+def _held(loss: float) -> float:
+    """The loss, within ± `LARGEST` where it is finite."""
+    return max(-LARGEST, min(loss, LARGEST)) if math.isfinite(loss) else loss
 
 
 def _mean(losses: Mapping[int, float], known: Sequence[int], end: int) -> float:
@@ -86,10 +100,26 @@ def to_fall(schedule: WarmRestarts, epoch: int) -> float:
 
 def credited(standings: Sequence[float], falls: Sequence[float]) -> list[float]:
     """The standings of all trials at a rung, lowered by what the falls of their rates may bring."""
-    finite = [each for each in standings if math.isfinite(each)]
+    finite = bounded([_held(each) for each in standings if math.isfinite(each)])
     low, high = np.quantile(finite, [0.25, 0.75]) if finite else (0.0, 0.0)
     credit = CREDIT * float(high - low)
     return [each - credit * fall for each, fall in zip(standings, falls, strict=True)]
+
+
+def bounded(standings: Sequence[float]) -> list[float]:
+    """Finite standings, of which the wild ones are drawn in to `WILD` deviations from the median.
+
+    As few as three have quartiles, on which one of them that exploded would have the say. The deviation is
+    the median absolute one; where half of all are equal, the size of the median. Of two in the middle the
+    better is the median, so that half of all may be wild.
+    """
+    if not standings:
+        return []
+    middle = sorted(standings)[(len(standings) - 1) // 2]
+    deviations = sorted(abs(each - middle) for each in standings)
+    reach = WILD * (deviations[(len(standings) - 1) // 2] or abs(middle))
+    lowest = middle - max(reach, TOO_GOOD * abs(middle))
+    return [max(each, middle - reach) if each < lowest else min(each, middle + reach) for each in standings]
 
 
 def keeps(own: float, all_: Sequence[float], reduction_factor: int) -> bool:

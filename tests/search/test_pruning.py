@@ -4,6 +4,7 @@ import itertools
 import math
 import pickle
 
+import numpy as np
 import optuna
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from optuna.trial import TrialState
 
 from sgdr import WarmRestarts, search
 from sgdr.search.objective import OBJECTIVES
-from sgdr.search.pruning import RestartAwarePruner, credited, keeps, rungs, standing, to_fall
+from sgdr.search.pruning import RestartAwarePruner, bounded, credited, keeps, rungs, standing, to_fall
 
 BUDGET = 40
 FIRST, SECOND, THIRD = 1, 10, 20
@@ -325,6 +326,61 @@ def test_credit_is_in_proportion_to_the_fall_and_to_how_much_trials_differ():
     assert credited(standings, [0, 0, 0, 0.5, 1]) == pytest.approx([0.1, 0.2, 0.3, 0.2, 0.1])
     assert credited([0.3, 0.3, math.inf], [0, 1, 1]) == [0.3, 0.3, math.inf]
     assert credited([], []) == []
+
+
+def in_order(values, direction="minimize"):
+    """Which of trials of one schedule, the next asked when the one before is over, pass the first rung."""
+    study = optuna.create_study(direction=direction, pruner=RestartAwarePruner(BUDGET))
+    passed = []
+    for value in values:
+        trial = study.ask()
+        trial.set_user_attr("schedule", {"T_0": BUDGET})
+        for epoch in range(FIRST, 4):
+            trial.report(value, epoch)
+        passed.append(not trial.should_prune())
+        study.tell(trial, state=TrialState.PRUNED)
+    return passed
+
+
+ORDINARY = [0.5, 0.4, 0.55, 0.6, 0.45, 0.65, 0.35, 0.7, 0.5, 0.3]
+
+
+@pytest.mark.parametrize("wild", [1e3, 1e30, 1.7e308])
+@pytest.mark.parametrize("places", [(0,), (2,), (0, 1), (0, 1, 2)])
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_what_exploded_among_the_first_counts_as_bad_whatever_its_size(wild, places, direction):
+    sign = 1 if direction == "minimize" else -1
+    bad = [sign * (2.0 if k in places else value) for k, value in enumerate(ORDINARY)]
+    exploded = [sign * (wild if k in places else value) for k, value in enumerate(ORDINARY)]
+    assert in_order(exploded, direction) == in_order(bad, direction)
+
+
+@pytest.mark.parametrize("wild", [1e30, 1.7e308])
+def test_credit_does_not_follow_what_exploded_nor_what_is_absurdly_good(wild):
+    for others in ([0.3, 0.4], [0.3, 0.4, 0.5, 0.5], [0.3, 0.3]):
+        for several in ([wild], [-wild], [wild, 2 * (wild / 2)], [wild, -wild])[: len(others)]:
+            credit = 0.3 - credited([0.3, *others, *several], [1, *[0] * (len(others) + len(several))])[0]
+            assert 0 <= credit < 3
+
+
+def test_of_half_that_exploded_none_goes_on():
+    assert decide([(BUDGET, 1, flat(10.0**k if k > 8 else 0.5 + k / 100)) for k in range(16)], BUDGET) == [0]
+    assert decide([(BUDGET, 1, flat(1.7e308)), (4, 1, flat(0.5))], BUDGET) == [1]
+
+
+def test_the_first_that_learn_at_all_are_not_wild():
+    standings = [*[0.1] * 6, 0.8, 0.85, 0.9, 0.95]
+    assert bounded([-each for each in standings]) == [-each for each in standings]
+    assert bounded([0.9, 0.9001, 0.8999, 0.9002, 0.5, 0.4]) == [0.9, 0.9001, 0.8999, 0.9002, 0.5, 0.4]
+
+
+def test_ordinary_standings_are_credited_as_their_own_quartiles_say():
+    drawn = np.random.default_rng(0)
+    for count in (5, 9, 16, 64):
+        for standings in drawn.gamma(4, 0.1, (50, count)).tolist():
+            low, high = np.quantile(standings, [0.25, 0.75])
+            credit = standings[0] - credited(standings, [1.0] * count)[0]
+            assert credit == pytest.approx(2 * (high - low), rel=1e-6)
 
 
 def test_a_long_first_cycle_goes_on_where_a_short_one_of_the_same_error_ends():
