@@ -24,12 +24,41 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) or is_jax(value)
 
 
+def plain(value: Any) -> Any:
+    """The value with Python's numbers in the place of NumPy's, also in tuples, lists and arrays.
+
+    An array without dimensions is the number in it, any other a list. What JAX holds stays as it is.
+    """
+    if isinstance(value, np.floating):
+        return float(value)  # also of more bits than Python's, which have no item of their own
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, tuple | list) and type(value) in (tuple, list):
+        return type(value)(map(plain, value))
+    return value
+
+
+def unboxed(value: Any) -> Any:
+    """The number in a NumPy array without dimensions, also within a tuple or a list; all else as it is."""
+    if isinstance(value, np.ndarray) and not value.ndim:
+        return plain(value)
+    if isinstance(value, tuple | list) and type(value) in (tuple, list):
+        return type(value)(map(unboxed, value))
+    return value
+
+
+def number(value: Any) -> Number | None:
+    """A Python number, or one of NumPy's, as a Python number; None for all else, truth values among them."""
+    value = plain(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def checked_step(step: Any, name: str = "step") -> Number:
     """`step` as a Python number. Raises ValueError where it is not a finite number >= 0."""
-    number = _number_or_none(step)
-    if number is None or not 0 <= number < math.inf:
+    known = number(step)
+    if known is None or not 0 <= known < math.inf:
         raise bad_step(name, step)
-    return number
+    return known
 
 
 def checked_steps(steps: NDArray[Any]) -> StepArray:
@@ -54,21 +83,11 @@ def _shown(value: Any) -> str:
     return " ".join(reprlib.repr(value).split())
 
 
-def _number_or_none(value: Any) -> Number | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return float(value)
-    return None
-
-
 def _check(name: str, value: Any, good: Callable[[Number], bool], wanted: str, fix: str) -> Any:
-    number = _number_or_none(value)
-    if number is None or not good(number):
+    known = number(value)
+    if known is None or not good(known):
         raise ValueError(f"{name} must be {wanted}, got {_shown(value)}; {fix}")
-    return number
+    return known
 
 
 def positive(name: str, value: Any) -> Any:
@@ -79,6 +98,12 @@ def positive(name: str, value: Any) -> Any:
         "a number > 0 and at most 1e200",
         f"give a length, e.g. {name}=10",
     )
+
+
+def factor(name: str, value: Any) -> Any:
+    """What a length is multiplied by: a number > 0, or an array, which is not checked."""
+    value = unboxed(value)
+    return value if is_array(value) else positive(name, value)
 
 
 def at_least_one(name: str, value: Any) -> Any:

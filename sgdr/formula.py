@@ -36,8 +36,7 @@ class Formula:
 
         Raises ValueError where `steps_per_epoch` is not a finite number > 0.
         """
-        if not is_array(steps_per_epoch):
-            steps_per_epoch = checks.positive("steps_per_epoch", steps_per_epoch)
+        steps_per_epoch = checks.factor("steps_per_epoch", steps_per_epoch)
         changed = {name: _times(getattr(self, name), steps_per_epoch) for name in self.lengths}
         return type(self)(**{**vars(self), **changed})
 
@@ -55,9 +54,8 @@ class Formula:
 
     def _check(self, **checks_by_name: Callable[[str, Any], Any]) -> None:
         for name, check in checks_by_name.items():
-            value = getattr(self, name)
-            if not holds_array(value):
-                object.__setattr__(self, name, check(name, value))
+            value = checks.unboxed(getattr(self, name))
+            object.__setattr__(self, name, value if holds_array(value) else check(name, value))
 
     def _rates(self, xp: Any, step: Any) -> Any:
         """The rates at checked steps, an array of `xp`."""

@@ -35,8 +35,7 @@ def cosine_annealing(base_lr: Field, length: Field, eta_min: Field = 0.0) -> War
     As `optax.cosine_decay_schedule`, and as CosineAnnealingLR of torch and braintools up to their T_max;
     torch's rises again after it. Raises ValueError for a bad field.
     """
-    if not is_array(length):
-        checks.positive("length", length)
+    checks.factor("length", length)
     return WarmRestarts(base_lr, length, 1, eta_min, cycles=1)
 
 
@@ -135,7 +134,8 @@ class Cyclic(Formula):
     def scaled(self, steps_per_epoch: Field) -> Self:
         """The same schedule with both lengths times `steps_per_epoch`, and gamma for each step."""
         steps = super().scaled(steps_per_epoch)
-        return type(self)(**{**vars(steps), "gamma": self.gamma ** (1 / steps_per_epoch)})
+        gamma = self.gamma ** (1 / checks.factor("steps_per_epoch", steps_per_epoch))
+        return type(self)(**{**vars(steps), "gamma": gamma})
 
     def troughs(self, budget: Number) -> list[int]:
         """The ends of triangles <= `budget`, where the rate is lowest and rises again."""

@@ -92,9 +92,8 @@ class WarmRestarts:
 
     def __post_init__(self) -> None:
         for name, check in CHECKS.items():
-            value = getattr(self, name)
-            if not is_array(value):
-                object.__setattr__(self, name, check(name, value))
+            value = checks.unboxed(getattr(self, name))
+            object.__setattr__(self, name, value if is_array(value) else check(name, value))
         base_lr, eta_min = self.base_lr, self.eta_min
         if not is_array(base_lr) and not is_array(eta_min) and eta_min > base_lr:
             raise ValueError(f"eta_min must not exceed base_lr={base_lr!r}, got {eta_min!r}; lower eta_min")
@@ -167,9 +166,7 @@ class WarmRestarts:
 
         Raises ValueError where `steps_per_epoch` is not a finite number > 0.
         """
-        if not is_array(steps_per_epoch):
-            steps_per_epoch = checks.positive("steps_per_epoch", steps_per_epoch)
-        return replace(self, T_0=self.T_0 * steps_per_epoch)
+        return replace(self, T_0=self.T_0 * checks.factor("steps_per_epoch", steps_per_epoch))
 
     @classmethod
     def closing(

@@ -39,6 +39,7 @@ class SchedulerState:
         """
         if epoch is None:
             return replace(self, last_epoch=self.last_epoch + 1)
+        epoch = checks.unboxed(epoch)
         return replace(self, last_epoch=epoch if is_array(epoch) else checked_step(epoch, "epoch"))
 
     def get_lr(self) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sgdr.checks import checked_step, checked_steps, is_array, is_jax
+from sgdr.checks import checked_step, checked_steps, factor, is_array, is_jax, number, unboxed
 from sgdr.cycles import Cycle, Number
 from sgdr.schedule import Field, register_pytree
 
@@ -40,12 +40,12 @@ class Warmup:
     def __post_init__(self) -> None:
         if not callable(self.schedule):
             raise ValueError(f"schedule must be callable, got {self.schedule!r}; give e.g. a WarmRestarts")
-        if is_array(self.steps):
+        if is_array(unboxed(self.steps)):
             return
-        whole = isinstance(self.steps, int | np.integer) and not isinstance(self.steps, bool)
-        if not whole or self.steps < 0:
+        steps = number(self.steps)
+        if not isinstance(steps, int) or steps < 0:
             raise ValueError(f"steps must be an int >= 0, got {self.steps!r}; use steps=0 for no warm-up")
-        object.__setattr__(self, "steps", int(self.steps))
+        object.__setattr__(self, "steps", steps)
 
     def __call__(self, step: Any) -> Any:
         if is_jax(step) or is_array(self.steps):
@@ -88,7 +88,8 @@ class Warmup:
 
         Raises ValueError for a `schedule` without `scaled`.
         """
-        return Warmup(self._own("scaled")(steps_per_epoch), self.steps * steps_per_epoch)
+        schedule = self._own("scaled")(steps_per_epoch)
+        return Warmup(schedule, self.steps * factor("steps_per_epoch", steps_per_epoch))
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, ready for JSON, and the `kind`; `relatives.from_dict` reads it.

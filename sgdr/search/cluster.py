@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from sgdr import checks
 from sgdr.search.arguments import whole
 
 ENGINES = ("local", "ray")
@@ -53,22 +54,22 @@ def checked_cluster(
             if value != default:
                 raise ValueError(f"{name}={value!r} is for engine='ray'; give that too, or leave {name} out")
         return None
-    if whole("workers", workers, 1) > MOST_WORKERS:
+    if (count := whole("workers", workers, 1)) > MOST_WORKERS:
         raise ValueError(f"workers={workers!r} must be at most {MOST_WORKERS}")
-    _amount("cpus_per_worker", cpus_per_worker, LEAST)
-    _amount("gpus_per_worker", gpus_per_worker, 0)
     return Cluster(
-        int(workers),
-        float(cpus_per_worker),
-        float(gpus_per_worker),
+        count,
+        _amount("cpus_per_worker", cpus_per_worker, LEAST),
+        _amount("gpus_per_worker", gpus_per_worker, 0),
         address or os.environ.get("SGDR_RAY_ADDRESS") or None,
     )
 
 
-def _amount(name: str, value: Any, least: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
+def _amount(name: str, value: Any, least: float) -> float:
+    number = checks.number(value)
+    if number is None or not least <= number < math.inf:
         raise ValueError(f"{name}={value!r} must be a number from {least}")
-    if 0 < value < LEAST:
+    if 0 < number < LEAST:
         raise ValueError(f"{name}={value!r} must be at least {LEAST}")
-    if value > 1 and value != int(value):
+    if number > 1 and number != int(number):
         raise ValueError(f"{name}={value!r} must be a whole number, or a fraction below 1")
+    return float(number)

@@ -83,7 +83,9 @@ def compare(
     use_all_cores()  # before a workload that is read by its name puts anything on a device
     found = find(workload) if isinstance(workload, str) else workload
     check_declaration(found)
-    given = dict(checks.mapping("hparams", {} if hparams is None else hparams))
+    given = checks.mapping("hparams", {} if hparams is None else hparams)
+    given = {name: checks.plain(each) for name, each in given.items()}
+    ensembles = checks.plain(ensembles)
     budget = found.budget if budget is None else whole("budget", budget, 1)
     count = None if slots == "auto" else whole("slots", slots, 1)
     if objective not in OBJECTIVES:

@@ -60,9 +60,7 @@ def confirm(
     Raises ValueError for bad arguments, a study without a completed trial, or a workload that is not there or
     is not the study's; StorageError when the storage fails; RuntimeError when no candidate can be trained.
     """
-    whole("top", top, 1)
-    whole("seeds", seeds, 2)
-    whole("troughs", troughs, 0)
+    top, seeds, troughs = whole("top", top, 1), whole("seeds", seeds, 2), whole("troughs", troughs, 0)
     count = None if slots == "auto" else whole("slots", slots, 1)
     url = default_url() if storage is None else storage
     read = load(study, url)

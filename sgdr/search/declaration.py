@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from sgdr import checks
 from sgdr.search.space import Range, Space, distribution
 from sgdr.search.workload import CallableWorkload, Workload, check_declaration
 from sgdr.stepping import Interval
@@ -48,9 +49,9 @@ class Declaration:
             name=workload.name,
             metric=workload.metric,
             direction=workload.direction,
-            budget=workload.budget,
+            budget=checks.plain(workload.budget),
             kind="callable" if isinstance(workload, CallableWorkload) else "arrays",
-            steps_per_epoch=getattr(workload, "steps_per_epoch", None),
+            steps_per_epoch=checks.plain(getattr(workload, "steps_per_epoch", None)),
             base_lr=_range(getattr(workload, "base_lr", None)),
             select_metric=getattr(workload, "select_metric", None),
             hparams={name: distribution(name, given) for name, given in hparams.items()},
@@ -75,7 +76,7 @@ class Declaration:
 
 def _range(base_lr: Any) -> Range | None:
     """(low, high) of what a workload gives: a range or a number. Raises ValueError."""
-    Space(base_lr=base_lr)
+    base_lr = Space(base_lr=base_lr).base_lr
     if base_lr is None:
         return None
     low, high = (base_lr, base_lr) if isinstance(base_lr, int | float) else base_lr

@@ -161,7 +161,7 @@ def sweep(
         record = Record(storage, name, on_remark)
         return Begun(record, of_study, places(settings, record))
 
-    deadline = None if timeout is None else began + timeout
+    deadline = None if settings.timeout is None else began + settings.timeout
     with storage_errors(url), terminate_as_interrupt():
         if cluster is None:
             did = work(found, settings, opening, begin, folder, deadline, stopwatch, on_progress, on_remark)

@@ -145,8 +145,8 @@ class RestartAwarePruner(BasePruner):
 
         Raises ValueError for what cannot be.
         """
-        whole("budget", budget, 1)
-        whole("reduction_factor", reduction_factor, 2)
+        budget = whole("budget", budget, 1)
+        reduction_factor = whole("reduction_factor", reduction_factor, 2)
         if objective not in OBJECTIVES:
             raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
         self.budget, self.objective, self.reduction_factor = budget, objective, reduction_factor

@@ -14,6 +14,7 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
+from sgdr import checks
 from sgdr.search.arguments import whole
 from sgdr.search.arms import ARMS, RELATIVES
 from sgdr.search.declaration import Declaration
@@ -143,18 +144,20 @@ def checked(
     They are checked against what the workload declares; whether its functions fit together is not
     looked at (see `check_functions`).
     """
-    whole("trials", trials, 1)
+    trials = whole("trials", trials, 1)
     budget = workload.budget if budget is None else whole("budget", budget, 1)
     _one_of("objective", objective, OBJECTIVES)
     if not isinstance(sampler, BaseSampler):
         _one_of("sampler", sampler, SAMPLERS)
-    if isinstance(slots, int) and slots > MOST_SLOTS:
+    if (checks.number(slots) or 0) > MOST_SLOTS:
         raise ValueError(f"slots={slots!r} must be at most {MOST_SLOTS}")
-    if isinstance(controls, bool) or not isinstance(controls, int | float) or not 0 <= controls < 1:
+    share = checks.number(controls)
+    if share is None or not 0 <= share < 1:
         raise ValueError(f"controls={controls!r} must be a share of the trials, from 0 to below 1")
-    if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
+    seconds = checks.number(timeout)
+    if timeout is not None and (seconds is None or not 0 < seconds < math.inf):
         raise ValueError(f"timeout={timeout!r} must be a positive number of seconds")
-    arms = _relatives(relatives, controls)
+    arms = _relatives(relatives, share)
     _check_steps(workload, budget)
     declared: Any = workload  # what a space is resolved for may be a workload or its declaration
     resolved = (space or Space()).resolved(declared, budget)
@@ -172,10 +175,10 @@ def checked(
         pruner=named_pruner(pruner, budget, objective),
         sampler=sampler,
         slots=None if slots == "auto" else whole("slots", slots, 1),
-        controls=float(controls),
+        controls=float(share),
         relatives=arms,
         seed=_seed(seed),
-        timeout=timeout,
+        timeout=seconds,
     )
 
 
@@ -212,9 +215,10 @@ def _brief(value: Any) -> str:
 
 
 def _seed(seed: Any) -> int:
-    if whole("seed", seed, 0) > LARGEST_SEED:
+    number = whole("seed", seed, 0)
+    if number > LARGEST_SEED:
         raise ValueError(f"seed={seed!r} must be below 2^32")
-    return int(seed)
+    return number
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from sgdr import checks
 from sgdr.schedule import WarmRestarts
 from sgdr.search import relative_arms
 from sgdr.search.arms import RELATIVES
@@ -49,6 +52,8 @@ class Space:
     or an Optuna distribution. What is not named here keeps the range that the workload declares."""
 
     def __post_init__(self) -> None:
+        for name in ("base_lr", "T_0", "T_mult", "eta_ratio"):
+            object.__setattr__(self, name, checks.plain(getattr(self, name)))
         if self.base_lr is not None:
             low, high = _range("base_lr", self.base_lr)
             if low <= 0:
@@ -203,8 +208,15 @@ def distribution(name: str, given: Any) -> BaseDistribution:
         IntDistribution,
     )
 
+    if isinstance(given, CategoricalDistribution):
+        return CategoricalDistribution(checks.plain(given.choices))
     if isinstance(given, BaseDistribution):
         return given
+    if isinstance(given, np.ndarray) and given.ndim:
+        raise ValueError(
+            f"{name}={given!r} may be a range or choices; give a tuple for one, a list for the other"
+        )
+    given = checks.plain(given)
     if isinstance(given, list) and given:
         return CategoricalDistribution(given)
     log = isinstance(given, tuple) and len(given) == 3 and given[2] == "log"
@@ -217,6 +229,7 @@ def distribution(name: str, given: Any) -> BaseDistribution:
 
 def _range(name: str, given: Any) -> Any:
     """(low, high) of a range or a single number."""
+    given = checks.plain(given)
     pair = (given, given) if isinstance(given, int | float) else given
     numbers = isinstance(pair, Sequence) and len(pair) == 2 and not isinstance(pair, str)
     if not numbers or any(isinstance(x, bool) or not isinstance(x, int | float) for x in pair):

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sgdr import relatives
+from sgdr import checks, relatives
 from sgdr.search import snapshots
 from sgdr.search.best import Best as Best
 from sgdr.search.best import Ranked, as_best, stepping_of
@@ -242,7 +241,8 @@ class Study:
 
 
 def _is_place(number: Any, count: int) -> bool:
-    return not isinstance(number, bool) and isinstance(number, Integral) and 0 <= int(number) < count
+    place = checks.number(number)
+    return isinstance(place, int) and 0 <= place < count
 
 
 def made_by_sweep(attributes: Mapping[str, Any]) -> bool:

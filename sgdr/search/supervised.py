@@ -11,6 +11,7 @@ import numpy as np
 import optax
 from jax.typing import ArrayLike
 
+from sgdr import checks
 from sgdr.search.shuffle import shuffled
 from sgdr.search.workload import check_declaration
 
@@ -89,10 +90,11 @@ class Supervised:
         self.metric = metric
         self.select_metric = f"select_{metric}"
         self.direction = direction
-        self.budget = budget
+        self.budget = checks.plain(budget)
         if base_lr is not None:
             self.base_lr = base_lr
         self.hparams = dict(hparams or {})
+        batch_size, evaluation_batch = checks.plain(batch_size), checks.plain(evaluation_batch)
         self.batch_size = batch_size
         self._params, self._apply, self._optimizer, self._loss = params, apply, optimizer, loss
         self._metrics = {**({"error": misclassified} if metrics is None else metrics), "loss": loss}

@@ -11,10 +11,11 @@ import importlib.metadata
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from sgdr import checks
 from sgdr.schedule import WarmRestarts
 from sgdr.stepping import Interval, checked_interval
 
@@ -157,7 +158,7 @@ def workload(
             interval,
         )
         check_declaration(made)
-        return made
+        return replace(made, budget=checks.plain(budget), steps_per_epoch=checks.plain(steps_per_epoch))
 
     return decorate
 
@@ -250,7 +251,8 @@ def check_declaration(workload: Workload | CallableWorkload) -> None:
         value = getattr(workload, count, None)
         if isinstance(workload, CallableWorkload) and count == "steps_per_epoch" and value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        number = checks.number(value)
+        if not isinstance(number, int) or number < 1:
             raise ValueError(f"{who}: {count}={value!r} must be a whole number of at least 1")
     if isinstance(workload, CallableWorkload):
         try:

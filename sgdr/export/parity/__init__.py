@@ -5,6 +5,7 @@ A framework is run in a process of its own, if it is installed; nothing of it is
 
 from __future__ import annotations
 
+from sgdr import checks
 from sgdr.export.parity.job import Job
 from sgdr.export.parity.measured import Difference
 from sgdr.export.parity.measuring import TIMEOUT_SECONDS, measured
@@ -35,7 +36,7 @@ def report(
     Raises:
         ValueError: for arguments that `export.code` refuses, other than fields beyond what the framework has.
     """
-    job = Job(schedule, target, steps_per_epoch, budget, interval)
+    job = Job(schedule, target, checks.plain(steps_per_epoch), checks.plain(budget), interval)
     _ = job.plan
     draft = drafted(job)
     if not measure or draft.versions is None:

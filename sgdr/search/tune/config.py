@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sgdr import checks
 from sgdr.schedule import WarmRestarts
 from sgdr.search.arguments import whole
 from sgdr.search.space import SCHEDULE_NAMES, Space
@@ -47,7 +48,7 @@ def hparams_of(config: Config, space: Space) -> dict[str, Any]:
     What the resolved space fixes need not be there. Raises ValueError for what is not there, and for names
     that nobody takes.
     """
-    given = {**config.get("hparams", {}), **config}
+    given = {name: checks.plain(value) for name, value in {**config.get("hparams", {}), **config}.items()}
     fixed = {name: each for name, each in space.hparams.items() if each.single()}
     found = {name: given[name] for name in space.hparams if name in given}
     found |= {name: _only(each) for name, each in fixed.items() if name not in found}
@@ -67,11 +68,12 @@ def seed_of(config: Config) -> int:
     Raises ValueError for one that is no whole number below 2^32.
     """
     if "seed" in config:
-        seed = int(whole("seed", config["seed"], 0))
+        seed = whole("seed", config["seed"], 0)
         if seed >= 2**32:
             raise ValueError(f"seed={seed!r} must be below 2^32")
         return seed
-    text = json.dumps({name: config[name] for name in sorted(config)}, sort_keys=True, default=str)
+    plain = {name: checks.plain(config[name]) for name in sorted(config)}
+    text = json.dumps(plain, sort_keys=True, default=str)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 

@@ -50,8 +50,8 @@ class RestartAwareScheduler(FIFOScheduler):
         compares may be another than what the search improves. Raises ValueError for what cannot be.
         """
         super().__init__()  # type: ignore[no-untyped-call]
-        whole("budget", budget, 1)
-        whole("reduction_factor", reduction_factor, 2)
+        budget = whole("budget", budget, 1)
+        reduction_factor = whole("reduction_factor", reduction_factor, 2)
         if objective not in OBJECTIVES:
             raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
         if mode is not None and mode not in MODES:

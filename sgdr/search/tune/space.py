@@ -40,7 +40,7 @@ def tune_space(
     space = Space() if space is None else space
     found = find(workload) if isinstance(workload, str) else workload
     if budget is not None:
-        whole("budget", budget, 1)
+        budget = whole("budget", budget, 1)
     elif found is not None:
         budget = found.budget
     _check_ends(space, found is not None, budget)

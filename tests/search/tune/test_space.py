@@ -1,8 +1,10 @@
 """The space of Tune is that of a sweep: the same names, bounds, scales and choices."""
 
+import json
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,8 @@ from ray.tune.search.variant_generator import generate_variants
 
 from sgdr import search
 from sgdr.search.space import Space
+from sgdr.search.tune import tune_space
+from sgdr.search.tune.config import hparams_of, seed_of
 
 
 class Decaying:
@@ -157,3 +161,22 @@ def test_a_workload_that_is_not_registered_is_refused() -> None:
 def test_domains_are_tunes_own() -> None:
     domains = search.tune_space(workload="digits").values()
     assert all(isinstance(domain, tune.search.sample.Domain) for domain in domains)
+
+
+def test_a_config_may_hold_numbers_of_numpy():
+    space = Space().resolved(Decaying(), 40)  # type: ignore[arg-type]
+    config = {
+        "decay": 0.5,
+        "layers": 2,
+        "momentum": 0.5,
+        "width": 16,
+        "kind": "adam",
+        "odd": 4,
+        "coarse": 0.25,
+    }
+    drawn = {name: value if name == "kind" else np.array(value) for name, value in config.items()}
+    values = hparams_of({**drawn, "wide": np.int64(8)}, space)
+    assert json.dumps(values) == json.dumps(hparams_of({**config, "wide": 8}, space))
+    assert seed_of({"seed": np.int64(5)}) == 5
+    assert seed_of(drawn) == seed_of(config)
+    assert tune_space(Space(base_lr=1.0), workload=Decaying(), budget=np.int64(8)).keys()  # type: ignore[arg-type]
