@@ -14,6 +14,7 @@ from typing import Any
 
 from service.sweeps.children import NICENESS
 from service.sweeps.own_words import own_words
+from sgdr.search import hparams
 from sgdr.search.declaration import Declaration
 from sgdr.search.workload import CallableWorkload, check_functions, find
 
@@ -33,7 +34,7 @@ def _answer(name: str) -> dict[str, Any]:
         found = find(name)
         declared = Declaration.of(found)
         if not isinstance(found, CallableWorkload):
-            check_functions(found, dict.fromkeys(declared.hparams, 0.0))
+            check_functions(found, hparams.examples(hparams.dtypes(found, declared.hparams)))
         return declared.to_dict()
     except BaseException as error:  # sys.exit() in a module too
         traceback.print_exc()

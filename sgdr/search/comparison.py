@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from optuna.distributions import BaseDistribution
 
 from sgdr import checks
+from sgdr.search import hparams as numbers
 from sgdr.search.arguments import whole
 from sgdr.search.compared import Compared, Comparison
 from sgdr.search.devices import use_all_cores
@@ -91,8 +93,11 @@ def compare(
     if objective not in OBJECTIVES:
         raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
     _check(found, schedules, given, ensembles)
+    drawn: dict[str, BaseDistribution] = {}
     if not isinstance(found, CallableWorkload):
-        check_functions(found, given)
+        drawn = {name: numbers.fixed(name, each) for name, each in given.items()}
+        numbers.check(found, drawn)
+        check_functions(found, numbers.examples(numbers.dtypes(found, drawn)))
         for schedule in schedules.values():
             rates(schedule, budget, found.steps_per_epoch)  # so that what gives none is known before all
     jobs = [
@@ -108,7 +113,7 @@ def compare(
         on_progress(CompareProgress(epochs, len(jobs) * budget))
 
     with terminate_as_interrupt():
-        driven = Fitting(found, count, len(jobs), list(given), on_remark, any_schedule=True).finish()
+        driven = Fitting(found, count, len(jobs), drawn, on_remark, any_schedule=True).finish()
         try:
             models = _Models(found, driven, ensembles)
             trained = retrain(driven, jobs, on_epochs, models.watch)

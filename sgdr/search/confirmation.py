@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from optuna.distributions import json_to_distribution
+
 from sgdr.search import racing
 from sgdr.search.arguments import whole
 from sgdr.search.devices import use_all_cores
@@ -75,7 +77,8 @@ def confirm(
         number = study_id(opened, study, url)
         lease = Lease(opened, number)
         try:
-            hparams = list(read.attributes["space"]["hparams"])
+            drawn = read.attributes["space"]["hparams"]
+            hparams = {name: json_to_distribution(each) for name, each in drawn.items()}
             jobs = len(candidates) * racing.looks(seeds)[0]
             relatives = bool(read.attributes.get("relatives"))
             driven = Fitting(found, count, jobs, hparams, on_remark, any_schedule=relatives).finish()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from sgdr.search.workload import CallableWorkload, Workload
 
 if TYPE_CHECKING:
     import jax
+    from optuna.distributions import BaseDistribution
 
 
 class Fitting:
@@ -24,7 +25,7 @@ class Fitting:
         workload: Workload | CallableWorkload,
         slots: int | None,
         trials: int,
-        hparams: Sequence[str],
+        hparams: Mapping[str, BaseDistribution],
         on_remark: Callable[[str], None],
         any_schedule: bool = False,
     ) -> None:

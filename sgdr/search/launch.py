@@ -14,6 +14,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
+from sgdr.search import hparams
 from sgdr.search.arms import DEFAULT_SHARE, planned
 from sgdr.search.cluster import checked_cluster
 from sgdr.search.declaration import Declaration
@@ -145,7 +146,7 @@ def sweep(
             timeout=timeout,
         )
         if not isinstance(found, CallableWorkload):
-            check_functions(found, dict.fromkeys(settings.space.hparams, 0.0))
+            check_functions(found, hparams.examples(hparams.dtypes(found, settings.space.hparams)))
         url = default_url() if storage is None else storage
         name = study_name(found.name if study is None else study)
         opened = open_existing(url, name, settings, resume)

@@ -6,9 +6,9 @@ itself, so that refilling a slot is writing its row of `Lanes`, and nothing is e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +18,14 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search.arguments import whole
+from sgdr.search.hparams import dtypes, fitted
 from sgdr.search.rate_table import RateTable, Schedules
 from sgdr.search.rows import Rows
 from sgdr.search.slots import FINITE, LONGEST_CALL, Schedule
 from sgdr.search.workload import State, Workload
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 INITIAL = 2**32 - 1
 """In place of a step, for the key of the initial state; no step comes so far."""
@@ -41,10 +45,10 @@ class Lanes(NamedTuple):
     schedule: WarmRestarts | RateTable
     """In steps: T_0 and T_mult int32 [K], the others float32 [K]."""
     hparams: dict[str, Any]
-    """float32 [K] each."""
+    """[K] each, whole ones int32, the others float32."""
 
     @classmethod
-    def idle(cls, slots: int, hparams: Sequence[str]) -> Lanes:
+    def idle(cls, slots: int, hparams: Mapping[str, np.dtype[Any]]) -> Lanes:
         """Rows for slots that have no trial: they compute, since all slots do, and nobody looks."""
         rate = np.zeros(slots, np.float32)
         count = np.ones(slots, np.int32)
@@ -52,12 +56,12 @@ class Lanes(NamedTuple):
             epoch=count.copy(),
             seed=np.zeros(slots, np.uint32),
             schedule=WarmRestarts(rate, count.copy(), count.copy(), rate.copy(), np.ones(slots, np.float32)),
-            hparams={name: np.zeros(slots, np.float32) for name in hparams},
+            hparams={name: np.zeros(slots, dtype) for name, dtype in hparams.items()},
         )
 
 
 class Values:
-    """What a call computes: values by name, float32 [epochs, K], while or after the devices compute them."""
+    """What a call computes: values by name, [epochs, K], while or after the devices compute them."""
 
     def __init__(self, values: dict[str, jax.Array], epochs: int) -> None:
         self._values = values
@@ -68,8 +72,9 @@ class Values:
         return all(value.is_ready() for value in self._values.values())  # type: ignore[attr-defined]
 
     def read(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The values, one row an epoch, once they are there."""
-        return {name: np.asarray(value)[: self._epochs] for name, value in self._values.items()}
+        """The values as floats, one row an epoch, once they are there: as wide as the device has them."""
+        rows = {name: np.asarray(value)[: self._epochs] for name, value in self._values.items()}
+        return {name: row if row.dtype.kind == "f" else row.astype(np.float64) for name, row in rows.items()}
 
     def failed(self) -> dict[int, str | None]:
         """None: pure functions of arrays do not fail once they are compiled."""
@@ -91,11 +96,12 @@ class Population:
         workload: Workload,
         slots: int,
         devices: Sequence[jax.Device],
-        hparams: Sequence[str] = (),
+        hparams: Collection[str] | Mapping[str, BaseDistribution] = (),
         any_schedule: bool = False,
     ) -> None:
         """Traces the program, which takes a moment; `compile` does the rest.
 
+        `hparams`: the names of the values that the workload takes further, or what each is drawn from.
         `any_schedule`: whether slots take any callable from steps to rates, whose rates the host works out;
         else the program itself does, of a `WarmRestarts` with whole T_0 and T_mult. Raises ValueError where
         `slots` is no multiple of the number of devices.
@@ -108,7 +114,8 @@ class Population:
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._options = CPU_OPTIONS if devices[0].platform == "cpu" else None
         self._steps_per_epoch = workload.steps_per_epoch
-        self._lanes = Lanes.idle(slots, hparams)
+        self._types = dtypes(workload, hparams)
+        self._lanes = Lanes.idle(slots, self._types)
         self._schedules = Schedules(slots, workload.steps_per_epoch) if any_schedule else None
         self._look_up(epochs=1)
         self._state: State | None = None
@@ -169,9 +176,11 @@ class Population:
     ) -> None:
         """Puts a new trial into `slot`, from its first step on. `schedule` and `budget` are in epochs.
 
-        Raises ValueError for a schedule that the population does not take, or that gives no rates.
+        Raises ValueError for a schedule that the population does not take, or that gives no rates, and for a
+        value of `hparams` that its arrays do not hold.
         """
         lanes = self._lanes
+        values = {name: fitted(name, value, self._types[name]) for name, value in hparams.items()}
         if self._schedules is not None:
             self._schedules.fill(slot, schedule, budget)
         else:
@@ -180,7 +189,7 @@ class Population:
                 getattr(lanes.schedule, name)[slot] = getattr(steps, name)
         lanes.epoch[slot] = 0
         lanes.seed[slot] = seed
-        for name, value in hparams.items():
+        for name, value in values.items():
             lanes.hparams[name][slot] = value
 
     def _look_up(self, epochs: int) -> None:
@@ -311,11 +320,25 @@ def _advance(workload: Workload, state: State, lanes: Lanes, epochs: jax.Array) 
 
 
 def _values(workload: Workload, state: State) -> dict[str, jax.Array]:
-    values = {name: value.astype(jnp.float32) for name, value in jax.vmap(workload.evaluate)(state).items()}
+    values = {name: _wide(value) for name, value in jax.vmap(workload.evaluate)(state).items()}
     # A sum of zeros, unless something is infinite or NaN: one pass, where testing each number takes several.
     sums = [
-        jnp.sum(leaf * 0, axis=tuple(range(1, leaf.ndim)), dtype=jnp.float32)
+        jnp.sum(part * 0, axis=tuple(range(1, part.ndim)), dtype=jnp.float32)
         for leaf in (*jax.tree.leaves(state), *values.values())
-        if jnp.issubdtype(leaf.dtype, jnp.floating)
+        for part in _reals(leaf)
     ]
     return {**values, FINITE: jnp.isfinite(sum(sums)).astype(jnp.float32)}
+
+
+def _wide(value: jax.Array) -> jax.Array:
+    """A value as it is kept: whole ones as they are, the others in float32 or wider."""
+    if jnp.issubdtype(value.dtype, jnp.integer):
+        return value
+    return value.astype(jnp.promote_types(value.dtype, jnp.float32))
+
+
+def _reals(leaf: jax.Array) -> tuple[jax.Array, ...]:
+    """The real numbers of a leaf that may be infinite or NaN: both parts of complex ones; none of keys."""
+    if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
+        return leaf.real, leaf.imag
+    return (leaf,) if jnp.issubdtype(leaf.dtype, jnp.floating) else ()

@@ -259,6 +259,7 @@ class _Run:
 
     def report(self, epoch: int, value: float) -> None:
         """See `sgdr.search.workload.Run.report`."""
+        epoch = checks.plain(epoch)
         if epoch != self.reported + 1:
             raise ValueError(
                 f"report(epoch={epoch!r}) after epoch {self.reported}: report once after every epoch, from 1"

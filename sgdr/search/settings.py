@@ -15,6 +15,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from sgdr import checks
+from sgdr.search import hparams
 from sgdr.search.arguments import whole
 from sgdr.search.arms import ARMS, RELATIVES
 from sgdr.search.declaration import Declaration
@@ -165,7 +166,7 @@ def checked(
         if OWN[arm] in resolved.hparams:
             raise ValueError(f"hparams has {OWN[arm]!r}, which names a part of {arm}; rename it")
     if workload.kind == "arrays":
-        _check_numbers(resolved)
+        hparams.check(workload, resolved.hparams)
     return Settings(
         workload=workload,
         trials=trials,
@@ -245,13 +246,6 @@ def _check_steps(workload: Declaration, budget: int) -> None:
     steps = workload.steps_per_epoch or 1
     if budget * steps >= 2**31:
         raise ValueError(f"budget={budget} epochs of {steps} steps are more than 2^31 steps; lower it")
-
-
-def _check_numbers(space: Space) -> None:
-    for name, distribution in space.hparams.items():
-        choices = getattr(distribution, "choices", ())
-        if any(isinstance(choice, str) or choice is None for choice in choices):
-            raise ValueError(f"hparams {name!r} has choices {choices!r}; the engine takes numbers only")
 
 
 def _versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ import optax
 from jax.typing import ArrayLike
 
 from sgdr import checks
+from sgdr.search.hparams import dtypes, examples
 from sgdr.search.shuffle import shuffled
 from sgdr.search.workload import check_declaration
 
@@ -119,7 +120,7 @@ class Supervised:
     def init(self, key: jax.Array) -> SupervisedState:
         """New parameters, the optimizer's state, and the seed of the examples' order."""
         params = self._params(key)
-        optimizer = self._optimizer(0.0, **dict.fromkeys(self.hparams, 0.0))
+        optimizer = self._optimizer(0.0, **examples(dtypes(self, self.hparams.keys())))
         # A word of the key is as random as another draw, which would have to be compiled.
         shuffle_seed = jax.random.key_data(key).ravel()[-1].astype(jnp.uint32)
         return SupervisedState(params, optimizer.init(params), shuffle_seed)

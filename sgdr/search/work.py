@@ -71,7 +71,7 @@ def work(
     """
     compiled_before = compilations()
     with stopwatch.phase("setup"):
-        hparams, any_schedule = list(settings.space.hparams), bool(settings.relatives)
+        hparams, any_schedule = settings.space.hparams, bool(settings.relatives)
         fitting = Fitting(workload, settings.slots, settings.trials, hparams, on_remark, any_schedule)
         kept = None
         if checkpoints is not None and not isinstance(workload, CallableWorkload):

@@ -105,6 +105,8 @@ class Worker:
         self._stopwatch, self._on_progress, self._checkpoints = stopwatch, on_progress, checkpoints
         self._training: dict[int, Training] = {}
         self._pace = Pace()
+        self._single: set[str] = set()
+        """The values that the slots give in float32."""
         self.epochs = 0
 
     def run(self) -> bool:
@@ -193,6 +195,7 @@ class Worker:
                     self._record.write(until=partial(self._may_leave_storage, pending))
                 values = pending.read()
                 failed, said = pending.failed(), pending.said()
+            self._single = {name for name, rows in values.items() if rows.dtype == np.float32}
             epochs -= call
             for slot, training in self._training.items():
                 training.curves.extend(values, slot)
@@ -276,7 +279,11 @@ class Worker:
         training = self._training.pop(slot)
         if training.epochs < training.budget:
             self._slots.end(slot)
-        curves = {name: _short(curve) for name, curve in training.curves.items() if name != FINITE}
+        curves = {
+            name: _short(curve) if name in self._single else curve
+            for name, curve in training.curves.items()
+            if name != FINITE
+        }
         seconds = round(time.monotonic() - training.began, 3)
         ending = {
             "curve": curves,

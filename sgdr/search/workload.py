@@ -60,7 +60,10 @@ class Workload(Protocol):
     def update(
         self, state: State, lr: jax.Array, step: jax.Array, key: jax.Array, hparams: dict[str, jax.Array]
     ) -> State:
-        """The state after one optimizer step. `step` counts from 0; `key` is fresh at every step."""
+        """The state after one optimizer step. `step` counts from 0; `key` is fresh at every step.
+
+        Of `hparams`, what is declared by whole numbers alone is int32, all else float32.
+        """
 
     def evaluate(self, state: State) -> dict[str, jax.Array]:
         """Scalars by name."""
@@ -283,7 +286,9 @@ def check_functions(workload: Workload, hparams: Mapping[str, float]) -> None:
     if not jax.tree.leaves(state):
         raise ValueError(f"{who}: init() returns a state without arrays; return what update() changes")
     step = jax.ShapeDtypeStruct((), jnp.int32)
-    after = traced(workload.update, state, scalar, step, key, dict.fromkeys(hparams, scalar))
+    types = {name: jnp.int32 if type(value) is int else jnp.float32 for name, value in hparams.items()}
+    values = {name: jax.ShapeDtypeStruct((), dtype) for name, dtype in types.items()}
+    after = traced(workload.update, state, scalar, step, key, values)
     form, form_after = str(jax.tree.structure(state)), str(jax.tree.structure(after))
     if form != form_after:
         raise ValueError(
@@ -310,6 +315,8 @@ def check_functions(workload: Workload, hparams: Mapping[str, float]) -> None:
             raise ValueError(f"{who}: evaluate()[{name!r}] has a name that tables of curves use; rename it")
         if value.shape != ():
             raise ValueError(f"{who}: evaluate()[{name!r}] has shape {value.shape}; reduce it to a scalar")
+        if jnp.issubdtype(value.dtype, jnp.complexfloating):
+            raise ValueError(f"{who}: evaluate()[{name!r}] is {value.dtype}; return a real number of it")
     _check_ensemble(workload, who, traced, state, metrics)
 
 

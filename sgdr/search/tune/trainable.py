@@ -14,6 +14,7 @@ from ray.air.constants import TRAINING_ITERATION
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from sgdr.schedule import WarmRestarts
+from sgdr.search import hparams
 from sgdr.search.arguments import whole
 from sgdr.search.curves import Curves
 from sgdr.search.declaration import Declaration
@@ -81,11 +82,14 @@ def trainable(
             )
     epochs = declared.budget if budget is None else whole("budget", budget, 1)
     either: Any = declared  # what a space is resolved for may be a workload or its declaration
+    resolved = (space or Space()).resolved(either, epochs)
+    if declared.kind == "arrays":
+        hparams.check(declared, resolved.hparams)
     members = {
         "__doc__": f"Workload {declared.name!r} for {epochs} epochs; see `sgdr.search.trainable`.",
         "_held": _Held(workload),
         "_budget": epochs,
-        "_space": (space or Space()).resolved(either, epochs),
+        "_space": resolved,
         "_objective": objective,
     }
     return type(re.sub(r"[^\w-]", "_", declared.name), (_WorkloadTrainable,), members)
@@ -134,8 +138,9 @@ class _WorkloadTrainable(tune.Trainable):
             return ProcessSlots(workload, 1, cpus or cores())
         import jax
 
-        check_functions(workload, dict.fromkeys(self._space.hparams, 0.0))
-        population = Population(workload, 1, jax.local_devices()[:1], list(self._space.hparams))
+        drawn = self._space.hparams
+        check_functions(workload, hparams.examples(hparams.dtypes(workload, drawn)))
+        population = Population(workload, 1, jax.local_devices()[:1], drawn)
         population.compile()
         return population
 
@@ -147,11 +152,11 @@ class _WorkloadTrainable(tune.Trainable):
         """Puts the trial of a config into the slot, from its first step on."""
         self._config = config
         self._schedule, self._epochs = schedule_of(config, self._space, self._budget)
-        hparams = hparams_of(config, self._space)
+        values = hparams_of(config, self._space)
         self._seed = seed_of(config) if seed is None else seed
         self._curves = Curves()
         self._slots.end(0)
-        self._slots.fill(0, self._schedule, self._epochs, self._seed, hparams)
+        self._slots.fill(0, self._schedule, self._epochs, self._seed, values)
 
     def step(self) -> dict[str, Any]:
         pending = self._slots.advance(1)
