@@ -49,7 +49,8 @@ class Space:
     """Search the number of cycles instead of T_0, and end each trial at its last trough."""
     hparams: Mapping[str, Any] = field(default_factory=dict)
     """Further values that the workload takes: (low, high), (low, high, "log"), a list of choices, a number,
-    or an Optuna distribution. What is not named here keeps the range that the workload declares."""
+    or an Optuna distribution. What is not named here keeps the range that the workload declares. Arrays are
+    given whole numbers in int32, where nothing else is declared and searched, and all others in float32."""
 
     def __post_init__(self) -> None:
         for name in ("base_lr", "T_0", "T_mult", "eta_ratio"):
