@@ -1,7 +1,9 @@
 """`CosineAnnealingWarmRestarts` for PyTorch beside `sgdr.WarmRestarts`, and PyTorch's where that is right."""
 
+import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -249,3 +251,12 @@ def test_more_peaks_than_groups_are_refused():
     with pytest.raises(ValueError, match="base_lrs must have a rate for each param group, got 2 for 1"):
         scheduler.step()
     assert (scheduler.last_epoch, scheduler.base_lrs) == (0, [BASE_LR, 0.01])
+
+
+def test_numbers_of_numpy_are_taken_and_pythons_are_kept():
+    ours = CosineAnnealingWarmRestarts(made(), np.int64(4), np.array(2), np.float64(ETA_MIN), np.array(-1))
+    plain = CosineAnnealingWarmRestarts(made(), 4, 2, ETA_MIN)
+    for scheduler, epoch in ((ours, np.int64(5)), (plain, 5)):
+        scheduler.step(epoch)
+    assert ours.state_dict() == plain.state_dict()
+    json.dumps(ours.state_dict())

@@ -3,14 +3,13 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from math import floor, inf
-from numbers import Integral
 from typing import Any, ClassVar
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from sgdr.adapters.torch.group_rates import Rate, checked_rates, make_plain, plain_rate, write_rate
-from sgdr.checks import checked_step
+from sgdr.checks import checked_step, number
 from sgdr.cycles import Cycle, Number
 from sgdr.saved_state import plain, warn_of_changes
 from sgdr.stateful import ends_at, restarts_at
@@ -224,7 +223,7 @@ def warn_outside_of_step() -> None:
 
 
 def _is_int(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(number(value), int)
 
 
 def _plain_entries(state: Mapping[str, Any]) -> dict[str, Any]:
