@@ -222,6 +222,7 @@ TRIAL: dict[str, JsonValue] = {
     "seconds": 1.2,
     "started": "2026-11-21T09:12:46.104000",
     "error": None,
+    "foreign": False,
 }
 
 
@@ -245,6 +246,9 @@ class TrialRow(BaseModel):
     seconds: float | None
     started: str | None
     error: str | None
+    foreign: bool = Field(
+        description="Whether somebody added it to the study who was no sweep: nothing is concluded from it."
+    )
 
 
 class Trial(TrialRow):

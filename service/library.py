@@ -15,7 +15,8 @@ from optuna.storages import BaseStorage
 from service.held import HeldStorage
 from service.problems import Problem
 from sgdr.search.storage import StorageError
-from sgdr.search.study import Study, made_by_sweep
+from sgdr.search.study import Study
+from sgdr.search.study_attributes import is_readable
 
 FAILURES = (StorageError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError)
 MOST_OPEN = 256
@@ -48,7 +49,7 @@ class Library:
         """All studies that were made by sweeps, by name, as they stand now. Raises a problem, 503."""
         with self._reachable() as storage:
             names = sorted(
-                each.study_name for each in storage.get_all_studies() if made_by_sweep(each.user_attrs)
+                each.study_name for each in storage.get_all_studies() if is_readable(each.user_attrs)
             )
             found = (self._read(storage, name) for name in names)
             return [study for study in found if study is not None]  # less those deleted meanwhile
@@ -74,7 +75,7 @@ class Library:
                 return known
         try:
             number = storage.get_study_id_from_name(name)
-            if not made_by_sweep(storage.get_study_user_attrs(number)):
+            if not is_readable(storage.get_study_user_attrs(number)):
                 return None
             study = Study(name, self.url, storage, number)
         except (KeyError, ValueError):  # a database may refuse some characters

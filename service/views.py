@@ -17,7 +17,7 @@ from sgdr.search.study import Best, Study
 from sgdr.stepping import Stepping
 
 FIRST = ("number", "state", "arm", "value", *FIELDS)
-REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error")
+REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error", "foreign")
 COLUMNS = (*FIRST, *REST)
 """Of the table of trials, beside the further parameters of its workload."""
 MOST_CYCLES = 10_000
@@ -81,9 +81,10 @@ def column(study: Study, name: str) -> Callable[[dict[str, Any]], Any]:
 
 def trial(study: Study, number: int) -> dict[str, Any]:
     """A `Trial`. Raises a problem, 404, where there is none."""
-    if number >= len(study.rows):
+    row = study.row(number)
+    if row is None:
         raise Problem(404, f"study {study.name!r} has no trial {number}; it has {len(study.rows)}")
-    row, schedule = study.rows[number], study.schedule(number)
+    schedule = study.schedule(number)
     cycles: dict[str, list[int]] = {"restarts": [], "troughs": []}
     if schedule is not None:
         cycles = cycles_within(schedule, row["epochs"] or 0)

@@ -48,8 +48,11 @@ def show_trial(study: Study, found: dict[str, Any]) -> None:
     )
     if found["error"]:
         remark(f"It failed: {found['error']}", "error")
+    if found["foreign"]:
+        remark("It is foreign: no sweep began it, and nothing is concluded from it.", "warning")
     if schedule is None:
-        remark("It has no schedule: it was not begun by a sweep.", "warning")
+        if not found["foreign"]:
+            remark("It has no schedule yet: it was not begun.", "warning")
         return
     if isinstance(schedule, WarmRestarts):
         link("In the explorer", explorer_url(schedule, kept["budget"], stepping.steps_per_epoch))

@@ -75,7 +75,7 @@ class SweepRecord:
 def read_record(attributes: Mapping[str, Any], now: float | None = None) -> SweepRecord | None:
     """The latest sweep of the study with these attributes; None where the service has run none on it."""
     sweep = attributes.get(SWEEP)
-    if not isinstance(sweep, Mapping) or "nonce" not in sweep:
+    if not isinstance(sweep, Mapping) or not sweep.keys() >= {"nonce", "request", "requested", "host"}:
         return None
     cancel, process, end = (_of(sweep["nonce"], attributes.get(key)) for key in (CANCEL, PROCESS, END))
     now = time.time() if now is None else now

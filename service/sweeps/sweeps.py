@@ -27,7 +27,8 @@ from sgdr.search.lease import refuse_if_swept
 from sgdr.search.opening import check_existing, create_study
 from sgdr.search.settings import Settings, checked
 from sgdr.search.storage import StorageError, storage_errors
-from sgdr.search.study import Study, made_by_sweep
+from sgdr.search.study import Study
+from sgdr.search.study_attributes import is_readable
 
 PLACE = "the service's storage"
 """What clients are told of where studies are."""
@@ -151,7 +152,7 @@ class Sweeps:
         found = []
         with self.storage() as storage:
             for study in sorted(storage.get_all_studies(), key=lambda study: study.study_name):
-                if made_by_sweep(study.user_attrs):
+                if is_readable(study.user_attrs):
                     with suppress(NotFound):
                         found.append(self._status(storage, study.study_name, study._study_id))
         return found
@@ -189,7 +190,7 @@ class Sweeps:
             read = {
                 study.study_name: read_record(study.user_attrs)
                 for study in storage.get_all_studies()
-                if made_by_sweep(study.user_attrs)
+                if is_readable(study.user_attrs)
             }
         return {name: record for name, record in read.items() if record is not None}
 
@@ -317,7 +318,7 @@ def _number(storage: BaseStorage, name: str) -> int:
         number = storage.get_study_id_from_name(name)
     except (KeyError, ValueError):  # a database may refuse some characters
         raise NotFound(f"there is no sweep {name!r}") from None
-    if not made_by_sweep(storage.get_study_user_attrs(number)):
+    if not is_readable(storage.get_study_user_attrs(number)):
         raise NotFound(f"study {name!r} was not made by sgdr")
     return number
 

@@ -28,6 +28,11 @@ def print_json(content: Any) -> None:
     )
 
 
+def remark(words: str) -> None:
+    """One line on stderr."""
+    Console(stderr=True, highlight=False, markup=False).print(f"sgdr: {words}", soft_wrap=True)
+
+
 def table(headings: list[str], rows: list[list[str]], title: str | None = None) -> None:
     """A table on stdout, whole also where the output is no terminal."""
     made = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -36,7 +36,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
     from sgdr.search.study import studies as all_studies
 
     rows = []
-    for study in all_studies(storage):
+    for study in all_studies(storage, on_remark=report.remark):
         top = study.top(1)
         rows.append(
             {

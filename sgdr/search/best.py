@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from sgdr import relatives
-from sgdr.search.arms import arm_of
+from sgdr.search.arms import ALL_ARMS, arm_of
 from sgdr.search.objective import chosen_epoch
 from sgdr.search.reading import CHUNK, Curve
 from sgdr.search.slots import STEPS_PER_EPOCH, Schedule
@@ -68,7 +68,10 @@ class Best:
 
 
 class Ranked(Sequence[Best]):
-    """Trials in an order, each read from the storage only when it is looked at: all have many curves."""
+    """Trials in an order, each read from the storage only when it is looked at: all have many curves.
+
+    What has no curves in the storage is left out by whoever goes through them.
+    """
 
     def __init__(
         self, trials: Sequence[FrozenTrial], read: Callable[[Sequence[FrozenTrial]], list[Best]]
@@ -92,22 +95,27 @@ class Ranked(Sequence[Best]):
             yield from self[first : first + CHUNK]
 
 
-def as_best(trial: FrozenTrial, curves: Curve, study: Summary) -> Best:
-    """The trial of that study, with its curves."""
+def as_best(trial: FrozenTrial, curves: Curve, study: Summary) -> Best | None:
+    """The trial of that study, with its curves; None where these are not what a sweep writes."""
     attributes, kept = trial.user_attrs, study.content.attributes
     schedule: Any = relatives.from_dict(attributes["schedule"])
-    select = curves[kept["select_metric"] or kept["metric"]]
+    arm = attributes.get("arm")
+    select = curves.get(kept["select_metric"] or kept["metric"], [])
+    try:
+        epoch = chosen_epoch(kept["objective"], select, schedule, kept["direction"])
+    except (ValueError, TypeError):
+        return None
     assert trial.value is not None, "a completed trial has a value"
     return Best(
         number=trial.number,
         value=trial.value,
         schedule=schedule,
-        epoch=chosen_epoch(kept["objective"], select, schedule, kept["direction"]),
+        epoch=epoch,
         budget=len(select),
         hparams={name: trial.params[name] for name in kept["space"]["hparams"]},
         seed=attributes["seed"],
         curves=curves,
-        arm=attributes.get("arm") or arm_of(schedule, len(select)),  # older studies do not name it
+        arm=arm if arm in ALL_ARMS else arm_of(schedule, len(select)),  # older studies do not name it
         confirmed=study.confirmed.get(trial.number),
         stepping=stepping_of(attributes, kept),
     )

@@ -61,15 +61,14 @@ def finalists(study: Study, top: int) -> list[Candidate]:
     """
     chosen: list[Candidate] = []
     seen = set()
-    ranked = study.ranked()
-    if not ranked:
-        raise ValueError(f"study {study.name!r} has no completed trial yet; {study.why_none()}")
-    for best in ranked:
+    for best in study.ranked():
         key = (_does(best.schedule, best.budget), best.budget, tuple(best.hparams.items()))
         arm = arm_of(best.schedule, best.budget)
         if key not in seen and sum(each.arm == arm for each in chosen) < top:
             chosen.append(Candidate(best, arm))
             seen.add(key)
+    if not chosen:
+        raise ValueError(f"study {study.name!r} has no completed trial yet; {study.why_none()}")
     return sorted(chosen, key=lambda each: ALL_ARMS.index(each.arm))
 
 
@@ -83,7 +82,8 @@ def _does(schedule: Schedule, budget: int) -> object:
 
 def fresh_seeds(study: Study, count: int) -> list[int]:
     """So many seeds, none of them of a trial of the study, and the first ones the same whatever the count."""
-    used = {trial.user_attrs.get("seed") for trial in study.frozen}
+    seeds_of_trials = (trial.user_attrs.get("seed") for trial in study.frozen)
+    used = {seed for seed in seeds_of_trials if isinstance(seed, int)}
     seeds: dict[int, None] = {}
     index = 0
     while len(seeds) < count:

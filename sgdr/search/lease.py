@@ -29,6 +29,8 @@ HUNG_SECONDS = 3600.0
 """A lease is not renewed any more when its worker has not come to its storage for so long: one epoch of a
 model may take long, but a worker that hangs is to lose its trials at last."""
 
+NEEDED = {"host", "pid", "started", "seen", "ended"}
+"""Of what a lease says, what it takes to know whether its worker is at work."""
 Claim = dict[str, Any]
 """What a lease says: host, namespace, pid, started, seen, ended, launch, place, notes."""
 
@@ -143,8 +145,12 @@ class Watch:
 
 
 def leases(attributes: Mapping[str, Any]) -> dict[str, Claim]:
-    """What all leases among a study's attributes say, by worker."""
-    return {key.removeprefix(PREFIX): claim for key, claim in attributes.items() if key.startswith(PREFIX)}
+    """What all leases among a study's attributes say, by worker; what somebody else wrote there is none."""
+    return {
+        key.removeprefix(PREFIX): claim
+        for key, claim in attributes.items()
+        if key.startswith(PREFIX) and isinstance(claim, dict) and claim.keys() >= NEEDED
+    }
 
 
 def predecessors(attributes: Mapping[str, Any], launch: str, place: int, but: str) -> set[str]:

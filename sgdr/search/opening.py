@@ -7,11 +7,14 @@ import unicodedata
 import optuna
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
 from sgdr.search.lease import refuse_if_swept
 from sgdr.search.settings import SAID_LATER, Settings, differences, with_kept
 from sgdr.search.storage import open_storage, shown, sqlite_file
-from sgdr.search.study import made_by_sweep
+from sgdr.search.study_attributes import fault, made_by_sweep
+
+BEGUN_STATES = tuple(state for state in TrialState if state != TrialState.WAITING)
 
 
 def study_name(name: str) -> str:
@@ -57,9 +60,12 @@ def check_existing(storage: BaseStorage, name: str, settings: Settings, where: s
     kept = storage.get_study_user_attrs(number)
     if not made_by_sweep(kept):
         direction = [StudyDirection[settings.workload.direction.upper()]]
-        if storage.get_study_directions(number) != direction or storage.get_n_trials(number):
+        begun = storage.get_n_trials(number, BEGUN_STATES)
+        if storage.get_study_directions(number) != direction or begun:
             raise ValueError(f"study {name!r} in {where} was not made by sgdr; choose another name")
-        return True  # its making was cut off
+        return True  # its making was cut off, or somebody has enqueued the first trials of a sweep to come
+    if said := fault(kept):
+        raise ValueError(f"study {name!r} in {where} cannot be gone on with: {said}; choose another name")
     if changes := differences(kept, settings.attributes()):
         raise ValueError(
             f"study {name!r} exists, with {'; '.join(changes)}: choose another name, or give the same"

@@ -28,6 +28,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 
+from sgdr.search.own_trials import is_foreign
 from sgdr.search.writing import by_statements
 
 CURVE = "curve"
@@ -49,6 +50,13 @@ class Content:
     """By number, without curves and intermediate values."""
     unfinished: Mapping[int, int] = field(default_factory=dict)
     """Of the trials that may still change: Optuna's id, and the place in `trials`."""
+    foreign: frozenset[int] = frozenset()
+    """Optuna's ids of the trials that are not the sweep's (see `own_trials`)."""
+
+    @property
+    def own(self) -> list[FrozenTrial]:
+        """The trials without the foreign ones, by number."""
+        return [trial for trial in self.trials if trial._trial_id not in self.foreign]
 
     @property
     def last_id(self) -> int:
@@ -63,7 +71,7 @@ class Content:
 
     def updated(self, attributes: dict[str, Any], read: Iterable[FrozenTrial]) -> Content:
         """This content with trials that were read again or have come, itself where nothing is different."""
-        trials, unfinished = list(self.trials), dict(self.unfinished)
+        trials, unfinished, foreign = list(self.trials), dict(self.unfinished), set(self.foreign)
         changed = attributes != self.attributes
         for trial in read:
             place = self.unfinished.get(trial._trial_id, len(trials))
@@ -73,11 +81,12 @@ class Content:
                 continue
             trials[place] = trial
             changed = True
+            (foreign.add if is_foreign(trial, attributes) else foreign.discard)(trial._trial_id)
             if trial.state.is_finished():
                 unfinished.pop(trial._trial_id, None)
             else:
                 unfinished[trial._trial_id] = place
-        return Content(attributes, trials, unfinished) if changed else self
+        return Content(attributes, trials, unfinished, frozenset(foreign)) if changed else self
 
 
 class Reader(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -10,13 +10,17 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from optuna.trial import TrialState
+
 from sgdr import checks, relatives
 from sgdr.search import snapshots
 from sgdr.search.best import Best as Best
 from sgdr.search.best import Ranked, as_best, stepping_of
+from sgdr.search.own_trials import BEGUN
 from sgdr.search.reading import Content, Curve, OpenedFile, reader
 from sgdr.search.slots import Schedule
 from sgdr.search.storage import close_storage, default_url, open_storage, shown, storage_errors
+from sgdr.search.study_attributes import fault, is_readable, made_by_sweep
 from sgdr.search.summary import Summary
 from sgdr.search.tables import Rows, curves_table, trials_table
 from sgdr.search.verdict import Verdict
@@ -26,9 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
-
-MARKS = {"workload", "space", "objective", "direction"}
-"""The attributes by which a study is known to be a sweep's; anybody's study may have one of them."""
 
 
 class Study:
@@ -84,25 +85,36 @@ class Study:
 
     @property
     def frozen(self) -> list[FrozenTrial]:
-        """Optuna's trials, by number, without their curves (see `curve`) and intermediate values."""
+        """Optuna's trials, by number, without their curves (see `curve`) and intermediate values.
+
+        Those that are waiting, and those that are not the sweep's, are among them.
+        """
         return self._now.content.trials
 
     @property
+    def foreign(self) -> list[int]:
+        """The numbers of the trials that are not the sweep's (see `own_trials`)."""
+        content = self._now.content
+        return [trial.number for trial in content.trials if trial._trial_id in content.foreign]
+
+    @property
     def counts(self) -> dict[str, int]:
-        """How many trials there are, by state: COMPLETE, PRUNED, FAIL, RUNNING."""
+        """How many trials of the sweep there are, by state: COMPLETE, PRUNED, FAIL, RUNNING, WAITING."""
         return dict(self._now.counts)
 
     @property
     def finished(self) -> int:
-        """How many trials are complete or pruned."""
+        """How many trials of the sweep are complete or pruned."""
         return self._now.counts.get("COMPLETE", 0) + self._now.counts.get("PRUNED", 0)
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """How many trials are complete, pruned, diverged, failed, cut off or running.
+        """How many trials are complete, pruned, diverged, failed, cut off, running, waiting or foreign.
 
         Diverged: a value or a parameter was no longer finite. Failed: by an error of their own. Cut off: by
-        the end of their worker; `resume` trains them again. What there is none of is left out.
+        the end of their worker; `resume` trains them again. Waiting: enqueued, to be trained by `resume`.
+        Foreign: added by somebody else, and left out of all that the study says but its tables. What there
+        is none of is left out.
         """
         return dict(self._now.outcomes)
 
@@ -157,8 +169,12 @@ class Study:
         last those that failed on other seeds."""
         if k < 1:
             raise ValueError(f"k={k} must be at least 1")
-        now = self._now
-        return self._bests(now, now.preferred[:k])
+        now, bests = self._now, list[Best]()
+        for first in range(0, len(now.preferred), k):
+            bests += self._bests(now, now.preferred[first : first + k])
+            if len(bests) >= k:
+                break
+        return bests[:k]
 
     @property
     def best_value(self) -> float | None:
@@ -178,10 +194,12 @@ class Study:
         return next(iter(self._bests(now, found)), None)
 
     def _bests(self, now: Summary, trials: Sequence[FrozenTrial]) -> list[Best]:
+        """Those of these trials whose curves can be read."""
         curves = dict(self._curves(trials))
-        if len(curves) < len(trials):
-            raise self._gone()
-        return [as_best(trial, curves[trial.number], now) for trial in trials]
+        if len(curves) < len(trials):  # a trial that was deleted by hand is missing, or the whole study
+            self._read(now.content)
+        bests = (as_best(trial, curves.get(trial.number, {}), now) for trial in trials)
+        return [best for best in bests if best is not None]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -189,10 +207,16 @@ class Study:
 
         number, state, arm, value, base_lr, T_0, T_mult and eta_min in epochs, what else makes relatives
         (pct_start, gamma, half_cycle), the workload's own values by name, seed, epochs trained, diverged_at,
-        retry_of, seconds, started (ISO 8601, with the offset of this machine), error. What there is none of,
-        or JSON has no number for, is None.
+        retry_of, seconds, started (ISO 8601, with the offset of this machine), error, and whether the trial
+        is foreign (see `outcomes`). What there is none of, or JSON has no number for, is None.
         """
         return self._current_rows().rows
+
+    def row(self, number: int) -> dict[str, Any] | None:
+        """The row of a trial; None where there is no such trial."""
+        rows = self._current_rows()
+        place = rows.places.get(number)
+        return None if place is None else rows.rows[place]
 
     def _current_rows(self) -> Rows:
         content, rows = self._now.content, self._rows
@@ -203,64 +227,75 @@ class Study:
 
     def trials(self) -> pd.DataFrame:
         """A row a trial, by number: state, arm, value, the schedule in epochs, further parameters, seed,
-        epochs trained, diverged_at, seconds, started, error."""
+        epochs trained, diverged_at, seconds, started, error, and whether it is foreign."""
         return trials_table(self._current_rows())
 
     def schedule(self, number: int) -> Schedule | None:
-        """That of a trial, in epochs; None where the trial was not begun by a sweep."""
-        kept = self.frozen[number].user_attrs.get("schedule")
-        return None if kept is None else relatives.from_dict(kept)
-
-    def stepping(self, number: int) -> Stepping:
-        """How many optimizer updates a trial's epochs have, and how often its rate changes."""
-        return stepping_of(self.frozen[number].user_attrs, self.attributes)
-
-    def curve(self, number: int) -> dict[str, list[float]]:
-        """By name, the values of a trial, one an epoch; empty before it has ended.
+        """That of a trial, in epochs; None where the trial was not begun by a sweep.
 
         Raises ValueError where there is no such trial.
         """
-        trials = self.frozen
-        if not _is_place(number, len(trials)):
-            there = f"its trials are 0 to {len(trials) - 1}" if trials else "it has none yet"
+        trial, content = self._trial(number), self._now.content
+        kept = trial.user_attrs.get(BEGUN)
+        if kept is None or trial.state is TrialState.WAITING or trial._trial_id in content.foreign:
+            return None
+        return relatives.from_dict(kept)
+
+    def stepping(self, number: int) -> Stepping:
+        """How many optimizer updates a trial's epochs have, and how often its rate changes."""
+        return stepping_of(self._trial(number).user_attrs, self.attributes)
+
+    def curve(self, number: int) -> dict[str, list[float]]:
+        """By name, the values of a trial, one an epoch; empty before it has ended, and of a foreign one.
+
+        Raises ValueError where there is no such trial.
+        """
+        return next((curve for _, curve in self._curves([self._trial(number)])), {})
+
+    def _trial(self, number: int) -> FrozenTrial:
+        trials, plain = self.frozen, checks.number(number)
+        place = self._now.places.get(plain) if isinstance(plain, int) else None
+        if place is None:
+            there = (
+                f"its trials are {trials[0].number} to {trials[-1].number}" if trials else "it has none yet"
+            )
             raise ValueError(f"study {self.name!r} has no trial number={number!r}; {there}")
-        return next((curve for _, curve in self._curves([trials[number]])), {})
+        return trials[place]
 
     def curves_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, Curve]]:
         """The number and the curves of those of these trials that have some, read some at a time."""
-        trials = self.frozen
-        return self._curves([trials[number] for number in numbers])
+        return self._curves([self._trial(number) for number in numbers])
 
     def curves(self) -> pd.DataFrame:
         """A row an epoch of a trial: number, epoch (from 1), and a column for each value."""
         return curves_table(self._curves(self.frozen))
 
     def _curves(self, trials: Sequence[FrozenTrial]) -> Iterator[tuple[int, Curve]]:
+        foreign = self._now.content.foreign
+        own = [trial for trial in trials if trial._trial_id not in foreign]
         with storage_errors(self.url):
-            yield from self._reader.curves(trials)
+            for number, curve in self._reader.curves(own):
+                if isinstance(curve, dict) and all(isinstance(values, list) for values in curve.values()):
+                    yield number, curve
 
 
-def _is_place(number: Any, count: int) -> bool:
-    place = checks.number(number)
-    return isinstance(place, int) and 0 <= place < count
-
-
-def made_by_sweep(attributes: Mapping[str, Any]) -> bool:
-    """Whether a study's attributes are those of a sweep, all written."""
-    return attributes.keys() >= MARKS
 
 
 def load(name: str, storage: str | None = None) -> Study:
     """The study called `name` in the storage at that URL (None: see `default_url`).
 
-    Raises ValueError when there is no such storage or study; it names those that there are.
+    Raises ValueError when there is no such storage or study, naming those that there are, or the study is
+    none of a sweep that can be read.
     """
     url = default_url() if storage is None else storage
     opened = open_storage(url)
     try:
         number = study_id(opened, name, url)
-        if not made_by_sweep(opened.get_study_user_attrs(number)):
+        attributes = opened.get_study_user_attrs(number)
+        if not made_by_sweep(attributes):
             raise ValueError(f"study {name!r} in {shown(url)} was not made by sgdr; read it with Optuna")
+        if said := fault(attributes):
+            raise ValueError(unreadable(name, url, said))
         return Study(name, url, opened, number)
     except Exception:
         close_storage(opened)  # who tries again and again would use up the connections of a server
@@ -276,16 +311,27 @@ def study_id(storage: BaseStorage, name: str, url: str) -> int:
         raise ValueError(f"no study {name!r} in {shown(url)}; there is {names}") from None
 
 
-def studies(storage: str | None = None) -> list[Study]:
-    """All studies of a storage that were made by sweeps, by name."""
+def unreadable(name: str, url: str, said: str) -> str:
+    """What is said of a study that has that fault."""
+    return f"study {name!r} in {shown(url)} cannot be read: {said}; read it with Optuna"
+
+
+def studies(
+    storage: str | None = None, on_remark: Callable[[str], None] = lambda remark: None
+) -> list[Study]:
+    """All studies of a storage that were made by sweeps, by name.
+
+    `on_remark` is called with a sentence for each that cannot be read, and is left out.
+    """
     url = default_url() if storage is None else storage
     opened = open_storage(url)
-    found = sorted(opened.get_all_studies(), key=lambda study: study.study_name)
     made = []
-    for each in found:
-        if made_by_sweep(each.user_attrs):
+    for summary in sorted(opened.get_all_studies(), key=lambda study: study.study_name):
+        if is_readable(summary.user_attrs):
             with suppress(ValueError):  # deleted since they were listed
-                made.append(Study(each.study_name, url, opened, each._study_id))
+                made.append(Study(summary.study_name, url, opened, summary._study_id))
+        elif made_by_sweep(summary.user_attrs):
+            on_remark(unreadable(summary.study_name, url, str(fault(summary.user_attrs))))
     return made
 
 

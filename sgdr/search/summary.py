@@ -25,7 +25,9 @@ _OUTCOMES = {
     "RUNNING": "running",
     "WAITING": "waiting",
 }
-_ORDER = (*_OUTCOMES.values(), "diverged", "failed")
+FOREIGN = "foreign"
+"""In place of the outcome of a trial that is not the sweep's."""
+_ORDER = (*_OUTCOMES.values(), "diverged", "failed", FOREIGN)
 
 
 class Summary:
@@ -35,9 +37,19 @@ class Summary:
         self.content = content
 
     @cached_property
+    def places(self) -> dict[int, int]:
+        """By the number of a trial, its place among all: where some were deleted by hand, it is another."""
+        return {trial.number: place for place, trial in enumerate(self.content.trials)}
+
+    @cached_property
+    def own(self) -> list[FrozenTrial]:
+        """The trials of the sweep, by number."""
+        return self.content.own
+
+    @cached_property
     def counts(self) -> dict[str, int]:
-        """Trials by state."""
-        counts = Counter(trial.state for trial in self.content.trials)
+        """Trials of the sweep by state."""
+        counts = Counter(trial.state for trial in self.own)
         return {state.name: count for state, count in counts.items()}
 
     @cached_property
@@ -45,44 +57,42 @@ class Summary:
         """Trials by outcome."""
         counts = Counter(
             outcome(trial.state.name, diverged="diverged_at" in trial.user_attrs, failed=_failed(trial))
-            for trial in self.content.trials
+            for trial in self.own
         )
+        counts[FOREIGN] = len(self.content.foreign)
         return {name: counts[name] for name in _ORDER if counts[name]}
 
     @cached_property
     def arms(self) -> dict[str, int]:
         """Finished trials by arm."""
         finished = (TrialState.COMPLETE, TrialState.PRUNED)
-        counts = Counter(
-            trial.user_attrs.get("arm") for trial in self.content.trials if trial.state in finished
-        )
-        return {arm: counts[arm] for arm in ALL_ARMS if counts[arm]}
+        arms = [trial.user_attrs.get("arm") for trial in self.own if trial.state in finished]
+        return {arm: arms.count(arm) for arm in ALL_ARMS if arm in arms}
 
     @cached_property
     def last_error(self) -> str | None:
         """Of the last trial that failed by itself."""
-        errors = (trial.user_attrs["error"] for trial in reversed(self.content.trials) if _failed(trial))
+        errors = (trial.user_attrs["error"] for trial in reversed(self.own) if _failed(trial))
         error = next(errors, None)
-        return None if error is None else str(error).splitlines()[0]
+        return None if error is None else next(iter(str(error).splitlines()), "")
 
     @cached_property
     def diverged_at(self) -> list[int]:
         """The epochs at which trials diverged."""
-        found = (trial.user_attrs.get("diverged_at") for trial in self.content.trials)
-        return [epoch for epoch in found if epoch is not None]
+        pruned = (trial for trial in self.own if trial.state is TrialState.PRUNED)
+        epochs = (trial.user_attrs.get("diverged_at") for trial in pruned)
+        return [epoch for epoch in epochs if epoch is not None]
 
     @cached_property
     def started(self) -> datetime | None:
         """When the first trial began."""
-        return min(
-            (trial.datetime_start for trial in self.content.trials if trial.datetime_start), default=None
-        )
+        return min((trial.datetime_start for trial in self.own if trial.datetime_start), default=None)
 
     @cached_property
     def ranking(self) -> list[FrozenTrial]:
-        """The completed trials by their values, the best first; of equals the earlier."""
+        """The sweep's completed trials by their values, the best first; of equals the earlier."""
         direction = sign(self.content.attributes["direction"])
-        complete = [trial for trial in self.content.trials if trial.state is TrialState.COMPLETE]
+        complete = [trial for trial in self.own if trial.state is TrialState.COMPLETE]
         return sorted(complete, key=lambda trial: (direction * (trial.value or 0.0), trial.number))
 
     @cached_property
@@ -98,9 +108,9 @@ class Summary:
 
     @cached_property
     def verdict(self) -> Verdict | None:
-        """What `confirm` found."""
+        """What `confirm` found; None also where the attribute is not what it writes."""
         kept = self.content.attributes.get("verdict")
-        return None if kept is None else Verdict.from_dict(kept)
+        return None if kept is None else Verdict.read(kept)
 
     @cached_property
     def confirmed(self) -> dict[int, Confirmed]:
@@ -116,4 +126,4 @@ def outcome(state: str, *, diverged: bool, failed: bool) -> str:
 
 
 def _failed(trial: FrozenTrial) -> bool:
-    return "error" in trial.user_attrs
+    return trial.state is TrialState.FAIL and "error" in trial.user_attrs

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from optuna.trial import TrialState
 
 from sgdr.schedule import FIELDS
 from sgdr.search.reading import CHUNK, Content, Curve, Reader
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from optuna.trial import FrozenTrial
 
-_REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error")
+_REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error", "foreign")
 _WHOLE = ("T_0", "T_mult", "seed", "epochs", "diverged_at", "retry_of")
 _REAL = ("value", "base_lr", "eta_min", "seconds")
 
@@ -32,11 +33,16 @@ class Rows:
         searched = searched_names(content)
         places = _changed(content, before)
         fresh = [content.trials[place] for place in places]
-        epochs = _epochs(fresh, content.attributes.get("metric"), reader)
+        own = [trial for trial in fresh if trial._trial_id not in content.foreign]
+        epochs = dict.fromkeys((trial.number for trial in fresh), 0)
+        epochs |= _epochs(own, content.attributes.get("metric"), reader)
         self.rows: list[Row] = [] if before is None else before.rows[: len(content.trials)]
         for place, trial in zip(places, fresh, strict=True):
-            row = _row(trial, epochs[trial.number], searched)
+            foreign = trial._trial_id in content.foreign
+            row = _row(trial, epochs[trial.number], searched, foreign)
             self.rows[place : place + 1] = [row]
+        self.places = {trial.number: place for place, trial in enumerate(content.trials)}
+        """By the number of a trial, the place of its row."""
 
 
 def searched_names(content: Content) -> list[str]:
@@ -59,14 +65,17 @@ def _changed(content: Content, before: Rows | None) -> list[int]:
 
 def _epochs(trials: Sequence[FrozenTrial], metric: str | None, reader: Reader) -> dict[int, int]:
     """How many epochs each has trained. Where a study is older than that attribute, its curves are read."""
-    epochs = {trial.number: trial.user_attrs.get("epochs", 0) for trial in trials}
-    unsaid = [trial for trial in trials if trial.state.is_finished() and "epochs" not in trial.user_attrs]
+    begun = [trial for trial in trials if trial.state != TrialState.WAITING]
+    epochs = {trial.number: trial.user_attrs.get("epochs", 0) for trial in begun}
+    unsaid = [trial for trial in begun if trial.state.is_finished() and "epochs" not in trial.user_attrs]
     epochs.update((number, len(curve.get(metric or "", ()))) for number, curve in reader.curves(unsaid))
     return epochs
 
 
-def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str]) -> Row:
-    attributes, params = trial.user_attrs, trial.params
+def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str], foreign: bool) -> Row:
+    # Attributes that somebody else has given may be of any type.
+    theirs = foreign or trial.state == TrialState.WAITING
+    attributes, params = {} if theirs else trial.user_attrs, trial.params
     schedule = attributes.get("schedule", {})
     started = trial.datetime_start
     return {
@@ -83,11 +92,13 @@ def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str]) -> Row:
         "seconds": attributes.get("seconds"),
         "started": None if started is None else started.astimezone().isoformat(),
         "error": attributes.get("error"),
+        "foreign": foreign,
     }
 
 
 def _value(trial: FrozenTrial) -> float | None:
-    return trial.value if trial.state.name == "COMPLETE" else None
+    """The value of a completed trial; None where a foreign one has several."""
+    return trial.values[0] if trial.state.name == "COMPLETE" and len(trial.values or ()) == 1 else None
 
 
 def _finite(value: Any) -> Any:

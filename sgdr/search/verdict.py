@@ -105,6 +105,15 @@ class Verdict:
         )
         return cls(**{**kept, "candidates": candidates})
 
+    @classmethod
+    def read(cls, kept: Any) -> Verdict | None:
+        """The verdict that a study keeps; None where somebody has overwritten that attribute."""
+        try:
+            verdict = cls.from_dict(kept)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+        return verdict if verdict.decision in DECISIONS and verdict.candidates else None
+
 
 def in_words(
     decision: str,

@@ -21,9 +21,9 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 
+from sgdr.search.own_trials import BEGUN
+
 KNOWN_SCHEMA = 12
-BEGUN = "schedule"
-"""The user attribute that is written last of those that a trial begins with: what has it was begun."""
 
 
 class Writer(Protocol):
@@ -208,8 +208,7 @@ class BulkWriter:
             return []
         table = models.TrialModel
         lock_study(connection, self._study_id)
-        count = sa.select(sa.func.count()).where(table.study_id == self._study_id)
-        first = connection.execute(count).scalar_one()
+        first = next_number(connection, self._study_id)
         returned = connection.execute(
             sa.insert(table).returning(table.trial_id, sort_by_parameter_order=True),
             [
@@ -250,6 +249,14 @@ def lock_study(connection: sa.Connection, study_id: int) -> None:
         connection.execute(sa.update(table).where(mine).values(study_id=study_id))
     else:
         connection.execute(sa.select(table.c.study_id).where(mine).with_for_update())
+
+
+def next_number(connection: sa.Connection, study_id: int) -> int:
+    """The number of the next trial of a study: where some were deleted by hand, not how many there are."""
+    table = models.TrialModel
+    last = sa.select(table.number).where(table.study_id == study_id).order_by(table.trial_id.desc()).limit(1)
+    number: int | None = connection.execute(last).scalar()
+    return 0 if number is None else number + 1
 
 
 def utc(local: datetime | None) -> datetime | None:

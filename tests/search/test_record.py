@@ -65,7 +65,7 @@ def begin(record: Record, distributions: Any) -> Any:
     again = claim.again
     params = spread(distributions, claim.number, seed=0) if again is None else again.params
     seed = 100 + claim.number if again is None else again.user_attrs["seed"]
-    attributes = {"schedule": {"T_0": params["T_0"]}, "seed": seed}
+    attributes = {"schedule": {"base_lr": 0.1, "T_0": params["T_0"]}, "seed": seed}
     return record.begin(claim, params, distributions, attributes)
 
 
@@ -95,7 +95,7 @@ def test_exactly_what_was_noted_is_written(storage, distributions):
     for trial, asked in zip(written, (complete, pruned, failed, running), strict=True):
         assert trial.params == asked.params and trial.distributions == distributions
         assert trial.user_attrs["seed"] == 100 + trial.number
-        assert trial.user_attrs["schedule"] == {"T_0": trial.params["T_0"]}
+        assert trial.user_attrs["schedule"] == {"base_lr": 0.1, "T_0": trial.params["T_0"]}
     assert len({trial.user_attrs["worker"] for trial in written}) == 1
     assert written[0].value == 0.125 and written[0].intermediate_values == {2: 0.5, 4: 0.25}
     assert written[0].user_attrs["curve"] == {"error": [0.5, 0.125]}

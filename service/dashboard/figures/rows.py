@@ -11,6 +11,7 @@ from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search import summary
 from sgdr.search.arms import ALL_ARMS, arm_of
 from sgdr.search.objective import sign
+from sgdr.search.summary import FOREIGN
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -24,8 +25,12 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 
 def completed(rows: Iterable[Row]) -> list[Row]:
-    """Those that have a value, in their order."""
-    return [row for row in rows if row["state"] == "COMPLETE" and is_number(row["value"])]
+    """Those of the sweep that have a value, in their order."""
+    return [
+        row
+        for row in rows
+        if row["state"] == "COMPLETE" and is_number(row["value"]) and not row.get("foreign")
+    ]
 
 
 def ranked(rows: Iterable[Row], direction: str) -> list[Row]:
@@ -35,9 +40,13 @@ def ranked(rows: Iterable[Row], direction: str) -> list[Row]:
 
 
 def outcome(row: Row) -> str:
-    """complete, pruned, diverged, failed, cut off, running or waiting, as `Study.outcomes` means them."""
-    return summary.outcome(
-        row["state"], diverged=row["diverged_at"] is not None, failed=row["error"] is not None
+    """complete, pruned, diverged, failed, cut off, running, waiting or foreign, as of `Study.outcomes`."""
+    return (
+        FOREIGN
+        if row.get("foreign")
+        else summary.outcome(
+            row["state"], diverged=row["diverged_at"] is not None, failed=row["error"] is not None
+        )
     )
 
 

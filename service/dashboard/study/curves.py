@@ -9,6 +9,7 @@ from nicegui import ui
 
 from service.dashboard.figure import Figure
 from service.dashboard.figures.curves import Drawn, curves
+from service.dashboard.figures.rows import outcome
 from service.dashboard.frame import slider
 from service.dashboard.here import Here
 from service.dashboard.shared import Seen
@@ -47,13 +48,14 @@ def chosen(study: Study, k: int, pruned: bool) -> list[Drawn]:
     rows, metric = study.rows, study.attributes["metric"]
     numbers = [best.number for best in study.top(k)]
     if pruned:
-        cut = [row["number"] for row in rows if row["state"] == "PRUNED" and row["diverged_at"] is None]
+        cut = [row["number"] for row in rows if outcome(row) == "pruned"]
         numbers = [*cut[-k:], *numbers]  # the best are drawn last, above the others
     found = dict(study.curves_of(numbers))
+    by_number = {row["number"]: row for row in rows}
     return [
-        _drawn(rows[number], study.schedule(number), found[number].get(metric, []))
+        _drawn(by_number[number], study.schedule(number), found[number].get(metric, []))
         for number in numbers
-        if number in found
+        if number in found and number in by_number
     ]
 
 

@@ -13,7 +13,7 @@ from service.views import FIRST, REST
 
 AT_ONCE = 2000
 """Rows in a message."""
-TEXTS = ("state", "arm", "started", "error")
+TEXTS = ("state", "arm", "started", "error", "foreign")
 
 
 class TrialsPart(Part):
