@@ -21,14 +21,17 @@ from optuna.storages import BaseStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sgdr.search.reading import chunks
-from sgdr.search.writing import attribute_row, by_statements, lock_study, utc
+from sgdr.search.own_trials import ENQUEUED, OWN_ATTRIBUTES, WORKER
+from sgdr.search.reading import CURVE, chunks
+from sgdr.search.writing import attribute_row, by_statements, lock_study, next_number, utc
 
 LIVE = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 """States of trials that are finished or may be."""
-WORKER, RETRY_OF, WITHDRAWN, LOST = "worker", "retry_of", "withdrawn", "lost"
-"""User attributes: whose trial it is, which one it repeats, that it was one too many, and that it was ended
-since its worker had died."""
+RETRY_OF, WITHDRAWN, LOST = "retry_of", "withdrawn", "lost"
+"""User attributes: which trial it repeats, that it was one too many, and that it was ended since its worker
+had died."""
+WRITTEN = (*OWN_ATTRIBUTES, RETRY_OF, WITHDRAWN, LOST, CURVE)
+"""All user attributes of trials that a sweep writes."""
 
 MANY = 1000
 """Trials that take a moment to be counted."""
@@ -41,16 +44,22 @@ class Granted:
     number: int
     trial_id: int
     retry_of: int | None
+    enqueued: bool = False
+    """Whether it had been waiting, with what somebody wants trained."""
 
 
 class Claims(Protocol):
     """Claims trials of one study."""
 
     def claim(self, worker: str, count: int, retries: Sequence[int], most: int) -> list[Granted]:
-        """At most `count` trials for the worker: of `retries` those that nobody repeats, then new ones.
+        """At most `count` trials for the worker: of `retries` those that nobody repeats, then those that are
+        waiting, then new ones.
 
         No more than keep the number of trials that are running or finished within `most`.
         """
+
+    def take(self, worker: str, trials: Sequence[int]) -> list[Granted]:
+        """Those of these trials, by Optuna's id, that are waiting still, for the worker."""
 
     def abandon(self, trials: Mapping[int, Mapping[str, Any]]) -> None:
         """Ends as failed those of these trials, by Optuna's id, that are running, and adds attributes."""
@@ -80,9 +89,14 @@ class LockedClaims:
             room = min(count, most - sum(counts[state] for state in LIVE))
             if room <= 0:
                 return []
-            taken = self._taken(connection, retries)
-            wanted = _wanted([each for each in retries if each not in taken], room)
-            first, now = counts.total(), utc(datetime.now())
+            repeated = self._taken(connection, retries)
+            again = [each for each in retries if each not in repeated][:room]
+            enqueued: list[Granted] = []
+            if counts[TrialState.WAITING]:
+                waiting = self._waiting.order_by(table.number).limit(room - len(again))
+                enqueued = self._take(connection, worker, waiting)
+            wanted = _wanted(again, room - len(enqueued))
+            first, now = next_number(connection, self._study_id), utc(datetime.now())
             rows = [
                 {
                     "study_id": self._study_id,
@@ -90,8 +104,10 @@ class LockedClaims:
                     "state": TrialState.RUNNING,
                     "datetime_start": now,
                 }
-                for place in range(room)
+                for place in range(len(wanted))
             ]
+            if not rows:
+                return enqueued
             insert = sa.insert(table).returning(table.trial_id, sort_by_parameter_order=True)
             ids = list(connection.execute(insert, rows).scalars())
             granted = [Granted(first + place, ids[place], retry_of) for place, retry_of in enumerate(wanted)]
@@ -101,6 +117,44 @@ class LockedClaims:
                 for name, value in _attributes(worker, each.retry_of).items()
             ]
             connection.execute(sa.insert(models.TrialUserAttributeModel), attributes)
+        return [*granted[: len(again)], *enqueued, *granted[len(again) :]]
+
+    def take(self, worker: str, trials: Sequence[int]) -> list[Granted]:
+        """See `Claims`."""
+        table = models.TrialModel
+        with self._engine.begin() as connection:
+            lock_study(connection, self._study_id)
+            waiting = self._waiting.where(table.trial_id.in_(trials)).order_by(table.number)
+            return self._take(connection, worker, waiting)
+
+    @property
+    def _waiting(self) -> sa.Select[tuple[int, int]]:
+        """The id and the number of the trials that are waiting."""
+        table = models.TrialModel
+        mine = table.study_id == self._study_id
+        return sa.select(table.trial_id, table.number).where(mine, table.state == TrialState.WAITING)
+
+    def _take(
+        self, connection: sa.Connection, worker: str, waiting: sa.Select[tuple[int, int]]
+    ) -> list[Granted]:
+        """Takes those trials. They lose what is written again when they are begun."""
+        table, attribute = models.TrialModel, models.TrialUserAttributeModel
+        granted = [
+            Granted(row.number, row.trial_id, retry_of=None, enqueued=True)
+            for row in connection.execute(waiting)
+        ]
+        ids = [each.trial_id for each in granted]
+        if not ids:
+            return []
+        begun = {"state": TrialState.RUNNING, "datetime_start": utc(datetime.now())}
+        connection.execute(sa.update(table).where(table.trial_id.in_(ids)).values(begun))
+        connection.execute(
+            sa.delete(attribute).where(attribute.trial_id.in_(ids), attribute.key.in_(WRITTEN))
+        )
+        params = models.TrialParamModel
+        connection.execute(sa.delete(params).where(params.trial_id.in_(ids)))
+        rows = [attribute_row(each, name, value) for each in ids for name, value in _enqueued(worker).items()]
+        connection.execute(sa.insert(attribute), rows)
         return granted
 
     def _counts(self, connection: sa.Connection) -> Counter[TrialState]:
@@ -184,6 +238,13 @@ class NumberedClaims:
         for retry_of in chain(retries, repeat(None)):
             if len(granted) == count or self._live(trials) >= most:
                 break
+            if retry_of is None:
+                waiting = (trial._trial_id for trial in trials if trial.state == TrialState.WAITING)
+                enqueued = next((taken for each in waiting if (taken := self.take(worker, [each]))), None)
+                if enqueued is not None:
+                    granted += enqueued
+                    trials = self._trials()
+                    continue
             if retry_of is not None and _repeats(trials, retry_of):
                 continue
             template = create_trial(state=TrialState.RUNNING, user_attrs=_attributes(worker, retry_of))
@@ -195,6 +256,18 @@ class NumberedClaims:
                 self.abandon({trial_id: {WITHDRAWN: True}})
             else:
                 granted.append(Granted(number, trial_id, retry_of))
+        return granted
+
+    def take(self, worker: str, trials: Sequence[int]) -> list[Granted]:
+        """See `Claims`. Two workers may come to the same trial: the storage lets one of them begin it."""
+        granted: list[Granted] = []
+        for trial_id in trials:
+            with suppress(UpdateFinishedTrialError):
+                if self._storage.set_trial_state_values(trial_id, TrialState.RUNNING):
+                    for name, value in _enqueued(worker).items():
+                        self._storage.set_trial_user_attr(trial_id, name, value)
+                    number = self._storage.get_trial_number_from_id(trial_id)
+                    granted.append(Granted(number, trial_id, None, True))
         return granted
 
     def _trials(self) -> list[FrozenTrial]:
@@ -218,6 +291,10 @@ class NumberedClaims:
 
 def _wanted(retries: Sequence[int], count: int) -> list[int | None]:
     return [*retries, *repeat(None, count)][:count]
+
+
+def _enqueued(worker: str) -> dict[str, Any]:
+    return {WORKER: worker, ENQUEUED: True}
 
 
 def _attributes(worker: str, retry_of: int | None) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import copy
 import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -20,13 +21,14 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from sgdr.search.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, WORKER, claims
+from sgdr.search.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, Granted, claims
 from sgdr.search.interrupts import uninterrupted
 from sgdr.search.lease import Lease
+from sgdr.search.own_trials import BEGUN, ENQUEUED, WORKER
 from sgdr.search.patience import Patience
 from sgdr.search.reading import Content, chunks, reader
 from sgdr.search.slots import MOST_ATTEMPTS
-from sgdr.search.writing import BEGUN, writer
+from sgdr.search.writing import writer
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 BATCH = 16
@@ -50,6 +52,8 @@ class Claim:
     """The number of the trial that it repeats."""
     first: int
     """The number of the first of all that it repeats, or its own."""
+    enqueued: FrozenTrial | None = None
+    """It, or the first of all that it repeats, as somebody had enqueued that; else None."""
 
     @staticmethod
     def of(number: int, repeated: Sequence[FrozenTrial], place: int) -> Claim:
@@ -62,6 +66,7 @@ class Claim:
             place=place,
             repeats=repeated[0].number if repeated else None,
             first=repeated[-1].number if repeated else number,
+            enqueued=repeated[-1] if repeated and ENQUEUED in repeated[-1].user_attrs else None,
         )
 
 
@@ -87,12 +92,16 @@ class Record:
         self._claims = claims(storage, self._id)
         self._broken = False
         self._unwritten: list[int] = []
+        self._foreign: frozenset[int] = frozenset()
+        """Optuna's ids of the trials of the storage that are not the sweep's."""
         self._lease = self._take_lease()
         self._trials: dict[int, FrozenTrial] = {}
         self._states: dict[int, TrialState] = {}
         self._counts: Counter[TrialState] = Counter()
         self.again: deque[FrozenTrial] = deque()
         """Trials that were cut off, to be trained again before any new one."""
+        self._waiting: deque[FrozenTrial] = deque()
+        """Trials that somebody has enqueued."""
         self.finished = 0
         """Trials that are complete or pruned, and recorded as such."""
         self.failed = 0
@@ -111,11 +120,14 @@ class Record:
     def _begin(self) -> None:
         """Takes what the study has."""
         content = self._patiently(lambda unsure: self._reader.read(Content()))
-        dead = [trial for trial in content.trials if trial.state == TrialState.RUNNING]
+        dead = [trial for trial in content.own if trial.state == TrialState.RUNNING]
         self._patiently(lambda unsure: self._claims.abandon({trial._trial_id: {} for trial in dead}))
-        self._know(self._patiently(lambda unsure: self._reader.read(content)).trials)
-        self.again.extend(interrupted(self.trials))
-        self._next, self._place = len(self._trials), 0
+        content = self._patiently(lambda unsure: self._reader.read(content))
+        self._foreign = content.foreign
+        self._know(content.trials)
+        self.again.extend(interrupted(content.own))
+        self._waiting.extend(trial for trial in content.own if trial.state == TrialState.WAITING)
+        self._next, self._place = self.next_number, 0
 
     def _returned(self) -> None:
         """The storage is back."""
@@ -131,6 +143,16 @@ class Record:
         return list(self._trials.values())
 
     @property
+    def own(self) -> list[FrozenTrial]:
+        """Those of the trials that are the sweep's or are waiting to be."""
+        return [trial for trial in self.trials if trial.number in self._states]
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next trial: where some were deleted by hand, not how many there are."""
+        return 1 + max(self._trials, default=-1)
+
+    @property
     def ended(self) -> int:
         """How many trials are complete or pruned, whether or not they are written."""
         return sum(self._counts[state] for state in FINISHED)
@@ -141,19 +163,37 @@ class Record:
 
     def known(self) -> Iterator[FrozenTrial]:
         """The finished and failed trials of earlier runs, each with its whole curve as its reports."""
-        trials = [trial for trial in self.trials if trial.state.is_finished()]
-        return self._with_reports(trials)
+        return self._with_reports([trial for trial in self.own if trial.state.is_finished()])
 
     def claim(self, count: int, trials: int) -> list[Claim]:
-        """The trials to begin next: at most `count`, and no more than are needed to finish `trials`."""
-        found = []
-        room = trials - sum(self._counts[state] for state in LIVE)
-        for number in range(self._next, self._next + min(count, max(0, room))):
-            repeated = self._attempts(self.again.popleft()) if self.again else []
-            found.append(Claim.of(number, repeated, self._place))
-            self._place += not repeated
-        self._next += len(found)
-        return found
+        """The trials to begin next: at most `count`, and no more than are needed to finish `trials`.
+
+        Those that were cut off come first, then those that somebody has enqueued, then new ones.
+        """
+        room = min(count, trials - sum(self._counts[state] for state in LIVE))
+        claimed: list[Claim] = []
+        while self.again and len(claimed) < room:
+            claimed.append(Claim.of(self._next, self._attempts(self.again.popleft()), self._place))
+            self._next += 1
+        claimed += self._take(room - len(claimed))
+        while len(claimed) < room:
+            claimed.append(Claim.of(self._next, [], self._place))
+            self._next += 1
+            self._place += 1
+        return claimed
+
+    def _take(self, count: int) -> list[Claim]:
+        """Trials that have been waiting since before the study was read."""
+        claimed: list[Claim] = []
+        while self._waiting and len(claimed) < count:
+            trial = self._waiting.popleft()
+            for granted in self._patiently(partial(self._take_one, trial._trial_id)):
+                self._writer.claimed(granted.number, granted.trial_id, (WORKER, ENQUEUED))
+                claimed.append(replace(Claim.of(granted.number, [], self._place), enqueued=trial))
+        return claimed
+
+    def _take_one(self, trial_id: int, unsure: bool) -> list[Granted]:
+        return self._claims.take(self.worker, [trial_id])
 
     def begin(
         self,
@@ -165,6 +205,8 @@ class Record:
     ) -> FrozenTrial:
         """A claimed trial with these parameters; it is written by the next `write`."""
         repeats = {} if claim.repeats is None else {RETRY_OF: claim.repeats}
+        enqueued = {ENQUEUED: True} if claim.enqueued is not None else {}
+        known = set() if claim.enqueued is None or repeats else claim.enqueued.system_attrs.keys()
         trial = FrozenTrial(
             number=claim.number,
             state=TrialState.RUNNING,
@@ -173,8 +215,8 @@ class Record:
             datetime_complete=None,
             params=dict(params),
             distributions=dict(distributions),
-            user_attrs={**attributes, **repeats, WORKER: self.worker},
-            system_attrs=dict(sampler_notes or {}),
+            user_attrs={**attributes, **repeats, **enqueued, WORKER: self.worker},
+            system_attrs={key: note for key, note in (sampler_notes or {}).items() if key not in known},
             intermediate_values={},
             trial_id=claim.number,
         )
@@ -182,6 +224,10 @@ class Record:
             self._trials[trial.number] = trial
             self._changed(trial)
         return trial
+
+    def refuse(self, claim: Claim, error: str) -> None:
+        """Ends a claimed trial that cannot be begun."""
+        self.end(self.begin(claim, {}, {}, {}), TrialState.FAIL, None, {"error": error})
 
     def reported(self, trial: FrozenTrial, values: Mapping[int, float]) -> None:
         """Notes the values of a trial after so many completed epochs, of which the last are written."""
@@ -223,8 +269,10 @@ class Record:
     def _attempts(self, trial: FrozenTrial) -> list[FrozenTrial]:
         """The trial and those that it repeats, the first last."""
         attempts = [trial]
-        while (before := attempts[-1].user_attrs.get(RETRY_OF)) is not None:
-            attempts.append(self._trials[before])
+        while (before := self._trials.get(attempts[-1].user_attrs.get(RETRY_OF, -1))) is not None:
+            if before.number >= attempts[-1].number:  # which no worker writes
+                break
+            attempts.append(before)
         return attempts
 
     def _changed(self, trial: FrozenTrial) -> None:
@@ -244,12 +292,17 @@ class Record:
             self.best = min(values) if self._minimize else max(values)
 
     def _know(self, trials: Iterable[FrozenTrial]) -> None:
-        """Takes trials as they stand in the storage."""
+        """Takes trials as they stand in the storage; foreign ones are known by their numbers alone."""
         for trial in trials:
             before = self._trials.get(trial.number)
+            if trial._trial_id in self._foreign:
+                self._trials[trial.number] = trial
+                if (state := self._states.pop(trial.number, None)) is not None:
+                    self._counts[state] -= 1
+                continue
             if before is None or before.state != trial.state:
                 self.finished += trial.state in FINISHED
-                self.failed += "error" in trial.user_attrs
+                self.failed += trial.state == TrialState.FAIL and "error" in trial.user_attrs
             self._trials[trial.number] = trial
             self._count(trial)
 
@@ -282,7 +335,7 @@ class Record:
         self.close()
 
     def _own_running(self) -> list[FrozenTrial]:
-        return [trial for trial in self.trials if trial.state == TrialState.RUNNING]
+        return [trial for trial in self.own if trial.state == TrialState.RUNNING]
 
     @property
     def backlog(self) -> int:
@@ -329,13 +382,14 @@ class Record:
 def interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The trials to train again: those that were cut off, and are not repeated yet.
 
-    One that was claimed and never begun is among them where it was to repeat one that was.
+    One that was claimed and never begun is among them where it was to repeat one that was, or was enqueued.
     """
     repeats = Repeats()
     repeats.add(trials)
     begun = set[int]()
     for trial in trials:
-        if BEGUN in trial.user_attrs or trial.user_attrs.get(RETRY_OF) in begun:
+        wanted = not trial.user_attrs.keys().isdisjoint({BEGUN, ENQUEUED})
+        if wanted or trial.user_attrs.get(RETRY_OF) in begun:
             begun.add(trial.number)
     return [trial for trial in trials if trial.number in begun and repeats.lacks(trial)]
 
@@ -350,7 +404,7 @@ class Repeats:
         """Takes trials as they stand now; one may be withdrawn later."""
         for trial in trials:
             before = trial.user_attrs.get(RETRY_OF)
-            if before is not None:
+            if before is not None and trial.state != TrialState.WAITING:
                 change = self._by[before].discard if WITHDRAWN in trial.user_attrs else self._by[before].add
                 change(trial.number)
 

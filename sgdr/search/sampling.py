@@ -17,6 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sgdr.search.arms import CONTROLS, RELATIVES
+from sgdr.search.own_trials import ENQUEUED
 from sgdr.search.pruning import RestartAwarePruner
 from sgdr.search.recent import RECENT, RecentTrials
 from sgdr.search.spread import spread
@@ -104,7 +105,7 @@ class Arm:
             self._study.add_trial(trial)
 
     def _count(self, trial: FrozenTrial) -> None:
-        self._drawn += "retry_of" not in trial.user_attrs
+        self._drawn += trial.user_attrs.keys().isdisjoint({"retry_of", ENQUEUED})
 
     def ask(self, params: Mapping[str, Any] | None = None, draw: int | None = None) -> Trial:
         """A trial with these parameters, or with new ones.

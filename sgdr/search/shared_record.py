@@ -10,19 +10,19 @@ import copy
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from sgdr.search.claims import LOST, RETRY_OF, WORKER, Granted, claims
+from sgdr.search.claims import LIVE, LOST, RETRY_OF, Granted, claims
 from sgdr.search.lease import Claim as LeaseClaim
 from sgdr.search.lease import Lease, Watch, end_lease, leases, predecessors
+from sgdr.search.own_trials import BEGUN, ENQUEUED, WORKER
 from sgdr.search.reading import Content, reader
 from sgdr.search.record import Claim, Record, Repeats, TakenOver
-from sgdr.search.writing import BEGUN
 
 SYNC_SECONDS = 1.0
 """Between two looks at what the others have done."""
@@ -113,23 +113,39 @@ class SharedRecord(Record):
         granted = self._patiently(lambda unsure: self._claim(count, trials, unsure))
         if not granted:
             return []
+        waiting = {each.number: self._trials.get(each.number) for each in granted if each.enqueued}
         for each in granted:
-            self._writer.claimed(each.number, each.trial_id, (WORKER, RETRY_OF))
+            written = (WORKER, ENQUEUED if each.enqueued else RETRY_OF)
+            self._writer.claimed(each.number, each.trial_id, written)
             self._granted.add(each.number)
         # Those that come before in number are there, whoever claimed them, once this one is.
         self._patiently(lambda unsure: self._look())
-        return [self._as_claim(each.number) for each in granted]
+        return [self._as_claim(each.number, waiting.get(each.number)) for each in granted]
 
     def _claim(self, count: int, trials: int, unsure: bool) -> list[Granted]:
         if unsure:  # what may have been claimed is given back: it may be one too many
             self._look()
             self._claims.abandon({trial._trial_id: {} for trial in self._strays()})
             self._look()
-        return self._claims.claim(self.worker, count, [each.number for each in self.again], trials)
+        live = trials + self._foreign_live()
+        return self._claims.claim(self.worker, count, [each.number for each in self.again], live)
 
-    def _as_claim(self, number: int) -> Claim:
-        """A trial that repeats one which was never begun has its place."""
-        attempts = self._attempts(self._trials[number])
+    def _foreign_live(self) -> int:
+        """How many of the trials that the storage counts are not the sweep's."""
+        foreign = (trial for trial in self.trials if trial.number not in self._states)
+        return sum(trial.state in LIVE for trial in foreign)
+
+    def _as_claim(self, number: int, waiting: FrozenTrial | None) -> Claim:
+        """A trial that repeats one which was never begun has its place.
+
+        `waiting`: an enqueued one as it was before it was taken.
+        """
+        own = self._trials[number]
+        if ENQUEUED in own.user_attrs and RETRY_OF not in own.user_attrs:
+            return replace(Claim.of(number, [], 0), enqueued=waiting or own)
+        attempts = self._attempts(own)
+        if ENQUEUED in attempts[-1].user_attrs:
+            return Claim.of(number, attempts[1:], 0)
         here = min(trial.number for trial in attempts if trial.number >= self._launch.first)
         return Claim.of(number, attempts[1:], self._new_before(here))
 
@@ -137,9 +153,13 @@ class SharedRecord(Record):
         """How many new trials were claimed in this launch before that one: the same, whoever counts."""
         first = self._launch.first
         while len(self._new) <= number - first:
-            before = self._trials[first + len(self._new) - 1].user_attrs.get(RETRY_OF, -1)
+            attributes = self._trials[first + len(self._new) - 1].user_attrs
+            before = attributes.get(RETRY_OF, -1)
             # What was not even begun before this launch is nothing to it.
-            self._new.append(self._new[-1] + (before < first and before not in self._launch.again))
+            is_new = before < first and before not in self._launch.again
+            # What somebody else has put among its trials has a place of its own.
+            is_new &= WORKER in attributes and ENQUEUED not in attributes
+            self._new.append(self._new[-1] + is_new)
         return self._new[number - first]
 
     def retry(self, trial: FrozenTrial) -> str | None:
@@ -155,7 +175,8 @@ class SharedRecord(Record):
     def news(self) -> list[FrozenTrial]:
         """See `Record.news`: with what they have reported."""
         began = time.monotonic()
-        found = [trial for trial in self._news.values() if BEGUN in trial.user_attrs]
+        own = [trial for trial in self._news.values() if trial.number in self._states]
+        found = [trial for trial in own if BEGUN in trial.user_attrs]
         self._news = {}
         running = [copy.copy(trial) for trial in found if trial.state == TrialState.RUNNING]
         reports = self._patiently(lambda unsure: self._reader.reports(running)) if running else {}
@@ -219,6 +240,7 @@ class SharedRecord(Record):
     def _look(self) -> None:
         before = self._content
         self._content = self._reader.read(before)
+        self._foreign = self._content.foreign
         trials = self._content.trials
         places = before.unfinished.values()
         changed = [trials[place] for place in places if trials[place] is not before.trials[place]]
@@ -227,10 +249,13 @@ class SharedRecord(Record):
     def _know(self, trials: Iterable[FrozenTrial]) -> None:
         for trial in trials:
             mine, own = self._is_mine(trial), self._trials.get(trial.number)
-            if mine and own is not None and BEGUN in own.user_attrs:  # what is noted here is newer
+            noted = own is not None and (BEGUN in own.user_attrs or own.state.is_finished())
+            if mine and own is not None and noted:  # what is noted here is newer
                 self._taken |= trial.state.is_finished() and not own.state.is_finished()
                 continue
             super()._know([trial])
+            if trial._trial_id in self._foreign:
+                continue
             if not mine:
                 self._news[trial.number] = trial
             self._repeats.add([trial])
@@ -242,7 +267,7 @@ class SharedRecord(Record):
     def _is_ours(self, trial: FrozenTrial) -> bool:
         """Whether the trial is of this launch, or to be trained again in it."""
         is_new = trial.number >= self._launch.first and WORKER in trial.user_attrs
-        return is_new or trial.number in self._launch.again
+        return is_new or trial.number in self._launch.again or ENQUEUED in trial.user_attrs
 
     def _is_mine(self, trial: FrozenTrial) -> bool:
         return trial.user_attrs.get(WORKER) == self.worker
@@ -250,7 +275,8 @@ class SharedRecord(Record):
     def _unfinished(self) -> list[FrozenTrial]:
         """The trials that the storage has as being trained."""
         found = [self._content.trials[place] for place in self._content.unfinished.values()]
-        return [trial for trial in found if trial.state == TrialState.RUNNING]
+        own = [trial for trial in found if trial._trial_id not in self._content.foreign]
+        return [trial for trial in own if trial.state == TrialState.RUNNING]
 
     def _strays(self) -> list[FrozenTrial]:
         """The trials that seem to be trained, and are not: their worker has ended, or does not know of them,
@@ -310,7 +336,7 @@ def end_launch(storage: BaseStorage, name: str, launch: Launch) -> None:
     """
     study_id = storage.get_study_id_from_name(name)
     content = reader(storage, study_id).read(Content())
-    running = [trial for trial in content.trials if trial.state == TrialState.RUNNING]
+    running = [trial for trial in content.own if trial.state == TrialState.RUNNING]
     claims(storage, study_id).abandon({trial._trial_id: {} for trial in running})
     for worker, claim in leases(content.attributes).items():
         if claim.get("launch") == launch.lease and not claim["ended"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from sgdr.search.arms import Places
 from sgdr.search.checkpoints import Checkpoints
 from sgdr.search.claims import RETRY_OF
 from sgdr.search.compilations import compilations
+from sgdr.search.enqueued import placed
 from sgdr.search.fitting import Fitting
+from sgdr.search.own_trials import ENQUEUED
 from sgdr.search.record import Record
 from sgdr.search.sampling import Arm
 from sgdr.search.settings import Settings
@@ -97,7 +100,7 @@ def work(
             begun.record.note(epochs=progress.epochs, timing=timing, **described())
             on_progress(progress)
 
-        reached, epochs = run(settings, begun, slots, stopwatch, deadline, kept, progressed)
+        reached, epochs = run(settings, begun, slots, stopwatch, deadline, kept, progressed, on_remark)
     finally:
         slots.close()
     return Worked(reached=reached, epochs=epochs, timing=dict(stopwatch.seconds), **described())
@@ -111,6 +114,7 @@ def run(
     deadline: float | None = None,
     checkpoints: Checkpoints | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
 ) -> tuple[bool, int]:
     """Has a worker drive the slots to its end, whatever that is, and gives the study up.
 
@@ -120,7 +124,7 @@ def run(
         with stopwatch.phase("setup"):
             arms = _arms(settings, begun)
         plan = _plan(settings, begun, deadline)
-        worker = Worker(slots, begun.record, arms, plan, stopwatch, on_progress, checkpoints)
+        worker = Worker(slots, begun.record, arms, plan, stopwatch, on_progress, checkpoints, on_remark)
         return worker.run(), worker.epochs
     finally:
         begun.record.interrupt()
@@ -130,13 +134,17 @@ def places(settings: Settings, record: Record) -> Places:
     """The arms of the trials to come, after those that the study has."""
     begun: Counter[str] = Counter()
     drawn: Counter[str] = Counter()
-    searched = {name: settings.space.distributions(settings.budget, name).keys() for name in settings.arms}
+    searched = {name: settings.space.distributions(settings.budget, name) for name in settings.arms}
     again = {trial.number for trial in record.again}
-    for trial in record.trials:
-        for arm, names in searched.items():
-            if trial.params.keys() == names:
+    for trial in record.own:
+        if trial.state == TrialState.WAITING:
+            with suppress(ValueError):  # it will be refused
+                begun[placed(trial, searched)[0]] += 1
+            continue
+        for arm, distributions in searched.items():
+            if trial.params.keys() == distributions.keys():
                 begun[arm] += trial.state != TrialState.FAIL or trial.number in again
-                drawn[arm] += RETRY_OF not in trial.user_attrs
+                drawn[arm] += trial.user_attrs.keys().isdisjoint({RETRY_OF, ENQUEUED})
     return Places(begun, drawn, settings.controls, settings.trials, settings.relatives)
 
 

@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sgdr.search.arms import Places, arm_of
 from sgdr.search.checkpoints import Checkpoints
 from sgdr.search.curves import Curves, Pace
+from sgdr.search.enqueued import placed
 from sgdr.search.objective import value
 from sgdr.search.record import Claim, Record
 from sgdr.search.sampling import Arm
@@ -84,6 +85,10 @@ class Progress:
     """Epochs trained by this worker, over all trials."""
 
 
+class Refused(ValueError):
+    """A trial cannot be begun."""
+
+
 class TooManyFailures(RuntimeError):
     """The workload fails again and again."""
 
@@ -100,7 +105,9 @@ class Worker:
         stopwatch: Stopwatch,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         checkpoints: Checkpoints | None = None,
+        on_remark: Callable[[str], None] = lambda remark: None,
     ) -> None:
+        self._on_remark = on_remark
         self._slots, self._record, self._arms, self._plan = slots, record, arms, plan
         self._stopwatch, self._on_progress, self._checkpoints = stopwatch, on_progress, checkpoints
         self._training: dict[int, Training] = {}
@@ -130,12 +137,14 @@ class Worker:
 
     def _fill(self) -> None:
         """Puts new trials into free slots, as many as are still wanted."""
-        free = [slot for slot in range(self._slots.slots) if slot not in self._training]
-        with self._stopwatch.phase("storage"):
-            claims = self._record.claim(len(free), self._plan.trials)
-        self._hear()
-        for slot, claim in zip(free, claims, strict=False):
-            self._start(slot, claim)
+        refused = True
+        while refused:  # what was refused leaves its slot to another
+            free = [slot for slot in range(self._slots.slots) if slot not in self._training]
+            with self._stopwatch.phase("storage"):
+                claims = self._record.claim(len(free), self._plan.trials)
+            self._hear()
+            started = [self._start(slot, claim) for slot, claim in zip(free, claims, strict=False)]
+            refused = not all(started)
 
     def _hear(self) -> None:
         """Tells the arms what other workers have begun and ended."""
@@ -145,16 +154,16 @@ class Worker:
                     if arm.searches(trial.params):
                         arm.see(trial)
 
-    def _start(self, slot: int, claim: Claim) -> None:
+    def _start(self, slot: int, claim: Claim) -> bool:
+        """Begins a trial; False where it cannot be begun, which is noted with it."""
         plan, again = self._plan, claim.again
-        with self._stopwatch.phase("sampler"):
-            if again is None:
-                name, draw = plan.places[claim.place]
-                arm = self._arms[name]
-                sampled = arm.ask(draw=draw)
-            else:
-                arm = next(arm for arm in self._arms.values() if arm.searches(again.params))
-                sampled = arm.ask(again.params)
+        try:
+            with self._stopwatch.phase("sampler"):
+                arm, sampled = self._asked(claim)
+        except Refused as refused:
+            self._record.refuse(claim, str(refused))
+            self._on_remark(f"trial {claim.number} is refused: {refused}")
+            return False
         schedule, budget = plan.space.schedule(sampled.params, plan.budget, arm.name)
         seed = trial_seed(plan.seed, claim.first) if again is None else again.user_attrs["seed"]
         attributes = {"schedule": schedule.to_dict(), "arm": arm_of(schedule, budget), "seed": seed}
@@ -165,6 +174,26 @@ class Worker:
         training = self._training[slot] = Training(trial, arm, sampled, schedule, budget, claim.first)
         if claim.repeats is not None:
             self._restore(slot, training)
+        return True
+
+    def _asked(self, claim: Claim) -> tuple[Arm, Trial]:
+        """The arm of a claimed trial, and its parameters. Raises `Refused` for such as are of no arm."""
+        if claim.again is not None:
+            params = claim.again.params
+            arm = next((arm for arm in self._arms.values() if arm.searches(params)), None)
+            if arm is None:
+                raise Refused(f"it is to repeat trial {claim.repeats}, whose parameters are those of no arm")
+            return arm, arm.ask(params)
+        if claim.enqueued is not None:
+            try:
+                name, given = placed(
+                    claim.enqueued, {name: arm.distributions for name, arm in self._arms.items()}
+                )
+                return self._arms[name], self._arms[name].ask(given)
+            except ValueError as error:  # a sampler may refuse to choose what is not given, too
+                raise Refused(f"it was enqueued, and {error}") from error
+        name, draw = self._plan.places[claim.place]
+        return self._arms[name], self._arms[name].ask(draw=draw)
 
     def _restore(self, slot: int, training: Training) -> None:
         """Goes on from the last trough at which the trial was kept, by whatever worker."""

@@ -19,7 +19,8 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from sgdr.search.claims import LIVE, RETRY_OF, WITHDRAWN, WORKER, LockedClaims, NumberedClaims, claims
+from sgdr.search.claims import LIVE, RETRY_OF, WITHDRAWN, LockedClaims, NumberedClaims, claims
+from sgdr.search.own_trials import WORKER
 from sgdr.search.storage import close_storage, open_storage
 from tests.faults import CallFaults
 from tests.storages import KINDS, empty_storage

@@ -21,8 +21,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sgdr.search import lease, shared_record
 from sgdr.search import record as record_module
-from sgdr.search.claims import LOST, RETRY_OF, WITHDRAWN, WORKER
+from sgdr.search.claims import LOST, RETRY_OF, WITHDRAWN
 from sgdr.search.lease import PREFIX, end_lease, leases
+from sgdr.search.own_trials import WORKER
 from sgdr.search.patience import Patience
 from sgdr.search.record import Record, TakenOver
 from sgdr.search.shared_record import MOST_RETRIES, STOP, Dismissed, Launch, SharedRecord, end_launch
@@ -99,7 +100,7 @@ def begin(record: SharedRecord, count: int = 1, most: int = MANY) -> list[Frozen
     begun = []
     for claim in record.claim(count, most):
         seed = claim.number if claim.again is None else claim.again.user_attrs["seed"]
-        attributes = {"schedule": {"T_0": 1}, "seed": seed}
+        attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": seed}
         begun.append(record.begin(claim, {"base_lr": 1e-4 * (1 + seed)}, SPACE, attributes))
     record.write()
     return begun
@@ -469,7 +470,7 @@ lease.RENEW_SECONDS = 0.2
 url, launcher = sys.argv[1:]
 record = SharedRecord(open_storage(url), "s", Launch(launcher, 0, frozenset()), 0)
 for claim in record.claim(2, 2):
-    attributes = {"schedule": {"T_0": 1}, "seed": 100 + claim.number}
+    attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": 100 + claim.number}
     record.begin(claim, {"base_lr": 0.5}, {"base_lr": FloatDistribution(0.1, 1)}, attributes)
 try:
     while True:

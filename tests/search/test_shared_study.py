@@ -28,8 +28,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.search import record as record_module
 from sgdr.search import shared_record
-from sgdr.search.claims import LIVE, RETRY_OF, WORKER
+from sgdr.search.claims import LIVE, RETRY_OF
 from sgdr.search.lease import PREFIX
+from sgdr.search.own_trials import WORKER
 from sgdr.search.patience import Patience
 from sgdr.search.record import FINISHED, Claim, Record, TakenOver
 from sgdr.search.shared_record import Dismissed, Launch, SharedRecord, end_launch
@@ -322,7 +323,7 @@ class SharedStudy(RuleBasedStateMachine):
         claim = hand.claims.pop(0)
         again = claim.again
         seed = claim.number if again is None else again.user_attrs["seed"]
-        attributes = {"schedule": {"T_0": 1}, "seed": seed}
+        attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": seed}
         trial = hand.record.begin(claim, {"base_lr": 1e-4 * (1 + seed)}, SPACE, attributes)
         hand.running.append(trial)
 

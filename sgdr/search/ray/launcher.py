@@ -65,7 +65,7 @@ def work_on_ray(
         begun = begin(storage)
         record, name = begun.record, begun.record.name
         afterwards.callback(record.close)
-        launch = Launch(record.worker, len(record.trials), frozenset(each.number for each in record.again))
+        launch = Launch(record.worker, record.next_number, frozenset(each.number for each in record.again))
         afterwards.callback(at_end, lambda unsure: end_launch(storage, name, launch))
         shared = _for_workers(url, cluster, host, stack)
         order = Order(

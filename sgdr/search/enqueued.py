@@ -1,0 +1,62 @@
+"""What somebody has enqueued in a study by Optuna's `enqueue_trial`, as a trial of the sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
+
+FIXED = "fixed_params"
+"""The system attribute in which Optuna keeps what is to be trained."""
+
+Arms = Mapping[str, Mapping[str, BaseDistribution]]
+"""By the name of an arm, what is searched in it."""
+
+
+def placed(trial: FrozenTrial, arms: Arms) -> tuple[str, dict[str, Any]]:
+    """The arm of an enqueued trial, and those of its parameters that are given.
+
+    The sampler chooses the other parameters. The arm is the one that the trial's user attribute `arm` names,
+    else the first that searches all that is given. Raises ValueError for what the space does not hold.
+    """
+    given = _given(trial)
+    named = trial.user_attrs.get("arm")
+    if named is not None and named not in arms:
+        raise ValueError(f"arm={named!r} is not searched; name one of {', '.join(arms)}")
+    for name in arms if named is None else [named]:
+        if given.keys() <= arms[name].keys():
+            return name, {key: _within(key, value, arms[name][key]) for key, value in given.items()}
+    most = max(arms.values(), key=len)
+    searched = ", ".join(most if named is None else arms[named])
+    raise ValueError(
+        f"the parameters {', '.join(map(str, given))} are not those of an arm; give of {searched}"
+    )
+
+
+def _given(trial: FrozenTrial) -> dict[str, Any]:
+    fixed = trial.system_attrs.get(FIXED, {})
+    if not isinstance(fixed, Mapping):
+        raise ValueError(f"its attribute {FIXED}={fixed!r} must be a mapping from names to values")
+    return {**trial.params, **fixed}
+
+
+def _within(name: str, value: Any, distribution: BaseDistribution) -> Any:
+    """The value as the distribution has it. Raises ValueError for one that it does not hold."""
+    try:
+        internal = distribution.to_internal_repr(value)
+        own = distribution.to_external_repr(internal)
+        held = distribution._contains(internal) and own == value
+    except (ValueError, TypeError, IndexError):
+        held = False
+    if not held:
+        raise ValueError(f"{name}={value!r} is outside of the space, {_shown(distribution)}")
+    return own
+
+
+def _shown(distribution: BaseDistribution) -> str:
+    choices = getattr(distribution, "choices", None)
+    if choices is not None:
+        return f"which has {', '.join(map(repr, choices))}"
+    return f"which has {getattr(distribution, 'low', None)!r} to {getattr(distribution, 'high', None)!r}"
