@@ -39,7 +39,8 @@ class Result:
 
     study: Study
     reached: bool
-    """Whether it has its number of trials; else it stopped at its timeout, and can be resumed."""
+    """Whether it has its number of trials, or its sampler has nothing more to try; else it stopped at its
+    timeout, and can be resumed."""
     timing: dict[str, float]
     """Seconds by phase (setup, compile, sampler, storage, train), of several workers the mean, and the `wall`
     of all."""

@@ -225,6 +225,16 @@ class Record:
             self._changed(trial)
         return trial
 
+    @property
+    def owed(self) -> int:
+        """How many trials are to be trained whose parameters are known: cut-off ones and enqueued ones."""
+        return len(self.again) + self._counts[TrialState.WAITING]
+
+    def give_back(self, claims: Sequence[Claim]) -> None:
+        """Makes as if these, the last new ones that were claimed, had not been."""
+        self._next -= len(claims)
+        self._place -= len(claims)
+
     def refuse(self, claim: Claim, error: str) -> None:
         """Ends a claimed trial that cannot be begun."""
         self.end(self.begin(claim, {}, {}, {}), TrialState.FAIL, None, {"error": error})

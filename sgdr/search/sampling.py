@@ -6,17 +6,26 @@ only what they share; nor does a trial have to keep up with those of another arm
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
-import optuna
 from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sgdr.search.arms import CONTROLS, RELATIVES
+from sgdr.search.enumeration import (
+    ENUMERATING,
+    MOST_DRAWS,
+    EndingStudy,
+    Exhausted,
+    as_choice,
+    begun,
+    is_of_sampler,
+)
 from sgdr.search.own_trials import ENQUEUED
 from sgdr.search.pruning import RestartAwarePruner
 from sgdr.search.recent import RECENT, RecentTrials
@@ -52,15 +61,16 @@ class Arm:
         """
         self.name = name
         self.distributions = dict(distributions)
+        self._asked = {name: as_choice(each) for name, each in distributions.items()}
+        """The same, as the sampler knows them."""
         self.rungs = rungs
         """The completed epochs after which the pruner is asked."""
         goal = StudyDirection[direction.upper()]
         own = type(sampler) not in SAMPLERS or type(pruner) not in PRUNERS
         own |= type(sampler) is TPESampler and evenly == 0
         self._storage = RecentTrials(goal, None if own else RECENT)
-        self._study = optuna.create_study(
-            storage=self._storage, study_name=name, sampler=sampler, pruner=pruner, direction=goal
-        )
+        self._storage.create_new_study([goal], name)
+        self._study = EndingStudy(name, self._storage, sampler, pruner)
         self._evenly, self._seed = evenly, seed
         self._drawn = 0
         self._seen: dict[int, int | None] = {}
@@ -72,8 +82,24 @@ class Arm:
 
     def add(self, trial: FrozenTrial) -> None:
         """Tells the sampler and the pruner of a trial of an earlier run."""
-        self._study.add_trial(trial)
+        self._add(trial)
         self._count(trial)
+
+    def _add(self, trial: FrozenTrial) -> None:
+        self._study.add_trial(self._known(trial))
+
+    def _known(self, trial: FrozenTrial) -> FrozenTrial:
+        """The trial with distributions as the sampler knows them."""
+        choices = {
+            name: each
+            for name, each in self._asked.items()
+            if each is not self.distributions[name] and trial.params[name] in getattr(each, "choices", ())
+        }
+        if not choices:
+            return trial
+        known = copy.copy(trial)
+        known.distributions = {**trial.distributions, **choices}
+        return known
 
     def see(self, trial: FrozenTrial) -> None:
         """Tells them of another worker's trial as it stands now; again whenever that has changed.
@@ -84,7 +110,9 @@ class Arm:
         if trial.number in self._seen:
             self._see_again(trial, self._seen[trial.number])
         elif trial.state == TrialState.RUNNING:
-            self._seen[trial.number] = self._storage.create_new_trial(self._study._study_id, trial)
+            self._seen[trial.number] = self._storage.create_new_trial(
+                self._study._study_id, self._known(trial)
+            )
             self._count(trial)
         elif trial.state.is_finished():
             self._seen[trial.number] = None
@@ -102,7 +130,7 @@ class Arm:
         self._seen[trial.number] = None
         self._storage.forget(running)
         if trial.state != TrialState.FAIL:
-            self._study.add_trial(trial)
+            self._add(trial)
 
     def _count(self, trial: FrozenTrial) -> None:
         self._drawn += trial.user_attrs.keys().isdisjoint({"retry_of", ENQUEUED})
@@ -111,7 +139,8 @@ class Arm:
         """A trial with these parameters, or with new ones.
 
         New ones are the point `draw`, counted from 0, of those that are spread evenly, from `evenly` on the
-        sampler's choice. None: one more than were drawn, added or seen so far.
+        sampler's choice. None: one more than were drawn, added or seen so far. Raises `Exhausted` where the
+        sampler has nothing more to try.
         """
         if params is None:
             if draw is None:
@@ -121,9 +150,30 @@ class Arm:
                 # A control has few trials, and none but its peak rate makes much of a difference.
                 finest = "base_lr" if self.name in (*CONTROLS, *RELATIVES) else None
                 params = spread(self.distributions, draw, self._seed, finest)
-        if params is not None:
-            self._study.enqueue_trial(dict(params))
-        return self._study.ask(self.distributions)
+        if params is None:
+            return self._chosen()
+        self._study.enqueue_trial(dict(params))
+        return self._study.ask(self._asked)
+
+    def _chosen(self) -> Trial:
+        """A trial of the sampler's choice."""
+        study, sampler = self._study, self._study.sampler
+        if study.ended or (isinstance(sampler, GridSampler) and sampler.is_exhausted(study)):
+            raise Exhausted(sampler)
+        trial = study.ask(self._asked)
+        if isinstance(sampler, ENUMERATING):
+            for _ in range(MOST_DRAWS):
+                asked = self._storage.get_trial(trial._trial_id)
+                others = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number]
+                repeated, all_begun = begun(sampler, asked, others, self._asked)
+                if not repeated:
+                    break
+                self._storage.forget(trial._trial_id)
+                if all_begun:
+                    study.stop()
+                    raise Exhausted(sampler)
+                trial = study.ask(self._asked)
+        return trial
 
     def notes(self, trial: Trial) -> Mapping[str, Any]:
         """What the sampler has written down about a trial, and looks up again after a resume."""
@@ -131,4 +181,8 @@ class Arm:
 
     def tell(self, trial: Trial, state: TrialState, value: float | None) -> None:
         """Ends a trial."""
-        self._study.tell(trial, value, state)
+        if is_of_sampler(self._study.sampler, self._storage.get_trial(trial._trial_id)):
+            self._study.tell(trial, value, state)
+        else:
+            values = None if value is None else [value]
+            self._storage.set_trial_state_values(trial._trial_id, state, values)

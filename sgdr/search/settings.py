@@ -19,6 +19,7 @@ from sgdr.search import hparams
 from sgdr.search.arguments import whole
 from sgdr.search.arms import ARMS, RELATIVES
 from sgdr.search.declaration import Declaration
+from sgdr.search.enumeration import check_enumerable
 from sgdr.search.named_pruner import named_pruner, rungs
 from sgdr.search.objective import OBJECTIVES
 from sgdr.search.pruning import RestartAwarePruner
@@ -167,6 +168,8 @@ def checked(
             raise ValueError(f"hparams has {OWN[arm]!r}, which names a part of {arm}; rename it")
     if workload.kind == "arrays":
         hparams.check(workload, resolved.hparams)
+    if isinstance(sampler, BaseSampler):
+        check_enumerable(sampler, resolved.distributions(budget))
     return Settings(
         workload=workload,
         trials=trials,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from sgdr.search.claims import LIVE, LOST, RETRY_OF, Granted, claims
+from sgdr.search.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, Granted, claims
 from sgdr.search.lease import Claim as LeaseClaim
 from sgdr.search.lease import Lease, Watch, end_lease, leases, predecessors
 from sgdr.search.own_trials import BEGUN, ENQUEUED, WORKER
@@ -161,6 +161,12 @@ class SharedRecord(Record):
             is_new &= WORKER in attributes and ENQUEUED not in attributes
             self._new.append(self._new[-1] + is_new)
         return self._new[number - first]
+
+    def give_back(self, claims: Sequence[Claim]) -> None:
+        """See `Record.give_back`."""
+        ids = [self._trials[claim.number]._trial_id for claim in claims]
+        self._patiently(lambda unsure: self._claims.abandon({each: {WITHDRAWN: True} for each in ids}))
+        self._patiently(lambda unsure: self._look())
 
     def retry(self, trial: FrozenTrial) -> str | None:
         """See `Record.retry`."""

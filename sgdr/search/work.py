@@ -46,7 +46,7 @@ class Worked:
     """What a worker did, or several together."""
 
     reached: bool
-    """Whether the study has its number of trials."""
+    """Whether the study has its number of trials, or the sampler has nothing more to try."""
     epochs: int
     """Trained in this run, over all trials."""
     slots: int
@@ -118,7 +118,7 @@ def run(
 ) -> tuple[bool, int]:
     """Has a worker drive the slots to its end, whatever that is, and gives the study up.
 
-    Returns whether the study has its trials, and how many epochs were trained.
+    Returns whether the search has come to its end, and how many epochs were trained.
     """
     try:
         with stopwatch.phase("setup"):

@@ -6,7 +6,7 @@ What it decides depends on epochs alone and never on the clock, so that the same
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from sgdr.search.arms import Places, arm_of
 from sgdr.search.checkpoints import Checkpoints
 from sgdr.search.curves import Curves, Pace
 from sgdr.search.enqueued import placed
+from sgdr.search.enumeration import Exhausted
 from sgdr.search.objective import value
 from sgdr.search.record import Claim, Record
 from sgdr.search.sampling import Arm
@@ -114,23 +115,34 @@ class Worker:
         self._pace = Pace()
         self._single: set[str] = set()
         """The values that the slots give in float32."""
+        self._exhausted: Exhausted | None = None
+        """Said by a sampler that has nothing more to try."""
         self.epochs = 0
 
     def run(self) -> bool:
         """Trains until the study has the planned number of finished trials, all written to the storage.
 
-        Returns whether it got there before the deadline. Raises `TooManyFailures` when the workload's own
-        code fails more often than it works.
+        Or until the sampler has nothing more to try. Returns whether it got there before the deadline. Raises
+        `TooManyFailures` when the workload's own code fails more often than it works.
         """
         self._fill()
-        while not self._late() and (self._training or self._record.wait(self._plan.trials)):
+        while not self._late() and (self._training or self._waits()):
             if self._training:
                 self._advance(self._epochs_to_decision())
                 self._settle()
             self._fill()
         self._record.write()
         self._show()
-        return not self._training and self._record.ended >= self._plan.trials
+        if self._training:
+            return False
+        ended, trials = self._record.ended, self._plan.trials
+        if self._exhausted and ended < trials:
+            self._on_remark(f"{self._exhausted}: the search ends with {ended} of {trials} trials")
+        return self._exhausted is not None or ended >= trials
+
+    def _waits(self) -> bool:
+        """Whether there may be something to train later."""
+        return not self._exhausted and self._record.wait(self._plan.trials)
 
     def _late(self) -> bool:
         return self._plan.deadline is not None and time.monotonic() >= self._plan.deadline
@@ -141,10 +153,22 @@ class Worker:
         while refused:  # what was refused leaves its slot to another
             free = [slot for slot in range(self._slots.slots) if slot not in self._training]
             with self._stopwatch.phase("storage"):
-                claims = self._record.claim(len(free), self._plan.trials)
+                most = self._record.owed if self._exhausted else len(free)
+                claims = self._record.claim(min(most, len(free)), self._plan.trials)
             self._hear()
-            started = [self._start(slot, claim) for slot, claim in zip(free, claims, strict=False)]
-            refused = not all(started)
+            refused = False
+            for place, (slot, claim) in enumerate(zip(free, claims, strict=False)):
+                try:
+                    refused |= not self._start(slot, claim)
+                except Exhausted as exhausted:
+                    self._exhausted = exhausted
+                    self._give_back(claims[place:])
+                    break
+
+    def _give_back(self, claims: Sequence[Claim]) -> None:
+        """Gives back what the sampler has nothing to try for; what is training goes on to its end."""
+        self._record.give_back(claims)
+        self._record.note(exhausted=True)
 
     def _hear(self) -> None:
         """Tells the arms what other workers have begun and ended."""

@@ -93,9 +93,10 @@ def work_on_ray(
             crew.wait(END_SECONDS)
         crew.check()
     at_end(lambda unsure: study.refresh())
-    if crew.deaths and study.finished < settings.trials and not watching.late:
+    did = _together(study, settings.trials, launch, cluster)
+    if crew.deaths and not did.reached and not watching.late:
         raise TooManyFailures(f"no worker is left; the last that died said {crew.deaths[-1]}")
-    return _together(study, settings.trials, launch, cluster)
+    return did
 
 
 def _for_workers(url: str, cluster: Cluster, host: str, stack: ExitStack) -> str:
@@ -193,7 +194,7 @@ def _together(study: Study, trials: int, launch: Launch, cluster: Cluster) -> Wo
     phases = {phase for each in notes for phase in each["timing"]}
     devices = " or ".join(sorted({each["devices"] for each in notes}))
     return Worked(
-        reached=study.finished >= trials,
+        reached=study.finished >= trials or any(each.get("exhausted") for each in notes),
         epochs=sum(each["epochs"] for each in notes),
         slots=max((each["slots"] for each in notes), default=0),
         devices=_described(cluster.workers, devices),
