@@ -223,15 +223,15 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
 
     study = result.study
     name = study.name
-    complete = study.counts.get("COMPLETE", 0)
+    top = study.top(5)
     if json:
         report.print_json(
             {
                 "study": name,
                 "storage": shown(url),
                 "reached": result.reached,
-                "best": study.best.to_dict() if complete else None,
-                "top": [best.to_dict() for best in study.top(5)],
+                "best": top[0].to_dict() if top else None,
+                "top": [best.to_dict() for best in top],
                 "verdict": verdict.to_dict() if verdict else None,
                 "trials": study.counts,
                 "arms": study.arms,
@@ -254,7 +254,7 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
         out.print(f"The last that failed said {study.last_error}", soft_wrap=True)
     if not result.reached:
         out.print(f"Stopped at the timeout. Go on with:\n  {_again()}", soft_wrap=True)
-    if not complete:
+    if not top:
         out.print(f"No trial was completed; {study.why_none()}", soft_wrap=True)
         return
     report.describe(study, 5)

@@ -110,7 +110,7 @@ def _began(row: Mapping[str, Any]) -> float:
 
 
 def _finished(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [row for row in rows if row["state"] in FINISHED]
+    return [row for row in rows if row["state"] in FINISHED and not row.get("foreign")]
 
 
 def _busy_seconds(rows: Iterable[Mapping[str, Any]]) -> float:
