@@ -100,7 +100,9 @@ def sweep(
         space: what is searched; None: see `Space`.
         objective: what a trial is worth: best-epoch, best-trough or final.
         pruner: restart-aware, hyperband, median, none, or any Optuna pruner.
-        sampler: tpe, random, or any Optuna sampler.
+        sampler: tpe, random, or any Optuna sampler. Where one ends the study, as a GridSampler and a
+            BruteForceSampler do when all is tried, the sweep ends and says so; to them a value that the
+            space fixes is a choice of one.
         slots: trials trained side by side, by each worker; "auto" suits them to the devices.
         engine: local, one worker in this process, or ray, several as trials of Ray Tune.
         workers: how many; this and the next three are for engine="ray".

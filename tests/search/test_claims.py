@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import sqlalchemy as sa
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
@@ -276,3 +277,43 @@ def test_of_two_that_claim_the_last_one_the_lower_number_stays() -> None:
     trials = faults.inner.get_all_trials(study)
     assert [trial.state for trial in trials] == [TrialState.RUNNING, TrialState.FAIL]
     assert trials[1].user_attrs == {WORKER: "a", WITHDRAWN: True}
+
+
+def enqueue(storage: BaseStorage, count: int) -> None:
+    theirs = optuna.load_study(study_name="s", storage=storage)
+    for number in range(count):
+        theirs.enqueue_trial({"x": number}, user_attrs={"schedule": "theirs", "note": number})
+
+
+def test_what_waits_is_claimed_before_new_trials_and_by_one_alone(storage: BaseStorage, study: int) -> None:
+    enqueue(storage, 3)
+    one, other = claims(storage, study), claims(storage, study)
+    granted = one.claim("one", 2, [], 9)
+    assert [(each.number, each.enqueued, each.retry_of) for each in granted] == [
+        (0, True, None),
+        (1, True, None),
+    ]
+    left = [trial._trial_id for trial in storage.get_all_trials(study)]
+    assert [each.number for each in other.take("other", left)] == [2] and one.take("one", left) == []
+    assert [(each.number, each.enqueued) for each in other.claim("other", 9, [], 5)] == [
+        (3, False),
+        (4, False),
+    ]
+    for trial, worker in zip(storage.get_all_trials(study)[:3], ("one", "one", "other"), strict=True):
+        assert trial.state == TrialState.RUNNING and trial.datetime_start is not None
+        assert trial.user_attrs[WORKER] == worker and trial.user_attrs["enqueued"]
+        assert trial.user_attrs["note"] == trial.system_attrs["fixed_params"]["x"] == trial.number
+
+
+def test_what_is_cut_off_is_claimed_before_what_waits(storage: BaseStorage, study: int) -> None:
+    made = claims(storage, study)
+    (cut_off,) = made.claim("dead", 1, [], 9)
+    end(storage, cut_off.trial_id, TrialState.FAIL)
+    enqueue(storage, 2)
+    granted = made.claim("me", 4, [cut_off.number], 3)
+    assert sorted((each.retry_of is None, not each.enqueued) for each in granted) == [
+        (False, True),
+        (True, False),
+        (True, False),
+    ]
+    assert granted[0].retry_of == cut_off.number and made.claim("me", 4, [], 3) == []

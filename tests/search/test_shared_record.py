@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.distributions import FloatDistribution
 from optuna.storages import BaseStorage, InMemoryStorage
@@ -517,3 +518,76 @@ def until(holds: Callable[[], Any]) -> None:
     while not holds():
         assert time.monotonic() < give_up
         time.sleep(0.02)
+
+
+def enqueue(storage: BaseStorage, *rates: float) -> None:
+    for rate in rates:
+        optuna.load_study(study_name="s", storage=storage).enqueue_trial({"base_lr": rate})
+
+
+def fixed(claims: list[Any]) -> list[float | None]:
+    """Of each claim, the rate that was enqueued."""
+    waiting = [claim.enqueued for claim in claims]
+    return [None if each is None else each.system_attrs["fixed_params"]["base_lr"] for each in waiting]
+
+
+def test_what_is_enqueued_is_taken_by_one_worker_before_anything_new(
+    launched: Launched, storage: BaseStorage
+) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    (first,) = one.claim(1, MANY)
+    enqueue(storage, 0.25, 0.5)
+    taken = one.claim(1, MANY)
+    rest = other.claim(3, MANY)
+    assert fixed([first, *taken, *rest]) == [None, 0.25, 0.5, None, None]
+    assert [claim.place for claim in (first, *rest[1:])] == [0, 1, 2]
+    assert one.claim(1, 5) == []
+    for record, claim in ((one, taken[0]), (other, rest[0])):
+        attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": claim.number}
+        trial = record.begin(claim, {"base_lr": 0.25}, SPACE, attributes, {"fixed_params": {}})
+        complete(record, trial)
+        record.write()
+    trials = launched.trials()
+    assert [trial.state.name for trial in trials[1:3]] == ["COMPLETE"] * 2
+    assert all(trial.user_attrs["enqueued"] and trial.params == {"base_lr": 0.25} for trial in trials[1:3])
+    for record in (one, other):
+        record.interrupt()
+
+
+def test_an_enqueued_trial_of_a_worker_that_died_is_trained_by_another(
+    launched: Launched, storage: BaseStorage
+) -> None:
+    enqueue(storage, 0.25, 0.5)
+    one, other = launched.worker(0), launched.worker(1)
+    begin(one)
+    assert fixed(one.claim(1, MANY)) == [0.5]  # and is not begun
+    launched.kill(one)
+    again = other.claim(3, MANY)
+    assert fixed(again) == [0.25, 0.5, None] and [claim.repeats for claim in again] == [0, 1, None]
+    assert again[0].again is not None and again[1].again is None
+    other.refuse(again[1], "it cannot be")
+    other.write()
+    assert other.failed == 1 and launched.trials()[again[1].number].user_attrs["error"] == "it cannot be"
+    assert other.claim(0, MANY) == [] and not other.again
+    other.interrupt()
+
+
+def test_foreign_trials_are_no_part_of_a_launch(launched: Launched, storage: BaseStorage) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    (first,) = begin(one)
+    study = optuna.load_study(study_name="s", storage=storage)
+    study.add_trial(create_trial(value=-1.0))
+    study.add_trial(create_trial(state=TrialState.RUNNING))
+    (claim,) = other.claim(5, 2)
+    assert (claim.number, claim.place) == (3, 1) and one.claim(1, 2) == []
+    complete(one, first)
+    one.write()
+    other.write()
+    assert [trial.number for trial in other.news()] == [0]
+    assert (other.best, other.ended, other.finished) == (0.5, 1, 1)
+    other.give_back([claim])
+    assert launched.trials()[3].user_attrs[WITHDRAWN] and not other.again
+    for record in (one, other):
+        record.interrupt()
+    states = [trial.state.name for trial in launched.trials()]
+    assert states == ["COMPLETE", "COMPLETE", "RUNNING", "FAIL"]
