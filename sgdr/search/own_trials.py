@@ -13,6 +13,8 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from sgdr import relatives
+from sgdr.schedule import WarmRestarts
+from sgdr.search.arms import RELATIVES
 
 BEGUN = "schedule"
 """The user attribute that is written last of those that a trial begins with: what has it was begun."""
@@ -61,10 +63,10 @@ def _is_begun(attributes: Mapping[str, Any]) -> bool:
     if not isinstance(schedule, Mapping) or attributes.get("seed", -1) < 0:
         return False
     try:
-        relatives.from_dict(schedule)
-    except (ValueError, TypeError):
+        read = relatives.from_dict(schedule)
+    except ValueError:
         return False
-    return True
+    return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in RELATIVES
 
 
 def _has_trained(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:

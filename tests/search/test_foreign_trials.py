@@ -29,6 +29,10 @@ FOREIGN = {
     "a schedule that is a list": {"value": -1.0, "user_attrs": {**WHOLE, "schedule": [1]}},
     "a schedule of no length": {"value": -1.0, "user_attrs": {**WHOLE, "schedule": {**SCHEDULE, "T_0": 0}}},
     "a schedule of a text": {"value": -1.0, "user_attrs": {**WHOLE, "schedule": {**SCHEDULE, "T_0": "a"}}},
+    "a schedule that is no arm": {
+        "value": -1.0,
+        "user_attrs": {**WHOLE, "schedule": {"kind": "chained", "schedules": [SCHEDULE]}},
+    },
     "a seed that is a text": {"value": -1.0, "user_attrs": {**WHOLE, "seed": "three"}},
     "more epochs than the budget": {"value": -1.0, "user_attrs": {**WHOLE, "epochs": 99}},
     "epochs that are a text": {"value": -1.0, "user_attrs": {**WHOLE, "epochs": "many"}},
