@@ -297,7 +297,7 @@ class BestRate(BaseModel):
     unit: Literal["batch", "epoch"] = Field(description="What a step is.")
     steps_per_epoch: int | None
     lr: float
-    cycle: CyclePosition | None = Field(description="None of a relative of warm restarts.")
+    cycle: CyclePosition | None = Field(description="None of a shape without cycles.")
 
 
 OVERALL: dict[str, JsonValue] = {**CODED, "study": "digits", "metric": "error", "direction": "minimize"}

@@ -181,7 +181,9 @@ def _location(parts: Sequence[str | int]) -> str:
 
 def _is_kind(part: str | int) -> bool:
     return isinstance(part, str) and (
-        part in _KINDS or part.partition("[")[0] in ("list", "range", "function-after", "tagged-union")
+        part in _KINDS
+        or part.startswith("shape:")
+        or part.partition("[")[0] in ("list", "range", "function-after", "tagged-union")
     )
 
 

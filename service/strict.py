@@ -23,8 +23,12 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the check."""
         handle = super().get_route_handler()
-        known = dict(_query_parameters(self.dependant))
-        lists = {name for name, annotation in known.items() if "list[" in str(annotation)}
+        parameters = dict(_query_parameters(self.dependant))
+        lists = {name for name, annotation in parameters.items() if "list[" in str(annotation)}
+        # A route that reads its query by itself names its parameters in the document alone.
+        documented = {each["name"]: each for each in (self.openapi_extra or {}).get("parameters", ())}
+        lists |= {name for name, each in documented.items() if each["schema"].get("type") == "array"}
+        known = [*parameters, *documented]
 
         async def handler(request: Request) -> Response:
             seen: set[str] = set()

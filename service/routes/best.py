@@ -13,9 +13,9 @@ from service.fields import Step
 from service.parity import Parity
 from service.problems import Problem
 from service.routes.studies import Name, Studies, answer
+from service.shapes import cycle_at
 from service.strict import StrictRoute
 from service.views import coded
-from sgdr.schedule import WarmRestarts
 from sgdr.search.study import Best, Study
 from sgdr.stepping import Interval
 
@@ -126,7 +126,7 @@ def best_lr(
             "unit": "epoch" if steps is None else "batch",
             "steps_per_epoch": steps,
             "lr": stepping.rate(top[0].schedule, step),
-            "cycle": schedule.cycle(step).to_dict() if isinstance(schedule, WarmRestarts) else None,
+            "cycle": cycle_at(schedule, step),
         }
     )
 

@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 import numpy as np
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import to_json
 
 from service import problems
-from service.fields import LARGEST_STEP, CyclePosition, Factor, Floor, Length, Rate, Step
+from service.extent import cycles_until, is_far, parts
+from service.fields import LARGEST_STEP, MOST_PARTS, CyclePosition, Step, Whole
 from service.pure import pure
+from service.shape_query import ScheduleQuery
+from service.shapes import AnyShape, Schedule, cycle_at
 from service.strict import StrictRoute
-from sgdr.cycles import CYCLES_IN_FLOATS, cycles_of
 from sgdr.schedule import WarmRestarts
 
 MOST_IN_RANGE = 1_000_000
 MOST_LISTED = 100_000
 MOST_CYCLES = 100_000
-"""That are listed at once."""
-FAR_STEP, FAR_CYCLE = 2**53, 2**46
-"""From here on floats do not tell steps or cycles apart, and each step is worked out alone, slowly."""
+"""Cycles that are listed at once."""
 MOST_FAR = 1000
-"""Steps up to there at once."""
+"""Steps at once that floats do not tell apart: each is worked out alone, slowly."""
+MOST_WORK = 10_000_000
+"""Steps times parts of a schedule at once."""
 
 router = APIRouter(prefix="/v1", tags=["rates"], route_class=StrictRoute)
 
-BaseLr = Annotated[Rate, Query(description="The peak rate.", examples=[0.1])]
-T0 = Annotated[
-    Length, Query(description="Length of the first cycle, in the unit of the steps.", examples=[10])
-]
-TMult = Annotated[
-    Factor, Query(description="Each cycle is this many times longer than the last.", examples=[2])
-]
-EtaMin = Annotated[Floor, Query(description="The lowest rate, at most base_lr.", examples=[0.0001])]
+AT_STEP = ScheduleQuery("step", "From 0; may be fractional.", 37)
+UNTIL = ScheduleQuery("until", "Restarts before it, troughs up to it.", 100)
 
 
 class StepRate(BaseModel):
@@ -64,33 +53,7 @@ class StepRate(BaseModel):
     )
     step: int | float
     lr: float
-    cycle: CyclePosition
-
-
-def _whole(value: Any) -> Any:
-    """JSON has one kind of number: 5.0 is the whole number 5."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Whole = BeforeValidator(_whole)
-
-
-class Schedule(BaseModel):
-    """Cosine annealing with warm restarts, in any unit of steps."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    base_lr: Rate = Field(description="The peak rate.")
-    T_0: Length = Field(description="Length of the first cycle.")
-    T_mult: Factor = 1
-    eta_min: Floor = 0.0
-    peak_decay: float = Field(1.0, gt=0, le=1, description="Each restart's peak is the last one times this.")
-    cycles: Annotated[int, Field(ge=1), Whole] | None = Field(
-        None, description="Afterwards the rate stays at eta_min."
-    )
-
-    def made(self) -> WarmRestarts:
-        """The schedule. Raises a problem where its fields do not go together."""
-        return schedule("body.schedule.eta_min", **self.model_dump())
+    cycle: CyclePosition | None = Field(description="None of a shape without cycles.")
 
 
 class StepRange(BaseModel):
@@ -118,7 +81,7 @@ class RatesRequest(BaseModel):
     """A schedule, and the steps at which its rate is wanted."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    schedule: Schedule
+    schedule: AnyShape
     steps: Annotated[
         Annotated[list[Step], Field(min_length=1, max_length=MOST_LISTED), Tag("list")]
         | Annotated[StepRange, Tag("range")],
@@ -146,36 +109,31 @@ class Restarts(BaseModel):
     troughs: list[int] = Field(description="Ends of cycles up to `until`: completed steps.")
 
 
-def schedule(location: str, **fields: float | None) -> WarmRestarts:
-    """The schedule with these fields. Raises a problem at that place of eta_min where it exceeds base_lr."""
-    try:
-        return WarmRestarts(**fields)
-    except ValueError as error:
-        raise problems.invalid(location, str(error)) from None
+@router.get(
+    "/lr",
+    response_model=StepRate,
+    responses=problems.responses(422),
+    openapi_extra={"parameters": AT_STEP.parameters},
+    summary="The rate at a step",
+)
+async def lr(request: Request) -> Response:
+    """The learning rate at one step of a schedule of any shape, and the cycle that the step belongs to.
 
-
-@router.get("/lr", response_model=StepRate, responses=problems.responses(422), summary="The rate at a step")
-async def lr(
-    request: Request,
-    base_lr: BaseLr,
-    T_0: T0,
-    step: Annotated[Step, Query(description="From 0; may be fractional.", examples=[37])],
-    T_mult: TMult = 1,
-    eta_min: EtaMin = 0.0,
-) -> Response:
-    """The learning rate at one step, and the cycle that the step belongs to.
-
-    The answer never changes: it has a strong ETag and may be kept for ever.
+    The fields are those of `POST /v1/lr`; each shape has its own. The answer never changes: it has a strong
+    ETag and may be kept for ever.
     """
-    made = schedule("query.eta_min", base_lr=base_lr, T_0=T_0, T_mult=T_mult, eta_min=eta_min)
-    if isinstance(T_mult, float):  # a table of its cycles takes milliseconds, in which others are answered
-        return pure(request, await run_in_threadpool(_at, made, step))
-    return pure(request, _at(made, step))
+    schedule, step = AT_STEP.read(request.query_params)
+    if isinstance(schedule, WarmRestarts) and isinstance(schedule.T_mult, int):
+        return pure(request, _at(schedule, step))
+    # A table of cycles, or many parts, may take milliseconds, in which others are answered.
+    return pure(request, await run_in_threadpool(_at, schedule, step))
 
 
-def _at(made: WarmRestarts, step: float) -> bytes:
+def _at(schedule: Schedule, step: float) -> bytes:
     """A `StepRate` as JSON."""
-    return to_json({"step": step, "lr": made(step), "cycle": made.cycle(step).to_dict()})
+    _check_parts(schedule, "query")
+    (rate,) = _finite([_one(schedule, step)], "query.step")
+    return to_json({"step": step, "lr": rate, "cycle": cycle_at(schedule, step)})
 
 
 @router.post(
@@ -197,11 +155,36 @@ def lrs(
                     "summary": "Some steps",
                     "value": {"schedule": {"base_lr": 0.1, "T_0": 10}, "steps": [0, 5, 9.5, 10]},
                 },
+                "shape": {
+                    "summary": "One cycle after a warm-up",
+                    "value": {
+                        "schedule": {"shape": "one-cycle", "base_lr": 0.1, "length": 90, "warmup": 10},
+                        "steps": {"stop": 100},
+                    },
+                },
+                "joined": {
+                    "summary": "One schedule after another",
+                    "value": {
+                        "schedule": {
+                            "shape": "joined",
+                            "schedules": [
+                                {"base_lr": 0.1, "T_0": 10},
+                                {"shape": "step-decay", "base_lr": 0.01, "milestones": [20]},
+                            ],
+                            "milestones": [30],
+                        },
+                        "steps": [0, 30, 50],
+                    },
+                },
             }
         ),
     ],
 ) -> Response:
-    """The learning rates at up to 100,000 listed steps, or at a range of up to a million."""
+    """The learning rates at up to 100,000 listed steps, or at a range of up to a million.
+
+    A schedule without the name of a shape is one of warm restarts. `kind` is taken for `shape`, so that the
+    schedule of a study's best trial can be sent as it stands.
+    """
     chosen = wanted.steps
     steps = (
         np.arange(chosen.start, chosen.stop, chosen.stride)
@@ -209,47 +192,74 @@ def lrs(
         else np.array(chosen)
     )
     listed = steps.tolist() if isinstance(chosen, StepRange) else chosen
+    schedule = wanted.schedule.to_schedule("body.schedule")
     return Response(
-        to_json({"steps": listed, "lr": _rates(wanted.schedule.made(), steps, listed)}),
-        media_type="application/json",
+        to_json({"steps": listed, "lr": _rates(schedule, steps, listed)}), media_type="application/json"
     )
 
 
-def _rates(made: WarmRestarts, steps: NDArray[Any], listed: Sequence[float]) -> list[float]:
-    """The rates at these steps, which are given in both forms. Raises a problem for many that are far."""
+def _rates(schedule: Schedule, steps: NDArray[Any], listed: Sequence[float]) -> list[float]:
+    """The rates at these steps, which are given in both forms. Raises a problem for more than can be done."""
+    _check_parts(schedule, "body.schedule")
+    most = MOST_WORK // parts(schedule)
+    if len(listed) > most:
+        raise problems.invalid(
+            "body.steps",
+            f"of a schedule of {parts(schedule)} parts at most {most:,} steps are answered at once, "
+            f"these are {len(listed):,}; ask for fewer",
+        )
     last = steps.max().item()
-    far = FAR_CYCLE if made.T_mult == 1 else CYCLES_IN_FLOATS
-    if last < FAR_STEP and cycles_of(made.T_0, made.T_mult).locate(last)[0] < far:
-        rates: list[float] = made(steps).tolist()
-        return rates
+    if not is_far(schedule, last):
+        with np.errstate(all="ignore"):
+            rates: list[float] = schedule(steps).tolist()
+        return _finite(rates, "body.schedule.base_lr")
     if len(listed) > MOST_FAR:
         raise problems.invalid(
             "body.steps",
             f"steps go up to {last!r}, where at most {MOST_FAR:,} are answered at once; lower them, raise "
             "T_0, or ask for fewer",
         )
-    return [made(step) for step in listed]
+    return _finite([_one(schedule, step) for step in listed], "body.schedule.base_lr")
+
+
+def _one(schedule: Schedule, step: float) -> float:
+    with np.errstate(all="ignore"):
+        return schedule(step)
+
+
+def _finite(rates: list[float], location: str) -> list[float]:
+    """The rates. Raises a problem for one that is beyond floats: JSON has neither infinity nor NaN."""
+    if not all(map(math.isfinite, rates)):
+        raise problems.invalid(location, "a rate is beyond what floats can hold; lower base_lr")
+    return rates
+
+
+def _check_parts(schedule: Schedule, location: str) -> None:
+    if parts(schedule) > MOST_PARTS:
+        raise problems.invalid(
+            location,
+            f"a schedule may have at most {MOST_PARTS} parts, schedules and milestones, this one has "
+            f"{parts(schedule):,}",
+        )
 
 
 @router.get(
-    "/restarts", response_model=Restarts, responses=problems.responses(422), summary="Restarts and troughs"
+    "/restarts",
+    response_model=Restarts,
+    responses=problems.responses(422),
+    openapi_extra={"parameters": UNTIL.parameters},
+    summary="Restarts and troughs",
 )
-def restarts(
-    request: Request,
-    base_lr: BaseLr,
-    T_0: T0,
-    until: Annotated[Step, Query(description="Restarts before it, troughs up to it.", examples=[100])],
-    T_mult: TMult = 1,
-    eta_min: EtaMin = 0.0,
-) -> Response:
-    """The steps at which cycles begin and end, at most 100,000 of them. The answer never changes."""
-    made = schedule("query.eta_min", base_lr=base_lr, T_0=T_0, T_mult=T_mult, eta_min=eta_min)
-    count = made.cycle(until).index
-    if count > MOST_CYCLES:
+def restarts(request: Request) -> Response:
+    """The steps at which cycles of a schedule of any shape begin and end, at most 100,000 of them.
+
+    The fields are those of `POST /v1/lr`. The answer never changes.
+    """
+    schedule, until = UNTIL.read(request.query_params)
+    _check_parts(schedule, "query")
+    if cycles_until(schedule, until) > MOST_CYCLES:
         raise problems.invalid(
-            "query.until", f"until={until!r} holds more than {MOST_CYCLES:,} cycles; lower it, or raise T_0"
+            "query.until",
+            f"until={until!r} holds more than {MOST_CYCLES:,} cycles; lower it, or lengthen the cycles",
         )
-    troughs = made.troughs(budget=until)
-    return pure(
-        request, to_json({"restarts": [step for step in troughs if step < until], "troughs": troughs})
-    )
+    return pure(request, to_json({"restarts": schedule.restarts(until), "troughs": schedule.troughs(until)}))

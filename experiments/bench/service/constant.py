@@ -12,9 +12,12 @@ from fastapi import FastAPI, Query
 
 from service import logs
 from service.app import create_app
-from service.routes.rates import T0, BaseLr, EtaMin, Step, TMult
+from service.fields import NUMBERS, Step
 from service.settings import read_settings
 
+BaseLr, T0, TMult, EtaMin = (
+    Annotated[NUMBERS[name], Query()] for name in ("base_lr", "T_0", "T_mult", "eta_min")
+)
 CONSTANT, EMPTY = "/bench/constant", "/bench/empty"
 ANSWER = {
     "step": 37,
