@@ -58,6 +58,8 @@ def export(
     T_0: options.T0 = None,
     T_mult: options.TMult = 1,
     eta_min: options.EtaMin = 0.0,
+    peak_decay: options.PeakDecay = 1.0,
+    cycles: options.CycleCount = None,
     steps_per_epoch: Annotated[
         int | None,
         typer.Option(
@@ -131,7 +133,7 @@ def export(
         _refuse(f"--to {to}", {"--steps": steps, "--curves": curves or None})
     if study is None:
         _refuse("a schedule", {"--trial": trial, "--curves": curves or None})
-        schedule = options.schedule(base_lr, T_0, T_mult, eta_min)
+        schedule = options.schedule(base_lr, T_0, T_mult, eta_min, peak_decay, cycles)
         if to in TABLES:
             text = _encoded(_rates(schedule, options.steps(STEPS if steps is None else steps)), to)
         else:

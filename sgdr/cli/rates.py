@@ -16,6 +16,8 @@ def lr(
     T_0: options.T0 = None,
     T_mult: options.TMult = 1,
     eta_min: options.EtaMin = 0.0,
+    peak_decay: options.PeakDecay = 1.0,
+    cycles: options.CycleCount = None,
     steps: Annotated[str, typer.Option(help="START:STOP, START:STOP:STRIDE, or one step.")] = "0:100",
     json: options.Json = False,
 ) -> None:
@@ -27,7 +29,7 @@ def lr(
 
     import numpy as np
 
-    schedule = options.schedule(base_lr, T_0, T_mult, eta_min)
+    schedule = options.schedule(base_lr, T_0, T_mult, eta_min, peak_decay, cycles)
     chosen = options.steps(steps)
     rates = schedule(np.arange(chosen.start, chosen.stop, chosen.step))
     if json:
@@ -51,6 +53,8 @@ def plot(
     T_0: options.T0 = None,
     T_mult: options.TMult = 1,
     eta_min: options.EtaMin = 0.0,
+    peak_decay: options.PeakDecay = 1.0,
+    cycles: options.CycleCount = None,
     steps: Annotated[str, typer.Option(help="START:STOP, without a study.")] = "0:100",
     storage: options.Storage = None,
 ) -> None:
@@ -61,7 +65,7 @@ def plot(
     from sgdr import plot as plots
 
     if study is None:
-        schedule = options.schedule(base_lr, T_0, T_mult, eta_min)
+        schedule = options.schedule(base_lr, T_0, T_mult, eta_min, peak_decay, cycles)
         chosen = options.steps(steps)
         plots.save(plots.schedule_figure(schedule, chosen.start, chosen.stop), out)
     elif base_lr is not None or T_0 is not None:

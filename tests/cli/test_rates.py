@@ -41,6 +41,14 @@ def test_lr_takes_real_lengths_and_factors(swept):
     assert found["lr"] == pytest.approx(WarmRestarts(1.0, 2.5, 1.5)(np.arange(100)).tolist())
 
 
+def test_lr_takes_what_the_routes_take(swept):
+    options = ("--peak-decay", "0.5", "--cycles", "2", "--steps", "0:40:5", "--json")
+    found = json.loads(swept("lr", *SCHEDULE, *options).stdout)
+    assert found["lr"] == WarmRestarts(0.1, 10, 2, 0.001, 0.5, 2)(np.arange(0, 40, 5)).tolist()
+    refused = swept("lr", *SCHEDULE, "--cycles", "0")
+    assert refused.returncode == 2 and "cycles must be an int >= 1 or None, got 0" in refused.stderr
+
+
 def test_lr_ends_quietly_when_its_reader_has_seen_enough(tmp_path):
     import subprocess
     import sys
