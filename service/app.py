@@ -9,19 +9,20 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from anyio import CapacityLimiter
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from service import auth, problems
+from service import auth, documentation, problems
 from service.closing import closing_event
 from service.edge import Edge
 from service.events import Feeds
 from service.library import Library
 from service.metrics import Metrics
 from service.parity import Parity
+from service.root_path import RootPath, address
 from service.routes import best, operations, rates, studies, sweeps, workloads
 from service.sessions import Sessions
 from service.settings import Settings, read_settings
@@ -50,6 +51,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = read_settings() if settings is None else settings
     check(settings)
     app: FastAPI = FastAPIOffline(
+        docs_url=None,
+        redoc_url=None,
+        static_url=documentation.STATIC,
         title="sgdr",
         version=importlib.metadata.version("sgdr"),
         summary="Warm-restart learning-rate schedules, served",
@@ -99,12 +103,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     ):
         app.include_router(router, dependencies=may_read)
     app.include_router(operations.health_router)
+    app.include_router(documentation.router)
     if settings.shows_dashboard:
         from service.dashboard.mount import mount
 
         mount(app)
     else:
         app.add_api_route("/", _documentation, include_in_schema=False)
+    if settings.root_path:
+        app.add_middleware(RootPath, root_path=settings.root_path)  # the outermost
     return app
 
 
@@ -118,8 +125,8 @@ def check(settings: Settings) -> None:
         )
 
 
-async def _documentation() -> RedirectResponse:
-    return RedirectResponse("/docs")
+async def _documentation(request: Request) -> RedirectResponse:
+    return RedirectResponse(address(request.scope, "/docs"))
 
 
 @asynccontextmanager

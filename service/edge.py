@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.problems import problem
+from service.root_path import own_path
 from service.settings import Settings
 
 LONGEST_QUERY = 8192
@@ -119,6 +120,7 @@ class _Request:
         self._scope, self._receive, self._send, self._most = scope, receive, send, most
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.status = 0
+        self._path = own_path(scope)  # routes change the scope
         self._received = 0
         asked = self.headers.get(b"x-request-id", b"")
         self._id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8).encode()
@@ -137,8 +139,7 @@ class _Request:
         """Adds the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            path = self._scope["path"]
-            policies = (policy for start, policy in POLICIES.items() if path.startswith(start))
+            policies = (policy for start, policy in POLICIES.items() if self._path.startswith(start))
             message["headers"] = [
                 *message["headers"],
                 *SECURITY_HEADERS,

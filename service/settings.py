@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,20 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sgdr.search.storage import DEFAULT_URL
 
+OWN_PATHS = frozenset(
+    (
+        "dashboard",
+        "docs",
+        "healthz",
+        "metrics",
+        "openapi.json",
+        "readyz",
+        "redoc",
+        "static-offline-docs",
+        "v1",
+    )
+)
+"""With which the paths of the routes begin."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -26,6 +41,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
     """0: any free one."""
+    root_path: str = ""
+    """Path below which a proxy shows the service, such as /sgdr; empty: it has the host for itself."""
     workers: int = Field(1, ge=1, le=64)
     """Processes that answer requests."""
     dashboard: bool = True
@@ -72,6 +89,22 @@ class Settings(BaseSettings):
             if isinstance(given, str)
             else given
         )
+
+    @field_validator("root_path")
+    @classmethod
+    def _normal_path(cls, given: str) -> str:
+        """Without a slash at its end."""
+        path = given.rstrip("/")
+        if path and not re.fullmatch(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)+", path):
+            raise ValueError(
+                "must be a path of letters, digits and - . _ ~ that begins with a slash, e.g. /sgdr"
+            )
+        if path[1:].partition("/")[0] in OWN_PATHS:
+            raise ValueError(
+                "must not begin as one of the service's own paths, from which it could not be told; "
+                "take e.g. /sgdr"
+            )
+        return path
 
     @field_validator("log_level")
     @classmethod

@@ -15,16 +15,16 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from service.dashboard.gate import PREFIX
-from service.dashboard.here import DARK, Here
+from service.dashboard.here import DARK, ROOT, Here
 from service.problems import Problem
 from service.sweeps.record import ACTIVE
 
 VERSION = importlib.metadata.version("sgdr")
 LINKS = {"Studies": f"{PREFIX}/", "Explorer": f"{PREFIX}/explorer", "Compare": f"{PREFIX}/compare"}
-HEAD = f"""
+HEAD = """
 <meta name="referrer" content="same-origin">
-<link rel="stylesheet" href="{PREFIX}/assets/dashboard.css?{VERSION}">
-<script defer src="{PREFIX}/assets/dashboard.js?{VERSION}"></script>
+<link rel="stylesheet" href="{prefix}/assets/dashboard.css?{version}">
+<script defer src="{prefix}/assets/dashboard.js?{version}"></script>
 """
 
 KINDS = {**dict.fromkeys(ACTIVE, "active"), "failed": "bad", "dead": "bad"}
@@ -59,24 +59,35 @@ def api_url(study: str, what: str = "") -> str:
     return f"/v1/studies/{quote(study, safe='')}{what}"
 
 
+def in_browser(url: str) -> str:
+    """The URL of one of the app's own pages, or routes, as the browser that shows this page sees it."""
+    root: str = ui.context.client.request.scope[ROOT]
+    return root + url
+
+
 class link(TextElement):
-    """A link; that of `ui` takes every path for one of the dashboard's own, and adds its prefix."""
+    """A link within the app; that of `ui` takes every path for one of the dashboard's own."""
 
     def __init__(self, words: str, url: str) -> None:
         super().__init__(tag="a", text=words)
-        self._props["href"] = url
+        self._props["href"] = in_browser(url)
 
 
 def go(url: str) -> None:
     """Leads the browser to that page."""
-    ui.run_javascript(f"location.assign({json.dumps(url)})")
+    ui.run_javascript(f"location.assign({json.dumps(in_browser(url))})")
+
+
+def readdress(url: str) -> None:
+    """Writes that URL over the one of the page, which stays."""
+    ui.navigate.history.replace(in_browser(url))
 
 
 @contextmanager
 def frame(here: Here, title: str) -> Iterator[None]:
     """The page of that title; what it shows is built inside."""
     ui.page_title(f"{title} – sgdr")
-    ui.add_head_html(HEAD)
+    ui.add_head_html(HEAD.format(prefix=in_browser(PREFIX), version=VERSION))
     ui.colors(
         primary="#1a5fb4", secondary="#50606e", positive="#1d7a46", negative="#b3261e", warning="#8a5a00"
     )
@@ -93,7 +104,7 @@ def frame(here: Here, title: str) -> Iterator[None]:
         link("API", "/docs").props('aria-label="Documentation of the REST interface"')
         _dark_button()
         if here.signed_in:
-            with ui.element("form").props(f'method=post action="{PREFIX}/logout"'):
+            with ui.element("form").props(f'method=post action="{in_browser(PREFIX)}/logout"'):
                 ui.button("Sign out").props("flat dense no-caps color=white type=submit")
         elif here.has_token:
             link("Sign in", f"{PREFIX}/login")
@@ -112,7 +123,7 @@ def _dark_button() -> None:
     button = ui.button(icon="contrast").props(
         'flat round dense color=white aria-label="Dark or light colours"'
     )
-    button.on("click", js_handler=f"() => sgdr.turnDark({DARK!r}, {PREFIX!r})")
+    button.on("click", js_handler=f"() => sgdr.turnDark({DARK!r}, {in_browser(PREFIX)!r})")
 
 
 def heading(words: str, level: Level = 2) -> ui.label:

@@ -1,5 +1,7 @@
 """What every request for the dashboard passes first: where it comes from, and whether it may read.
 
+The path below which pages are shown is a setting: a header that claims another would lead a browser away.
+
 It is plain ASGI, because the pages talk over a websocket, which other middleware does not see.
 """
 
@@ -11,6 +13,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.edge import host_name
+from service.root_path import address, own_path
 from service.sessions import Sessions, session_of
 from service.settings import Settings
 
@@ -20,6 +23,8 @@ OPEN = (f"{PREFIX}/login", f"{PREFIX}/assets/")
 SOCKET = f"{PREFIX}/_nicegui_ws/"
 ASSETS = (f"{PREFIX}/_nicegui/", f"{PREFIX}/assets/")
 """Their paths or queries name a version."""
+FORWARDED_PREFIX = b"x-forwarded-prefix"
+"""The framework would put it before the addresses of its own scripts."""
 FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
 
 
@@ -33,10 +38,11 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands on what is no business of the dashboard's, or may pass."""
-        path = scope.get("path", "")
+        path = own_path(scope)
         if scope["type"] not in ("http", "websocket") or not (path + "/").startswith(f"{PREFIX}/"):
             await self._app(scope, receive, send)
             return
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] != FORWARDED_PREFIX]
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         socket = path.startswith(SOCKET)
         acts = socket or scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
@@ -47,8 +53,9 @@ class Gate:
         elif scope["type"] == "websocket" or socket:
             await _refuse(scope, receive, send, "sign in first")
         else:
-            asked = quote(path + ("?" + scope["query_string"].decode("latin-1")).rstrip("?"))
-            await RedirectResponse(f"{PREFIX}/login?next={asked}", 303)(scope, receive, send)
+            asked = quote(scope["path"] + ("?" + scope["query_string"].decode("latin-1")).rstrip("?"))
+            signing_in = address(scope, f"{PREFIX}/login?next={asked}")
+            await RedirectResponse(signing_in, 303)(scope, receive, send)
 
     def _is_own(self, headers: dict[bytes, str]) -> bool:
         """Whether a page of this very address asks: browsers say so, and let no other page claim it."""

@@ -22,6 +22,8 @@ from service.tokens import matches
 
 KEY = "sgdr.app"
 """Of the app's state in a request's scope."""
+ROOT = "sgdr.root_path"
+"""Of the path in a request's scope below which browsers see the app."""
 DARK = "sgdr_dark"
 """The cookie that says whether pages are dark: yes, no; without it, as the browser is."""
 COLOURS = {"yes": True, "no": False}

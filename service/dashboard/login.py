@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from service.auth import current_hash
 from service.dashboard.gate import PREFIX
+from service.root_path import address
 from service.sessions import COOKIE, SECONDS, Sessions, session_of
 from service.tokens import matches
 
@@ -41,9 +42,9 @@ PAGE = """<!doctype html>
 
 
 @router.get("/login")
-async def form(next: str = "") -> HTMLResponse:
+async def form(request: Request, next: str = "") -> HTMLResponse:
     """The form."""
-    return _page(next)
+    return _page(request, next)
 
 
 @router.post("/login")
@@ -53,15 +54,16 @@ async def sign_in(request: Request) -> Response:
     token, asked = given.get("token", [""])[0], given.get("next", [""])[0]
     kept = current_hash(request.app.state.settings)
     if kept is None:
-        return _page(asked, "This service has no token: run `sgdr token`, then start it again.", 403)
+        return _page(request, asked, "This service has no token: run `sgdr token`, then start it again.", 403)
     if not matches(token.strip(), kept):
-        return _page(asked, "That is not the token.", 403)
+        return _page(request, asked, "That is not the token.", 403)
     sessions: Sessions = request.app.state.sessions
-    made = RedirectResponse(_own(asked), 303)
+    made = RedirectResponse(_own(request, asked), 303)
     made.set_cookie(
         COOKIE,
         sessions.begin(),
         max_age=int(SECONDS),
+        path=address(request.scope, "") or "/",
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",
@@ -74,16 +76,18 @@ async def sign_out(request: Request) -> Response:
     """Ends the session."""
     sessions: Sessions = request.app.state.sessions
     sessions.end(session_of(request.headers.get("cookie", "")))
-    made = RedirectResponse(f"{PREFIX}/login", 303)
-    made.delete_cookie(COOKIE)
+    made = RedirectResponse(address(request.scope, f"{PREFIX}/login"), 303)
+    made.delete_cookie(COOKIE, path=address(request.scope, "") or "/")
     return made
 
 
-def _page(asked: str, error: str = "", status: int = 200) -> HTMLResponse:
-    return HTMLResponse(PAGE.format(prefix=PREFIX, error=error, next=escape(_own(asked))), status)
+def _page(request: Request, asked: str, error: str = "", status: int = 200) -> HTMLResponse:
+    prefix, page = address(request.scope, PREFIX), escape(_own(request, asked))
+    return HTMLResponse(PAGE.format(prefix=prefix, error=error, next=page), status)
 
 
-def _own(asked: str) -> str:
+def _own(request: Request, asked: str) -> str:
     """The page of the dashboard that was asked for; its first where that is none of its own."""
-    safe = asked.startswith(f"{PREFIX}/") and asked.isprintable() and "\\" not in asked
-    return asked if safe else f"{PREFIX}/"
+    first = address(request.scope, f"{PREFIX}/")
+    safe = asked.startswith(first) and asked.isprintable() and "\\" not in asked
+    return asked if safe else first

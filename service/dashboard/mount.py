@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.dashboard import login
 from service.dashboard.gate import PREFIX, Gate
-from service.dashboard.here import KEY
+from service.dashboard.here import KEY, ROOT
 from service.dashboard.pages import compare, explorer, launch, studies, study, trial
+from service.root_path import address
 
 ASSETS = Path(__file__).with_name("assets")
 PAGES: dict[str, Callable[..., Any]] = {
@@ -72,33 +73,34 @@ def mount(app: FastAPI) -> None:
     app.add_middleware(Gate, settings=app.state.settings, sessions=app.state.sessions)
 
 
-async def _first() -> RedirectResponse:
-    return RedirectResponse(f"{PREFIX}/")
+async def _first(request: Request) -> RedirectResponse:
+    return RedirectResponse(address(request.scope, f"{PREFIX}/"))
 
 
 async def _broken(request: Request, error: Exception) -> HTMLResponse:
     """In place of the framework's page, which tells everybody what went wrong inside."""
     del error  # it is raised again, into the log
     words = f"The service's log has it under the request id {request.scope['request_id']}."
-    return _plain("Internal error", words, 500)
+    return _plain(request, "Internal error", words, 500)
 
 
 async def _missing(request: Request, error: Exception) -> HTMLResponse:
-    del request, error
-    return _plain("Not found", "The dashboard has no such page.", 404)
+    del error
+    return _plain(request, "Not found", "The dashboard has no such page.", 404)
 
 
-def _plain(title: str, words: str, status: int) -> HTMLResponse:
-    return HTMLResponse(PLAIN.format(prefix=PREFIX, title=title, words=words), status)
+def _plain(request: Request, title: str, words: str, status: int) -> HTMLResponse:
+    prefix = request.scope[ROOT] + PREFIX
+    return HTMLResponse(PLAIN.format(prefix=prefix, title=title, words=words), status)
 
 
 class _Marked:
-    """Tells pages whose app they are of: inside, a request knows the framework's app alone."""
+    """Tells pages whose app they are of, and where: inside, a request knows the framework's app alone."""
 
     def __init__(self, inner: ASGIApp, app: FastAPI) -> None:
         self._inner, self._state = inner, app.state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands on the request."""
-        scope[KEY] = self._state
+        scope[KEY], scope[ROOT] = self._state, scope.get("root_path", "")
         await self._inner(scope, receive, send)

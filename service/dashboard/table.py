@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
-from service.dashboard.frame import heading
+from service.dashboard.frame import heading, in_browser
 
 LONGEST_AS_A_WHOLE = 12
 """Rows of a table that grows with them; a longer one scrolls."""
@@ -67,7 +67,7 @@ class Table:
         if csv_url is None:
             csv.on("click", js_handler=f"() => sgdr.csv({self._grid.id}, {json.dumps(file)})")
         else:
-            csv.props.update({"href": csv_url, "download": f"{file}.csv"})
+            csv.props.update({"href": in_browser(csv_url), "download": f"{file}.csv"})
         if on_ready is not None:
             self._grid.on("gridReady", on_ready, js_handler="() => emit()")
         if on_row is not None:

@@ -18,6 +18,7 @@ from service.events import Feeds
 from service.library import RETRY_SECONDS, Library
 from service.paging import Limit, Offset, Page, cut
 from service.problems import Problem
+from service.root_path import address
 from service.routes.studies import Name, Studies, answer
 from service.strict import StrictRoute
 from service.sweeps.declarations import WorkloadUnavailable
@@ -188,7 +189,7 @@ async def begin(
         raise _unreachable() from None
     made = answer(begun.to_dict())
     made.status_code = 202
-    made.headers["Location"] = f"/v1/sweeps/{quote(begun.id, safe='')}"
+    made.headers["Location"] = address(request.scope, f"/v1/sweeps/{quote(begun.id, safe='')}")
     return made
 
 

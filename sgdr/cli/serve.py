@@ -25,7 +25,7 @@ Every setting is also an environment variable SGDR_…, or a line of a file .env
 once), SGDR_MAX_QUEUED, SGDR_MAX_TRIALS, SGDR_MAX_BUDGET, SGDR_MAX_SECONDS, SGDR_MAX_WORKERS (of a sweep on
 Ray), SGDR_RAY_ADDRESS (of a cluster; none: Ray is started here), SGDR_CHECKPOINTS (a folder for the last
 troughs of trials), SGDR_TOKEN_HASH, SGDR_TOKEN_FILE, SGDR_PUBLIC_READING, SGDR_CORS_ORIGINS,
-SGDR_ALLOWED_HOSTS, SGDR_MAX_BODY_BYTES, SGDR_SHUTDOWN_SECONDS, SGDR_DASHBOARD (false: none),
+SGDR_ALLOWED_HOSTS, SGDR_ROOT_PATH, SGDR_MAX_BODY_BYTES, SGDR_SHUTDOWN_SECONDS, SGDR_DASHBOARD (false: none),
 SGDR_PARITY (false: frameworks are not measured beside the service), SGDR_LOG_LEVEL.
 """
 TOKEN_EXAMPLES = """
@@ -48,6 +48,10 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(help="Processes; only one alone has the dashboard.", show_default="1")
     ] = None,
+    root_path: Annotated[
+        str | None,
+        typer.Option(help="Path below which a proxy shows it, as /sgdr.", show_default="the host's own"),
+    ] = None,
     storage: options.Storage = None,
 ) -> None:
     """Serve the dashboard in a browser, and rates, studies and sweeps over HTTP; documentation at /docs."""
@@ -55,7 +59,7 @@ def serve(
     from service.server import serve as run
     from service.settings import read_settings
 
-    settings = read_settings(host=host, port=port, workers=workers, storage=storage)
+    settings = read_settings(host=host, port=port, workers=workers, root_path=root_path, storage=storage)
     if not run(settings):
         raise typer.Exit(options.FAILED)
 

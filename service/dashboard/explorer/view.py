@@ -20,6 +20,7 @@ from service.dashboard.explorer.setting import Setting
 from service.dashboard.explorer.state import Exploration
 from service.dashboard.figure import Figure
 from service.dashboard.figures.schedules import schedules
+from service.dashboard.frame import in_browser, readdress
 
 REST_SECONDS = 0.3
 """Without a change, before all but the figure is worked out again."""
@@ -101,7 +102,7 @@ class View:
                 self._closing.show(now)
                 self._rate.show(now)
                 self._cycles.show(now)
-                ui.navigate.history.replace(url(now))
+                readdress(url(now))
                 await self._code.show(now)
 
     def _stop(self) -> None:
@@ -109,8 +110,8 @@ class View:
             self._task.cancel()
 
     async def _copy(self) -> None:
-        ui.navigate.history.replace(url(self._now))
-        if await ui.run_javascript(COPY.format(url=json.dumps(url(self._now))), timeout=10.0):
+        readdress(url(self._now))
+        if await ui.run_javascript(COPY.format(url=json.dumps(in_browser(url(self._now)))), timeout=10.0):
             ui.notify("The link is copied.")
         else:
             ui.notify("The browser lets no page copy here: copy the address of this page.")

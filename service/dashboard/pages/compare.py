@@ -10,7 +10,7 @@ from nicegui import ui
 
 from service.dashboard.figure import Figure
 from service.dashboard.figures.history import compared
-from service.dashboard.frame import as_page, compare_url, frame, remark
+from service.dashboard.frame import as_page, compare_url, frame, readdress, remark
 from service.dashboard.here import Here
 from service.dashboard.table import Table, column
 from service.problems import Problem
@@ -57,7 +57,7 @@ async def page(here: Here, study: Annotated[list[str], Query()] = []) -> None:  
         box = ui.element("div")
 
         async def draw() -> None:
-            ui.navigate.history.replace(compare_url(*chosen.value))
+            readdress(compare_url(*chosen.value))
             box.clear()
             with box:
                 await _draw(here, chosen.value, by_epochs.value, log.value)

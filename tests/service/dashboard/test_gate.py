@@ -1,7 +1,7 @@
 """Who gets to the dashboard: by its origin, its host, its session."""
 
 import pytest
-from fastapi import Depends, FastAPI, Response, WebSocket
+from fastapi import Depends, FastAPI, Request, Response, WebSocket
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -9,6 +9,7 @@ from service import auth
 from service.dashboard import login
 from service.dashboard.gate import Gate
 from service.problems import add_handlers
+from service.root_path import RootPath
 from service.sessions import COOKIE, MOST, SECONDS, Sessions
 from service.settings import Settings
 from service.tokens import hashed
@@ -32,8 +33,9 @@ def app_of(**given):
     @app.get("/dashboard/study/x")
     @app.get("/dashboard/_nicegui/3/static/x.js")
     @app.get("/dashboard/_nicegui_ws/socket.io")
-    async def found() -> Response:
-        return Response("the page", headers={"Cache-Control": "no-cache"})
+    async def found(request: Request) -> Response:
+        prefix = request.headers.get("x-forwarded-prefix", "")
+        return Response(f"the page{prefix}", headers={"Cache-Control": "no-cache"})
 
     @app.get("/v1/x", dependencies=[Depends(auth.reading)])
     async def readable() -> str:
@@ -45,6 +47,8 @@ def app_of(**given):
         await socket.send_text("hello")
 
     app.add_middleware(Gate, settings=settings, sessions=app.state.sessions)
+    if settings.root_path:
+        app.add_middleware(RootPath, root_path=settings.root_path)
     return app
 
 
@@ -163,3 +167,29 @@ def test_a_session_ends_with_its_time_its_token_and_the_oldest_first():
     kept = None
     with pytest.raises(ValueError, match="no token"):
         sessions.begin()
+
+
+@pytest.mark.parametrize("before", ["", "/sgdr"], ids=["stripped", "left"])
+def test_below_a_path_signing_in_and_out_stays_there(before):
+    app = app_of(host="192.0.2.1", root_path="/sgdr")
+    client = TestClient(app, base_url=HERE, follow_redirects=False)
+    asked = client.get(f"{before}/dashboard/study/x?y=1")
+    assert asked.headers["location"] == "/sgdr/dashboard/login?next=/sgdr/dashboard/study/x%3Fy%3D1"
+    form = client.get(before + asked.headers["location"].removeprefix("/sgdr")).text
+    page = "/sgdr/dashboard/study/x?y=1"
+    assert 'action="/sgdr/dashboard/login"' in form and f'value="{page}"' in form
+    for other in ("/dashboard/", "//evil.test", "/other/dashboard/"):
+        done = client.post(f"{before}/dashboard/login", data={"token": TOKEN, "next": other})
+        assert done.headers["location"] == "/sgdr/dashboard/"
+    done = client.post(f"{before}/dashboard/login", data={"token": TOKEN, "next": page})
+    assert done.headers["location"] == page and "Path=/sgdr;" in done.headers["set-cookie"]
+    assert client.get(page).text == "the page" and client.get("/sgdr/v1/x").status_code == 200
+    with client.websocket_connect(FAR_SOCKET.replace("/dashboard", "/sgdr/dashboard")) as socket:
+        assert socket.receive_text() == "hello"
+    ended = client.post("/sgdr/dashboard/logout")  # a browser gives the cookie below its path alone
+    assert ended.headers["location"] == "/sgdr/dashboard/login"
+    assert "Path=/sgdr;" in ended.headers["set-cookie"] and COOKIE not in client.cookies
+
+
+def test_no_header_leads_a_browser_to_another_path(near):
+    assert near.get("/dashboard/", headers={"X-Forwarded-Prefix": "//evil.test"}).text == "the page"

@@ -1,5 +1,6 @@
 """The service over HTTP: apps on storages that hold studies, and servers as processes of their own."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import optuna
@@ -214,6 +216,90 @@ class Server:
         self._reader.join(30)
         assert self.process.stderr is not None
         self.process.stderr.close()
+
+
+class Proxy:
+    """A reverse proxy that shows a server below a path, as part of a site that has other parts.
+
+    It strips the path or leaves it, names it in X-Forwarded-Prefix, and passes on all bytes behind the head
+    of a request, so that websockets work too. What is asked for beside the path is kept in `strays`.
+    """
+
+    def __init__(self, prefix: str, server: str, strips: bool) -> None:
+        self.prefix, self.strays = prefix, list[str]()
+        self._server, self._strips = urlsplit(server), strips
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        started = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._connected, "127.0.0.1"), self._loop
+        )
+        self._listening = started.result(30)
+        self.url = f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            writer.close()
+            return
+        first, *headers = head[:-4].split(b"\r\n")
+        method, path, version = first.split(b" ")
+        prefix = self.prefix.encode()
+        if not path.startswith((prefix + b"/", prefix + b"?")) and path != prefix:
+            self.strays.append(path.decode())
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            writer.close()
+            return
+        if self._strips:
+            path = path.removeprefix(prefix)
+            path = path if path.startswith(b"/") else b"/" + path
+        if not any(each.lower().startswith(b"upgrade:") for each in headers):  # one request a connection
+            headers = [each for each in headers if not each.lower().startswith(b"connection:")]
+            headers.append(b"Connection: close")
+        headers.append(b"X-Forwarded-Prefix: " + prefix)
+        onward, back = await asyncio.open_connection(self._server.hostname, self._server.port)
+        back.write(b"\r\n".join((b" ".join((method, path, version)), *headers)) + b"\r\n\r\n")
+        await asyncio.gather(_passed_on(reader, back), _passed_on(onward, writer))
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(30)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._listening.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """All bytes, until one side ends."""
+    try:
+        while data := await reader.read(2**16):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+
+
+@pytest.fixture(scope="session")
+def proxy() -> Iterator[Callable[..., Proxy]]:
+    """Starts proxies before servers."""
+    started: list[Proxy] = []
+
+    def start(prefix: str, server: str, *, strips: bool) -> Proxy:
+        started.append(Proxy(prefix, server, strips))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
 
 
 @contextlib.contextmanager

@@ -34,12 +34,19 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def dashboard(sqlite_url: str, serve_in: Callable[..., Any], tmp_path_factory: Any) -> Any:
-    """A server with the dashboard on a copy of the studies."""
+def dashboard_copy(sqlite_url: str, tmp_path_factory: Any) -> tuple[Path, str]:
+    """A folder, and the URL of a copy of the studies in it."""
     folder: Path = tmp_path_factory.mktemp("dashboard")
     with contextlib.closing(sqlite3.connect(str(sqlite_file(sqlite_url)))) as source:
         source.execute("VACUUM INTO ?", (str(folder / "copy.db"),))
-    return serve_in(folder, "--storage", f"sqlite:///{folder}/copy.db", SGDR_DASHBOARD="true")
+    return folder, f"sqlite:///{folder}/copy.db"
+
+
+@pytest.fixture(scope="session")
+def dashboard(dashboard_copy: tuple[Path, str], serve_in: Callable[..., Any]) -> Any:
+    """A server with the dashboard on a copy of the studies."""
+    folder, url = dashboard_copy
+    return serve_in(folder, "--storage", url, SGDR_DASHBOARD="true")
 
 
 class Visit:
