@@ -279,8 +279,6 @@ class Study:
                     yield number, curve
 
 
-
-
 def load(name: str, storage: str | None = None) -> Study:
     """The study called `name` in the storage at that URL (None: see `default_url`).
 
