@@ -1,23 +1,30 @@
 # Everything a newcomer needs: `make demo` and `make test` set up .venv by themselves.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-BIN := .venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := $(VENV)/.demo
+READY := $(VENV)/.ready
 # Not compiled: of what is installed, little is ever imported, and that is compiled then.
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: api browser help setup demo test test-all lint bench pictures rehearse clean
+.PHONY: api browser help setup demo test test-all test-other lint bench pictures rehearse clean
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY)  ## Build .venv with everything that the demo and the tests need
 
-$(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+# The demo needs little, and a newcomer waits for it: the rest is installed by what needs it.
+$(DEMO): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[workloads]'
+	@touch $@
+
+$(READY): $(DEMO)
 	$(PIP) --editable '.[ray,service,postgres,workloads,keras,braintools,dev]'
 	@touch $@
 
-demo: $(READY)  ## Search a schedule for a small network on handwritten digits; writes into out/
+demo: $(DEMO)  ## Search a schedule for a small network on handwritten digits; writes into out/
 	@mkdir -p out && rm -f out/demo.db*
 	@$(BIN)/sgdr sweep --workload digits --trials 64 --study demo --storage sqlite:///out/demo.db
 	@$(BIN)/sgdr plot demo --storage sqlite:///out/demo.db -o out/demo.png
@@ -28,11 +35,14 @@ browser:
 	  && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1; } \
 	  || echo "No chromium: the dashboard's tests in a browser are skipped" >&2
 
-test: $(READY) browser  ## The tests, some minutes
+test: $(READY) browser  ## The tests, without those that take long
 	$(BIN)/pytest --numprocesses $(WORKERS) -m "not slow"
 
 test-all: $(READY) lint browser  ## All tests, with faults and long runs
 	HYPOTHESIS_PROFILE=new $(BIN)/pytest --numprocesses $(WORKERS)
+
+test-other: browser  ## The tests of `make test` on another Python: make test-other OTHER=python3.13
+	@$(MAKE) --no-print-directory test VENV=.venv-other PYTHON=$(OTHER)
 
 lint: $(READY)  ## Format, lint, types, direction of imports
 	$(BIN)/ruff format --check .
@@ -53,4 +63,4 @@ rehearse: $(READY)  ## The services of docker/compose.yaml as plain processes, a
 	$(BIN)/python docker/rehearse.py
 
 clean:  ## Remove .venv, caches and what the commands wrote
-	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-other out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

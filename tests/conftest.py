@@ -2,12 +2,14 @@
 
 import atexit
 import importlib.util
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,6 +60,54 @@ def tiny() -> ModuleType:
     return module
 
 
+class CommandServer:
+    """See `tests/command_server.py`: started with the first command, it ends with the tests."""
+
+    SECONDS = 120
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, folder: Path, arguments: tuple[str, ...], environment: dict[str, str], text: str) -> int:
+        """Run a command there, whose streams are files in that folder; return its exit status."""
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(TINY.with_name("command_server.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        command = {"arguments": arguments, "folder": str(folder), "environment": environment}
+        with tempfile.TemporaryDirectory() as streams:
+            for name in STREAMS:
+                path = command[name] = f"{streams}/{name}"
+                Path(path).write_text(text if name == "stdin" else "", encoding="utf-8")
+            timer = threading.Timer(self.SECONDS, self._process.kill)
+            timer.start()
+            try:
+                self._process.stdin.write(json.dumps(command) + "\n")
+                self._process.stdin.flush()
+                status = self._process.stdout.readline()
+            finally:
+                timer.cancel()
+            assert status, f"sgdr {' '.join(arguments)} took longer than {self.SECONDS} s, or its server died"
+            self.said = [Path(command[name]).read_text(encoding="utf-8") for name in STREAMS[1:]]
+        return int(status)
+
+    def close(self) -> None:
+        """End the server, and whatever command still runs."""
+        if self._process is not None:
+            with self._process as process:  # which closes its streams, and waits
+                assert process.stdin is not None
+                process.stdin.close()
+
+
+STREAMS = ("stdin", "stdout", "stderr")
+COMMANDS = CommandServer()
+atexit.register(COMMANDS.close)
+
+
 def sgdr_in(folder: Path) -> Sgdr:
     """Runs `sgdr` as a process in that folder, which gets the module `tiny` too; `text` goes to its stdin."""
     (folder / "tiny.py").write_text(TINY.read_text())
@@ -68,6 +118,9 @@ def sgdr_in(folder: Path) -> Sgdr:
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
         if storage is not None:
             environment["SGDR_STORAGE"] = storage
+        if not before:
+            status = COMMANDS.run(folder, arguments, environment, text or "")
+            return subprocess.CompletedProcess(arguments, status, *COMMANDS.said)
         return subprocess.run(
             [*before, sys.executable, "-m", "sgdr", *arguments],
             cwd=folder,

@@ -191,6 +191,7 @@ OWN_CLASS = ("doubling", "tripling", "tenfold", "equal")
         *((target, name) for target in ("optax", "keras") for name in FAR),
     ],
 )
+@pytest.mark.slow
 def test_rates_are_right_at_every_boundary_up_to_the_last_step_of_32_bits(target, name):
     schedule = FAR[name]
     steps = sorted({b + d for b in boundaries(schedule) for d in (-1, 0, 1)} | {0, 2**24 + 1, LAST})

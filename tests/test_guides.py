@@ -78,6 +78,7 @@ def test_increasing_cycles():
     assert found["apart"] < 1e-4
 
 
+@pytest.mark.slow
 def test_transformer():
     module = guide("transformer")
     module.LAYERS, module.BATCH = 1, 4
@@ -149,6 +150,7 @@ def test_save_and_restore():
     assert found["restored"].equal(found["weights"])
 
 
+@pytest.mark.slow
 def test_noisy_labels():
     pytest.importorskip("sklearn")  # which carries the digits
     module = guide("noisy_labels")

@@ -81,6 +81,7 @@ def test_every_module_is_imported_with_no_extra_installed(tmp_path):
     assert python(BLOCKED + "import sklearn", tmp_path).returncode == 1  # the block blocks
 
 
+@pytest.mark.slow
 def test_what_is_for_users_of_ray_says_what_to_install(tmp_path):
     assert len(NEED_RAY) > 3
     code = (
@@ -127,6 +128,7 @@ def test_nothing_is_imported_before_its_time(tmp_path, statement, absent):
     assert "sgdr" in loaded and not loaded & absent
 
 
+@pytest.mark.slow
 def test_importing_every_module_starts_no_device(tmp_path):
     names = [name for name in MODULES if name not in NEED_FRAMEWORK]
     code = (

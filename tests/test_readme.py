@@ -72,6 +72,7 @@ def test_pruner_in_any_optuna_study(tmp_path: Path) -> None:
     assert 10 <= int(done.stdout) < 30
 
 
+@pytest.mark.slow
 def test_client_of_the_service(tmp_path: Path) -> None:
     sweep(tmp_path, "digits", "--trials", "6", "--budget", "3", "--pruner", "none")
     server = subprocess.Popen(

@@ -298,6 +298,7 @@ def test_large_steps_keep_their_place() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.lists(st.integers(0, 2**31 - 1), min_size=5, max_size=5))
+@pytest.mark.slow
 def test_triangles_of_any_length_keep_their_place_in_jax(up: float, down: float, far: list[int]) -> None:
     schedule = Cyclic(0.1, up, down, 0.01)
     steps = np.array([*range(60), *far], np.int32)

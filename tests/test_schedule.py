@@ -280,6 +280,7 @@ def test_the_type_of_the_rate():
         assert type(TYPICAL(step)) is float and TYPICAL(step) == TYPICAL(3)
 
 
+@pytest.mark.slow
 def test_sixty_four_bits():
     with jax.enable_x64(True):
         for T_0, T_mult in ((10, 2), (7, 1), (3, 10), (2.5, 1), (3, 1.5)):

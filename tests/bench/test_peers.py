@@ -27,6 +27,7 @@ def test_trains_on_the_same_schedule(T_0, T_mult):
     np.testing.assert_allclose(schedule(steps), ours(steps), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_compiles_what_the_schedule_changes():
     trainer = Trainer(digits(), epochs=3)
     first, second = (trainer.train({**POINT, "T_0": T_0}, seed=0) for T_0 in (2, 3))

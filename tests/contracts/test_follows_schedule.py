@@ -102,6 +102,7 @@ def in_another_process(tmp_path_factory: pytest.TempPathFactory) -> dict[str, li
     return rates
 
 
+@pytest.mark.slow
 def test_it_goes_on_in_another_process(
     kind: str, follower: type[Follower], in_another_process: dict[str, list[list[float]]]
 ) -> None:

@@ -99,6 +99,7 @@ def _opens(url: str) -> bool:
         return storage.get_all_studies() == []
 
 
+@pytest.mark.slow
 def test_processes_that_make_it_at_once_all_get_it(contract_url: str, tmp_path: Path) -> None:
     with SPAWN.Pool(3) as pool:
         assert pool.map(_opens, [contract_url] * 3, chunksize=1) == [True] * 3

@@ -150,6 +150,7 @@ def options(*command: str) -> set[str]:
     return set(re.findall(r"--[\w-]+", done.stdout))
 
 
+@pytest.mark.slow
 def test_every_option_that_is_given_exists() -> None:
     found = commands()
     assert {tuple(each[:2]) for each in found} >= {

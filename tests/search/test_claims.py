@@ -237,6 +237,7 @@ def _claims(url: str, place: int, together: Any, found: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_of_processes_that_claim_at_once_each_has_its_own(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -329,7 +329,10 @@ def test_ctrl_c_leaves_nothing_behind(module: ModuleType) -> None:
         ({"hparams": {"decay": 0.1}}, r"hparams=\{'decay': 0\.1\} must have a value for each .*: none; "),
         ({"workload": Rising()}, r"hparams=\{\} must have a value for each of the workload's: bonus; "),
         ({"ensembles": (0,)}, "ensembles=0 must be a whole number of at least 1"),
-        ({"ensembles": (1,), "workload": "digits-torch"}, r"ensembles=\(1,\) need a workload with predict"),
+        (
+            {"ensembles": (1,), "workload": "digits-growing-batches"},
+            r"ensembles=\(1,\) need a workload with predict",
+        ),
         ({"schedules": {"a": lambda epochs: np.nan}}, r"schedule=.* must give numbers of float32, got nan"),
         ({"workload": "nothing"}, "unknown workload 'nothing'"),
     ],

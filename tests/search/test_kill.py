@@ -112,6 +112,7 @@ def test_kill_loses_no_finished_trial_and_resume_reaches_the_number_at_once(
         pytest.param("function", signal.SIGINT, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_interrupt_ends_cleanly_and_says_how_to_go_on(folder: Path, workload: str, number: int) -> None:
     process = begin(folder, workload, 1000)
     wait_for(folder, process, COMPLETE=2)
@@ -126,6 +127,7 @@ def test_interrupt_ends_cleanly_and_says_how_to_go_on(folder: Path, workload: st
     check(finish(folder, workload, counts["COMPLETE"] + 5), counts["COMPLETE"] + 5)
 
 
+@pytest.mark.slow
 def test_second_sweep_of_a_study_is_refused_while_the_first_is_at_it(folder: Path) -> None:
     process = begin(folder, "slow", 1000)
     wait_for(folder, process, RUNNING=1)
@@ -137,6 +139,7 @@ def test_second_sweep_of_a_study_is_refused_while_the_first_is_at_it(folder: Pat
     process.communicate()
 
 
+@pytest.mark.slow
 def test_locked_database_is_waited_for(folder: Path) -> None:
     import sqlite3
 

@@ -99,6 +99,7 @@ def test_trial_equals_a_plain_unbatched_loop(schedule: WarmRestarts, devices: li
     assert curves[FINITE] == [1.0] * 6
 
 
+@pytest.mark.slow
 def test_digits_trial_equals_a_plain_unbatched_loop(devices: list[jax.Device]) -> None:
     workload = find("digits")
     schedule = WarmRestarts(0.1, 1, 2, 0.001)
@@ -331,6 +332,7 @@ def test_a_state_is_not_restored_where_it_does_not_fit(devices: list[jax.Device]
     assert before["error"][:, 0].tolist() + rest == whole
 
 
+@pytest.mark.slow
 def test_data_is_an_argument_and_not_part_of_the_program(devices: list[jax.Device]) -> None:
     population = Population(find("mnist1d"), 2 * len(devices), devices)
     data = sum(np.asarray(array).nbytes for array in population._data)

@@ -211,6 +211,7 @@ def test_function_that_always_fails_ends_the_sweep_with_its_error(module: Module
     assert "no such data" in study.trials().error.dropna().iloc[0]
 
 
+@pytest.mark.slow
 def test_process_that_always_dies_ends_the_sweep(module: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(search.TooManyFailures, match="died 3 times"):
         search.sweep(module.always_dies, trials=50, storage=storage(tmp_path), slots=2)

@@ -284,6 +284,7 @@ def test_a_storage_that_fails_at_any_call_loses_and_doubles_nothing(distribution
 
 
 @pytest.mark.parametrize("dead", [False, True], ids=["once", "from-then-on"])
+@pytest.mark.slow
 def test_a_database_that_fails_at_any_statement_loses_and_doubles_nothing(tmp_path, distributions, dead):
     template = open_storage(f"sqlite:///{tmp_path}/template.db", create=True)
     template.create_new_study([StudyDirection.MINIMIZE], "s")

@@ -427,7 +427,11 @@ def play(launched: Launched) -> None:
 @pytest.mark.parametrize("done", [False, True], ids=["not-done", "done"])
 @pytest.mark.parametrize(
     ("kind", "step"),
-    [("memory", 1), ("sqlite", 13), pytest.param("sqlite", 1, marks=pytest.mark.slow)],
+    [
+        ("memory", 1),
+        pytest.param("sqlite", 13, marks=pytest.mark.slow),
+        pytest.param("sqlite", 1, marks=pytest.mark.slow),
+    ],
 )
 def test_an_outage_at_any_call_loses_and_doubles_nothing(
     tmp_path: Path, kind: str, step: int, done: bool
@@ -483,6 +487,7 @@ except TakenOver:
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_loses_its_trials_when_it_was_not_heard_of_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

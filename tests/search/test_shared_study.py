@@ -400,6 +400,7 @@ FEW_OR_MANY = pytest.mark.parametrize(
 
 
 @FEW_OR_MANY
+@pytest.mark.slow
 def test_by_optunas_own_calls(share: int) -> None:
     run(in_memory, 100 * share)
 

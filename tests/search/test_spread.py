@@ -60,6 +60,7 @@ def points(distribution: BaseDistribution, count: int, seed: int = 0) -> list:
     st.one_of(st.integers(0, 100), st.integers(0, 10**9)),
     st.integers(0, 2**32 - 1),
 )
+@pytest.mark.slow
 def test_every_point_is_inside_its_distributions(distributions, index, seed):
     named = {f"x{place}": distribution for place, distribution in enumerate(distributions)}
     point = spread(named, index, seed)

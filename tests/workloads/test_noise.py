@@ -29,6 +29,7 @@ def test_the_labels_that_are_given_stay_as_they_are() -> None:
     np.testing.assert_array_equal(given, LABELS)
 
 
+@pytest.mark.slow
 def test_a_seed_names_the_noise() -> None:
     first, again, other = (redrawn(LABELS, 0.3, 10, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)

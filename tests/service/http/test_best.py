@@ -104,6 +104,7 @@ def test_parity_is_measured_while_nobody_waits(open_client, copied, only_optax, 
     assert again == found
 
 
+@pytest.mark.slow
 def test_a_framework_that_does_not_run_is_a_remark(open_client, copied, only_optax, monkeypatch, tmp_path):
     (tmp_path / "optax.py").write_text("import os; os._exit(3)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

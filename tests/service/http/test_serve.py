@@ -75,6 +75,7 @@ def test_rates_and_studies_are_read_without_jax(serve, storage, tmp_path):
     assert not {"jax", "jaxlib", "sklearn", "torch"} & set(modules)
 
 
+@pytest.mark.slow
 def test_listeners_do_not_keep_it_from_ending(serve, storage, tmp_path):
     sweeping = {"workload": "digits", "study": "waits"}
     server = serve("--storage", storage, SGDR_MAX_RUNNING="1", PATH="")
@@ -107,10 +108,11 @@ def _queued_listener(client, server, storage, wanted):
 
     thread = threading.Thread(target=listen)
     thread.start()
-    assert heard.wait(20)
+    assert heard.wait(60)
     return thread
 
 
+@pytest.mark.slow
 def test_several_processes_share_an_address_and_add_up_their_metrics(serve, storage):
     server = serve("--storage", storage, "--workers", "2", SGDR_DASHBOARD="true")
     server.line("Application startup complete", 2)
@@ -128,7 +130,7 @@ def test_several_processes_share_an_address_and_add_up_their_metrics(serve, stor
     assert "2 workers serve no dashboard" in server.line("2 workers")["message"]
     children = psutil.Process(server.process.pid).children(recursive=True)
     assert server.end() in (0, -signal.SIGTERM)
-    assert not psutil.wait_procs(children, timeout=10)[1]
+    assert not psutil.wait_procs(children, timeout=60)[1]
 
 
 @pytest.mark.slow
@@ -193,6 +195,7 @@ def raw(server, data):
     return answer
 
 
+@pytest.mark.slow
 def test_odd_bytes_on_the_wire_are_answered_and_change_nothing(serve, storage):
     server = serve("--storage", storage)
     end = b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
@@ -238,6 +241,7 @@ def test_odd_bytes_on_the_wire_are_answered_and_change_nothing(serve, storage):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
+@pytest.mark.slow
 def test_what_cannot_be_served_is_one_line_and_exit_2(tmp_path, arguments, environment, words):
     done = _started(tmp_path, arguments, environment)
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr

@@ -20,6 +20,7 @@ def run(study, url, monkeypatch):
     return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
 
 
+@pytest.mark.slow
 def test_it_begins_only_what_is_queued_and_nobody_else_runs(running, monkeypatch):
     running.submit(study="-s")
     lock = HostLock("sweep", running.url, "-s")

@@ -16,6 +16,7 @@ from service.sweeps.sweeps import Conflict, Full, NotOurs
 
 
 @pytest.mark.parametrize("where", ["running", pytest.param("running_on_postgres", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_sweep_runs_to_its_end_and_is_confirmed(request, where):
     running = request.getfixturevalue(where)
     name = f"größe 言葉 -- {where}"
@@ -178,6 +179,7 @@ def test_a_process_that_does_not_come_to_begin_is_not_started_for_ever(running, 
     assert failed.error == "its process ended with exit code 1 before it began" and failed.pid is None
 
 
+@pytest.mark.slow
 def test_sweeps_of_the_command_line_are_shown_and_left_alone(running):
     running.dispatch()
     command = [sys.executable, "-m", "sgdr", "sweep", "-w", "sweep_workloads:slow", "--trials", "500"]
