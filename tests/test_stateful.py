@@ -109,7 +109,9 @@ def test_arrays_without_dimensions_are_numbers():
             CosineAnnealingWarmRestarts(0.1, bad)
 
 
-@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray, lambda value: np.asarray(value)[()]], ids=str)
+@pytest.mark.parametrize(
+    "kind", [np.asarray, jnp.asarray, lambda value: np.asarray(value)[()]], ids=["numpy", "jax", "scalar"]
+)
 def test_a_state_in_numbers_of_another_library_is_loaded(kind):
     before = CosineAnnealingWarmRestarts([0.5, 0.25], 2.5, 2, 0.125, cycles=3, last_epoch=7)
     state = jax.tree.map(kind, before.state_dict())

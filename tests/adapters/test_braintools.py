@@ -230,7 +230,9 @@ def test_a_state_is_of_plain_numbers_and_is_loaded_whole_or_not_at_all():
         assert scheduler.last_epoch.value == 1 and scheduler.base_lrs == [0.1, 0.2]
 
 
-@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray, lambda value: np.asarray(value)[()]], ids=str)
+@pytest.mark.parametrize(
+    "kind", [np.asarray, jnp.asarray, lambda value: np.asarray(value)[()]], ids=["numpy", "jax", "scalar"]
+)
 def test_a_state_in_numbers_of_another_library_is_loaded(kind):
     before = CosineAnnealingWarmRestarts([0.5, 0.25], 2, 2, 0.125, 7)
     before.last_epoch.value = kind(7)

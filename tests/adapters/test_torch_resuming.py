@@ -76,7 +76,9 @@ def test_rates_of_an_optimizer_become_plain_numbers_and_states_load(scheduler, n
 
 @each_scheduler
 @pytest.mark.parametrize(
-    "kind", [np.asarray, lambda value: np.asarray(value)[()], torch.tensor, torch.asarray], ids=str
+    "kind",
+    [np.asarray, lambda value: np.asarray(value)[()], torch.tensor, torch.asarray],
+    ids=["numpy", "scalar", "tensor", "asarray"],
 )
 def test_a_state_in_numbers_of_another_library_is_loaded(scheduler, kind):
     before = scheduler(made(0.1, 0.02))
