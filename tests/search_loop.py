@@ -42,6 +42,9 @@ class Computed:
     def failed(self) -> dict[int, str | None]:
         return {}
 
+    def said(self) -> dict[int, dict[str, Any]]:
+        return {}
+
 
 class Falling:
     """Slots whose error falls with every epoch, to a value that the peak rate says."""

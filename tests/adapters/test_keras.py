@@ -177,7 +177,7 @@ def test_an_optimizer_keeps_the_schedule():
             "schedule must have numbers as fields, got an array as base_lr",
         ),
         (
-            Warmup(WarmRestarts(0.1, 10), np.array(5)),
+            Warmup(WarmRestarts(0.1, 10), np.array([5, 6])),
             "schedule must have numbers as fields, got an array as steps",
         ),
         (WarmRestarts(1e-40, 10), r"base_lr must be from 1e-30 to 1e\+30 in float32, got 1e-40"),

@@ -47,6 +47,9 @@ class Reporting:
     def failed(self):
         return {}
 
+    def said(self):
+        return {}
+
     def end(self, slot):
         pass
 
