@@ -238,7 +238,9 @@ class TrialRow(BaseModel):
     T_0: float | int | None
     T_mult: float | int | None
     eta_min: float | None
-    hparams: dict[str, Any]
+    hparams: dict[str, Any] = Field(
+        description="What else is searched, by name: the workload's own values, and those of relatives."
+    )
     seed: int | None
     epochs: int | None = Field(description="Trained.")
     diverged_at: int | None = Field(description="The epoch after which something was not finite.")

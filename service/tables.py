@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from service.views import FIRST, REST
 from sgdr.search.study import Study
+from sgdr.search.tables import CURVE_COLUMNS, flat_row, metric_column, trial_columns
 
 CHUNK = 1000
 """Trials."""
@@ -16,10 +16,11 @@ CHUNK = 1000
 
 def trials_csv(study: Study, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The rows of `Study.rows`, with a heading."""
-    columns = [*FIRST, *study.attributes["space"]["hparams"], *REST]
+    columns = trial_columns(study.attributes)
     for start in range(0, max(len(rows), 1), CHUNK):
         # As objects: a missing whole number must not turn the others into 1.0.
-        table = pd.DataFrame(rows[start : start + CHUNK], columns=columns, dtype=object)
+        flat = map(flat_row, rows[start : start + CHUNK])
+        table = pd.DataFrame(list(flat), columns=columns, dtype=object)
         yield table.to_csv(index=False, header=start == 0)
 
 
@@ -31,7 +32,9 @@ def curves_csv(study: Study, numbers: Sequence[int]) -> Iterator[str]:
             first = not names
             names = names or sorted(curve)
             epochs = range(1, max(map(len, curve.values()), default=0) + 1)
-            table = pd.DataFrame({"number": number, "epoch": epochs, **curve})
-            yield table.reindex(columns=["number", "epoch", *names]).to_csv(index=False, header=first)
+            metrics = {metric_column(name): values for name, values in curve.items()}
+            table = pd.DataFrame({"number": number, "epoch": epochs, **metrics})
+            columns = [*CURVE_COLUMNS, *map(metric_column, names)]
+            yield table.reindex(columns=columns).to_csv(index=False, header=first)
     if not names:
         yield "number,epoch\n"

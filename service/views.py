@@ -11,15 +11,12 @@ from service.problems import Problem, invalid
 from sgdr import export
 from sgdr.export.parity import Job
 from sgdr.formula import Formula
-from sgdr.schedule import FIELDS, WarmRestarts
+from sgdr.schedule import WarmRestarts
 from sgdr.search.slots import Schedule
 from sgdr.search.study import Best, Study
+from sgdr.search.tables import COLUMNS, searched_names
 from sgdr.stepping import Stepping
 
-FIRST = ("number", "state", "arm", "value", *FIELDS)
-REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error", "foreign")
-COLUMNS = (*FIRST, *REST)
-"""Of the table of trials, beside the further parameters of its workload."""
 MOST_CYCLES = 10_000
 """That are listed with a schedule."""
 
@@ -50,29 +47,17 @@ def details(study: Study) -> dict[str, Any]:
     }
 
 
-def trial_row(study: Study, row: dict[str, Any]) -> dict[str, Any]:
-    """A `TrialRow` of a row of `Study.rows`."""
-    return {
-        **{name: row[name] for name in FIRST},
-        "hparams": {name: row[name] for name in study.attributes["space"]["hparams"]},
-        **{name: row[name] for name in REST},
-    }
-
-
 def column(study: Study, name: str) -> Callable[[dict[str, Any]], Any]:
     """What gives a row's cell in that column. Raises a problem where there is none."""
-    hparams = study.attributes["space"]["hparams"]
-    own = name.removeprefix("hparams.")
     if name in COLUMNS:
-        own = name
-    elif own == name or own not in hparams:
-        known = ", ".join((*COLUMNS, *(f"hparams.{each}" for each in hparams)))
+        return itemgetter(name)
+    searched, own = searched_names(study.attributes), name.removeprefix("hparams.")
+    if own == name or own not in searched:
+        known = ", ".join((*COLUMNS, *(f"hparams.{each}" for each in searched)))
         raise invalid("query.sort", f"sort={name!r} is no column of this study; there are {known}")
-    if own not in hparams:
-        return itemgetter(own)
 
     def cell(row: dict[str, Any]) -> Any:
-        value = row[own]
+        value = row["hparams"][own]
         # Choices may be of several kinds, which have no order among each other.
         return value if value is None else (isinstance(value, str), value)
 
@@ -89,7 +74,7 @@ def trial(study: Study, number: int) -> dict[str, Any]:
     if schedule is not None:
         cycles = cycles_within(schedule, row["epochs"] or 0)
     return {
-        **trial_row(study, row),
+        **row,
         "curve": study.curve(number),
         **cycles,
     }

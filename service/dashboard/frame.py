@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Concatenate, Literal, ParamSpec
 from urllib.parse import quote, urlencode
@@ -18,6 +18,7 @@ from service.dashboard.gate import PREFIX
 from service.dashboard.here import DARK, ROOT, Here
 from service.problems import Problem
 from service.sweeps.record import ACTIVE
+from sgdr.search.tables import flat_name
 
 VERSION = importlib.metadata.version("sgdr")
 LINKS = {"Studies": f"{PREFIX}/", "Explorer": f"{PREFIX}/explorer", "Compare": f"{PREFIX}/compare"}
@@ -147,6 +148,17 @@ def shown(value: float | None) -> str:
 def state_chip(state: str) -> ui.label:
     """A sweep's state, told apart by words as well as by colour."""
     return ui.label(state).classes(f"chip {KINDS.get(state, 'still')}")
+
+
+def told(
+    first: Mapping[str, Any], metric: tuple[str, Any], hparams: Mapping[str, Any], last: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Facts in that order; a metric or a searched value that has the name of another one has a prefix."""
+    name, value = metric
+    label = flat_name("metrics", name, (*first, *last))
+    taken = (*first, label, *last)
+    searched = {flat_name("hparams", each, taken): hparams[each] for each in hparams}
+    return {**first, label: value, **searched, **last}
 
 
 def facts(pairs: dict[str, Any]) -> None:

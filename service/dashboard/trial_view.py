@@ -11,7 +11,7 @@ from service.dashboard.explorer.link import explorer_url
 from service.dashboard.figure import Figure
 from service.dashboard.figures.curves import Drawn
 from service.dashboard.figures.trial import trial_figure
-from service.dashboard.frame import facts, link, remark, shown
+from service.dashboard.frame import facts, link, remark, shown, told
 from service.dashboard.table import Table, column
 from sgdr.schedule import WarmRestarts
 from sgdr.search.study import Study
@@ -31,20 +31,22 @@ def show_trial(study: Study, found: dict[str, Any]) -> None:
     kept, name = study.attributes, study.name
     schedule, file = study.schedule(found["number"]), f"{name}-trial-{found['number']}"
     stepping = study.stepping(found["number"])
+    own = {name: found["hparams"][name] for name in kept["space"]["hparams"]}  # its schedule has the others
     facts(
-        {
-            "State": found["state"],
-            "Arm": found["arm"],
-            kept["metric"]: shown(found["value"]) if found["value"] is not None else None,
-            **{field: _plain(value) for field, value in (schedule.to_dict() if schedule else {}).items()},
-            **{field: _plain(value) for field, value in found["hparams"].items()},
-            "Seed": found["seed"],
-            "Epochs": f"{found['epochs'] or 0} of {kept['budget']}",
-            "Duration": None if found["seconds"] is None else f"{found['seconds']:.3g} s",
-            "Started": found["started"] and found["started"][:19].replace("T", " "),
-            "Diverged at epoch": found["diverged_at"],
-            "Retry of trial": found["retry_of"],
-        }
+        told(
+            {"State": found["state"], "Arm": found["arm"]},
+            (kept["metric"], shown(found["value"]) if found["value"] is not None else None),
+            {name: _plain(value) for name, value in own.items()},
+            {
+                **{field: _plain(value) for field, value in (schedule.to_dict() if schedule else {}).items()},
+                "Seed": found["seed"],
+                "Epochs": f"{found['epochs'] or 0} of {kept['budget']}",
+                "Duration": None if found["seconds"] is None else f"{found['seconds']:.3g} s",
+                "Started": found["started"] and found["started"][:19].replace("T", " "),
+                "Diverged at epoch": found["diverged_at"],
+                "Retry of trial": found["retry_of"],
+            },
+        )
     )
     if found["error"]:
         remark(f"It failed: {found['error']}", "error")

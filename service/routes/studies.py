@@ -15,8 +15,9 @@ from service.paging import Limit, Offset, Page, cut, ordered
 from service.problems import Problem
 from service.strict import StrictRoute
 from service.tables import curves_csv, trials_csv
-from service.views import COLUMNS, column, details, summary, trial, trial_row
+from service.views import column, details, summary, trial
 from sgdr.search.study import Study
+from sgdr.search.tables import COLUMNS
 
 TRIALS = (
     "number,state,arm,value,base_lr,T_0,T_mult,eta_min,…\n38,COMPLETE,restarts,0.01163,0.1548,4,1,0.00458,…\n"
@@ -131,7 +132,7 @@ def study(study: Name, found: Studies) -> Response:
 def trials(study: Name, found: Studies, chosen: Filter, limit: Limit = 100, offset: Offset = 0) -> Response:
     """The trials of a study, a page at a time."""
     read = found.study(study)
-    return answer(cut(chosen(read), limit, offset, lambda row: trial_row(read, row)))
+    return answer(cut(chosen(read), limit, offset, lambda row: row))
 
 
 @router.get(

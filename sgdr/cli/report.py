@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sgdr.schedule import FIELDS
+from sgdr.search.tables import COLUMNS, flat_name
 
 if TYPE_CHECKING:
     from sgdr.search.study import Study
@@ -131,8 +132,16 @@ def verdict(found: Verdict, study: str) -> None:
                 *([_ensemble(each)] if ensembles else []),
             ]
         )
-    headings = ["trial", "arm", f"{found.metric}, mean ± 95 %", "seeds", "at epoch", "in the search"]
-    headings += [*columns, *hparams]
+    headings = [
+        "trial",
+        "arm",
+        f"{found.metric}, mean ± 95 %",
+        "seeds",
+        "at epoch",
+        "in the search",
+        *columns,
+    ]
+    headings += [flat_name("hparams", name, headings) for name in hparams]
     out.print()
     table(headings + (["ensemble / single"] if ensembles else []), rows)
     if ensembles:
@@ -152,6 +161,11 @@ def verdict_line(study: Study) -> None:
     now = sum(study.arms.values())
     since = f", made when there were {found.trials} of these {now} trials" if now != found.trials else ""
     console().print(f"Verdict{since}: {found}", soft_wrap=True)
+
+
+def _label(name: str, metric: str, fields: Collection[str]) -> str:
+    """What a searched value is called beside those fields and the rest that is said of a trial."""
+    return flat_name("hparams", name, (*COLUMNS, "trial", "restarts", "epoch", metric, *fields))
 
 
 def _ensemble(candidate: Confirmed) -> str:
@@ -182,7 +196,10 @@ def describe(study: Study, k: int) -> None:
     lines = [
         *([("arm", best.arm)] if "T_0" not in fields else []),
         *fields.items(),
-        *((name, _plain(value)) for name, value in best.hparams.items()),
+        *(
+            (_label(name, attributes["metric"], fields), _plain(value))
+            for name, value in best.hparams.items()
+        ),
         ("restarts", f"{at} {listed} of {best.budget}" if restarts else f"none in a budget of {best.budget}"),
         (attributes["metric"], f"{number(best.value)} at epoch {best.epoch} ({attributes['objective']})"),
         ("on new seeds", confirmed(best.confirmed)),
@@ -209,7 +226,7 @@ def describe(study: Study, k: int) -> None:
         attributes["metric"],
         "on new seeds",
         *columns,
-        *best.hparams,
+        *(_label(name, attributes["metric"], columns) for name in best.hparams),
         "restarts",
         "epoch",
     ]

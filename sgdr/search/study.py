@@ -205,10 +205,11 @@ class Study:
     def rows(self) -> list[dict[str, Any]]:
         """The trials by number, each a dict of plain JSON values.
 
-        number, state, arm, value, base_lr, T_0, T_mult and eta_min in epochs, what else makes relatives
-        (pct_start, gamma, half_cycle), the workload's own values by name, seed, epochs trained, diverged_at,
-        retry_of, seconds, started (ISO 8601, with the offset of this machine), error, and whether the trial
-        is foreign (see `outcomes`). What there is none of, or JSON has no number for, is None.
+        number, state, arm, value, base_lr, T_0, T_mult and eta_min in epochs, a dict `hparams` of what else
+        is searched, by name (the workload's own values, and pct_start, gamma or half_cycle of relatives),
+        seed, epochs trained, diverged_at, retry_of, seconds, started (ISO 8601, with the offset of this
+        machine), error, and whether the trial is foreign (see `outcomes`). What there is none of, or JSON has
+        no number for, is None.
         """
         return self._current_rows().rows
 
@@ -226,8 +227,10 @@ class Study:
         return rows
 
     def trials(self) -> pd.DataFrame:
-        """A row a trial, by number: state, arm, value, the schedule in epochs, further parameters, seed,
-        epochs trained, diverged_at, seconds, started, error, and whether it is foreign."""
+        """A row a trial, by number: state, arm, value, the schedule in epochs, further searched values, seed,
+        epochs trained, diverged_at, seconds, started, error, and whether it is foreign.
+
+        A searched value NAME that has the name of another column is hparams.NAME."""
         return trials_table(self._current_rows())
 
     def schedule(self, number: int) -> Schedule | None:
@@ -267,7 +270,9 @@ class Study:
         return self._curves([self._trial(number) for number in numbers])
 
     def curves(self) -> pd.DataFrame:
-        """A row an epoch of a trial: number, epoch (from 1), and a column for each value."""
+        """A row an epoch of a trial: number, epoch (from 1), and a column for each metric.
+
+        A metric that is called number or epoch itself is metrics.number or metrics.epoch."""
         return curves_table(self._curves(self.frozen))
 
     def _curves(self, trials: Sequence[FrozenTrial]) -> Iterator[tuple[int, Curve]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from optuna.trial import FrozenTrial
 
-_REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error", "foreign")
+FIRST = ("number", "state", "arm", "value", *FIELDS)
+REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error", "foreign")
+COLUMNS = (*FIRST, *REST)
+"""Of the table of trials, beside what is searched further."""
+CURVE_COLUMNS = ("number", "epoch")
+"""Of the table of curves, beside the metrics."""
 _WHOLE = ("T_0", "T_mult", "seed", "epochs", "diverged_at", "retry_of")
 _REAL = ("value", "base_lr", "eta_min", "seconds")
 
@@ -30,7 +35,7 @@ class Rows:
 
     def __init__(self, content: Content, reader: Reader, before: Rows | None = None) -> None:
         self.content = content
-        searched = searched_names(content)
+        searched = searched_names(content.attributes)
         places = _changed(content, before)
         fresh = [content.trials[place] for place in places]
         own = [trial for trial in fresh if trial._trial_id not in content.foreign]
@@ -45,10 +50,42 @@ class Rows:
         """By the number of a trial, the place of its row."""
 
 
-def searched_names(content: Content) -> list[str]:
-    """What is searched beside the fields of warm restarts: of relatives, and the workload's own values."""
-    relatives = content.attributes.get("relatives", ())
-    return [*(OWN[arm] for arm in relatives), *content.attributes.get("space", {}).get("hparams", ())]
+def searched_names(attributes: Mapping[str, Any]) -> list[str]:
+    """What is searched beside the fields of warm restarts: of relatives, and the workload's own values.
+
+    `attributes`: those of the study.
+    """
+    relatives = attributes.get("relatives", ())
+    return [*(OWN[arm] for arm in relatives), *attributes.get("space", {}).get("hparams", ())]
+
+
+def flat_name(prefix: str, name: str, taken: Collection[str]) -> str:
+    """The column of that value in a table whose own columns are `taken`: its name, or prefix.name.
+
+    Different names have different columns, hence a name that begins with the prefix gets it again.
+    """
+    return f"{prefix}.{name}" if name in taken or name.startswith(f"{prefix}.") else name
+
+
+def searched_column(name: str) -> str:
+    """The column of a searched value in a flat table of trials."""
+    return flat_name("hparams", name, COLUMNS)
+
+
+def metric_column(name: str) -> str:
+    """The column of a metric in the table of curves."""
+    return flat_name("metrics", name, CURVE_COLUMNS)
+
+
+def trial_columns(attributes: Mapping[str, Any]) -> list[str]:
+    """Those of the flat table of trials of a study with these attributes."""
+    return [*FIRST, *map(searched_column, searched_names(attributes)), *REST]
+
+
+def flat_row(row: Row) -> Row:
+    """A row of `Study.rows` with its searched values beside the others, by the names of `trial_columns`."""
+    searched = {searched_column(name): value for name, value in row["hparams"].items()}
+    return {**{name: row[name] for name in FIRST}, **searched, **{name: row[name] for name in REST}}
 
 
 def _changed(content: Content, before: Rows | None) -> list[int]:
@@ -84,7 +121,7 @@ def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str], foreign: bool
         "arm": attributes.get("arm"),
         "value": _finite(_value(trial)),
         **{name: schedule.get(name) for name in FIELDS},
-        **{name: _finite(params.get(name)) for name in searched},
+        "hparams": {name: _finite(params.get(name)) for name in searched},
         "seed": attributes.get("seed"),
         "epochs": epochs,
         "diverged_at": attributes.get("diverged_at"),
@@ -110,9 +147,14 @@ def trials_table(rows: Rows) -> pd.DataFrame:
     """A row a trial; values and starts as Optuna has them."""
     import pandas as pd
 
-    columns = ["number", "state", "arm", "value", *FIELDS, *searched_names(rows.content), *_REST]
+    columns, searched = trial_columns(rows.content.attributes), searched_names(rows.content.attributes)
     table = [
-        {**row, "value": _value(trial), "started": trial.datetime_start}
+        {
+            **row,
+            **{searched_column(name): trial.params.get(name) for name in searched},
+            "value": _value(trial),
+            "started": trial.datetime_start,
+        }
         for row, trial in zip(rows.rows, rows.content.trials, strict=True)
     ]
     whole, real = dict.fromkeys(_WHOLE, "Int64"), dict.fromkeys(_REAL, "float64")
@@ -120,7 +162,7 @@ def trials_table(rows: Rows) -> pd.DataFrame:
 
 
 def curves_table(curves: Iterable[tuple[int, Curve]]) -> pd.DataFrame:
-    """A row an epoch of a trial: number, epoch (from 1), and a column for each value."""
+    """A row an epoch of a trial: number, epoch (from 1), and a column for each metric (`metric_column`)."""
     import pandas as pd
 
     left = (each for each in curves if each[1])
@@ -146,5 +188,5 @@ def _stacked(curves: Sequence[tuple[int, Curve]]) -> pd.DataFrame:
             np.asarray(curve.get(name, [math.nan] * count), "float64")
             for (_, curve), count in zip(curves, epochs, strict=True)
         ]
-        columns[name] = np.concatenate(parts)
+        columns[metric_column(name)] = np.concatenate(parts)
     return pd.DataFrame(columns)

@@ -52,7 +52,7 @@ def importances(rows: Sequence[Row], hparams: Sequence[str], direction: str) -> 
         return {}
     columns = {name: [row[name] for row in done] for name in ("base_lr", "T_0", "T_mult")}
     columns |= {"eta_ratio": [eta_ratio(row) for row in done]}
-    columns |= {name: [row.get(name) for row in done] for name in hparams}
+    columns |= {name: [row["hparams"].get(name) for row in done] for name in hparams}
     made = {name: _distribution(name, values) for name, values in columns.items()}
     varied = {name: each for name, each in made.items() if each is not None}
     if not varied:

@@ -10,12 +10,15 @@ from service.dashboard.figures import style
 from service.dashboard.figures.rows import Row, arm, eta_ratio, is_number, ranked
 from service.dashboard.figures.style import Figure, numbers, text
 from sgdr.schedule import FIELDS
+from sgdr.search.tables import flat_name
 
 MOST_LINES = 2000
 MOST_TICKS = 30
 """Categories that are named on an axis."""
 FEW = 8
 """Numbers that are all named on an axis."""
+TAKEN = ("arm", "base_lr", "T_0", "T_mult", "eta_ratio")
+"""The axes that every study has."""
 
 
 def parallel(
@@ -39,7 +42,10 @@ def parallel(
         _numbers("T_0", [row["T_0"] for row in drawn], log=True),
         _numbers("T_mult", [row["T_mult"] for row in drawn]),
         _numbers("eta_ratio", [eta_ratio(row) or 0.0 for row in drawn]),
-        *(_own(name, [row.get(name) for row in drawn]) for name in hparams),
+        *(
+            _own(flat_name("hparams", name, (*TAKEN, metric)), [row["hparams"].get(name) for row in drawn])
+            for name in hparams
+        ),
         _own(metric, [row["value"] for row in drawn]),
     ]
     trace = {

@@ -12,7 +12,7 @@ from service.dashboard.explorer.link import explorer_url
 from service.dashboard.figure import Figure
 from service.dashboard.figures.history import history
 from service.dashboard.figures.trial import best_figure
-from service.dashboard.frame import facts, heading, link, remark, shown, trial_url
+from service.dashboard.frame import facts, heading, link, remark, shown, told, trial_url
 from service.dashboard.here import Here
 from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
@@ -63,16 +63,19 @@ def _draw_best(study: Study, best: Best) -> None:
             steps = best.stepping.steps_per_epoch
             link("In the explorer", explorer_url(best.schedule, best.budget, steps))
     facts(
-        {
-            kept["metric"]: f"{shown(best.value)} at epoch {best.epoch}",
-            "On fresh seeds": None if again is None else shown(again.mean),
-            "95 % interval": None if again is None else f"{shown(again.low)} to {shown(again.high)}",
-            "Seeds": None if again is None else len(again.values),
-            **{name: _plain(value) for name, value in best.schedule.to_dict().items()},
-            **{name: str(value) for name, value in best.hparams.items()},
-            "Restarts at epochs": ", ".join(map(str, best.schedule.restarts(until=best.budget)[:12]))
-            or "none",
-        }
+        told(
+            {},
+            (kept["metric"], f"{shown(best.value)} at epoch {best.epoch}"),
+            {name: str(value) for name, value in best.hparams.items()},
+            {
+                "On fresh seeds": None if again is None else shown(again.mean),
+                "95 % interval": None if again is None else f"{shown(again.low)} to {shown(again.high)}",
+                "Seeds": None if again is None else len(again.values),
+                **{name: _plain(value) for name, value in best.schedule.to_dict().items()},
+                "Restarts at epochs": ", ".join(map(str, best.schedule.restarts(until=best.budget)[:12]))
+                or "none",
+            },
+        )
     )
     if again is None:
         remark("Unconfirmed: its value is partly luck. `sgdr confirm` trains the best again on fresh seeds.")

@@ -9,7 +9,7 @@ from service.dashboard.here import Here
 from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
 from service.dashboard.table import Table, column
-from service.views import FIRST, REST
+from sgdr.search.tables import flat_row, trial_columns
 
 AT_ONCE = 2000
 """Rows in a message."""
@@ -40,8 +40,8 @@ class TrialsPart(Part):
 
     def _send(self, rows: list[dict[str, Any]]) -> None:
         assert self._table is not None
-        changed = [now for now, then in zip(rows, self._sent, strict=False) if now is not then]
-        added = rows[len(self._sent) :]
+        changed = [flat_row(now) for now, then in zip(rows, self._sent, strict=False) if now is not then]
+        added = [flat_row(row) for row in rows[len(self._sent) :]]
         self._sent = list(rows)
         for start in range(0, max(len(added), 1), AT_ONCE):
             self._table.change(added[start : start + AT_ONCE], changed if start == 0 else [])
@@ -51,10 +51,9 @@ class TrialsPart(Part):
 
 
 def _table(seen: Seen, on_ready: Any, on_row: Any) -> Table:
-    hparams = seen.study.attributes["space"]["hparams"]
     columns = [
         column(name, filter="agTextColumnFilter" if name in TEXTS else "agNumberColumnFilter")
-        for name in (*FIRST, *(hparams), *REST)
+        for name in trial_columns(seen.study.attributes)
     ]
     columns[0] |= {"pinned": "left", "maxWidth": 110}
     return Table(

@@ -41,7 +41,9 @@ def row(number, value=0.1, **changed):
     made = {"number": number, "state": "COMPLETE", "arm": "restarts", "value": value}
     made |= {"base_lr": 0.1, "T_0": 10, "T_mult": 2, "eta_min": 0.001, "seed": 7, "epochs": 40}
     made |= dict.fromkeys(("diverged_at", "retry_of", "seconds", "started", "error"))
-    return {**made, EVIL: "<i>a</i>", "decay": 1e-4, **changed}
+    own = {EVIL: "<i>a</i>", "decay": 1e-4}
+    hparams = {name: changed.pop(name, value) for name, value in own.items()}
+    return {**made, "hparams": hparams, **changed}
 
 
 def unknown(number):

@@ -1,7 +1,9 @@
 """A study with relatives of warm restarts among its arms, as the service answers and draws it."""
 
+import io
 import json
 
+import pandas as pd
 import pytest
 
 from service.dashboard.figures.arms import arms_figure
@@ -13,6 +15,7 @@ from service.dashboard.study.arms import candidate_row, found_by_arm
 from service.dashboard.study.curves import chosen
 from sgdr import search
 from sgdr.search.arms import ALL_ARMS, RELATIVES
+from sgdr.search.relative_arms import OWN
 from sgdr.search.verdict import NAMES
 from tests.service.http.conftest import client_of
 
@@ -44,7 +47,14 @@ def test_every_answer_knows_them(study):
             assert item["code"]["torch"].startswith("# schedule must be") is (item["arm"] in RELATIVES)
         candidates = client.get("/v1/studies/s/verdict").json()["candidates"]
         assert {each["arm"] for each in candidates} == set(ALL_ARMS)
-        assert client.get("/v1/studies/s/trials.csv").status_code == 200
+        table = pd.read_csv(io.StringIO(client.get("/v1/studies/s/trials.csv").text))
+        for row in client.get("/v1/studies/s/trials").json()["items"]:
+            arm = row["arm"]
+            assert {name for name, value in row["hparams"].items() if value is not None} == {
+                name for relative, name in OWN.items() if relative == arm
+            }
+            assert arm not in OWN or table[OWN[arm]][row["number"]] == pytest.approx(row["hparams"][OWN[arm]])
+        assert client.get("/v1/studies/s/trials", params={"sort": "hparams.gamma"}).status_code == 200
 
 
 def test_the_rate_of_a_relative_is_told_without_a_cycle(study, monkeypatch):

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from service.views import COLUMNS
 from sgdr import search
+from sgdr.search.tables import COLUMNS
 
 STATES = ["COMPLETE", "PRUNED", "FAIL"]
 
