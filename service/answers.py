@@ -239,7 +239,8 @@ class TrialRow(BaseModel):
     T_mult: float | int | None
     eta_min: float | None
     hparams: dict[str, Any] = Field(
-        description="What else is searched, by name: the workload's own values, and those of relatives."
+        description="What else is searched, by name: the workload's own values, and those of relatives. A "
+        'number that is not finite is "inf", "-inf" or "nan".'
     )
     seed: int | None
     epochs: int | None = Field(description="Trained.")

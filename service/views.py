@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
@@ -58,6 +59,7 @@ def column(study: Study, name: str) -> Callable[[dict[str, Any]], Any]:
 
     def cell(row: dict[str, Any]) -> Any:
         value = row["hparams"][own]
+        value = {"inf": math.inf, "-inf": -math.inf}.get(value, value) if isinstance(value, str) else value
         # Choices may be of several kinds, which have no order among each other.
         return value if value is None else (isinstance(value, str), value)
 

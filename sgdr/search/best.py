@@ -11,6 +11,7 @@ from sgdr.search.arms import ALL_ARMS, arm_of
 from sgdr.search.objective import chosen_epoch
 from sgdr.search.reading import CHUNK, Curve
 from sgdr.search.slots import STEPS_PER_EPOCH, Schedule
+from sgdr.search.stated import all_stated
 from sgdr.search.summary import Summary
 from sgdr.search.verdict import Confirmed
 from sgdr.stepping import Stepping as Stepping
@@ -52,7 +53,7 @@ class Best:
             "restarts": self.schedule.restarts(until=self.budget),
             "epoch": self.epoch,
             "budget": self.budget,
-            "hparams": dict(self.hparams),
+            "hparams": all_stated(self.hparams),
             "seed": self.seed,
             "arm": self.arm,
             "confirmed": None

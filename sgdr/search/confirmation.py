@@ -97,7 +97,7 @@ def confirm(
             finally:
                 driven.close()
             if read.verdict is None or read.verdict.seeds <= seeds:
-                opened.set_study_user_attr(number, "verdict", verdict.to_dict())
+                opened.set_study_user_attr(number, "verdict", verdict.attribute())
             else:
                 on_remark(f"the study keeps its verdict on up to {read.verdict.seeds} seeds")
         finally:

@@ -209,7 +209,7 @@ class Study:
         is searched, by name (the workload's own values, and pct_start, gamma or half_cycle of relatives),
         seed, epochs trained, diverged_at, retry_of, seconds, started (ISO 8601, with the offset of this
         machine), error, and whether the trial is foreign (see `outcomes`). What there is none of, or JSON has
-        no number for, is None.
+        no number for, is None, but a searched number that is not finite is "inf", "-inf" or "nan".
         """
         return self._current_rows().rows
 

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from sgdr.schedule import FIELDS
 from sgdr.search.reading import CHUNK, Content, Curve, Reader
 from sgdr.search.relative_arms import OWN
+from sgdr.search.stated import stated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +122,7 @@ def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str], foreign: bool
         "arm": attributes.get("arm"),
         "value": _finite(_value(trial)),
         **{name: schedule.get(name) for name in FIELDS},
-        "hparams": {name: _finite(params.get(name)) for name in searched},
+        "hparams": {name: stated(params.get(name)) for name in searched},
         "seed": attributes.get("seed"),
         "epochs": epochs,
         "diverged_at": attributes.get("diverged_at"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from sgdr import relatives
 from sgdr.search.slots import Schedule
+from sgdr.search.stated import all_stated
 
 DECISIONS = ("restarts help", "restarts do not help", "undecided")
 NAMES = {
@@ -83,7 +84,14 @@ class Verdict:
         return None if first.mean is None else first
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain JSON values; `from_dict` reads it."""
+        """In plain JSON values; a searched number that is not finite is "inf", "-inf" or "nan"."""
+        made = self.attribute()
+        for each in made["candidates"]:
+            each["hparams"] = all_stated(each["hparams"])
+        return made
+
+    def attribute(self) -> dict[str, Any]:
+        """As a study keeps it, with every number; `from_dict` reads it."""
         made = asdict(self)
         for each, candidate in zip(made["candidates"], self.candidates, strict=True):
             each["schedule"] = candidate.schedule.to_dict()
@@ -92,7 +100,7 @@ class Verdict:
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Verdict:
-        """The verdict that `to_dict` made these values of."""
+        """The verdict that `attribute` made these values of."""
         candidates = tuple(
             Confirmed(
                 **{
