@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from sgdr.search.spreadsheet import csv_text
 from sgdr.search.study import Study
 from sgdr.search.tables import CURVE_COLUMNS, flat_row, metric_column, trial_columns
 
@@ -21,7 +22,7 @@ def trials_csv(study: Study, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
         # As objects: a missing whole number must not turn the others into 1.0.
         flat = map(flat_row, rows[start : start + CHUNK])
         table = pd.DataFrame(list(flat), columns=columns, dtype=object)
-        yield table.to_csv(index=False, header=start == 0)
+        yield csv_text(table, header=start == 0)
 
 
 def curves_csv(study: Study, numbers: Sequence[int]) -> Iterator[str]:
@@ -35,6 +36,6 @@ def curves_csv(study: Study, numbers: Sequence[int]) -> Iterator[str]:
             metrics = {metric_column(name): values for name, values in curve.items()}
             table = pd.DataFrame({"number": number, "epoch": epochs, **metrics})
             columns = [*CURVE_COLUMNS, *map(metric_column, names)]
-            yield table.reindex(columns=columns).to_csv(index=False, header=first)
+            yield csv_text(table.reindex(columns=columns), header=first)
     if not names:
         yield "number,epoch\n"

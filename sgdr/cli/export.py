@@ -16,6 +16,7 @@ import typer
 from sgdr.cli import options
 from sgdr.cli.output import write
 from sgdr.outfile import write_whole
+from sgdr.search.spreadsheet import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -228,7 +229,7 @@ def _with_code(study: Study, number: int | None) -> Best:
 
 
 def _trials(study: Study, number: int | None, curves: bool) -> pd.DataFrame:
-    table = study.curves() if curves else study.trials().reset_index()
+    table = study.curves() if curves else _with_stated(study)
     if number is None:
         return table
     chosen = table[table["number"] == number]
@@ -240,6 +241,18 @@ def _trials(study: Study, number: int | None, curves: bool) -> pd.DataFrame:
     return chosen
 
 
+def _with_stated(study: Study) -> pd.DataFrame:
+    """The trials, whose searched values are told apart from what is missing."""
+    import pandas as pd
+
+    from sgdr.search.tables import flat_row, searched_column, searched_names
+
+    rows = [flat_row(row) for row in study.rows]
+    searched = map(searched_column, searched_names(study.attributes))
+    values = {name: pd.Series([row[name] for row in rows], dtype=object) for name in searched}
+    return study.trials().reset_index().assign(**values)
+
+
 def _rates(schedule: WarmRestarts, steps: range) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
@@ -249,13 +262,13 @@ def _rates(schedule: WarmRestarts, steps: range) -> pd.DataFrame:
 
 
 def _encoded(table: pd.DataFrame, to: str) -> str:
-    """CSV, or JSON as a list of objects in which what is missing or not finite is null."""
+    """CSV, or JSON as a list of objects in which what is missing or no finite number is null."""
     import json
 
     import numpy as np
 
     if to == "csv":
-        return table.to_csv(index=False, lineterminator="\n")
+        return csv_text(table)
     known = table.astype(object).where(table.notna() & ~table.isin([np.inf, -np.inf]), None)
     return json.dumps(known.to_dict("records"), indent=2, allow_nan=False, default=datetime.isoformat) + "\n"
 

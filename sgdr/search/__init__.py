@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sgdr.search.pruning import RestartAwarePruner as RestartAwarePruner
     from sgdr.search.rounds import ConfirmProgress as ConfirmProgress
     from sgdr.search.space import Space as Space
+    from sgdr.search.spreadsheet import read_csv as read_csv
     from sgdr.search.storage import StorageError as StorageError
     from sgdr.search.study import Best as Best
     from sgdr.search.study import Study as Study
@@ -60,6 +61,7 @@ _HOME = {
     "confirm": "confirmation",
     "delete": "study",
     "load": "study",
+    "read_csv": "spreadsheet",
     "studies": "study",
     "sweep": "launch",
 }

@@ -26,7 +26,14 @@ const sgdr = {
     Quasar.Notify.create({ message: "Copied", timeout: 1500, position: "bottom" });
   },
   csv(id, name) {
-    getElement(id).api.exportDataAsCsv({ fileName: `${name}.csv` });
+    // As sgdr.search.read_csv reads it: a spreadsheet would run such a text.
+    const guarded = (text) =>
+      typeof text === "string" && (/^[@=\t\r']/.test(text) || (/^[+-]/.test(text) && !/^[+-](inf|nan)$/.test(text) && isNaN(text))) ? `'${text}` : text;
+    getElement(id).api.exportDataAsCsv({
+      fileName: `${name}.csv`,
+      processCellCallback: ({ value }) => guarded(value),
+      processHeaderCallback: ({ column }) => guarded(column.getColDef().headerName),
+    });
   },
 };
 globalThis.sgdr = sgdr;

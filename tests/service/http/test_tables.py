@@ -1,5 +1,10 @@
 """Tables of trials and curves: a searched value or a metric may have the name of any column."""
 
+import csv
+import io
+import json
+import math
+
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
@@ -7,15 +12,18 @@ from optuna.trial import TrialState
 from service.dashboard.figures.parallel import parallel
 from service.dashboard.frame import told
 from service.tables import curves_csv
-from sgdr import search
+from sgdr import WarmRestarts, search
+from sgdr.cli.export import _encoded, _trials
 from sgdr.search.declaration import Declaration
 from sgdr.search.opening import create_study
 from sgdr.search.record import Record
 from sgdr.search.settings import checked
 from sgdr.search.space import SCHEDULE_NAMES
 from sgdr.search.spread import spread
+from sgdr.search.spreadsheet import STARTS, csv_text, guarded
 from sgdr.search.storage import open_storage
 from sgdr.search.tables import COLUMNS, CURVE_COLUMNS, curves_table, flat_name, searched_column
+from sgdr.search.verdict import Confirmed, Verdict
 from tests.search.test_study import DEFAULTS
 from tests.service.http.conftest import client_of
 
@@ -112,3 +120,54 @@ def test_figures_and_facts_tell_them_apart(study):
         "hparams.metrics.State": 4,
         "Seed": 5,
     }
+
+
+def test_a_searched_number_that_is_not_finite_is_said_alike_everywhere(client, study):
+    expected = {0: ("inf", None), 1: ("-inf", "nan")}
+    items = client.get("/v1/studies/s/trials").json()["items"]
+    lines = list(csv.DictReader(io.StringIO(client.get("/v1/studies/s/trials.csv").text)))
+    told_lines = list(csv.DictReader(io.StringIO(_encoded(_trials(study, None, curves=False), "csv"))))
+    told_rows = json.loads(_encoded(_trials(study, None, curves=False), "json"))
+    for number in range(9):
+        seed, arm = expected[number % 2]
+        best = next(each for each in study.ranked() if each.number == number)
+        for hparams in (
+            items[number]["hparams"],
+            study.rows[number]["hparams"],
+            json.loads(json.dumps(best.to_dict(), allow_nan=False))["hparams"],
+        ):
+            assert (hparams["seed"], hparams["arm"]) == (seed, arm)
+        assert (told_rows[number]["hparams.seed"], told_rows[number]["hparams.arm"]) == (seed, arm)
+        for line in (lines[number], told_lines[number]):
+            assert (line["hparams.seed"], line["hparams.arm"]) == (seed, arm or "")
+    ordered = client.get("/v1/studies/s/trials", params={"sort": "hparams.seed"}).json()["items"]
+    assert [item["hparams"]["seed"] for item in ordered] == ["-inf"] * 4 + ["inf"] * 5
+
+
+def test_a_verdict_says_such_a_number_and_keeps_it():
+    hparams = {"x": math.inf, "y": None, "z": "=1"}
+    one = Confirmed(0, "restarts", WarmRestarts(0.1, 2), hparams, 0.5, {1: 0.5}, 0.5, 0.5, 0.5, 1)
+    verdict = Verdict("undecided", "", (one,), 0, None, None, None, "error", "minimize", 1, 1)
+    assert verdict.to_dict()["candidates"][0]["hparams"] == {"x": "inf", "y": None, "z": "=1"}
+    assert Verdict.from_dict(json.loads(json.dumps(verdict.attribute()))) == verdict
+
+
+def test_no_cell_of_a_csv_is_run_and_every_text_is_read_back(client, study):
+    for text in (client.get("/v1/studies/s/trials.csv").text, _encoded(_trials(study, None, False), "csv")):
+        cells = [line["hparams.error"] for line in csv.DictReader(io.StringIO(text))]
+        assert cells == ["'=1+1" if number % 2 == 0 else "''-1" for number in range(9)]
+        read = search.read_csv(io.StringIO(text))["hparams.error"]
+        assert read.tolist() == [trial.params["error"] for trial in study.frozen]
+
+
+def test_texts_and_headings_of_any_kind_come_back_from_csv():
+    texts = ["=1+1", "+a", "-a", "@a", "\ta", "\ra", "'", "'a", "''", "'=a", "a", "=", "-", "1=1", "-x,\"'"]
+    table = pd.DataFrame({"=heading": texts, "@n": range(len(texts)), "'x": [-0.5] * len(texts)})
+    text = csv_text(table)
+    cells = [cell for line in csv.reader(io.StringIO(text, newline="")) for cell in line]
+    assert not any(cell[:1] in STARTS for cell in cells if cell != "-0.5")
+    read = search.read_csv(io.StringIO(text, newline=""))
+    assert read.columns.tolist() == table.columns.tolist() and read["=heading"].tolist() == texts
+    assert read["'x"].tolist() == [-0.5] * len(texts)
+    assert [guarded(value) for value in ("-1", "-inf", "+2.5", -1, None)] == ["-1", "-inf", "+2.5", -1, None]
+    assert csv_text(curves_table([(0, {"=cmd()": [1.0]})])).splitlines()[0] == "number,epoch,'=cmd()"
