@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sgdr.schedule import FIELDS
-from sgdr.search.tables import COLUMNS, flat_name
+from sgdr.search.flat_names import flat_name
+from sgdr.search.tables import COLUMNS
 
 if TYPE_CHECKING:
     from sgdr.search.study import Study

@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from sgdr.search import racing
+from sgdr.search.flat_names import flat_name
 from sgdr.search.objective import sign
 
 if TYPE_CHECKING:
@@ -102,12 +103,17 @@ class Comparison:
         return racing.paired(ours, theirs)
 
     def curves(self) -> pd.DataFrame:
-        """A row an epoch of a run: name, seed, epoch (from 1), and a column for each value."""
+        """A row an epoch of a run: name, seed, epoch (from 1), and a column for each metric.
+
+        A metric that is called name, seed or epoch itself is metrics.name, metrics.seed or metrics.epoch."""
         import pandas as pd
 
         parts = []
         for run in self.runs:
-            part = pd.DataFrame(dict(run.curves))
+            taken = ("name", "seed", "epoch")
+            part = pd.DataFrame(
+                {flat_name("metrics", name, taken): curve for name, curve in run.curves.items()}
+            )
             part.insert(0, "epoch", range(1, len(part) + 1))
             part.insert(0, "seed", run.seed)
             part.insert(0, "name", run.name)

@@ -74,6 +74,8 @@ class Space:
         if low < 0 or high > 1:
             raise ValueError(f"eta_ratio={self.eta_ratio!r} must lie from 0 to 1: it is eta_min / base_lr")
         for name in self.hparams:
+            if not isinstance(name, str) or not name:
+                raise ValueError(f"hparams has {name!r} for a name; give each value a name that is a text")
             if name in SCHEDULE_NAMES:
                 raise ValueError(f"hparams has {name!r}, which names a part of the schedule; rename it")
             distribution(name, self.hparams[name])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
-STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""With these, what a spreadsheet runs begins, unless it is a number."""
+STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""With these, after spaces or at once, what a spreadsheet runs begins, unless it is a number; the wide ones
+are those of East Asian keyboards."""
 
 
 def csv_text(table: pd.DataFrame, header: bool = True) -> str:
@@ -33,8 +34,9 @@ def csv_text(table: pd.DataFrame, header: bool = True) -> str:
 def read_csv(path: Any, **options: Any) -> pd.DataFrame:
     """The table of a CSV that `sgdr export` or the service wrote, with texts as they were.
 
-    There, a text that begins with = + - @, a tab or a carriage return and is no number stands behind an
-    apostrophe, so that no spreadsheet runs it, and one that begins with an apostrophe has got another.
+    There, a text that begins with = + - @, a tab or an end of line, also after spaces, and is no number
+    stands behind an apostrophe, so that no spreadsheet runs it, and one that begins with an apostrophe has
+    got another.
 
     Args:
         path: a path, an address or a file, as `pandas.read_csv` takes it.
@@ -56,15 +58,18 @@ def _texts(table: pd.DataFrame) -> list[str]:
 
 def guarded(value: Any) -> Any:
     """A cell: of a text, what no spreadsheet runs; all else as it is."""
-    if not isinstance(value, str) or not value.startswith((*STARTS, "'")) or _is_number(value):
-        return value
-    return f"'{value}"
+    return f"'{value}" if isinstance(value, str) and _is_run(value) and not _is_number(value) else value
 
 
 def _bare(value: Any) -> Any:
     """The cell of which `guarded` made that one."""
-    is_guarded = isinstance(value, str) and value[:1] == "'" and value[1:2] in (*STARTS, "'")
+    is_guarded = isinstance(value, str) and value[:1] == "'" and _is_run(value[1:])
     return value[1:] if is_guarded else value
+
+
+def _is_run(text: str) -> bool:
+    """Whether a text begins as what a spreadsheet runs, or as what `guarded` makes of that."""
+    return text.lstrip(" ").startswith(STARTS) or text.startswith("'")
 
 
 def _is_number(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from optuna.trial import TrialState
 
 from sgdr.schedule import FIELDS
+from sgdr.search.flat_names import flat_name
 from sgdr.search.reading import CHUNK, Content, Curve, Reader
 from sgdr.search.relative_arms import OWN
 from sgdr.search.stated import stated
@@ -58,14 +59,6 @@ def searched_names(attributes: Mapping[str, Any]) -> list[str]:
     """
     relatives = attributes.get("relatives", ())
     return [*(OWN[arm] for arm in relatives), *attributes.get("space", {}).get("hparams", ())]
-
-
-def flat_name(prefix: str, name: str, taken: Collection[str]) -> str:
-    """The column of that value in a table whose own columns are `taken`: its name, or prefix.name.
-
-    Different names have different columns, hence a name that begins with the prefix gets it again.
-    """
-    return f"{prefix}.{name}" if name in taken or name.startswith(f"{prefix}.") else name
 
 
 def searched_column(name: str) -> str:

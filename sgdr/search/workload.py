@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import jax
 
 ENTRY_POINTS = "sgdr.workloads"
-RESERVED = ("number", "epoch", "_finite")
+_FINITE = "_finite"  # that of `slots`, which the search adds to the values of an epoch
+RESERVED = ("number", "epoch", _FINITE)
 _HERE = str(Path(__file__).parents[1])
 _LIBRARIES = re.compile(rf"[/\\](?:site-packages|importlib)[/\\]|^<|^{re.escape(_HERE)}[/\\]")
 DIRECTIONS = ("minimize", "maximize")
@@ -250,6 +251,8 @@ def check_declaration(workload: Workload | CallableWorkload) -> None:
         raise ValueError(f"{who}: direction={workload.direction!r} must be 'minimize' or 'maximize'")
     if not isinstance(workload.metric, str) or not workload.metric:
         raise ValueError(f"{who}: metric={workload.metric!r} must be the name of a value that it reports")
+    if workload.metric == _FINITE:
+        raise ValueError(f"{who}: metric={workload.metric!r} is what the search keeps for itself; rename it")
     for count in ("budget", "steps_per_epoch"):
         value = getattr(workload, count, None)
         if isinstance(workload, CallableWorkload) and count == "steps_per_epoch" and value is None:

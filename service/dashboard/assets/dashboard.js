@@ -28,7 +28,7 @@ const sgdr = {
   csv(id, name) {
     // As sgdr.search.read_csv reads it: a spreadsheet would run such a text.
     const guarded = (text) =>
-      typeof text === "string" && (/^[@=\t\r']/.test(text) || (/^[+-]/.test(text) && !/^[+-](inf|nan)$/.test(text) && isNaN(text))) ? `'${text}` : text;
+      typeof text === "string" && (/^(?: *[=+\-@＝＋－＠]|[\t\r\n'])/.test(text) && !(/^[+-]/.test(text) && (/^.(inf|nan)$/.test(text) || !isNaN(text)))) ? `'${text}` : text;
     getElement(id).api.exportDataAsCsv({
       fileName: `${name}.csv`,
       processCellCallback: ({ value }) => guarded(value),

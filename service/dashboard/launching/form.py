@@ -21,6 +21,7 @@ from sgdr.search.named_pruner import PRUNERS
 from sgdr.search.objective import OBJECTIVES
 from sgdr.search.settings import SAMPLERS
 from sgdr.search.space import DEFAULT_BASE_LR
+from sgdr.search.stated import stated
 
 Values: TypeAlias = dict[str, Any]
 """By field: text as it is typed, empty for the default; of `SWITCHES` whether they are on."""
@@ -120,9 +121,13 @@ def values_of(request: Mapping[str, Any]) -> Values:
 
 
 def short_form(distribution: BaseDistribution) -> Any:
-    """The JSON of `SweepRequest.hparams` that means that distribution; None where it has steps."""
+    """The JSON of `SweepRequest.hparams` that means that distribution.
+
+    None where it has steps, or choices that are numbers which JSON does not have.
+    """
     if isinstance(distribution, CategoricalDistribution):
-        return {"choices": list(distribution.choices)}
+        choices = list(distribution.choices)
+        return {"choices": choices} if all(stated(each) is each for each in choices) else None
     assert isinstance(distribution, FloatDistribution | IntDistribution)
     if distribution.step != (1 if isinstance(distribution, IntDistribution) else None):
         return None

@@ -83,7 +83,8 @@ def _of_attributes(kept: Mapping[str, Any], finished: int) -> tuple[dict[str, An
     hparams = {name: short_form(json_to_distribution(each)) for name, each in space["hparams"].items()}
     for name in [name for name, given in hparams.items() if given is None]:
         remarks.append(
-            f"The steps of {name} cannot be asked for here: it goes on as its workload declares it."
+            f"The steps, or the choices, of {name} cannot be asked for here: it goes on as its workload "
+            "declares it."
         )
         del hparams[name]
     return {**request, "hparams": hparams}, remarks

@@ -365,6 +365,7 @@ def test_a_name_is_suggested_that_is_free():
         (FloatDistribution(1e-3, 1.0, log=True), [1e-3, 1.0, "log"]),
         (IntDistribution(1, 9), [1, 9]),
         (CategoricalDistribution([1, "a", None]), {"choices": [1, "a", None]}),
+        (CategoricalDistribution([1.0, float("inf")]), None),
         (FloatDistribution(0.0, 1.0, step=0.5), None),
         (IntDistribution(0, 4, step=2), None),
     ],

@@ -14,7 +14,9 @@ from service.dashboard.frame import told
 from service.tables import curves_csv
 from sgdr import WarmRestarts, search
 from sgdr.cli.export import _encoded, _trials
+from sgdr.search.compared import Compared, Comparison
 from sgdr.search.declaration import Declaration
+from sgdr.search.flat_names import flat_name
 from sgdr.search.opening import create_study
 from sgdr.search.record import Record
 from sgdr.search.settings import checked
@@ -22,7 +24,7 @@ from sgdr.search.space import SCHEDULE_NAMES
 from sgdr.search.spread import spread
 from sgdr.search.spreadsheet import STARTS, csv_text, guarded
 from sgdr.search.storage import open_storage
-from sgdr.search.tables import COLUMNS, CURVE_COLUMNS, curves_table, flat_name, searched_column
+from sgdr.search.tables import COLUMNS, CURVE_COLUMNS, curves_table, searched_column
 from sgdr.search.verdict import Confirmed, Verdict
 from tests.search.test_study import DEFAULTS
 from tests.service.http.conftest import client_of
@@ -162,12 +164,28 @@ def test_no_cell_of_a_csv_is_run_and_every_text_is_read_back(client, study):
 
 def test_texts_and_headings_of_any_kind_come_back_from_csv():
     texts = ["=1+1", "+a", "-a", "@a", "\ta", "\ra", "'", "'a", "''", "'=a", "a", "=", "-", "1=1", "-x,\"'"]
+    texts += ["  =1", "\n=1", "＝1", " '=1", " a"]
     table = pd.DataFrame({"=heading": texts, "@n": range(len(texts)), "'x": [-0.5] * len(texts)})
     text = csv_text(table)
     cells = [cell for line in csv.reader(io.StringIO(text, newline="")) for cell in line]
-    assert not any(cell[:1] in STARTS for cell in cells if cell != "-0.5")
+    assert not any(cell.lstrip(" ")[:1] in STARTS for cell in cells if cell != "-0.5")
     read = search.read_csv(io.StringIO(text, newline=""))
     assert read.columns.tolist() == table.columns.tolist() and read["=heading"].tolist() == texts
     assert read["'x"].tolist() == [-0.5] * len(texts)
     assert [guarded(value) for value in ("-1", "-inf", "+2.5", -1, None)] == ["-1", "-inf", "+2.5", -1, None]
     assert csv_text(curves_table([(0, {"=cmd()": [1.0]})])).splitlines()[0] == "number,epoch,'=cmd()"
+
+
+def test_a_comparison_tells_metrics_apart_from_its_columns():
+    runs = tuple(Compared("a", seed, {"name": [1.0, 2.0], "error": [3.0, 4.0]}, 1) for seed in (7, 8))
+    table = Comparison(runs, "name", "minimize", "final", 2, ()).curves()
+    assert list(table) == ["name", "seed", "epoch", "metrics.name", "error"]
+    assert table["metrics.name"].tolist() == [1.0, 2.0, 1.0, 2.0] and set(table["name"]) == {"a"}
+
+
+def test_names_that_cannot_be_kept_are_refused():
+    with pytest.raises(ValueError, match="metric='_finite' is what the search keeps for itself; rename it"):
+        search.workload(metric="_finite", direction="minimize", budget=3)(print)
+    for name in (3, ""):
+        with pytest.raises(ValueError, match=f"hparams has {name!r} for a name"):
+            search.Space(hparams={name: [1, 2]})
