@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from math import isclose
 from typing import Any
 
-import numpy as np
+from sgdr import checks
 
 _CLOSE = 1e-6
 """Two numbers are the same where one of them went through float32."""
@@ -26,8 +26,7 @@ def plain(value: Any) -> Any:
         return type(value)(map(plain, value))
     if getattr(value, "ndim", None) != 0 or not hasattr(value, "item"):
         return value
-    number = value.item()
-    return float(number) if isinstance(number, np.floating) else number  # a longdouble stays one
+    return checks.plain(value.item())  # that of a longdouble is one still
 
 
 def differences(name: str, present: Any, loaded: Any) -> list[str]:

@@ -60,16 +60,20 @@ def tiny() -> ModuleType:
     return module
 
 
+STREAMS = ("stdin", "stdout", "stderr")
+COMMAND_SECONDS = 120
+
+
 class CommandServer:
     """See `tests/command_server.py`: started with the first command, it ends with the tests."""
-
-    SECONDS = 120
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, folder: Path, arguments: tuple[str, ...], environment: dict[str, str], text: str) -> int:
-        """Run a command there, whose streams are files in that folder; return its exit status."""
+    def run(
+        self, folder: Path, arguments: tuple[str, ...], environment: dict[str, str], text: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in that folder, with that text on its stdin, to its end."""
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(TINY.with_name("command_server.py"))],
@@ -83,7 +87,7 @@ class CommandServer:
             for name in STREAMS:
                 path = command[name] = f"{streams}/{name}"
                 Path(path).write_text(text if name == "stdin" else "", encoding="utf-8")
-            timer = threading.Timer(self.SECONDS, self._process.kill)
+            timer = threading.Timer(COMMAND_SECONDS, self._process.kill)
             timer.start()
             try:
                 self._process.stdin.write(json.dumps(command) + "\n")
@@ -91,9 +95,11 @@ class CommandServer:
                 status = self._process.stdout.readline()
             finally:
                 timer.cancel()
-            assert status, f"sgdr {' '.join(arguments)} took longer than {self.SECONDS} s, or its server died"
-            self.said = [Path(command[name]).read_text(encoding="utf-8") for name in STREAMS[1:]]
-        return int(status)
+            assert status, (
+                f"sgdr {' '.join(arguments)} took longer than {COMMAND_SECONDS} s, or its server died"
+            )
+            out, err = (Path(command[name]).read_text(encoding="utf-8") for name in STREAMS[1:])
+        return subprocess.CompletedProcess(arguments, int(status), out, err)
 
     def close(self) -> None:
         """End the server, and whatever command still runs."""
@@ -103,7 +109,6 @@ class CommandServer:
                 process.stdin.close()
 
 
-STREAMS = ("stdin", "stdout", "stderr")
 COMMANDS = CommandServer()
 atexit.register(COMMANDS.close)
 
@@ -119,8 +124,7 @@ def sgdr_in(folder: Path) -> Sgdr:
         if storage is not None:
             environment["SGDR_STORAGE"] = storage
         if not before:
-            status = COMMANDS.run(folder, arguments, environment, text or "")
-            return subprocess.CompletedProcess(arguments, status, *COMMANDS.said)
+            return COMMANDS.run(folder, arguments, environment, text or "")
         return subprocess.run(
             [*before, sys.executable, "-m", "sgdr", *arguments],
             cwd=folder,
@@ -128,7 +132,7 @@ def sgdr_in(folder: Path) -> Sgdr:
             capture_output=True,
             encoding="utf-8",
             input=text or "",
-            timeout=120,
+            timeout=COMMAND_SECONDS,
             check=False,
         )
 

@@ -73,8 +73,9 @@ class Falling:
 
 
 def settings_of(workload: Any, **given: Any) -> Settings:
-    """The settings of a sweep of that workload."""
-    return checked(Declaration.of(workload), **{**DEFAULTS, **given})
+    """The settings of a sweep of that workload, or of one that declares this."""
+    declaration = workload if isinstance(workload, Declaration) else Declaration.of(workload)
+    return checked(declaration, **{**DEFAULTS, **given})
 
 
 def searched(

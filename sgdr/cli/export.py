@@ -158,18 +158,11 @@ def export(
 
 def _code(job: Job, measure: bool) -> str:
     """The code, and below it the report of how far it is from the schedule."""
-    from sgdr import export as exports
+    from sgdr.export.parity import report_of
 
     code = job.code
     with _waiting(f"running {job.target} to measure the code"):
-        report = exports.parity.report(
-            job.schedule,
-            job.target,
-            steps_per_epoch=job.steps_per_epoch,
-            budget=job.budget,
-            interval=job.interval,
-            measure=measure,
-        )
+        report = report_of(job, measure=measure)
     return f"{code}\n{report.comments()}"
 
 

@@ -12,11 +12,11 @@ from sgdr.search.curves import Curves
 from sgdr.search.declaration import Declaration
 from sgdr.search.opening import create_study
 from sgdr.search.record import Record
-from sgdr.search.settings import checked
 from sgdr.search.slots import FINITE
 from sgdr.search.stopwatch import Stopwatch
 from sgdr.search.study import Study
 from sgdr.search.work import Begun, places, run
+from tests.search_loop import settings_of
 
 EXACT = [1e39, 16777217.0, 0.1 + 1e-12, float(np.float32(0.1)), 5e-324]
 """What float32 does not hold, but for the fourth, which has other digits there."""
@@ -70,19 +70,7 @@ def swept(storage, values, dtype=np.float64, direction="minimize"):
         select_metric=None,
         hparams={},
     )
-    settings = checked(
-        declared,
-        trials=1,
-        budget=None,
-        space=None,
-        objective="best-epoch",
-        pruner="restart-aware",
-        sampler="random",
-        slots=1,
-        controls=0,
-        seed=0,
-        timeout=None,
-    )
+    settings = settings_of(declared, trials=1, pruner="restart-aware", slots=1, controls=0, seed=0)
     create_study(storage, "exact", settings, resume=False)
     record = Record(storage, "exact")
     begun = Begun(record, 0, places(settings, record))

@@ -11,9 +11,9 @@ from sgdr import export, relatives, search
 from sgdr.checks import number, plain
 from sgdr.search.cluster import checked_cluster
 from sgdr.search.declaration import Declaration
-from sgdr.search.settings import checked
 from sgdr.search.space import distribution
 from sgdr.stateful import CosineAnnealingWarmRestarts
+from tests.search_loop import settings_of
 
 KINDS = [np.int64, np.uint8, lambda value: np.array(value, np.int32)]
 """Of whole numbers: scalars and arrays without dimensions."""
@@ -36,19 +36,7 @@ def declared(**changes):
 
 
 def settled(workload=None, **arguments):
-    given = {
-        "trials": 4,
-        "budget": None,
-        "space": None,
-        "objective": "best-epoch",
-        "pruner": "restart-aware",
-        "sampler": "tpe",
-        "slots": "auto",
-        "controls": 0.2,
-        "seed": 0,
-        "timeout": None,
-    }
-    return checked(workload or declared(), **{**given, **arguments})
+    return settings_of(workload or declared(), **arguments)
 
 
 @pytest.mark.parametrize("of", REALS)

@@ -5,6 +5,8 @@ from typing import Any, TypeAlias
 from torch import Tensor, full_like
 from torch.optim import Optimizer
 
+from sgdr.checks import number
+
 Rate: TypeAlias = float | Tensor
 
 
@@ -46,14 +48,15 @@ def checked_rates(name: str, rates: Any, groups: list[dict[str, Any]]) -> list[R
             f"{name} of a state must be a list of {len(groups)} rates, one for each param group, "
             f"got {rates!r}; load it with the groups that it was saved with"
         )
-    return [_like(group["lr"], number) for group, number in zip(groups, numbers, strict=True)]
+    return [_like(group["lr"], rate) for group, rate in zip(groups, numbers, strict=True)]
 
 
 def _number(rate: Any) -> float | None:
     """A number, or that of an array or a tensor of one; None for anything else."""
     if hasattr(rate, "item") and getattr(rate, "shape", None) in ((), (1,)):
         rate = rate.item()
-    return float(rate) if isinstance(rate, int | float) and not isinstance(rate, bool) else None
+    known = number(rate)
+    return None if known is None else float(known)
 
 
 def _like(lr: Any, rate: Any) -> Rate:

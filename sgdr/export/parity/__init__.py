@@ -13,7 +13,7 @@ from sgdr.export.parity.report import Report, drafted
 from sgdr.schedule import WarmRestarts
 from sgdr.stepping import Interval
 
-__all__ = ["Difference", "Job", "Report", "drafted", "measured", "report"]
+__all__ = ["Difference", "Job", "Report", "drafted", "measured", "report", "report_of"]
 
 
 def report(
@@ -37,6 +37,11 @@ def report(
         ValueError: for arguments that `export.code` refuses, other than fields beyond what the framework has.
     """
     job = Job(schedule, target, checks.plain(steps_per_epoch), checks.plain(budget), interval)
+    return report_of(job, measure=measure, timeout=timeout)
+
+
+def report_of(job: Job, *, measure: bool = True, timeout: float = TIMEOUT_SECONDS) -> Report:
+    """What the job's target makes of its schedule: see `report`."""
     _ = job.plan
     draft = drafted(job)
     if not measure or draft.versions is None:
