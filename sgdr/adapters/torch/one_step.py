@@ -232,5 +232,6 @@ def _plain_entries(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value if name in rates else plain(value) for name, value in state.items()}
 
 
-def _own_peak(group: Mapping[str, Any]) -> Any:
-    return group.get("initial_lr", group["lr"])
+def _own_peak(group: Mapping[str, Any]) -> Rate:
+    peak: Rate = group.get("initial_lr", group["lr"])
+    return peak
