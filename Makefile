@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 # Not compiled: of what is installed, little is ever imported, and that is compiled then.
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 WORKERS ?= 2
+# What is imported is compiled once and kept, also where the environment asks Python not to: hundreds of
+# processes start in the tests, and each would compile JAX and pandas anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: api browser help setup demo test test-all test-other lint bench pictures rehearse clean
 help:  ## Show this list

@@ -1,6 +1,7 @@
 """What tests share. The environment is set here, before anything can start JAX's devices."""
 
 import atexit
+import gc
 import importlib.util
 import json
 import os
@@ -41,6 +42,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 TINY = Path(__file__).with_name("tiny.py")
 Sgdr = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected by now stays to the end: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -280,6 +280,8 @@ def test_in_plain_optuna_bad_trials_are_pruned_and_the_best_is_not(direction, jo
         direction=direction, sampler=sampler, pruner=search.RestartAwarePruner(BUDGET)
     )
     sign = 1.0 if direction == "minimize" else -1.0
+    for _ in range(jobs):  # at first each is compared with its like alone, whoever of them is faster
+        study.enqueue_trial({"T_0": 20, "T_mult": 1})
     study.optimize(lambda trial: objective(trial, direction=sign), n_trials=40, n_jobs=jobs)
     counts = states(study)
     assert counts[TrialState.COMPLETE] + counts[TrialState.PRUNED] == 40
