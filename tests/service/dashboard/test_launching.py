@@ -128,7 +128,7 @@ def filled(**values):
     }
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(requests)
 def test_what_a_request_asks_for_the_form_asks_for_again(asked):
     request = valid(asked)
@@ -236,7 +236,7 @@ def test_all_faults_are_told_at_once_and_others_on_top():
     assert "postgresql://" not in told(StorageError("postgresql://me@host"), ())[""]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_is_typed_is_either_possible_or_refused_at_a_field(sweeps, data):
     values = filled()
@@ -479,7 +479,7 @@ def test_times_are_in_units_that_suit_them():
 # The same elsewhere
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(requests)
 def test_the_commands_ask_for_the_same(asked):
     request = valid(asked)

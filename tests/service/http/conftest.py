@@ -29,6 +29,7 @@ from service.settings import Settings
 from service.sweeps.host_lock import HostLock
 from service.tokens import hashed
 from sgdr import search
+from sgdr.search.arms import RELATIVES
 from sgdr.search.opening import create_study
 from sgdr.search.storage import close_storage, open_storage, sqlite_file
 
@@ -45,9 +46,11 @@ def sqlite_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
     """A storage with `STUDIES`, only to be read: a large one, a confirmed one, one without trials."""
     url = f"sqlite:///{tmp_path_factory.mktemp('http')}/studies.db"
     fill(url, "digits", 300, epochs=20)
-    search.sweep(tiny.workload, trials=12, storage=url, study="tiny", pruner="none", controls=0.5)
-    search.confirm("tiny", storage=url, workload=tiny.workload, top=1, seeds=2)
-    search.sweep(tiny.Maximized(), trials=4, storage=url, study=ODD_NAME, pruner="none", controls=0.5)
+    search.sweep(tiny.workload, trials=12, storage=url, study="tiny", pruner="none", controls=0.5, slots=4)
+    search.confirm("tiny", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
+    search.sweep(
+        tiny.Maximized(), trials=4, storage=url, study=ODD_NAME, pruner="none", controls=0.5, slots=4
+    )
     create_study(open_storage(url, create=True), "empty", settings_of(1, epochs=20, seed=0), resume=False)
     optuna.create_study(study_name="not ours", storage=url)
     return url
@@ -71,8 +74,9 @@ def _database(server: str) -> Iterator[str]:
 def postgres_filled(sqlite_url: str, postgres_url: str) -> Iterator[str]:
     """The same studies on PostgreSQL."""
     with _database(postgres_url) as url:
-        source, copy = open_storage(sqlite_url), open_storage(url, create=True)
-        for name in (*STUDIES, "not ours"):
+        fill(url, "digits", 300, epochs=20)  # in bulk: Optuna copies trial by trial
+        source, copy = open_storage(sqlite_url), open_storage(url)
+        for name in (*STUDIES[1:], "not ours"):
             optuna.copy_study(from_study_name=name, from_storage=source, to_storage=copy)
         close_storage(source)
         close_storage(copy)
@@ -101,9 +105,24 @@ def client(request: pytest.FixtureRequest) -> TestClient:
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])  # a database a test
 def writer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
     """Of an app on an empty storage of the test's own, in each kind of database, with the token."""
+    with _writer(request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def refusing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestClient]:
+    """As `writer`, for all tests of a module: only for what is refused, so that its storage stays empty."""
+    with _writer(request, tmp_path_factory.mktemp("refusing")) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def _writer(request: pytest.FixtureRequest, folder: Path) -> Iterator[TestClient]:
     with contextlib.ExitStack() as stack:
         if request.param == "sqlite":
-            url = f"sqlite:///{tmp_path}/own.db"
+            url = f"sqlite:///{folder}/own.db"
         else:
             url = stack.enter_context(_database(request.getfixturevalue("postgres_url")))
         made = stack.enter_context(client_of(url, max_queued=3))
@@ -111,6 +130,16 @@ def writer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClien
         with made.app.state.sweeps.storage():
             pass  # it is there
         yield made
+
+
+@pytest.fixture(scope="session")
+def relatives_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
+    """A storage with the study `relatives`, confirmed, with every relative as an arm; only to be read."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('relatives')}/relatives.db"
+    how = {"trials": 12, "storage": url, "pruner": "none", "slots": 4}
+    search.sweep(tiny.workload, study="relatives", relatives=RELATIVES, **how)
+    search.confirm("relatives", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
+    return url
 
 
 @pytest.fixture

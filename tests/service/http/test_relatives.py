@@ -21,47 +21,43 @@ from tests.service.http.conftest import client_of
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, tiny):
-    url = f"sqlite:///{tmp_path_factory.mktemp('relatives')}/s.db"
-    how = {"trials": 12, "storage": url, "pruner": "none", "slots": 4, "relatives": RELATIVES}
-    search.sweep(tiny.workload, study="s", **how)
-    search.confirm("s", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
-    return search.load("s", url)
+def study(relatives_url):
+    return search.load("relatives", relatives_url)
 
 
 def test_every_answer_knows_them(study):
     with client_of(study.url) as client:
-        read = client.get("/v1/studies/s").json()
+        read = client.get("/v1/studies/relatives").json()
         assert set(read["arms"]) >= set(RELATIVES)
-        for row in client.get("/v1/studies/s/trials", params={"arm": "cyclic"}).json()["items"]:
+        for row in client.get("/v1/studies/relatives/trials", params={"arm": "cyclic"}).json()["items"]:
             assert (row["arm"], row["T_0"], row["T_mult"]) == ("cyclic", None, None) and row["base_lr"] > 0
         for number, trial in enumerate(study.frozen):
-            found = client.get(f"/v1/studies/s/trials/{number}").json()
+            found = client.get(f"/v1/studies/relatives/trials/{number}").json()
             assert found["arm"] == trial.user_attrs["arm"] and len(found["curve"]["error"]) == 6
             if found["arm"] == "one-cycle":
                 assert (found["restarts"], found["troughs"]) == ([], [6])
-        top = client.get("/v1/studies/s/best", params={"k": 12}).json()["items"]
+        top = client.get("/v1/studies/relatives/best", params={"k": 12}).json()["items"]
         kinds = {item["arm"]: item["schedule"].get("kind") for item in top}
         assert kinds.items() >= {name: name for name in RELATIVES}.items() and kinds["cosine"] is None
         for item in top:
             assert item["code"]["torch"].startswith("# schedule must be") is (item["arm"] in RELATIVES)
-        candidates = client.get("/v1/studies/s/verdict").json()["candidates"]
+        candidates = client.get("/v1/studies/relatives/verdict").json()["candidates"]
         assert {each["arm"] for each in candidates} == set(ALL_ARMS)
-        table = pd.read_csv(io.StringIO(client.get("/v1/studies/s/trials.csv").text))
-        for row in client.get("/v1/studies/s/trials").json()["items"]:
+        table = pd.read_csv(io.StringIO(client.get("/v1/studies/relatives/trials.csv").text))
+        for row in client.get("/v1/studies/relatives/trials").json()["items"]:
             arm = row["arm"]
             assert {name for name, value in row["hparams"].items() if value is not None} == {
                 name for relative, name in OWN.items() if relative == arm
             }
             assert arm not in OWN or table[OWN[arm]][row["number"]] == pytest.approx(row["hparams"][OWN[arm]])
-        assert client.get("/v1/studies/s/trials", params={"sort": "hparams.gamma"}).status_code == 200
+        assert client.get("/v1/studies/relatives/trials", params={"sort": "hparams.gamma"}).status_code == 200
 
 
 def test_the_rate_of_a_relative_is_told_without_a_cycle(study, monkeypatch):
     best = next(best for best in study.ranked() if best.arm == "cyclic")
     monkeypatch.setattr(search.Study, "top", lambda study, k: [best])
     with client_of(study.url) as client:
-        found = client.get("/v1/studies/s/best/lr", params={"step": 3}).json()
+        found = client.get("/v1/studies/relatives/best/lr", params={"step": 3}).json()
     assert (found["lr"], found["cycle"]) == (best.schedule.scaled(2)(3), None)
 
 

@@ -26,6 +26,8 @@ PAGES = (
     "/study/digits",
     "/study/digits/trial/6",
 )
+FAST_PAGES = ("/", "/sweep", "/study/digits", "/study/none")
+"""The pages that `make test` looks at."""
 FORWARDED = {"X-Forwarded-Prefix": ROOT}
 
 
@@ -109,7 +111,13 @@ def test_a_sweep_is_where_its_location_says(copied, open_client, authorized, str
         assert client.get(f"{before}/", follow_redirects=False).headers["location"] == f"{ROOT}/docs"
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/study/none"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        path if path in FAST_PAGES else pytest.param(path, marks=pytest.mark.slow)
+        for path in (*PAGES, "/study/none")
+    ],
+)
 def test_pages_lead_to_nothing_outside(rooted, odd_name, path):
     for before in ("", ROOT):
         page = rooted.get(f"{before}/dashboard{path}", headers=FORWARDED)

@@ -248,6 +248,7 @@ def test_what_cannot_be_served_is_one_line_and_exit_2(tmp_path, arguments, envir
     assert done.stderr.strip().count("\n") == 0 and "secret" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_address_that_is_taken_is_named(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -64,11 +64,9 @@ def test_a_name_is_one_percent_encoded_segment(client, odd_name):
     "name",
     ["nothing", "Digits", "digits ", "%2e%2e", "%00", "di%00gits", "%FF%FE", "%ED%A0%80", "🙈", "x" * 5000],
 )
-@pytest.mark.parametrize(
-    "rest", ["", "/trials", "/trials/0", "/trials.csv", "/curves.csv", "/verdict", "/best"]
-)
-def test_an_unknown_study_is_not_found(client, is_problem, name, rest):
-    is_problem(client.get(f"/v1/studies/{name}{rest}"), 404, "there is no study")
+def test_an_unknown_study_is_not_found(client, is_problem, name):
+    for rest in ("", "/trials", "/trials/0", "/trials.csv", "/curves.csv", "/verdict", "/best"):
+        is_problem(client.get(f"/v1/studies/{name}{rest}"), 404, "there is no study")
 
 
 @pytest.mark.parametrize(

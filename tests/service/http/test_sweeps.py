@@ -112,10 +112,10 @@ def test_the_queue_is_bounded(writer, is_problem):
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(value),
 )
-def test_a_sweep_that_cannot_be_is_refused_by_field(writer, is_problem, wrong, location):
-    found = is_problem(writer.post("/v1/sweeps", json={"workload": "digits", **wrong}), 422)
+def test_a_sweep_that_cannot_be_is_refused_by_field(refusing, is_problem, wrong, location):
+    found = is_problem(refusing.post("/v1/sweeps", json={"workload": "digits", **wrong}), 422)
     assert {each["location"].split("[")[0] for each in found["errors"]} == {location}, found
-    assert "\n" not in found["detail"] and writer.get("/v1/studies").json()["total"] == 0
+    assert "\n" not in found["detail"] and refusing.get("/v1/studies").json()["total"] == 0
 
 
 def test_workers_on_ray_are_asked_for_and_kept_by_a_resumed_sweep(writer, is_problem, monkeypatch):
@@ -148,16 +148,16 @@ def test_workers_on_ray_are_asked_for_and_kept_by_a_resumed_sweep(writer, is_pro
         pytest.param('{"workload": "digits", "hparams": {"a": "' + "x" * 20_000 + '"}}', id="long"),
     ],
 )
-def test_odd_json_is_refused_in_short(writer, is_problem, text):
-    answer = writer.post("/v1/sweeps", content=text, headers={"Content-Type": "application/json"})
+def test_odd_json_is_refused_in_short(refusing, is_problem, text):
+    answer = refusing.post("/v1/sweeps", content=text, headers={"Content-Type": "application/json"})
     is_problem(answer, 422)
     assert len(answer.content) < 20_000
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 @pytest.mark.parametrize("name", ["nothing", "%00", "%FF", "..%2F", "x" * 5000])
-def test_an_unknown_sweep_is_not_found(writer, is_problem, method, name):
-    is_problem(writer.request(method, f"/v1/sweeps/{name}"), 404)
+def test_an_unknown_sweep_is_not_found(refusing, is_problem, method, name):
+    is_problem(refusing.request(method, f"/v1/sweeps/{name}"), 404)
 
 
 def test_a_finished_sweep_of_the_command_line_is_shown(client, is_problem):

@@ -17,7 +17,7 @@ def folder(registered_workloads):
     return registered_workloads
 
 
-@pytest.mark.parametrize("name", ["quick", "tiny"])
+@pytest.mark.parametrize("name", ["quick", pytest.param("tiny", marks=pytest.mark.slow)])
 def test_they_are_what_the_workload_declares(folder, name):
     assert Declarations().get(name) == Declaration.of(find(name))
 
@@ -32,11 +32,11 @@ def test_names_that_are_not_registered_list_those_that_are(folder, name):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("absent", "ModuleNotFoundError"),
+        pytest.param("absent", "ModuleNotFoundError", marks=pytest.mark.slow),
         ("leaking", "OSError"),
-        ("leaving", "SystemExit"),
+        pytest.param("leaving", "SystemExit", marks=pytest.mark.slow),
         ("crashing", "its process ended without an answer"),
-        ("unfit", "KeyError"),
+        pytest.param("unfit", "KeyError", marks=pytest.mark.slow),
     ],
 )
 def test_what_cannot_be_loaded_leaks_nothing(folder, caplog, name, said):

@@ -230,9 +230,7 @@ def test_the_json_forms_of_values_are_those_of_a_space(given, searched):
     assert SweepRequest.model_validate(json.loads(request.model_dump_json())) == request
 
 
-@pytest.mark.parametrize(
-    "name", ["-x", "--help", "größe 言葉 🎉", " a b", "x" * 200, "%2e%2e", "...", "'; --", "\u202e"]
-)
+@pytest.mark.parametrize("name", ["--help", "größe 言葉 🎉 \u202e", " a b", "x" * 200, "...%2e%2e'; --"])
 def test_any_name_will_do(sweeps, name):
     status = sweeps.submit(asked(study=name))
     assert (status.id, status.state, status.request["timeout"]) == (name, "queued", 60.0)
@@ -260,11 +258,11 @@ def test_what_is_there_stands_in_the_way(sweeps):
     assert sweeps.changed.is_set()
 
 
-@pytest.mark.parametrize("name", ["nope", "", "..", "a\nb", "'; --", "x" * 1000])
-def test_unknown_names_are_not_found(sweeps, name):
-    for ask in (sweeps.get, sweeps.cancel):
-        with pytest.raises(NotFound):
-            ask(name)
+def test_unknown_names_are_not_found(sweeps):
+    for name in ("nope", "", "..", "a\nb", "'; --", "x" * 1000):
+        for ask in (sweeps.get, sweeps.cancel):
+            with pytest.raises(NotFound):
+                ask(name)
     assert sweeps.all() == []
 
 
@@ -277,6 +275,7 @@ def test_a_storage_that_fails_is_no_fault_of_the_request(tmp_path):
     assert sweeps.all() == []  # it is there now
 
 
+@pytest.mark.slow
 def test_the_service_loads_neither_jax_nor_a_workload(registered_workloads):
     code = f"""
 import sys

@@ -19,11 +19,12 @@ HARMLESS = ("GPU stall", "willReadFrequently", "Automatic fallback to software W
 """What Chromium says of drawing without a graphics card."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """Chromium, which `make test` installs where it can.
 
-    While it is there, so is an event loop in this thread, in which other tests could not run theirs.
+    While it is there, so is an event loop in this thread, in which other tests could not run theirs: it ends
+    with the tests of this folder.
     """
     with contextlib.ExitStack() as stack:
         try:

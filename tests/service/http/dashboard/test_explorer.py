@@ -3,6 +3,8 @@
 import csv
 import io
 
+import pytest
+
 RATES = "() => document.querySelector('.explorer-figure .plot')?.data?.map(line => line.y)"
 
 
@@ -35,6 +37,7 @@ def test_a_slider_and_a_field_change_the_figure_the_table_and_the_link(visit):
     assert [row["trough (epoch)"] for row in rows] == ["11", "33", "77"]
 
 
+@pytest.mark.slow
 def test_schedules_are_overlaid_and_what_cannot_be_is_said_at_its_field(visit):
     page = visit().open("/explorer?budget=30&schedule=base_lr:0.2,T_0:10,T_mult:1,name:short")
     page.get_by_role("button", name="Add a copy").click()
@@ -59,6 +62,7 @@ def test_a_broken_link_says_what_is_wrong_and_takes_the_default(visit):
     page.get_by_text("The default schedule is in its place").wait_for()
 
 
+@pytest.mark.slow
 def test_the_best_schedule_of_a_study_opens_in_it(visit, dashboard):
     with dashboard.client() as client:
         best = client.get("/v1/studies/digits/best").json()["items"][0]

@@ -40,6 +40,7 @@ def test_studies_are_searched_and_sorted(visit, odd_name):
     page.wait_for_function("() => document.querySelector('.card-name').innerText === 'digits'")
 
 
+@pytest.mark.slow
 def test_a_study_without_trials_shows_every_view(visit):
     page = visit().open("/study/empty")
     for tab in TABS:
@@ -107,6 +108,7 @@ def test_the_table_of_trials_sorts_filters_and_shows_one(visit, dashboard):
     page.get_by_role("dialog").get_by_text("Learning rate and validation curve").wait_for()
 
 
+@pytest.mark.slow
 def test_what_is_downloaded_is_what_is_shown(visit, dashboard):
     page = visit().open("/study/digits")
     with page.expect_download() as got:
@@ -133,6 +135,7 @@ def test_what_is_downloaded_is_what_is_shown(visit, dashboard):
     assert [row["arm"] for row in rows] == ["restarts", "one cosine cycle", "a constant rate"]
 
 
+@pytest.mark.slow
 def test_the_curves_follow_their_controls(visit):
     page = visit().open("/study/digits")
     page.get_by_role("tab", name="Curves").click()
@@ -149,6 +152,7 @@ def test_the_curves_follow_their_controls(visit):
     )
 
 
+@pytest.mark.slow
 def test_dark_colours_are_remembered(visit):
     page = visit().open("/")
     page.get_by_role("button", name="Dark or light colours").click()

@@ -4,8 +4,6 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("registered_workloads")
-
 
 @pytest.fixture
 def launching(serve, registered_workloads):
@@ -13,9 +11,9 @@ def launching(serve, registered_workloads):
     return serve("--storage", f"sqlite:///{registered_workloads}/own.db", SGDR_DASHBOARD="true")
 
 
-def _filled(page, **fields):
+def _filled(page, workload="slow", **fields):
     page.get_by_label("Workload").click()
-    page.get_by_role("option", name="slow", exact=True).click()
+    page.get_by_role("option", name=workload, exact=True).click()
     page.get_by_text("error, minimized").wait_for()
     page.get_by_text("More", exact=True).click()
     for label, text in fields.items():
@@ -60,9 +58,9 @@ def test_a_sweep_is_launched_watched_to_its_end_and_seen_by_others(visit, launch
         assert client.get("/v1/sweeps/slow").json()["finished"] == 30
 
 
-def test_workers_on_ray_are_asked_for_in_the_form(visit, launching):
-    page = visit(launching.url).open("/sweep")
-    _filled(page, Workers="2")
+def test_workers_on_ray_are_asked_for_in_the_form(visit):
+    page = visit().open("/sweep")
+    _filled(page, "digits", Workers="2")
     page.get_by_text("workers=2 is for engine='ray'").wait_for()
     page.get_by_label("Engine", exact=True).click()
     page.get_by_role("option", name="ray", exact=True).click()

@@ -1,0 +1,1 @@
+"""A package, so that a fixture may last as long as its tests."""
