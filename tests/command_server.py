@@ -15,6 +15,8 @@ import traceback
 import warnings
 from typing import Any
 
+from sqlalchemy.orm import configure_mappers
+
 PRELOADED = (
     "jax",
     "optax",
@@ -29,6 +31,22 @@ PRELOADED = (
     "sgdr.search.confirmation",
     "sgdr.search.population",
     "sgdr.search.processes",
+    # What commands import only when they come to it.
+    "alembic.command",
+    "jax.experimental.multihost_utils",
+    "jaxlib.mlir.dialects.mhlo",
+    "mako.template",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "pandas.io.formats.csvs",
+    "pyarrow.pandas_compat",
+    "rich.markdown",
+    "sgdr.cli.report",
+    "sgdr.cycles_jax",
+    "sqlalchemy.dialects.sqlite",
+    "typer._adapters",
+    "typer.rich_utils",
 )
 
 
@@ -71,6 +89,7 @@ def serve() -> None:
     """Forks for one command after another."""
     for name in PRELOADED:
         importlib.import_module(name)
+    configure_mappers()  # of Optuna's tables, which each command would do anew
     gc.collect()
     gc.freeze()
     for line in sys.stdin:

@@ -154,6 +154,12 @@ def sgdr(tmp_path: Path) -> Sgdr:
 
 
 @pytest.fixture(scope="session")
+def command_in() -> Callable[[Path], Sgdr]:
+    """The command in a folder that several tests share."""
+    return sgdr_in
+
+
+@pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Sgdr:
     """The command in a folder whose sgdr.db holds the study `tiny`, of 8 trials; only to be read."""
     run = sgdr_in(tmp_path_factory.mktemp("swept"))

@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -18,14 +19,39 @@ def file(tmp_path_factory, tiny):
     return made
 
 
-@pytest.fixture
-def study(file, tmp_path):
-    """The URL of the storage in the folder of `sgdr`, which holds the study `tiny`."""
-    with sqlite3.connect(file) as old, sqlite3.connect(tmp_path / "sgdr.db") as new:
+def copied(file, folder):
+    """The URL of the storage in that folder, which holds the study `tiny`."""
+    with sqlite3.connect(file) as old, sqlite3.connect(folder / "sgdr.db") as new:
         old.backup(new)
     for connection in (old, new):
         connection.close()
-    return f"sqlite:///{tmp_path}/sgdr.db"
+    return f"sqlite:///{folder}/sgdr.db"
+
+
+@pytest.fixture
+def study(file, tmp_path):
+    """The URL of the storage in the folder of `sgdr`, which holds the study `tiny`."""
+    return copied(file, tmp_path)
+
+
+class Confirmed(NamedTuple):
+    """A study before and after it was confirmed; only to be read."""
+
+    sgdr: Any
+    best: Any
+    best_as_json: Any
+    done: Any
+    verdict: search.Verdict
+
+
+@pytest.fixture(scope="module")
+def confirmed(file, command_in, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("confirmed")
+    url, run = copied(file, folder), command_in(folder)
+    best, best_as_json = run("best", "tiny"), run("best", "tiny", "--json")
+    done = run(*CONFIRM)
+    assert done.returncode == 0, done.stderr
+    return Confirmed(run, best, best_as_json, done, search.load("tiny", url).verdict)
 
 
 def refused(done, *parts):
@@ -37,10 +63,8 @@ def refused(done, *parts):
         assert part in done.stderr
 
 
-def test_it_prints_the_verdict_and_a_row_for_each_candidate(sgdr, study):
-    done = sgdr(*CONFIRM)
-    assert done.returncode == 0, done.stderr
-    verdict = search.load("tiny", study).verdict
+def test_it_prints_the_verdict_and_a_row_for_each_candidate(confirmed):
+    done, verdict = confirmed.done, confirmed.verdict
     assert f"Verdict on study 'tiny': {verdict.words}" in done.stdout
     assert "mean ± 95 %" in done.stdout and "in the search" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines() if re.match(r" \d+ ", line)]
@@ -50,16 +74,15 @@ def test_it_prints_the_verdict_and_a_row_for_each_candidate(sgdr, study):
         assert row[2] == f"{each.mean:.4g}" and row[3] == "±" and int(row[5]) == len(each.values)
 
 
-def test_best_marks_what_is_confirmed_and_what_is_not(sgdr, study):
-    before = sgdr("best", "tiny")
-    assert re.search(r"trial \d+, unconfirmed\)", before.stdout)
-    assert all(each["confirmed"] is None for each in json.loads(sgdr("best", "tiny", "--json").stdout))
-    found = json.loads(sgdr(*CONFIRM, "--json").stdout)
-    after = sgdr("best", "tiny", "-k", "12")
+def test_best_marks_what_is_confirmed_and_what_is_not(confirmed):
+    assert re.search(r"trial \d+, unconfirmed\)", confirmed.best.stdout)
+    assert all(each["confirmed"] is None for each in json.loads(confirmed.best_as_json.stdout))
+    found = json.loads(json.dumps(confirmed.verdict.to_dict()))
+    after = confirmed.sgdr("best", "tiny", "-k", "12")
     first = found["candidates"][0]
     assert re.search(rf"trial {first['number']}, confirmed\)", after.stdout)
     assert f"{first['mean']:.4g} ±" in after.stdout and "unconfirmed" in after.stdout
-    top = json.loads(sgdr("best", "tiny", "-k", "12", "--json").stdout)
+    top = json.loads(confirmed.sgdr("best", "tiny", "-k", "12", "--json").stdout)
     assert [each["number"] for each in top[:3]] == [each["number"] for each in found["candidates"]]
     assert [each["confirmed"] is None for each in top] == [False] * 3 + [True] * 9
     assert top[0]["confirmed"]["mean"] == first["mean"] and top[0]["confirmed"]["seeds"] == len(

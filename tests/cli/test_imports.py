@@ -20,7 +20,7 @@ for _ in range(600):  # an import that would swallow the exception
 """
 
 
-@pytest.mark.parametrize("command", ["sweep", "confirm study"])
+@pytest.mark.parametrize("command", ["sweep", pytest.param("confirm study", marks=pytest.mark.slow)])
 def test_it_ends_at_once_with_one_line(tmp_path: Path, command: str) -> None:
     (tmp_path / "slow_import.py").write_text(SLOW_IMPORT)
     process = subprocess.Popen(

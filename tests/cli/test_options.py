@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sgdr.cli import options
 
-FEW = settings(deadline=None, max_examples=60)
+FEW = settings(deadline=None, max_examples=30)
 FLOATS = st.floats(allow_nan=False)
 
 

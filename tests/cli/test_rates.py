@@ -73,7 +73,13 @@ def check_picture(path, suffix):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "what"), [(".png", SCHEDULE), (".svg", ("tiny",)), (".png", ("tiny",)), (".pdf", SCHEDULE)]
+    ("suffix", "what"),
+    [
+        (".png", SCHEDULE),
+        (".svg", ("tiny",)),
+        pytest.param(".png", ("tiny",), marks=pytest.mark.slow),
+        pytest.param(".pdf", SCHEDULE, marks=pytest.mark.slow),
+    ],
 )
 def test_plot_writes_a_picture_and_says_where(swept, tmp_path, suffix, what):
     path = tmp_path / f"picture{suffix}"

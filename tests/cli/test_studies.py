@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-SWEEP = ("sweep", "--workload", "tiny:workload", "--trials", "2", "--pruner", "none")
+SWEEP = ("sweep", "--workload", "tiny:workload", "--trials", "2", "--pruner", "none", "--slots", "4")
 
 
 def test_best_shows_the_best_schedule_and_a_table_of_k(swept):

@@ -27,6 +27,7 @@ from sgdr.search.reading import Content, reader
 from sgdr.search.snapshots import folder
 from sgdr.search.storage import close_storage, open_storage, shown
 from sgdr.search.writing import writer
+from tests.storages import KINDS
 
 MINIMIZE = [StudyDirection.MINIMIZE]
 NAME = "größe 学習率 ✓"
@@ -37,6 +38,12 @@ SPACE = {
     "fläche ✓": CategoricalDistribution((None, True, "größe", 0.5)),
 }
 SPAWN = multiprocessing.get_context("spawn")
+
+
+def mostly_on(*kinds: str) -> pytest.MarkDecorator:
+    """On those kinds of storage; on the others where there is time for it."""
+    params = [kind if kind in kinds else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+    return pytest.mark.parametrize("contract_url", params, indirect=True)
 
 
 @contextmanager
@@ -85,6 +92,7 @@ def test_what_one_writes_the_other_reads(contract_url: str) -> None:
     close_storage(again)
 
 
+@mostly_on("sqlite", "grpc")
 def test_a_closed_storage_may_be_closed_again_and_opened_by_its_own_url(contract_url: str) -> None:
     storage = open_storage(contract_url, create=True)
     close_storage(storage)
@@ -116,6 +124,7 @@ ATTRIBUTES = {
 }
 
 
+@mostly_on("sqlite", "postgres")
 def test_attributes_come_back_as_they_were(storage: BaseStorage) -> None:
     study = storage.create_new_study(MINIMIZE, NAME)
     number = storage.create_new_trial(study)
@@ -129,12 +138,14 @@ def test_attributes_come_back_as_they_were(storage: BaseStorage) -> None:
     assert found == storage.get_trial(number).user_attrs == ATTRIBUTES
 
 
+@mostly_on("grpc")
 def test_a_request_larger_than_grpc_takes_by_itself(storage: BaseStorage) -> None:
     study = storage.create_new_study(MINIMIZE, NAME)
     storage.set_study_user_attr(study, "curves", "x" * 6_000_000)
     assert len(storage.get_study_user_attrs(study)["curves"]) == 6_000_000
 
 
+@mostly_on("sqlite", "postgres")
 def test_values_may_be_infinite_and_reports_no_numbers(storage: BaseStorage) -> None:
     study = storage.create_new_study(MINIMIZE, NAME)
     values = [math.inf, -math.inf, 1e-300, -1.7976931348623157e308, 0.1]
@@ -151,6 +162,7 @@ def test_values_may_be_infinite_and_reports_no_numbers(storage: BaseStorage) -> 
     assert [each.value for each in content.trials] == values
 
 
+@mostly_on("sqlite", "postgres")
 def test_times_come_back_to_the_microsecond(storage: BaseStorage, far_from_utc: None) -> None:
     study = storage.create_new_study(MINIMIZE, NAME)
     written = [trial(0), trial(1, TrialState.PRUNED), trial(2, TrialState.RUNNING)]
@@ -173,6 +185,7 @@ def _writes(url: str, process: int, together: Any) -> None:
             made.write([trial(number, user_attrs={**notes, "own": number}) for number in numbers])
 
 
+@mostly_on("sqlite")
 def test_processes_that_write_at_once_lose_and_mix_nothing(contract_url: str) -> None:
     with opened_at(contract_url) as storage:
         study = storage.create_new_study(MINIMIZE, NAME)
@@ -203,6 +216,7 @@ def test_processes_that_write_at_once_lose_and_mix_nothing(contract_url: str) ->
             assert each.params["base_lr"] == pytest.approx(0.1 + each.user_attrs["own"] / 1e3)
 
 
+@mostly_on("sqlite", "postgres")
 def test_threads_may_share_it(storage: BaseStorage) -> None:
     study = storage.create_new_study(MINIMIZE, NAME)
     together = threading.Barrier(4)
@@ -217,6 +231,7 @@ def test_threads_may_share_it(storage: BaseStorage) -> None:
     assert storage.get_study_user_attrs(study) == {f"worker:{place}": 4 for place in range(4)}
 
 
+@mostly_on("sqlite", "grpc")
 def test_a_deleted_study_is_gone_for_everybody_and_its_name_is_free(contract_url: str) -> None:
     with opened_at(contract_url) as one, opened_at(contract_url) as other:
         kept, deleted = (one.create_new_study(MINIMIZE, name) for name in ("kept", NAME))
@@ -242,6 +257,7 @@ def test_a_deleted_study_is_gone_for_everybody_and_its_name_is_free(contract_url
         assert one.get_study_user_attrs(kept) == {"note": "old"}
 
 
+@mostly_on("sqlite", "grpc")
 def test_nothing_is_written_to_a_trial_that_has_ended(storage: BaseStorage) -> None:
     study = storage.create_new_study(MINIMIZE, NAME)
     writer(storage, study).write([trial(0)])
@@ -256,6 +272,7 @@ def test_nothing_is_written_to_a_trial_that_has_ended(storage: BaseStorage) -> N
             action()
 
 
+@mostly_on("sqlite", "grpc")
 def test_optunas_own_loop_runs_on_it(storage: BaseStorage) -> None:
     sampler = optuna.samplers.TPESampler(seed=0, n_startup_trials=2)
     study = optuna.create_study(storage=storage, study_name=NAME, sampler=sampler)
@@ -278,6 +295,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url.replace("+psycopg:", ":")
 
 
+@pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)], indirect=True
+)
 def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(database_url: str) -> None:
     with opened_at(database_url) as storage:
         study = storage.create_new_study(MINIMIZE, NAME)

@@ -32,7 +32,12 @@ SPAWN = multiprocessing.get_context("spawn")
 pytestmark = pytest.mark.usefixtures("far_from_utc")
 
 
-@pytest.fixture(params=["memory", *KINDS])
+WITH_SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("postgres", "grpc")]
+# Where the lock itself matters, and not what is done under it.
+LOCKED_TOO = pytest.mark.parametrize("storage", ["memory", "sqlite", "postgres", WITH_SLOW[1]], indirect=True)
+
+
+@pytest.fixture(params=["memory", "sqlite", *WITH_SLOW])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BaseStorage]:
     if request.param == "memory":
         yield InMemoryStorage()
@@ -60,11 +65,13 @@ def live(storage: BaseStorage, study: int) -> int:
     return len(storage.get_all_trials(study, deepcopy=False, states=LIVE))
 
 
+@pytest.mark.parametrize("storage", ["memory", *KINDS], indirect=True)
 def test_each_storage_has_its_way(storage: BaseStorage, study: int) -> None:
     expected = LockedClaims if isinstance(storage, RDBStorage) else NumberedClaims
     assert type(claims(storage, study)) is expected
 
 
+@LOCKED_TOO
 def test_a_claim_is_a_running_trial_without_parameters(storage: BaseStorage, study: int) -> None:
     granted = claims(storage, study).claim("me", 3, [], 9)
     assert [(each.number, each.retry_of) for each in granted] == [(0, None), (1, None), (2, None)]
@@ -77,6 +84,7 @@ def test_a_claim_is_a_running_trial_without_parameters(storage: BaseStorage, stu
         assert abs(trial.datetime_start - datetime.now()) < timedelta(minutes=1)
 
 
+@LOCKED_TOO
 def test_no_more_are_granted_than_are_needed(storage: BaseStorage, study: int) -> None:
     one, other = claims(storage, study), claims(storage, study)
     assert one.claim("a", 2, [], 0) == one.claim("a", 0, [], 5) == []
@@ -139,9 +147,9 @@ def test_only_what_runs_is_abandoned(storage: BaseStorage, study: int) -> None:
     assert storage.get_all_trials(study) == found
 
 
+@pytest.mark.parametrize("storage", ["sqlite", WITH_SLOW[0]], indirect=True)  # the others go one by one
 def test_a_worker_with_many_slots_is_abandoned_at_once(storage: BaseStorage, study: int) -> None:
-    if not isinstance(storage, RDBStorage):
-        pytest.skip("trials go one by one")
+    assert isinstance(storage, RDBStorage)
     made = claims(storage, study)
     granted = made.claim("a", 1024, [], 2000)
     if storage.engine.dialect.name == "sqlite":
@@ -178,6 +186,7 @@ def at_once(act: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(begin, range(THREADS)))
 
 
+@LOCKED_TOO
 @pytest.mark.usefixtures("often_switched")
 def test_of_threads_that_claim_at_once_each_has_its_own(storage: BaseStorage, study: int) -> None:
     most = 20
@@ -207,9 +216,10 @@ def test_of_threads_that_claim_at_once_each_has_its_own(storage: BaseStorage, st
     assert not withdrawn or not isinstance(storage, RDBStorage)
 
 
+@LOCKED_TOO
 @pytest.mark.usefixtures("often_switched")
 def test_threads_that_finish_and_fail_come_to_exactly_the_number(storage: BaseStorage, study: int) -> None:
-    most = 24
+    most = 16
 
     def act(place: int) -> int:
         own, done = claims(storage, study), 0
@@ -286,6 +296,7 @@ def enqueue(storage: BaseStorage, count: int) -> None:
         theirs.enqueue_trial({"x": number}, user_attrs={"schedule": "theirs", "note": number})
 
 
+@LOCKED_TOO
 def test_what_waits_is_claimed_before_new_trials_and_by_one_alone(storage: BaseStorage, study: int) -> None:
     enqueue(storage, 3)
     one, other = claims(storage, study), claims(storage, study)

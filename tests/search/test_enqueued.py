@@ -88,6 +88,7 @@ def test_the_sampler_chooses_what_is_not_given(storage, tiny):
         assert all(space[name]._contains(space[name].to_internal_repr(params[name])) for name in space)
 
 
+@pytest.mark.parametrize("storage", ["memory", pytest.param("sqlite", marks=pytest.mark.slow)], indirect=True)
 @pytest.mark.parametrize(
     ("point", "said"),
     [

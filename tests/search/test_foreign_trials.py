@@ -60,7 +60,23 @@ def url(tmp_path, filled):
     return f"sqlite:///{tmp_path}/s.db"
 
 
-@pytest.mark.parametrize("how", FOREIGN.values(), ids=FOREIGN)
+TYPICAL = (
+    "nothing of ours",
+    "a schedule alone",
+    "a schedule of a text",
+    "an infinite value",
+    "pruned",
+    "running",
+)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(how, id=name, marks=() if name in TYPICAL else pytest.mark.slow)
+        for name, how in FOREIGN.items()
+    ],
+)
 def test_a_foreign_trial_is_shown_and_left_out_of_what_is_concluded(url, tiny, how):
     before = search.load("s", url)
     optuna.load_study(study_name="s", storage=url).add_trial(create_trial(**how))
@@ -167,7 +183,13 @@ STUDIES = {
 }
 
 
-@pytest.mark.parametrize("broken", STUDIES)
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *("ordinary", "marks alone", "a budget that is a text", "no metric"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in list(STUDIES)[3:] if name != "no metric"),
+    ],
+)
 def test_another_kind_of_study_does_not_take_the_list_down(url, broken):
     attributes = STUDIES[broken]
     other = optuna.create_study(study_name="a", storage=url, directions=["minimize", "maximize"])

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,19 @@ from sgdr.search.outages import is_outage
 from sgdr.search.storage import StorageError, close_storage, open_storage, storage_errors
 
 
-@pytest.fixture
-def storage(postgres_server: Postgres) -> Iterator[RDBStorage]:
-    opened = open_storage(postgres_server.url, create=True)
+@contextmanager
+def opened_at(url: str) -> Iterator[RDBStorage]:
+    opened = open_storage(url, create=True)
     assert isinstance(opened, RDBStorage)
     yield opened
     close_storage(opened)
+
+
+@pytest.fixture
+def storage(postgres_database: str) -> Iterator[RDBStorage]:
+    """In a database of the test's own, on a server that goes on."""
+    with opened_at(postgres_database) as opened:
+        yield opened
 
 
 def raised(action: Callable[[], Any]) -> BaseException:
@@ -32,10 +40,13 @@ def raised(action: Callable[[], Any]) -> BaseException:
     return caught.value
 
 
-@pytest.mark.parametrize("mode", ["immediate", "fast"])
-def test_a_server_that_stops_and_comes_back(
-    postgres_server: Postgres, storage: RDBStorage, mode: str
-) -> None:
+def test_a_server_that_stops_and_comes_back(postgres_server: Postgres) -> None:
+    for mode in ("immediate", "fast"):
+        with opened_at(postgres_server.url) as storage:
+            stops_and_comes_back(postgres_server, storage, mode)
+
+
+def stops_and_comes_back(postgres_server: Postgres, storage: RDBStorage, mode: str) -> None:
     with storage.engine.connect() as connection:
         connection.execute(sa.text("SELECT 1"))
         postgres_server.stop(mode)
@@ -88,7 +99,12 @@ def test_a_deadlock(storage: RDBStorage) -> None:
     assert len(failed) == 1 and is_outage(failed[0]) and "deadlock detected" in str(failed[0])
 
 
-def test_what_waiting_does_not_mend(postgres_server: Postgres, storage: RDBStorage) -> None:
+def test_what_waiting_does_not_mend(postgres_server: Postgres) -> None:
+    with opened_at(postgres_server.url) as storage:
+        is_not_mended(postgres_server, storage)
+
+
+def is_not_mended(postgres_server: Postgres, storage: RDBStorage) -> None:
     url = sa.make_url(postgres_server.url)
     for other in (url.set(password="wrong"), url.set(database="none"), url.set(username="nobody")):
         refused = raised(lambda other=other: open_storage(other.render_as_string(hide_password=False)))

@@ -146,10 +146,10 @@ def test_what_is_said_elsewhere_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_who_is_cut_off_in_a_transaction_holds_its_locks_no_longer(
-    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "IDLE_SECONDS", 1)
-    stuck, free = (open_storage(postgres_server.url, create=True) for _ in range(2))
+    stuck, free = (open_storage(server.url, create=True) for _ in range(2))
     assert isinstance(stuck, RDBStorage) and isinstance(free, RDBStorage)
     lock = sa.text("LOCK TABLE studies IN ACCESS EXCLUSIVE MODE")
     with (

@@ -116,6 +116,7 @@ def test_the_databases_own_failure_is_told(tmp_path: Path) -> None:
         close_storage(opened)
 
 
+@pytest.mark.slow
 def test_an_outage_behind_the_proxy_is_one(postgres_server: Postgres) -> None:
     with serve(postgres_server.url) as url:
         opened = open_storage(url)

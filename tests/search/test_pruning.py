@@ -507,7 +507,7 @@ def test_studies_in_sqlite_are_pruned_as_those_in_memory(tmp_path):
             sampler=optuna.samplers.RandomSampler(seed=5),
             pruner=RestartAwarePruner(BUDGET),
         )
-        study.optimize(lambda trial: objective(trial, every=5, asked=5), n_trials=12)
+        study.optimize(lambda trial: objective(trial, every=5, asked=5), n_trials=8)
         found.append([(trial.state, len(trial.intermediate_values)) for trial in study.trials])
     assert found[0] == found[1] and TrialState.PRUNED in {state for state, _ in found[0]}
     # A process that comes later knows the trials from the storage alone.
@@ -523,7 +523,7 @@ def test_a_sweep_takes_it_as_an_object(tiny, tmp_path):
         trials=40,
         storage=f"sqlite:///{tmp_path}/s.db",
         pruner=search.RestartAwarePruner(budget=6, objective="best-epoch", reduction_factor=2),
-        slots=8,
+        slots=4,
     ).study
     table = study.trials()
     pruned = table[table.state == "PRUNED"]

@@ -19,7 +19,7 @@ from sgdr.search import reading
 from sgdr.search.reading import BulkReader, CallReader, Content, OpenedFile, Reader, reader
 from sgdr.search.storage import close_storage, open_storage
 from sgdr.search.writing import KNOWN_SCHEMA, writer
-from tests.storages import KINDS, empty_storage
+from tests.storages import empty_storage
 
 SPACE = {
     "base_lr": FloatDistribution(1e-3, 1.0, log=True),
@@ -30,7 +30,11 @@ SPACE = {
 NAME = "study 学習率 ✓"
 
 
-@pytest.fixture(params=[*KINDS, "sqlite by calls", "memory"])
+# Calls are what reads from memory, which is the fastest.
+BY_CALLS = [pytest.param(name, marks=pytest.mark.slow) for name in ("grpc", "sqlite by calls")]
+
+
+@pytest.fixture(params=["sqlite", "postgres", *BY_CALLS, "memory"])
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[BaseStorage, Any]]:
     """A storage, and what makes a reader of it."""
     if request.param == "memory":

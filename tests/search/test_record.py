@@ -318,7 +318,7 @@ def test_a_database_that_fails_at_any_statement_loses_and_doubles_nothing(tmp_pa
 @pytest.mark.parametrize("done", [False, True], ids=["not-done", "done"])
 @pytest.mark.parametrize(
     ("kind", "step"),
-    [("memory", 1), ("sqlite", 5), pytest.param("sqlite", 1, marks=pytest.mark.slow)],
+    [("memory", 1), ("sqlite", 17), pytest.param("sqlite", 1, marks=pytest.mark.slow)],
 )
 def test_a_storage_that_is_away_for_a_moment_is_waited_for(
     tmp_path, monkeypatch, distributions, kind, step, done

@@ -428,7 +428,8 @@ def play(launched: Launched) -> None:
 @pytest.mark.parametrize(
     ("kind", "step"),
     [
-        ("memory", 1),
+        ("memory", 3),
+        pytest.param("memory", 1, marks=pytest.mark.slow),
         pytest.param("sqlite", 13, marks=pytest.mark.slow),
         pytest.param("sqlite", 1, marks=pytest.mark.slow),
     ],

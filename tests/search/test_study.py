@@ -222,6 +222,7 @@ def test_the_environment_names_the_default_storage(url, tiny, monkeypatch):
     assert search.load("mine").url == url and [study.name for study in search.studies()] == ["mine"]
 
 
+@pytest.mark.slow
 def test_outcomes_tell_what_the_states_do_not(tmp_path, tiny):
     class Diverging(type(tiny.workload)):
         def evaluate(self, state):
@@ -237,12 +238,21 @@ def test_outcomes_tell_what_the_states_do_not(tmp_path, tiny):
 # Reading on
 
 
+@pytest.fixture(scope="module")
+def filled_file(tmp_path_factory):
+    """A file with a study `s` as a sweep of digits writes it, of 80 trials; only to be read."""
+    path = tmp_path_factory.mktemp("filled") / "filled.db"
+    fill(f"sqlite:///{path}", "s", 80, epochs=20)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
 @pytest.fixture
-def filled(tmp_path):
-    """The URL of a study `s` as a sweep of digits writes it, of 80 trials."""
-    url = f"sqlite:///{tmp_path}/filled.db"
-    fill(url, "s", 80, epochs=20)
-    return url
+def filled(tmp_path, filled_file):
+    """The URL of a copy of the test's own."""
+    shutil.copy(filled_file, tmp_path)
+    return f"sqlite:///{tmp_path}/filled.db"
 
 
 class Sweep:
@@ -428,7 +438,7 @@ def test_threads_read_while_others_refresh_and_a_sweep_writes(filled):
         return threading.Thread(target=run)
 
     def write():
-        for _ in range(25):
+        for _ in range(10):
             sweep.write(4)
         ended.set()
 
@@ -454,7 +464,7 @@ def test_threads_read_while_others_refresh_and_a_sweep_writes(filled):
         thread.join()
     assert not failures
     study.refresh()
-    assert shown(study) == shown(search.load("s", filled)) and len(study.rows) == 180
+    assert shown(study) == shown(search.load("s", filled)) and len(study.rows) == 120
 
 
 def test_a_study_of_another_storage_is_read_the_same(filled):

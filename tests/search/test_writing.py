@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.search.storage import close_storage, open_storage
 from sgdr.search.writing import KNOWN_SCHEMA, BulkWriter, CallWriter, writer
-from tests.storages import KINDS, empty_storage
+from tests.storages import empty_storage
 
 SPACE = {
     "base_lr": FloatDistribution(1e-3, 1.0, log=True),
@@ -24,7 +24,7 @@ SPACE = {
 pytestmark = pytest.mark.usefixtures("far_from_utc")
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["sqlite", "postgres", pytest.param("grpc", marks=pytest.mark.slow)])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BaseStorage]:
     with empty_storage(request.param, request, tmp_path) as url:
         opened = open_storage(url, create=True)

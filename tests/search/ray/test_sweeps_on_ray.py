@@ -32,6 +32,12 @@ class Slower(Slow):
 
 slower = Slower()
 
+class Quick(Slow):
+    """No time at all an epoch."""
+    steps_per_epoch = 100
+
+quick = Quick()
+
 class Deadly(Slow):
     """Takes its process with it, but where it is launched."""
     def init(self, key):
@@ -167,7 +173,7 @@ def left_behind(folder: Path) -> list[psutil.Process]:
 
 def test_two_workers_share_a_study(sweep: Sweep) -> None:
     sweep.environment["HOME"] = str(sweep.folder)
-    sweep.begin(12, "--workers", "2", "--json")
+    sweep.begin(12, "--workers", "2", "--json", workload="ray_workloads:quick")
     out, err = sweep.end()
     told = json.loads(out)
     table = sweep.check(12)
