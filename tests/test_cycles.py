@@ -112,7 +112,7 @@ def test_beyond_the_table(T_0, T_mult, index):
         assert_contains(T_0, T_mult, step)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.one_of(st.integers(1, 10**6), st.floats(1e-3, 1e6)),
     st.one_of(st.integers(1, 50), st.floats(1.05, 50)),

@@ -101,6 +101,7 @@ def test_fine_tuning(one_thread):
     assert found["errors"][4] < found["before"]
 
 
+@pytest.mark.slow
 def test_snapshot_ensembling(monkeypatch):
     together, real = [], sgdr.ensemble
     monkeypatch.setattr(sgdr, "ensemble", lambda kept, predict: together.append(kept) or real(kept, predict))
@@ -129,6 +130,7 @@ def test_restart_points():
     assert found["closed"].T_0 == 60 and found["closed"].troughs(budget=900)[-1] == 900
 
 
+@pytest.mark.slow
 def test_clipping_and_weight_decay():
     module = guide("clipping_and_weight_decay")
     module.CLIP = 0.3

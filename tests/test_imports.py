@@ -72,10 +72,16 @@ def test_imports_point_one_way(tmp_path):
     assert re.search(r"Contracts: [1-9]\d* kept, 0 broken", done.stdout)
 
 
-def test_every_module_is_imported_with_no_extra_installed(tmp_path):
+def test_every_module_is_imported_and_a_sweep_runs_with_no_extra_installed(tmp_path):
     assert len(MODULES) > 20
     names = [name for name in MODULES if name not in (*NEED_RAY, *NEED_FRAMEWORK)]
-    code = BLOCKED + f"for name in {names!r}:\n    importlib.import_module(name)\n"
+    (tmp_path / "tiny.py").write_text((ROOT / "tests" / "tiny.py").read_text())
+    code = BLOCKED + (
+        "import tiny\nfrom sgdr import search\n"
+        "if __name__ == '__main__':\n"
+        "    search.sweep(tiny.workload, trials=1, storage='sqlite:///a.db', slots=1).best\n"
+        f"    for name in {names!r}:\n        importlib.import_module(name)\n"
+    )
     done = python(code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert python(BLOCKED + "import sklearn", tmp_path).returncode == 1  # the block blocks
@@ -96,17 +102,6 @@ def test_what_is_for_users_of_ray_says_what_to_install(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == 3 and all("needs Ray Tune: pip install 'sgdr[ray]'" in line for line in lines)
-
-
-def test_a_sweep_needs_no_extra(tmp_path):
-    (tmp_path / "tiny.py").write_text((ROOT / "tests" / "tiny.py").read_text())
-    code = BLOCKED + (
-        "import tiny\nfrom sgdr import search\n"
-        "if __name__ == '__main__':\n"
-        "    search.sweep(tiny.workload, trials=1, storage='sqlite:///a.db', slots=1).best\n"
-    )
-    done = python(code, tmp_path)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import sgdr
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
+Sgdr = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def block(name: str) -> str:
@@ -42,10 +44,12 @@ def test_first_example_says_the_truth() -> None:
     assert f"schedule.restarts(until=100)  # {schedule.restarts(until=100)}" in README
 
 
-def test_own_workload_of_about_20_lines(tmp_path: Path) -> None:
+def test_own_workload_of_about_20_lines(tmp_path: Path, sgdr: Sgdr) -> None:
     (tmp_path / "my_workload.py").write_text(block("own"))
-    out = sweep(tmp_path, "my_workload:workload", "--trials", "6", "--budget", "5", "--slots", "2")
-    assert "Best schedule of study 'mine'" in out
+    options = ("--trials", "4", "--budget", "3", "--slots", "2")
+    done = sgdr("sweep", "--workload", "my_workload:workload", *options)
+    assert done.returncode == 0, done.stderr
+    assert "Best schedule of study 'mine'" in done.stdout
 
 
 def test_torch_workload(tmp_path: Path) -> None:
@@ -103,18 +107,13 @@ def test_client_of_the_service(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", re.findall(r"^sgdr (?!sweep)[a-z]+.*$", README, re.MULTILINE))
-def test_options_of_every_shown_command_exist(command: str) -> None:
+def test_options_of_every_shown_command_exist(command: str, sgdr: Sgdr) -> None:
     for part in command.split("#")[0].split(";"):
         name, *words = part.replace("sgdr", "", 1).split()
-        shown = subprocess.run(
-            [sys.executable, "-m", "sgdr", name, "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        ).stdout
+        shown = sgdr(name, "--help")
+        assert shown.returncode == 0, shown.stderr
         for option in (word for word in words if word.startswith("-")):
-            assert option in shown
+            assert option in shown.stdout
 
 
 @pytest.mark.slow

@@ -33,11 +33,20 @@ ALL = [
 ]
 IDS = [f"{type(schedule).__name__}-{number}" for number, schedule in enumerate(ALL)]
 every = pytest.mark.parametrize("schedule", ALL, ids=IDS)
+ALIKE = (1, 3, 6)
+"""Of the class of another one here, which is compiled in its place."""
+few = pytest.mark.parametrize(
+    "schedule",
+    [
+        pytest.param(schedule, id=name, marks=[pytest.mark.slow] * (number in ALIKE))
+        for number, (schedule, name) in enumerate(zip(ALL, IDS, strict=True))
+    ],
+)
 RATES = st.floats(1e-6, 1e3)
 LENGTHS = st.one_of(st.integers(1, 10**6), st.floats(0.1, 1e6))
 
 
-@every
+@few
 def test_python_numpy_and_jax_agree(schedule: Any) -> None:
     steps = np.arange(120, dtype=np.int32)
     truth = [schedule(step) for step in steps.tolist()]
@@ -75,7 +84,7 @@ def test_is_a_value_and_a_pytree(schedule: Any) -> None:
     assert json.loads(json.dumps(schedule.to_dict())) == schedule.to_dict()
 
 
-@every
+@few
 def test_fields_may_be_traced_and_a_batch(schedule: Any) -> None:
     batch = jax.tree.map(lambda leaf: jnp.array([leaf, leaf]), schedule)
     rates = jax.jit(jax.vmap(lambda one: one(jnp.arange(100))))(batch)

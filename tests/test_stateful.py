@@ -198,21 +198,27 @@ def test_the_constructor_names_what_is_bad(arguments, name):
 TRACED = [
     WarmRestarts(0.1, 4, 2, 1e-3),
     WarmRestarts(0.1, 3, 1, 0.0),
-    WarmRestarts(0.1, 2, 3, 1e-3, cycles=2),
+    pytest.param(WarmRestarts(0.1, 2, 3, 1e-3, cycles=2), marks=pytest.mark.slow),
     WarmRestarts(0.1, 2.5, 1.5, 1e-3),
-    WarmRestarts(0.1, 0.4, 1, 1e-3, peak_decay=0.9),
+    pytest.param(WarmRestarts(0.1, 0.4, 1, 1e-3, peak_decay=0.9), marks=pytest.mark.slow),
 ]
 
 
-@pytest.mark.parametrize("schedule", TRACED, ids=repr)
-def test_scanned_it_goes_where_the_object_goes(schedule):
-    scheduler = CosineAnnealingWarmRestarts.following(schedule)
+@jax.jit
+def scanned(state):
+    """The state after 60 steps, and what it says at each; compiled once for all schedules of whole cycles."""
 
     def body(state, _):
         seen = (state.get_lr()[0], state.T_cur, state.T_i, state.at_restart, state.at_trough)
         return state.step(), seen
 
-    last, columns = jax.jit(lambda state: jax.lax.scan(body, state, length=60))(scheduler.state())
+    return jax.lax.scan(body, state, length=60)
+
+
+@pytest.mark.parametrize("schedule", TRACED, ids=repr)
+def test_scanned_it_goes_where_the_object_goes(schedule):
+    scheduler = CosineAnnealingWarmRestarts.following(schedule)
+    last, columns = scanned(scheduler.state())
     assert isinstance(last, SchedulerState) and int(last.last_epoch) == 60
     for rate, T_cur, T_i, at_restart, at_trough in zip(*map(np.asarray, columns), strict=True):
         assert rate == pytest.approx(scheduler.get_lr()[0], rel=1e-5, abs=1e-8)

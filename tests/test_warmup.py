@@ -24,7 +24,13 @@ def test_rises_from_zero_to_the_first_rate_and_then_follows():
 
 
 @pytest.mark.parametrize(
-    "warm", [WARM, Warmup(INNER, 0), Warmup(WARM, 3), Warmup(WarmRestarts(0.1, 2.5, 1.5), 4)]
+    "warm",
+    [
+        WARM,
+        pytest.param(Warmup(INNER, 0), marks=pytest.mark.slow),
+        pytest.param(Warmup(WARM, 3), marks=pytest.mark.slow),
+        Warmup(WarmRestarts(0.1, 2.5, 1.5), 4),
+    ],
 )
 def test_python_numpy_and_jax_agree(warm):
     steps = np.arange(300, dtype=np.int32)

@@ -80,7 +80,9 @@ SCHEDULES = [
 ]
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+@pytest.mark.parametrize(
+    "schedule", [SCHEDULES[0], pytest.param(SCHEDULES[1], marks=pytest.mark.slow)], ids=str
+)
 def test_steps_inside_of_jit_and_of_loops(schedule):
     traces = 0
 

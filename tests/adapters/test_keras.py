@@ -53,7 +53,7 @@ FAR = {
     "warm for ever": Warmup(WarmRestarts(0.1, 3, 2, 1e-4), 10**12),
 }
 
-FEW = ("doubling", "equal, short", "decimal", "warm twice")
+FEW = ("doubling", "warm twice")
 """To look at on every backend; the others where they are not compiled, which takes a second for each."""
 SLOW = [pytest.mark.slow] if JAX else []
 

@@ -42,8 +42,9 @@ def factory(name: str) -> Callable[[], Supervised]:
     return made
 
 
-# The images compile and train for long; the made-up ones below try the same network at every run.
-SLOW = {"fashion-mnist-cnn"}
+# Convolutions compile and train for long; test_models.py computes some at every run.
+# The noisy ones differ from theirs in labels alone, of which test_digits.py and test_mnist1d.py say that.
+SLOW = {"fashion-mnist-cnn", "digits-noisy", "mnist1d-noisy"}
 
 
 @pytest.fixture(
@@ -96,8 +97,8 @@ def test_a_seed_names_a_trial(workload: Supervised) -> None:
     assert first != other
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist", "fashion-mnist-cnn"])
-def test_left_is_told_from_right(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def left_or_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny files of the published form, so that the images' path is tested everywhere."""
     for count, (images, labels) in zip((256, 32), fashion_mnist.FILES, strict=True):
         side = (np.arange(count) // 2 % 2).astype(np.uint8)
@@ -107,9 +108,20 @@ def test_left_is_told_from_right(name: str, tmp_path: Path, monkeypatch: pytest.
             header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
             (tmp_path / f"{file}.gz").write_bytes(gzip.compress(header + array.tobytes()))
     monkeypatch.setenv(fashion_mnist.DIRECTORY, str(tmp_path))
+
+
+@pytest.mark.usefixtures("left_or_right")
+@pytest.mark.parametrize("name", ["fashion-mnist", "fashion-mnist-cnn"])
+def test_made_up_images_are_as_good_as_the_published(name: str) -> None:
     workload = factory(name)()
     assert workload.steps_per_epoch == 2
     check_functions(workload, {})
+
+
+@pytest.mark.usefixtures("left_or_right")
+@pytest.mark.parametrize("name", ["fashion-mnist", pytest.param("fashion-mnist-cnn", marks=pytest.mark.slow)])
+def test_left_is_told_from_right(name: str) -> None:
+    workload = factory(name)()
     before, after = trained(workload, 20)
     assert after["loss"] < before["loss"]
     assert after["error"] == after["select_error"] == 0
