@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 import sqlite3
 import sys
 import threading
@@ -26,7 +27,8 @@ from sgdr.search.storage import open_storage
 class Known:
     """An error that is 1, and `effect` more once the rate has jumped up; what a run adds by luck is `spread`.
 
-    Luck depends on the seed and on the peak rate.
+    Luck depends on the seed and on the peak rate. What it is made with is data of the compiled program, so
+    that all of them share one.
     """
 
     metric = "error"
@@ -34,34 +36,50 @@ class Known:
     steps_per_epoch = 2
     budget = 4
 
-    def __init__(self, effect=0.0, spread=0.1, breaks=None, **changed):
-        """`breaks`: (restarted, base_lr) to whether it is no longer finite."""
+    def __init__(
+        self, effect=0.0, spread=0.1, rise=0.0, breaks_above=np.inf, broken=(0, 1), bad=(), **changed
+    ):
+        """`rise` is added with every step, and 5 at the two peak rates that are `bad`.
+
+        It is no longer finite at peak rates above a limit, for those that have restarted (1) or not (0).
+        """
         self.name = "known"
-        self._effect, self._spread, self._breaks = effect, spread, breaks
+        bad = bad if len(bad) else (-1, -1)
+        self._given = jnp.array([effect, spread, rise, breaks_above, min(broken), max(broken), *bad], "f")
         for name, value in changed.items():
             setattr(self, name, value)
 
     def init(self, key):
         zero = jnp.float32(0)
         word = jax.random.key_data(key).ravel()[-1].astype(jnp.uint32)
-        return {"word": word, "luck": zero, "peak": zero, "last": jnp.float32(1e9), "jumps": zero}
+        return {
+            "word": word,
+            "luck": zero,
+            "peak": zero,
+            "last": jnp.float32(1e9),
+            "jumps": zero,
+            "steps": zero,
+        }
 
     def update(self, state, lr, step, key, hparams):
         extra = sum(hparams.values(), 0.0)
         first = step == 0
         return {
             "word": state["word"],
-            "luck": jnp.where(first, self._spread * luck(state["word"], lr) + extra, state["luck"]),
+            "luck": jnp.where(first, self._given[1] * luck(state["word"], lr) + extra, state["luck"]),
             "peak": jnp.where(first, lr, state["peak"]),
             "last": lr,
             "jumps": state["jumps"] + (lr > 1.0001 * state["last"]),
+            "steps": (step + 1).astype(jnp.float32),
         }
 
     def evaluate(self, state):
+        effect, _, rise, limit, least, most, *bad = self._given
         restarted = state["jumps"] > 0
-        error = 1 + self._effect * restarted + state["luck"]
-        if self._breaks is not None:
-            error = jnp.where(self._breaks(restarted, state["peak"]), jnp.nan, error)
+        error = 1 + effect * restarted + state["luck"] + rise * state["steps"]
+        error = error + 5 * jnp.isclose(state["peak"], jnp.stack(bad)).any()
+        breaks = (state["peak"] > limit) & (restarted >= least) & (restarted <= most)
+        error = jnp.where(breaks, jnp.nan, error)
         return {self.metric: error if self.direction == "minimize" else -error}
 
 
@@ -72,6 +90,28 @@ def luck(word, lr):
         bits = (bits ^ (bits >> 15)) * jnp.uint32(factor)
     bits = bits ^ (bits >> 16)
     return (sum((bits >> shift) & 255 for shift in (0, 8, 16, 24)).astype(jnp.float32) - 510) / 147.8
+
+
+class Guessing:
+    """Its state is its prediction of a target, with noise."""
+
+    name, metric, direction, steps_per_epoch, budget = "guessing", "error", "minimize", 2, 6
+
+    def init(self, key):
+        return jnp.zeros(3)
+
+    def update(self, state, lr, step, key, hparams):
+        noise = luck(jax.random.key_data(key).ravel()[-1].astype(jnp.uint32), lr)
+        return state + 0.1 * lr * (1 - state + jnp.stack([noise, -noise, noise]))
+
+    def predict(self, state):
+        return state
+
+    def score(self, predictions):
+        return {"error": jnp.mean((predictions - 1) ** 2)}
+
+    def evaluate(self, state):
+        return self.score(self.predict(state))
 
 
 def supervised():
@@ -101,12 +141,14 @@ def confirm(url, workload, **how):
 
 
 def copied(source, folder):
-    """A copy of the storage in that folder."""
+    """A copy of the storage in that folder, with the models beside it."""
     folder.mkdir(exist_ok=True)
     with sqlite3.connect(source) as old, sqlite3.connect(folder / "s.db") as new:
         old.backup(new)
     for connection in (old, new):
         connection.close()
+    if (models := source.with_name("s.db.snapshots")).exists():
+        shutil.copytree(models, folder / models.name)
     return f"sqlite:///{folder}/s.db"
 
 
@@ -121,6 +163,14 @@ def known_file(tmp_path_factory):
 def url(known_file, tmp_path):
     """A storage with a study "s" of `Known`, made by best epoch."""
     return copied(known_file, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def confirmed(known_file, tmp_path_factory):
+    """The file of that study once it is confirmed, and the verdict; only to be read."""
+    folder = tmp_path_factory.mktemp("confirmed")
+    verdict = confirm(copied(known_file, folder), Known())
+    return folder / "s.db", verdict
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +197,9 @@ def trained(monkeypatch):
 # Seeds and what is kept
 
 
-def test_no_seed_of_the_search_is_used_and_all_candidates_have_the_same(url):
-    verdict = confirm(url, Known())
-    used = set(search.load("s", url).trials().seed)
+def test_no_seed_of_the_search_is_used_and_all_candidates_have_the_same(confirmed):
+    file, verdict = confirmed
+    used = set(search.load("s", f"sqlite:///{file}").trials().seed)
     seeds = [list(each.values) for each in verdict.candidates]
     assert len(used) == 12 and not used & set(seeds[0])
     assert all(each == seeds[0][: len(each)] for each in seeds) and len(set(seeds[0])) == 8
@@ -164,10 +214,10 @@ def test_fresh_seeds_are_the_same_whatever_their_number_and_leave_out_those_in_u
     assert fresh_seeds(study, 5) == seeds[1:6]
 
 
-def test_the_study_keeps_the_verdict(url):
-    assert search.load("s", url).verdict is None
-    verdict = confirm(url, Known())
-    assert search.load("s", url).verdict == verdict
+def test_the_study_keeps_the_verdict(known_file, confirmed):
+    file, verdict = confirmed
+    assert search.load("s", f"sqlite:///{known_file}").verdict is None
+    assert search.load("s", f"sqlite:///{file}").verdict == verdict
 
 
 def test_the_best_is_the_confirmed_one_and_says_so(url):
@@ -185,7 +235,7 @@ def test_the_best_is_the_confirmed_one_and_says_so(url):
 
 def test_candidates_are_the_best_of_each_arm_in_the_search(url):
     study = search.load("s", url)
-    for top in (1, 2, 99):
+    for top in (1, 99):
         verdict = confirm(url, Known(), top=top, seeds=2)
         for arm in study.arms:
             ranked = [best.number for best in study.ranked() if best.arm == arm]
@@ -209,18 +259,16 @@ def test_schedules_whose_last_cycles_differ_are_two_candidates(tmp_path):
     assert arms.count("restarts") == len(set(study.trials()[lambda each: each.arm == "restarts"].T_mult)) > 1
 
 
-def test_the_mean_and_its_interval_are_those_of_the_values(url):
-    for each in confirm(url, Known()).candidates:
+def test_the_mean_and_its_interval_are_those_of_the_values(confirmed):
+    for each in confirmed[1].candidates:
         values = list(each.values.values())
         assert (each.mean, each.low, each.high) == racing.interval(values)
         assert each.low < np.mean(values) < each.high
 
 
-def test_the_same_again_trains_nothing_and_says_the_same(url, trained):
-    first = confirm(url, Known())
-    assert trained
-    trained.clear()
-    assert confirm(url, Known()) == first and trained == []
+def test_the_same_again_trains_nothing_and_says_the_same(confirmed, tmp_path, trained):
+    file, first = confirmed
+    assert confirm(copied(file, tmp_path), Known()) == first and trained == []
 
 
 def test_more_seeds_go_on_from_those_known(url, trained):
@@ -233,6 +281,7 @@ def test_more_seeds_go_on_from_those_known(url, trained):
     assert max(len(each.values) for each in many.candidates) == 16
 
 
+@pytest.mark.slow
 def test_fewer_seeds_afterwards_train_nothing_and_look_at_no_more(url, known_file, tmp_path, trained):
     few = confirm(copied(known_file, tmp_path / "few"), Known(), seeds=4)
     confirm(url, Known(), seeds=16)
@@ -328,12 +377,14 @@ def test_restarts_that_do_nothing_leave_it_undecided_and_say_how_many_more_seeds
     assert max(len(each.values) for each in verdict.candidates) == 16
 
 
+@pytest.mark.slow
 def test_controls_have_as_many_looks_as_restarts(url):
     """By best epoch a spike after a restart harms nobody: the epochs before it count."""
     verdict = confirm(url, Known(effect=0.5), seeds=16)
     assert verdict.decision == "undecided"
 
 
+@pytest.mark.slow
 def test_without_any_luck_all_differences_are_equal_and_signs_decide(url):
     verdict = confirm(url, Known(effect=-0.25, spread=0.0), seeds=32)
     assert verdict.decision == "restarts help"
@@ -353,16 +404,11 @@ def test_of_a_maximized_metric_higher_is_better(tmp_path):
 
 
 def test_candidates_that_are_clearly_behind_get_fewer_seeds(url):
-    class Slow(Known):
-        """The best trial of each arm in the search is much worse on other seeds."""
-
-        def evaluate(self, state):
-            return {"error": super().evaluate(state)["error"] + 5 * jnp.isclose(state["peak"], worst).any()}
-
+    """The best trial of each arm in the search is much worse on other seeds."""
     ranked = search.load("s", url).ranked()
     firsts = [next(best for best in ranked if best.arm == arm) for arm in ("restarts", "cosine")]
-    worst = np.array([best.schedule.base_lr for best in firsts], np.float32)
-    verdict = confirm(url, Slow(), seeds=16)
+    bad = [best.schedule.base_lr for best in firsts]
+    verdict = confirm(url, Known(bad=bad), seeds=16)
     counts = {each.number: len(each.values) for each in verdict.candidates}
     assert [counts[best.number] for best in firsts] == [racing.looks(16)[0]] * 2
     assert max(counts.values()) == 16
@@ -386,7 +432,7 @@ def test_a_study_without_controls_is_undecided_and_says_why(tmp_path):
 
 def test_candidates_that_diverge_are_out_with_the_epoch_and_the_seed(url):
     limit = np.median([best.schedule.base_lr for best in search.load("s", url).ranked()])
-    verdict = confirm(url, Known(breaks=lambda restarted, peak: peak > limit), top=99)
+    verdict = confirm(url, Known(breaks_above=limit), top=99)
     failed = {each.number: each for each in verdict.candidates if each.failed}
     assert {each.number for each in verdict.candidates if each.schedule.base_lr > limit} == set(failed)
     assert 0 < len(failed) < len(verdict.candidates)
@@ -398,8 +444,16 @@ def test_candidates_that_diverge_are_out_with_the_epoch_and_the_seed(url):
     assert {best.number for best in study.top(99)[-len(failed) :]} == set(failed)
 
 
-def test_where_one_side_has_diverged_the_verdict_says_so(url):
-    verdict = confirm(url, Known(breaks=lambda restarted, peak: restarted))
+@pytest.fixture(scope="module")
+def half_diverged(known_file, tmp_path_factory):
+    """The file of the study confirmed where all restarts diverge, and the verdict; only to be read."""
+    folder = tmp_path_factory.mktemp("diverged")
+    verdict = confirm(copied(known_file, folder), Known(breaks_above=0, broken=[1]))
+    return folder / "s.db", verdict
+
+
+def test_where_one_side_has_diverged_the_verdict_says_so(half_diverged):
+    _, verdict = half_diverged
     assert verdict.decision == "undecided" and verdict.restarts is None and verdict.best.arm != "restarts"
     said = "undecided: no schedule with restarts could be trained again; trial "
     assert verdict.words.startswith(said) and "diverged at epoch" in verdict.words
@@ -407,7 +461,7 @@ def test_where_one_side_has_diverged_the_verdict_says_so(url):
 
 def test_where_all_have_diverged_it_is_an_error_and_the_best_is_one_not_tried(url):
     with pytest.raises(RuntimeError, match=r"no candidate could be trained again: diverged at epoch 1 on"):
-        confirm(url, Known(breaks=lambda restarted, peak: peak > 0))
+        confirm(url, Known(breaks_above=0))
     study = search.load("s", url)
     assert study.verdict.best is None
     tried = {each.number for each in study.verdict.candidates}
@@ -415,16 +469,14 @@ def test_where_all_have_diverged_it_is_an_error_and_the_best_is_one_not_tried(ur
     assert {best.number for best in study.top(99)[-len(tried) :]} == tried
 
 
-def test_what_has_diverged_is_not_trained_again(url, trained):
-    workload = Known(breaks=lambda restarted, peak: restarted)
-    first = confirm(url, workload)
-    trained.clear()
-    assert confirm(url, workload) == first and trained == []
+def test_what_has_diverged_is_not_trained_again(half_diverged, tmp_path, trained):
+    file, first = half_diverged
+    again = confirm(copied(file, tmp_path), Known(breaks_above=0, broken=[1]))
+    assert again == first and trained == []
 
 
-def test_models_of_a_run_that_diverged_are_not_kept_from_there_on(url):
-    confirm(url, Known(breaks=lambda restarted, peak: restarted))
-    study = search.load("s", url)
+def test_models_of_a_run_that_diverged_are_not_kept_from_there_on(half_diverged):
+    study = search.load("s", f"sqlite:///{half_diverged[0]}")
     for snapshot in Snapshots(study.snapshot_folder).all():
         assert all(np.isfinite(value) for value in snapshot.values.values())
 
@@ -445,16 +497,7 @@ def test_the_workloads_own_values_are_carried_over(tmp_path):
 
 
 def test_in_a_closed_space_every_trial_ends_at_its_own_last_trough(tmp_path):
-    class Counting(Known):
-        """Its error falls by 0.01 a step."""
-
-        def update(self, state, lr, step, key, hparams):
-            return {**super().update(state, lr, step, key, hparams), "jumps": (step + 1).astype(jnp.float32)}
-
-        def evaluate(self, state):
-            return {"error": 1 - 0.01 * state["jumps"]}
-
-    workload, url = Counting(budget=8), f"sqlite:///{tmp_path}/s.db"
+    workload, url = Known(rise=-0.01, spread=0.0, budget=8), f"sqlite:///{tmp_path}/s.db"
     study = sweep(url, workload, objective="final", space=search.Space(closed=True, T_mult=(1, 2, 3)), seed=2)
     budgets = {best.number: best.budget for best in study.ranked()}
     assert len(set(budgets.values())) > 1
@@ -477,18 +520,23 @@ def luck(run):
 '''
 
 
-@pytest.fixture
-def function(tmp_path, monkeypatch):
-    name = f"luck_{os.getpid()}_{tmp_path.name}"
-    (tmp_path / f"{name}.py").write_text(MODULE)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield importlib.import_module(name).luck
+@pytest.fixture(scope="module")
+def swept_function(tmp_path_factory):
+    """That function, and the file of a study of it, only to be read."""
+    folder = tmp_path_factory.mktemp("function")
+    name = f"luck_{os.getpid()}_{folder.name}"
+    (folder / f"{name}.py").write_text(MODULE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        function = importlib.import_module(name).luck
+        sweep(f"sqlite:///{folder}/s.db", function, trials=8, slots=2)
+        yield function, folder / "s.db"
     del sys.modules[name]
 
 
-def test_a_function_is_confirmed_in_processes_of_its_own(function, tmp_path):
-    url = f"sqlite:///{tmp_path}/s.db"
-    sweep(url, function, trials=8, slots=2)
+def test_a_function_is_confirmed_in_processes_of_its_own(swept_function, tmp_path):
+    function, file = swept_function
+    url = copied(file, tmp_path)
     verdict = confirm(url, function, top=1, seeds=12, slots=2)
     assert verdict.decision == "restarts help"
     for each in verdict.candidates:
@@ -497,9 +545,9 @@ def test_a_function_is_confirmed_in_processes_of_its_own(function, tmp_path):
         assert each.ensemble is None
 
 
-def test_a_failed_training_is_told_in_a_line_and_tried_again_next_time(function, tmp_path, monkeypatch):
-    url = f"sqlite:///{tmp_path}/s.db"
-    sweep(url, function, trials=4, slots=2)
+def test_a_failed_training_is_told_in_a_line_and_tried_again_next_time(swept_function, tmp_path, monkeypatch):
+    function, file = swept_function
+    url = copied(file, tmp_path)
     broken = tmp_path / "broken"
     broken.touch()
     monkeypatch.setenv("BROKEN", str(broken))
@@ -540,10 +588,11 @@ def test_models_at_the_last_troughs_and_of_the_value_are_kept_and_restore_to_it(
     assert len(names) == len(kept.all())  # nothing else is left there
 
 
+@pytest.mark.parametrize("made", [Guessing, pytest.param(supervised, marks=pytest.mark.slow)])
 def test_the_ensemble_of_the_last_troughs_is_told_beside_the_best_model_and_not_trained_again(
-    tmp_path, trained
+    tmp_path, trained, made
 ):
-    url, workload = f"sqlite:///{tmp_path}/s.db", supervised()
+    url, workload = f"sqlite:///{tmp_path}/s.db", made()
     study = sweep(url, workload, trials=8)
     verdict = confirm(url, workload, top=1, seeds=4, troughs=3)
     first = fresh_seeds(study, 1)[0]
@@ -619,7 +668,7 @@ def test_an_unknown_study_or_storage_is_refused_with_those_that_there_are(url, t
 
 def test_a_study_without_a_completed_trial_is_refused_with_the_reason(tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
-    sweep(url, Known(breaks=lambda restarted, peak: peak > 0), trials=4)
+    sweep(url, Known(breaks_above=0), trials=4)
     with pytest.raises(ValueError, match="'s' has no completed trial yet; 4 diverged, the first at epoch 1"):
         confirm(url, Known())
 
@@ -688,23 +737,12 @@ def test_a_control_has_as_many_looks_as_restarts():
         assert read == {"best-epoch" if objective == "best-trough" else objective}
 
 
+@pytest.mark.slow
 def test_a_control_of_a_best_trough_study_is_worth_its_best_epoch(tmp_path):
-    url = f"sqlite:///{tmp_path}/looks.db"
-
-    class Rises(Known):
-        """Best after its first epoch, which is no trough of a control."""
-
-        def evaluate(self, state):
-            return {"error": 1 + state["jumps"] + 0 * state["luck"]}
-
-    class Later(Rises):
-        def update(self, state, lr, step, key, hparams):
-            return {**super().update(state, lr, step, key, hparams), "jumps": step.astype(jnp.float32)}
-
-    search.sweep(
-        Later(), trials=16, storage=url, study="looks", objective="best-trough", pruner="none", slots=4
-    )
-    verdict = search.confirm("looks", storage=url, workload=Later(), top=1, seeds=2, slots=4)
+    """It is best after its first epoch, which is no trough of a control."""
+    url, rises = f"sqlite:///{tmp_path}/s.db", Known(rise=0.5, spread=0.0)
+    sweep(url, rises, trials=8, objective="best-trough")
+    verdict = confirm(url, rises, top=1, seeds=2)
     means = {each.arm: each.mean for each in verdict.candidates}
     assert means["cosine"] == means["constant"] == 2.0  # after the 2 steps of the first epoch, not at the end
 

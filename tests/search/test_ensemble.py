@@ -67,8 +67,14 @@ def test_the_mean_is_no_worse_than_its_members_under_a_convex_loss(states: list[
     assert ENSEMBLE.score(states)["error"] <= np.mean(alone) * (1 + 1e-4) + 1e-6
 
 
-def test_one_model_is_scored_as_it_is_by_itself() -> None:
-    workload: Any = find("digits")
+EITHER = pytest.mark.parametrize(
+    "made", [Targets, pytest.param(lambda: find("digits"), marks=pytest.mark.slow, id="digits")]
+)
+
+
+@EITHER
+def test_one_model_is_scored_as_it_is_by_itself(made: Callable[[], Any]) -> None:
+    workload = made()
     state = jax.jit(workload.init)(jax.random.key(1))
     ensemble = Ensemble(workload)
     alone = ensemble.score([state])
@@ -79,9 +85,10 @@ def test_one_model_is_scored_as_it_is_by_itself() -> None:
     assert ensemble.score([state] * 3) == pytest.approx(alone, rel=1e-5)
 
 
-def test_members_of_any_number_are_scored_by_the_same_programs() -> None:
+@EITHER
+def test_members_of_any_number_are_scored_by_the_same_programs(made: Callable[[], Any]) -> None:
     compilations()
-    workload: Any = find("digits")
+    workload = made()
     states = [jax.device_get(jax.jit(workload.init)(jax.random.key(seed))) for seed in range(4)]
     ensemble = Ensemble(workload)
     before = compilations()

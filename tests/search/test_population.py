@@ -73,30 +73,44 @@ def trained(population: Population, slot: int, trial: tuple[Any, ...], epochs: i
     return rows
 
 
-def retrained(workload: Any, schedule: WarmRestarts, epochs: int, seed: int, hparams: Any) -> dict[str, Any]:
+def functions(workload: Any) -> tuple[Any, ...]:
+    """Those of a workload, compiled."""
+    return tuple(map(jax.jit, (workload.init, workload.update, workload.evaluate)))
+
+
+def retrained(
+    functions: tuple[Any, ...],
+    steps_per_epoch: int,
+    schedule: WarmRestarts,
+    epochs: int,
+    seed: int,
+    hparams: Any,
+) -> dict[str, Any]:
     """The same trial by a plain loop, one step at a time, with rates in plain Python."""
-    in_steps = schedule.scaled(workload.steps_per_epoch)
-    update = jax.jit(workload.update)
-    state = jax.jit(workload.init)(trial_key(jnp.uint32(seed), INITIAL))
+    in_steps = schedule.scaled(steps_per_epoch)
+    init, update, evaluate = functions
+    state = init(trial_key(jnp.uint32(seed), INITIAL))
     curves: dict[str, list[float]] = {}
     for epoch in range(epochs):
-        for step in range(epoch * workload.steps_per_epoch, (epoch + 1) * workload.steps_per_epoch):
+        for step in range(epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch):
             lr = jnp.float32(in_steps(step))
             state = update(state, lr, jnp.int32(step), trial_key(jnp.uint32(seed), step), hparams)
-        for name, value in workload.evaluate(state).items():
+        for name, value in evaluate(state).items():
             curves.setdefault(name, []).append(float(value))
     return curves
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
-def test_trial_equals_a_plain_unbatched_loop(schedule: WarmRestarts, devices: list[jax.Device]) -> None:
+def test_trial_equals_a_plain_unbatched_loop(devices: list[jax.Device]) -> None:
     workload = Regression()
     population = made(workload, devices, hparams=["decay"])
-    curves = trained(population, 1, (schedule, 6, 7, {"decay": 0.03}), epochs=6)
-    plain = retrained(workload, schedule, 6, 7, {"decay": jnp.float32(0.03)})
-    for name in plain:
-        np.testing.assert_allclose(curves[name], plain[name], rtol=2e-4, atol=1e-6)
-    assert curves[FINITE] == [1.0] * 6
+    compiled = functions(workload)
+    for schedule in SCHEDULES:
+        curves = trained(population, 1, (schedule, 6, 7, {"decay": 0.03}), epochs=6)
+        plain = retrained(compiled, 3, schedule, 6, 7, {"decay": jnp.float32(0.03)})
+        for name in plain:
+            said = f"{name} of {schedule}"
+            np.testing.assert_allclose(curves[name], plain[name], rtol=2e-4, atol=1e-6, err_msg=said)
+        assert curves[FINITE] == [1.0] * 6
 
 
 @pytest.mark.slow
@@ -104,21 +118,27 @@ def test_digits_trial_equals_a_plain_unbatched_loop(devices: list[jax.Device]) -
     workload = find("digits")
     schedule = WarmRestarts(0.1, 1, 2, 0.001)
     curves = trained(made(workload, devices), 0, (schedule, 3, 11, {}), epochs=3)
-    plain = retrained(workload, schedule, 3, 11, {})
+    plain = retrained(functions(workload), workload.steps_per_epoch, schedule, 3, 11, {})
     np.testing.assert_allclose(curves["loss"], plain["loss"], rtol=1e-3)
     np.testing.assert_allclose(curves["error"], plain["error"], atol=2.5 / 258)
 
 
-def test_trial_is_bit_identical_in_any_slot_beside_any_neighbours(devices: list[jax.Device]) -> None:
-    trial = (WarmRestarts(0.2, 1, 2, 0.001), 4, 5, {})
-    population = made(find("digits"), devices, each=4)
+@pytest.mark.parametrize(
+    ("workload", "each"), [(Regression(), 2), pytest.param("digits", 4, marks=pytest.mark.slow)]
+)
+def test_trial_is_bit_identical_in_any_slot_beside_any_neighbours(
+    devices: list[jax.Device], workload: Any, each: int
+) -> None:
+    workload, hparams = (find(workload), {}) if isinstance(workload, str) else (workload, {"decay": 0.01})
+    trial = (WarmRestarts(0.2, 1, 2, 0.001), 4, 5, hparams)
+    population = made(workload, devices, each, list(hparams))
     alone = trained(population, 0, trial, epochs=4)
     for slot in range(population.slots):
         for neighbour in range(population.slots):
             schedule = SCHEDULES[(slot + neighbour) % len(SCHEDULES)]
-            population.fill(neighbour, schedule, 4, 100 + 10 * slot + neighbour, {})
+            population.fill(neighbour, schedule, 4, 100 + 10 * slot + neighbour, hparams)
         diverging = (slot + 1) % population.slots
-        population.fill(diverging, WarmRestarts(1e30, 3), 4, 1, {})
+        population.fill(diverging, WarmRestarts(1e30, 3), 4, 1, hparams)
         population.advance(1 + slot % 3)  # neighbours at other epochs than the trial
         assert trained(population, slot, trial, epochs=4) == alone
 
@@ -229,7 +249,10 @@ class Rbg(Regression):
         }
 
 
-@pytest.mark.parametrize("workload", [Regression(), Rbg()], ids=["keys", "rbg-keys"])
+@pytest.mark.parametrize(
+    "workload",
+    [pytest.param(Regression(), marks=pytest.mark.slow, id="keys"), pytest.param(Rbg(), id="rbg-keys")],
+)
 def test_a_restored_slot_goes_on_as_one_that_was_never_interrupted(
     devices: list[jax.Device], workload: Regression
 ) -> None:
@@ -257,14 +280,17 @@ def test_a_restored_slot_goes_on_as_one_that_was_never_interrupted(
             assert found == alone["error"]
 
 
-def test_a_state_is_restored_in_a_population_that_has_trained_nothing(devices: list[jax.Device]) -> None:
+@pytest.mark.parametrize("each", [2, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_state_is_restored_in_a_population_that_has_trained_nothing(
+    devices: list[jax.Device], each: int
+) -> None:
     trial = (SCHEDULES[2], 6, 3, {"decay": 0.0})
     population = made(Rbg(), devices, hparams=["decay"])
     undisturbed = trained(population, 1, trial, epochs=6)
     population.fill(1, *trial)
     population.advance(4).read()
     state = population.state(1)
-    fresh = made(Rbg(), devices, each=1, hparams=["decay"])
+    fresh = made(Rbg(), devices, each, hparams=["decay"])
     slot = fresh.slots - 1
     fresh.fill(slot, *trial)
     fresh.restore(slot, state, 4)

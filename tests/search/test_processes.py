@@ -118,8 +118,8 @@ def test_reports_come_by_epoch_and_slot(slots: ProcessSlots) -> None:
     ("slots", "text"),
     [
         ("raises", "no such data"),
-        ("short", "after 1 of 5"),
-        ("skips", r"epoch=2\) after epoch 0"),
+        pytest.param("short", "after 1 of 5", marks=pytest.mark.slow),
+        pytest.param("skips", r"epoch=2\) after epoch 0", marks=pytest.mark.slow),
         ("late", None),
     ],
     indirect=["slots"],
@@ -168,6 +168,7 @@ def test_sweep_of_a_function(module: ModuleType, tmp_path: Path) -> None:
         assert 0 <= best.hparams["weight"] <= 1
 
 
+@pytest.mark.slow
 def test_same_seed_same_sweep_with_pruning(module: ModuleType, tmp_path: Path) -> None:
     tables = [
         search.sweep(module.good, trials=12, storage=f"sqlite:///{tmp_path}/{n}.db", slots=3, seed=4)

@@ -23,6 +23,7 @@ from sgdr.search.racing import (
 )
 
 SEEDS = 64
+SLOW = pytest.mark.slow  # a case of `make test-all` alone
 REPEATS = 300
 
 series = st.lists(st.floats(-100, 100).map(lambda value: round(value, 3)), min_size=2, max_size=20)
@@ -228,13 +229,13 @@ MANY = 1000
 AT_MOST = 0.05 + 2 * 0.007
 
 
-@pytest.mark.parametrize("share", [0.0, 3.0])
+@pytest.mark.parametrize("share", [0.0, pytest.param(3.0, marks=SLOW)])
 def test_without_an_effect_it_seldom_decides(share):
     found = decisions([0, 0], [True, False], repeats=MANY, shared=share)
     assert sum(found.values()) <= AT_MOST
 
 
-@pytest.mark.parametrize("seeds", [2, 4, 20])
+@pytest.mark.parametrize("seeds", [2, *(pytest.param(each, marks=SLOW) for each in (4, 20))])
 def test_without_an_effect_it_seldom_decides_also_on_few_seeds(seeds):
     assert sum(decisions([0, 0], [True, False], repeats=MANY, seeds=seeds).values()) <= AT_MOST
 
@@ -244,13 +245,16 @@ def test_many_candidates_against_one_control_are_no_help_by_their_number():
     assert found["restarts help"] <= 0.05
 
 
+@pytest.mark.slow
 def test_many_controls_against_one_candidate_are_no_harm_by_their_number():
     found = decisions([0] * 11, [True] + [False] * 10, repeats=200)
     assert found["restarts do not help"] <= 0.05
 
 
-@pytest.mark.parametrize("candidates", [1, 3])
-@pytest.mark.parametrize("errors", [4.0, 6.0])
+@pytest.mark.parametrize(
+    ("errors", "candidates"),
+    [(4.0, 1), *(pytest.param(*case, marks=SLOW) for case in ((4.0, 3), (6.0, 1), (6.0, 3)))],
+)
 def test_a_big_effect_is_found_in_both_directions(candidates, errors):
     effect = standard_errors(errors)
     arms = [True] * candidates + [False] * candidates

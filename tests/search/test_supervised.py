@@ -21,6 +21,11 @@ INPUTS = RANDOM.normal(size=(60, 4)).astype(np.float32)
 LABELS = RANDOM.integers(CLASSES, size=60).astype(np.int32)
 
 
+def slow(*values: Any) -> Any:
+    """A case of `make test-all` alone."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def linear(**changed: Any) -> Supervised:
     """A softmax regression on random data."""
     settings: dict[str, Any] = {
@@ -74,7 +79,7 @@ def test_without_a_range_of_rates_there_is_no_such_attribute() -> None:
     assert not hasattr(linear(), "base_lr")
 
 
-@pytest.mark.parametrize(("examples", "batch_size"), [(12, 4), (13, 4), (15, 4), (7, 7)])
+@pytest.mark.parametrize(("examples", "batch_size"), [slow(12, 4), slow(13, 4), (15, 4), (7, 7)])
 def test_every_epoch_visits_each_example_at_most_once(examples: int, batch_size: int) -> None:
     workload = counting(examples, batch_size)
     per_epoch = workload.steps_per_epoch
@@ -104,7 +109,7 @@ def test_a_step_is_the_gradient_step_on_its_batch() -> None:
     np.testing.assert_allclose(after, before - 0.5 * gradient, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("evaluation_batch", [1, 3, 4, 11, 12, 1024])
+@pytest.mark.parametrize("evaluation_batch", [1, slow(3), slow(4), 11, slow(12), 1024])
 def test_each_half_is_measured_by_itself(evaluation_batch: int) -> None:
     """23 validation examples: halves of 12 and 11, in whole batches and remainders of all kinds."""
     workload = linear(evaluation_batch=evaluation_batch)
@@ -119,8 +124,18 @@ def test_each_half_is_measured_by_itself(evaluation_batch: int) -> None:
         assert measured[f"{prefix}loss"] == pytest.approx(losses.mean(), rel=1e-5)
 
 
-@pytest.mark.parametrize("evaluation_batch", [1, 3, 4, 11, 12, 23, 1024])
-@pytest.mark.parametrize("changed", [{}, {"loss": lambda y, label: (y[:, 0] - label) ** 2}], ids=["", "loss"])
+SQUARES: dict[str, Any] = {"loss": lambda y, label: (y[:, 0] - label) ** 2}
+
+
+@pytest.mark.parametrize(
+    ("changed", "evaluation_batch"),
+    [
+        ({}, 11),
+        (SQUARES, 1024),
+        *(slow({}, batch) for batch in (1, 3, 4, 12, 23, 1024)),
+        *(slow(SQUARES, batch) for batch in (1, 3, 4, 11, 12, 23)),
+    ],
+)
 def test_score_of_the_predictions_is_the_evaluation(evaluation_batch: int, changed: dict[str, Any]) -> None:
     workload = linear(evaluation_batch=evaluation_batch, **changed)
     check_functions(workload, {})
@@ -141,7 +156,7 @@ def test_predictions_are_probabilities_of_all_examples_in_their_order() -> None:
     np.testing.assert_allclose(plain.predict(state), logits, rtol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+@pytest.mark.parametrize("dtype", [slow(jnp.bfloat16), jnp.float16, slow(jnp.float32)])
 def test_sure_and_wrong_predictions_have_finite_scores(dtype: Any) -> None:
     workload = linear(apply=lambda weight, x: (1e3 * x @ weight).astype(dtype))
     scored = workload.score(workload.predict(workload.init(jax.random.key(0))))
@@ -170,7 +185,7 @@ def test_bytes_are_seen_as_fractions() -> None:
     np.testing.assert_allclose(bytes_, floats, rtol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32, np.int64])
+@pytest.mark.parametrize("dtype", [np.uint8, slow(np.int8), slow(np.int32), np.int64])
 def test_labels_may_be_any_integers(dtype: type) -> None:
     data: dict[str, Any] = {
         "train": (INPUTS[:37], LABELS[:37].astype(dtype)),
@@ -195,7 +210,9 @@ def test_searched_values_reach_the_optimizer_of_every_slot() -> None:
     np.testing.assert_allclose(decayed - plain, -0.1 * 0.5 * before, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", [optax.sgd, functools.partial(optax.sgd, momentum=0.9), optax.rmsprop])
+@pytest.mark.parametrize(
+    "optimizer", [slow(optax.sgd), functools.partial(optax.sgd, momentum=0.9), slow(optax.rmsprop)]
+)
 def test_strict_promotion_and_no_leaked_tracers(optimizer: Callable[..., Any]) -> None:
     """Not with Adam: optax itself raises a float to an integer power there."""
     with jax.numpy_dtype_promotion("strict"), jax.checking_leaks():

@@ -72,13 +72,35 @@ def comparable(study: search.Study) -> tuple[Any, ...]:
     return trials.to_csv(), attributes, values, [trial.params for trial in study.frozen]
 
 
-def test_finds_a_good_schedule_and_keeps_everything(tmp_path: Path) -> None:
-    result = search.sweep(Valley(), trials=20, storage=storage(tmp_path), pruner="none", slots=4)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> search.Result:
+    """A sweep without a pruner, only to be read."""
+    url = storage(tmp_path_factory.mktemp("whole"))
+    return search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4)
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> search.Study:
+    """The study of a sweep in a closed space of 11 epochs, only to be read."""
+    return search.sweep(
+        Valley(),
+        trials=24,
+        budget=11,
+        storage=storage(tmp_path_factory.mktemp("closed")),
+        space=search.Space(closed=True),
+        objective="best-trough",
+        pruner="none",
+        slots=4,
+    ).study
+
+
+def test_finds_a_good_schedule_and_keeps_everything(whole: search.Result) -> None:
+    result = whole
     assert result.reached
     best = result.best
     assert isinstance(best.schedule, WarmRestarts)
     trials = result.study.trials()
-    assert len(trials) == 20
+    assert len(trials) == 32
     assert best.value == trials.value.min() == trials.value[best.number]
     assert best.value < trials.value.median() / 2
     for trial in stored(result.study):
@@ -105,7 +127,7 @@ def tpe_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     ("sampler", "pruner"),
     [
         ("tpe", "restart-aware"),
-        ("random", "none"),
+        slow("random", "none"),
         slow("tpe", "none"),
         slow("random", "restart-aware"),
         *(slow(sampler, pruner) for sampler in ("tpe", "random") for pruner in ("median", "hyperband")),
@@ -141,29 +163,25 @@ def test_calls_cut_by_the_clock_change_nothing(tmp_path: Path, monkeypatch: pyte
 
 def test_other_seed_other_sweep(tmp_path: Path) -> None:
     first, second = (
-        search.sweep(Valley(), trials=4, storage=storage(tmp_path, str(seed)), seed=seed).study
+        search.sweep(Valley(), trials=4, storage=storage(tmp_path, str(seed)), seed=seed, slots=4).study
         for seed in (0, 1)
     )
     assert (first.trials().base_lr != second.trials().base_lr).all()
     assert (first.trials().seed != second.trials().seed).all()
 
 
-@pytest.mark.parametrize("trials", [3, slow(1), slow(17)])
-def test_any_number_of_trials_on_any_number_of_slots(tmp_path: Path, trials: int) -> None:
-    for slots in (2, 8):
-        result = search.sweep(Valley(), trials=trials, storage=storage(tmp_path, str(slots)), slots=slots)
-        assert (
-            sum(
-                result.study.counts[state] for state in ("COMPLETE", "PRUNED") if state in result.study.counts
-            )
-            == trials
-        )
+@pytest.mark.parametrize(
+    ("trials", "slots"), [(3, 4), *(slow(trials, slots) for trials in (1, 3, 17) for slots in (2, 8))]
+)
+def test_any_number_of_trials_on_any_number_of_slots(tmp_path: Path, trials: int, slots: int) -> None:
+    study = search.sweep(Valley(), trials=trials, storage=storage(tmp_path), slots=slots).study
+    assert sum(study.counts.get(state, 0) for state in ("COMPLETE", "PRUNED")) == trials
 
 
 def test_one_compilation_for_16_and_for_64_trials(tmp_path: Path) -> None:
-    search.sweep(Valley(), trials=8, storage=storage(tmp_path, "warm"), slots=8)
+    search.sweep(Valley(), trials=8, storage=storage(tmp_path, "warm"), slots=4)
     counts = [
-        search.sweep(Valley(), trials=trials, storage=storage(tmp_path, str(trials)), slots=8).compilations
+        search.sweep(Valley(), trials=trials, storage=storage(tmp_path, str(trials)), slots=4).compilations
         for trials in (16, 64)
     ]
     assert counts == [1, 1]
@@ -197,18 +215,8 @@ def test_nothing_but_diverging_trials_is_a_finished_sweep_without_a_best(tmp_pat
         _ = result.best
 
 
-def test_closed_space_ends_every_trial_at_its_last_trough(tmp_path: Path) -> None:
-    study = search.sweep(
-        Valley(),
-        trials=24,
-        budget=11,
-        storage=storage(tmp_path),
-        space=search.Space(closed=True),
-        objective="best-trough",
-        pruner="none",
-        slots=4,
-    ).study
-    for trial in stored(study):
+def test_closed_space_ends_every_trial_at_its_last_trough(closed: search.Study) -> None:
+    for trial in stored(closed):
         schedule = WarmRestarts(**trial.user_attrs["schedule"])
         trained = len(trial.user_attrs["curve"]["error"])
         cycles = schedule.troughs(trained)
@@ -259,7 +267,8 @@ def test_resume_goes_on_to_exactly_the_number_asked_for(tmp_path: Path) -> None:
 
 
 def test_resume_of_nothing_begins(tmp_path: Path) -> None:
-    study = search.sweep(Valley(), trials=3, storage=storage(tmp_path), pruner="none", resume=True).study
+    url = storage(tmp_path)
+    study = search.sweep(Valley(), trials=3, storage=url, pruner="none", slots=4, resume=True).study
     assert study.counts == {"COMPLETE": 3}
 
 
@@ -281,7 +290,7 @@ def test_timeout_stops_and_resume_finishes_with_the_same_trials(tmp_path: Path) 
         assert again[column].tolist() == dead[column].tolist()
 
 
-def test_interrupt_between_epochs_leaves_a_study_to_go_on_with(tmp_path: Path) -> None:
+def test_interrupt_between_epochs_leaves_a_study_to_go_on_with_that_keeps_the_shares(tmp_path: Path) -> None:
     url = storage(tmp_path)
 
     def interrupt(progress: search.Progress) -> None:
@@ -289,12 +298,13 @@ def test_interrupt_between_epochs_leaves_a_study_to_go_on_with(tmp_path: Path) -
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        search.sweep(Valley(), trials=30, storage=url, pruner="none", slots=4, on_progress=interrupt)
+        search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, on_progress=interrupt)
     counts = search.load("valley", url).counts
     assert "RUNNING" not in counts
     assert counts["COMPLETE"] >= 5
-    study = search.sweep(Valley(), trials=30, storage=url, pruner="none", slots=4, resume=True).study
-    assert study.counts["COMPLETE"] == 30
+    study = search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, resume=True).study
+    assert study.counts["COMPLETE"] == 32 and study.counts["FAIL"] > 0
+    assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
 
 
 def test_workload_that_breaks_leaves_nothing_running(tmp_path: Path) -> None:
@@ -330,31 +340,30 @@ def test_too_many_slots_for_the_memory_become_fewer_and_say_so(
 ) -> None:
     class Large(Valley):
         def init(self, key: jax.Array) -> jax.Array:
-            return jnp.ones((100_000, 2))
+            return jnp.ones((10_000, 2))
 
         def update(self, state: Any, lr: Any, step: Any, key: Any, hparams: Any) -> jax.Array:
             return state * (1 - 0.1 * lr)
 
-    monkeypatch.setattr("sgdr.search.fitting.free_memory", lambda device, devices: 3_000_000)
+    monkeypatch.setattr("sgdr.search.fitting.free_memory", lambda device, devices: 300_000)
     remarks: list[str] = []
     result = search.sweep(Large(), trials=16, budget=1, storage=storage(tmp_path), on_remark=remarks.append)
     assert 0 < result.slots < 16
     assert any("memory" in remark and f"{result.slots} are used" in remark for remark in remarks)
-    with pytest.raises(ValueError, match=r"slots=64 .* memory .* fewer"):
-        search.sweep(Large(), trials=64, budget=1, storage=storage(tmp_path), study="other", slots=64)
+    with pytest.raises(ValueError, match=r"slots=16 .* memory .* fewer"):
+        search.sweep(Large(), trials=16, budget=1, storage=storage(tmp_path), study="other", slots=16)
 
 
 def test_a_quarter_of_the_trials_are_controls_and_each_trial_names_its_arm(tmp_path: Path) -> None:
     space = search.Space(T_0=(1, 4))  # of 8 epochs, so that all of the first arm restart
-    study = search.sweep(Valley(), trials=64, storage=storage(tmp_path), space=space, slots=8).study
+    study = search.sweep(Valley(), trials=64, storage=storage(tmp_path), space=space, slots=4).study
     expected = {"restarts": 48, "cosine": 8, "constant": 8}
     assert searched(study) == study.arms == study.trials().arm.value_counts().to_dict() == expected
     assert [trial.user_attrs["arm"] for trial in study.frozen] == study.trials().arm.tolist()
 
 
-def test_a_control_does_what_its_arm_says(tmp_path: Path) -> None:
-    study = search.sweep(Valley(), trials=32, storage=storage(tmp_path), pruner="none", slots=8).study
-    for trial in stored(study):
+def test_a_control_does_what_its_arm_says(whole: search.Result) -> None:
+    for trial in stored(whole.study):
         schedule = WarmRestarts(**trial.user_attrs["schedule"])
         arm = trial.user_attrs["arm"]
         assert arm == arm_of(schedule, 8)
@@ -369,7 +378,7 @@ def test_a_control_does_what_its_arm_says(tmp_path: Path) -> None:
             assert trial.params.keys() == {"base_lr", "eta_ratio"}
             assert rates[:8] == sorted(rates[:8], reverse=True) and schedule.troughs(8) == [8]
             assert schedule.eta_min == rates[0] * trial.params["eta_ratio"] < rates[7]
-    assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
+    assert searched(whole.study) == {"restarts": 24, "cosine": 4, "constant": 4}
 
 
 def test_a_schedule_that_is_too_long_to_restart_is_named_one_cosine(tmp_path: Path) -> None:
@@ -398,18 +407,9 @@ def test_a_share_that_cannot_be_is_refused_before_anything_is_written(tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
-def test_controls_of_a_closed_space_train_the_whole_budget(tmp_path: Path) -> None:
-    study = search.sweep(
-        Valley(),
-        trials=16,
-        budget=11,
-        storage=storage(tmp_path),
-        space=search.Space(closed=True),
-        pruner="none",
-        slots=4,
-    ).study
+def test_controls_of_a_closed_space_train_the_whole_budget(closed: search.Study) -> None:
     epochs = {arm: set() for arm in ARMS}
-    for trial in stored(study):
+    for trial in stored(closed):
         arm = "restarts" if "cycles" in trial.params else trial.user_attrs["arm"]
         epochs[arm].add(len(trial.user_attrs["curve"]["error"]))
     assert epochs["cosine"] == epochs["constant"] == {11} and min(epochs["restarts"]) < 11
@@ -420,20 +420,6 @@ def test_a_resumed_sweep_keeps_the_shares(tmp_path: Path) -> None:
     url = storage(tmp_path)
     for trials in (3, 8, 21, 32):
         study = search.sweep(Valley(), trials=trials, storage=url, slots=4, resume=True).study
-    assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
-
-
-def test_an_interrupted_sweep_keeps_the_shares_once_it_is_resumed(tmp_path: Path) -> None:
-    url = storage(tmp_path)
-
-    def interrupt(progress: search.Progress) -> None:
-        if progress.finished >= 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, on_progress=interrupt)
-    study = search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, resume=True).study
-    assert study.counts["FAIL"] > 0
     assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
 
 
@@ -482,9 +468,15 @@ class Watching(optuna.pruners.BasePruner):
         return bool(trial.number % 2)
 
 
-def test_a_pruner_compares_trials_of_one_arm_alone(tmp_path: Path) -> None:
-    pruner = Watching()
-    study = search.sweep(Valley(), trials=32, storage=storage(tmp_path), pruner=pruner, slots=4).study
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Watching, search.Study]:
+    """Such a pruner after its sweep, only to be read."""
+    pruner, url = Watching(), storage(tmp_path_factory.mktemp("watched"))
+    return pruner, search.sweep(Valley(), trials=32, storage=url, pruner=pruner, slots=4).study
+
+
+def test_a_pruner_compares_trials_of_one_arm_alone(watched: tuple[Watching, search.Study]) -> None:
+    pruner, study = watched
     assert study.counts["PRUNED"] > 0
     assert {name for name, _, _ in pruner.shown} == set(ARMS)
     names = {"restarts": ["base_lr", "T_0", "T_mult", "eta_ratio"], "cosine": ["base_lr", "eta_ratio"]}
@@ -493,9 +485,8 @@ def test_a_pruner_compares_trials_of_one_arm_alone(tmp_path: Path) -> None:
         assert all(other.params.keys() == trial.params.keys() for other in others)
 
 
-def test_a_pruner_sees_every_epoch_and_the_schedule(tmp_path: Path) -> None:
-    pruner = Watching()
-    study = search.sweep(Valley(), trials=16, storage=storage(tmp_path), pruner=pruner, slots=4).study
+def test_a_pruner_sees_every_epoch_and_the_schedule(watched: tuple[Watching, search.Study]) -> None:
+    pruner, study = watched
     kept = {trial.params["base_lr"]: trial.user_attrs for trial in stored(study)}
     for _, trial, _ in pruner.shown:
         attributes = kept[trial.params["base_lr"]]
@@ -533,9 +524,8 @@ def test_a_resumed_sweep_finds_what_a_sampler_has_noted(tmp_path: Path) -> None:
     assert len({(trial.params["base_lr"], trial.params["T_0"]) for trial in study.frozen}) == 15
 
 
-@pytest.mark.parametrize("at", [1, 6])
-@pytest.mark.parametrize("moment", ["fill", "end"])
-def test_an_interrupt_between_two_notes_leaves_nothing_running(tiny, tmp_path, monkeypatch, moment, at):
+@pytest.mark.parametrize(("moment", "at"), [slow("fill", 1), ("fill", 6), ("end", 1), slow("end", 6)])
+def test_an_interrupt_between_two_notes_leaves_nothing_running(tmp_path, monkeypatch, moment, at):
     """The slot is filled after the trial is noted, and emptied before its end is."""
     url, calls = f"sqlite:///{tmp_path}/s.db", 0
     call = getattr(population.Population, moment)
@@ -550,11 +540,9 @@ def test_an_interrupt_between_two_notes_leaves_nothing_running(tiny, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr(population.Population, moment, interrupted)
         with pytest.raises(KeyboardInterrupt):
-            search.sweep(tiny.workload, trials=24, slots=4, storage=url, study="s")
+            search.sweep(Valley(), trials=12, slots=4, storage=url, study="s")
     stopped = search.load("s", url).trials()
     assert set(stopped.state) <= {"COMPLETE", "PRUNED", "FAIL"} and (stopped.state == "FAIL").any()
-    table = search.sweep(
-        tiny.workload, trials=24, slots=4, storage=url, study="s", resume=True
-    ).study.trials()
-    assert table.state.isin(["COMPLETE", "PRUNED"]).sum() == 24
+    table = search.sweep(Valley(), trials=12, slots=4, storage=url, study="s", resume=True).study.trials()
+    assert table.state.isin(["COMPLETE", "PRUNED"]).sum() == 12
     assert set(table.retry_of.dropna()) == set(table.index[table.state == "FAIL"])

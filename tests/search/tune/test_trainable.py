@@ -105,7 +105,10 @@ def test_a_trial_is_what_a_population_trains(start: Start) -> None:
     ]
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(
+    "objective",
+    [pytest.param(each, marks=[pytest.mark.slow] if each != "best-trough" else []) for each in OBJECTIVES],
+)
 def test_a_result_says_where_the_trial_is_and_what_it_is_worth(
     tiny: ModuleType, start: Start, objective: str
 ) -> None:
@@ -207,7 +210,7 @@ def test_equal_configs_give_equal_trials_and_others_other_ones(tiny: ModuleType,
     assert len({str(each) for each in [errors(), *seeds]}) == 4
 
 
-@pytest.mark.parametrize("workload", ["Tiny", "Maximized"])
+@pytest.mark.parametrize("workload", ["Tiny", pytest.param("Maximized", marks=pytest.mark.slow)])
 def test_a_trial_that_diverges_ends_and_is_worth_nothing(
     tiny: ModuleType, start: Start, workload: str
 ) -> None:
@@ -221,8 +224,12 @@ def test_a_trial_that_diverges_ends_and_is_worth_nothing(
 def test_the_workload_travels_with_its_class(tiny: ModuleType, start: Start) -> None:
     packed = cloudpickle.dumps(search.trainable(tiny.Tiny(), budget=3))
     assert [row["done"] for row in rows(start(cloudpickle.loads(packed)), 3)] == [False, False, True]
+    assert len(cloudpickle.dumps(search.trainable("digits", budget=2))) < 5_000  # not its data
+
+
+@pytest.mark.slow
+def test_a_workload_of_a_name_is_found_where_its_class_arrives(start: Start) -> None:
     named = cloudpickle.dumps(search.trainable("digits", budget=2))
-    assert len(named) < 5_000  # not its data
     assert rows(start(cloudpickle.loads(named)), 2, ("epoch", "done"))[-1] == {"epoch": 2, "done": True}
 
 
@@ -255,9 +262,9 @@ def test_a_callable_workload_trains_in_a_process_and_begins_again_where_it_is_re
     assert rows(trial, 1, ("error",)) == [{"error": 4.3}]
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
+def test_a_config_that_cannot_be_is_refused_by_name(start: Start) -> None:
+    trial = start(search.trainable(Decaying()), decay=0.0)  # type: ignore[arg-type]
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"base_lr": None}, "has no base_lr; give the peak"),
         ({"T_0": None}, "must have T_0, the epochs of the first cycle, or cycles"),
         ({"cycles": 2}, "and not both"),
@@ -270,13 +277,11 @@ def test_a_callable_workload_trains_in_a_process_and_begins_again_where_it_is_re
             {"lr": 0.1},
             "config has lr, which nobody takes; give base_lr, T_0, cycles, T_mult, eta_ratio, seed",
         ),
-    ],
-)
-def test_a_config_that_cannot_be_is_refused_by_name(start: Start, change: dict[str, Any], said: str) -> None:
-    trial = start(search.trainable(Decaying()), decay=0.0)  # type: ignore[arg-type]
-    config = {**CONFIG, "decay": 0.0, **change}
-    with pytest.raises(ValueError, match=said):
-        trial.reset({name: value for name, value in config.items() if value is not None})
+    ]
+    for change, said in cases:
+        config = {**CONFIG, "decay": 0.0, **change}
+        with pytest.raises(ValueError, match=said):
+            trial.reset({name: value for name, value in config.items() if value is not None})
 
 
 def test_values_may_stand_in_a_dict_of_their_own(start: Start) -> None:
@@ -291,6 +296,12 @@ def test_values_may_stand_in_a_dict_of_their_own(start: Start) -> None:
 class Colliding(Decaying):
     name = "colliding"
     metric = "lr"
+
+    def init(self, key: jax.Array) -> Any:
+        return {"w": jnp.zeros(1)}
+
+    def update(self, state: Any, lr: Any, step: Any, key: Any, hparams: Any) -> Any:
+        return state
 
     def evaluate(self, state: Any) -> dict[str, jax.Array]:
         return {"lr": jnp.mean(state["w"])}
