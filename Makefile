@@ -39,10 +39,10 @@ browser:
 	  || echo "No chromium: the dashboard's tests in a browser are skipped" >&2
 
 test: $(READY) browser  ## The tests, without those that take long
-	$(BIN)/pytest --numprocesses $(WORKERS) -m "not slow"
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow"
 
 test-all: $(READY) lint browser  ## All tests, with faults and long runs
-	HYPOTHESIS_PROFILE=new $(BIN)/pytest --numprocesses $(WORKERS)
+	HYPOTHESIS_PROFILE=new $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 test-other: browser  ## The tests of `make test` on another Python: make test-other OTHER=python3.13
 	@$(MAKE) --no-print-directory test VENV=.venv-other PYTHON=$(OTHER)
