@@ -114,6 +114,26 @@ def located(step: Any, T_0: Any, T_mult: Any) -> tuple[Array, Array]:
     return locate(steps, _simplest(T_0), _simplest(T_mult), work)
 
 
+def placed(step: Any, length: Any) -> tuple[Array, Array, Array]:
+    """Where all cycles have that length: the index of each step's, how far into it, and the fraction to go.
+
+    How far is as exact as a float can be also just after a restart, where 1 - fraction would be rounding.
+    """
+    steps = split(step)
+    work = jnp.dtype(jnp.float64 if steps.whole.dtype.itemsize == 8 else jnp.float32)
+    length = _simplest(length)
+    if _is_integer(length) and not _exceeds(length, int(np.iinfo(steps.whole.dtype).max)):
+        position = _whole_cycle(steps, length, 1, work)[1].astype(work)
+        done = position if steps.part is None else position + steps.part.astype(work)
+        index, remaining = _locate_whole(steps, length, 1, work)
+        return index, done, remaining
+    index, left = _equal_real_cycles(steps, _pair(length, work), work)
+    done = left[0]
+    if steps.part is not None:  # see `_remaining`
+        done = done + (steps.part - lax.stop_gradient(steps.part)).astype(work)
+    return index, done, _remaining(steps, left, _pair(length, work))
+
+
 def split(step: Any) -> Steps:
     """`step` in two parts, within 0 and the largest int of its width. Raises ValueError for a wrong type."""
     if isinstance(step, bool) or not isinstance(step, int | float | np.generic | np.ndarray | Array):
@@ -261,7 +281,13 @@ def _float_before(boundary: Fraction, real: Any) -> Any:
 
 
 def _locate_equal_real(steps: Steps, T_0: Pair, work: Any) -> tuple[Array, Array]:
-    """T_mult = 1 and a T_0 that is not whole: estimate the quotient and correct it by its remainder."""
+    """T_mult = 1 and a T_0 that is not whole."""
+    index, left = _equal_real_cycles(steps, T_0, work)
+    return index, _remaining(steps, left, T_0)
+
+
+def _equal_real_cycles(steps: Steps, T_0: Pair, work: Any) -> tuple[Array, Pair]:
+    """Index and position: estimate the quotient and correct it by its remainder."""
     left, index = _place(steps, work), jnp.zeros_like(steps.whole)
     most = jnp.asarray(np.iinfo(index.dtype).max // 2, work)  # of interest only where cycles are counted
     for _ in range(3):
@@ -272,8 +298,7 @@ def _locate_equal_real(steps: Steps, T_0: Pair, work: Any) -> tuple[Array, Array
     left = pairs.select(before, pairs.add(left, T_0), left)
     after = pairs.is_not_negative(pairs.subtract(left, T_0))
     left = pairs.select(after, pairs.subtract(left, T_0), left)
-    index = index + after.astype(index.dtype) - before.astype(index.dtype)
-    return index, _remaining(steps, left, T_0)
+    return index + after.astype(index.dtype) - before.astype(index.dtype), left
 
 
 def _locate_real(steps: Steps, T_0: Pair, T_mult: Pair, work: Any) -> tuple[Array, Array]:

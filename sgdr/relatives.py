@@ -143,9 +143,9 @@ class Cyclic(Formula):
 
     def _rates(self, xp: Any, step: Any) -> Any:
         length = self.up + self.down
-        index, remaining = _triangle(xp, step, length)
+        index, risen, remaining = _triangle(xp, step, length)
         up, down, length = (real(xp, each) for each in (self.up, self.down, length))
-        risen, left = (1 - remaining) * length, remaining * length
+        left = remaining * length
         height = xp.where(risen < up, risen / up, left / down)
         if self.mode == "triangular2":
             height = height * xp.exp2(-real(xp, index))
@@ -291,14 +291,15 @@ def from_dict(values: Mapping[str, Any]) -> WarmRestarts | Warmup | Formula:
     return made
 
 
-def _triangle(xp: Any, step: Any, length: Any) -> tuple[Any, Any]:
-    """Which one of that length each step is in, and the fraction of it still to go, as of cycles."""
+def _triangle(xp: Any, step: Any, length: Any) -> tuple[Any, Any, Any]:
+    """Which one of that length each step is in, how far into it, and the fraction of it still to go."""
     if xp is not np:
-        from sgdr.cycles_jax import located
+        from sgdr.cycles_jax import placed
 
-        return located(step, length, 1)
+        return placed(step, length)
     index, remaining = cycles_of(length, 1).locate_array(step.ravel())
-    return index.reshape(step.shape), remaining.reshape(step.shape)
+    index, remaining = index.reshape(step.shape), remaining.reshape(step.shape)
+    return index, (1 - remaining) * length, remaining
 
 
 def _share(name: str, value: Any) -> float:

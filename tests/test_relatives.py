@@ -305,6 +305,13 @@ def test_large_steps_keep_their_place() -> None:
         schedule(2**70)
 
 
+@pytest.mark.parametrize(("up", "down"), [(0.15146148, 7702.2323), (1.0155913, 7073.6276), (1, 9013)])
+def test_a_short_rise_before_a_long_fall_is_as_exact_as_any(up: float, down: float) -> None:
+    schedule = Cyclic(0.1, up, down, 0.01)
+    steps = np.arange(60, dtype=np.int32)
+    np.testing.assert_allclose(schedule(jnp.asarray(steps)), schedule(steps), rtol=1e-6)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.lists(st.integers(0, 2**31 - 1), min_size=5, max_size=5))
 @pytest.mark.slow
