@@ -31,7 +31,7 @@ from service.sweeps.dispatcher import Dispatcher
 from service.sweeps.status import status
 from service.sweeps.sweeps import Sweeps
 from service.tokens import kept_hash
-from sgdr.search.storage import sqlite_file
+from sgdr.search.storage.connect import sqlite_file
 
 DESCRIPTION = """
 Learning rates of cosine annealing with warm restarts (SGDR) at any step, the best schedules that searches

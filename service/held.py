@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from optuna.storages import BaseStorage
 
-from sgdr.search.storage import close_storage, open_storage, sqlite_file
+from sgdr.search.storage.connect import close_storage, open_storage, sqlite_file
 
 
 class HeldStorage:

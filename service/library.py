@@ -14,9 +14,9 @@ from optuna.storages import BaseStorage
 
 from service.held import HeldStorage
 from service.problems import Problem
-from sgdr.search.storage import StorageError
-from sgdr.search.study import Study
-from sgdr.search.study_attributes import is_readable
+from sgdr.search.storage.connect import StorageError
+from sgdr.search.storage.schema import is_readable
+from sgdr.search.study.study import Study
 
 FAILURES = (StorageError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError)
 MOST_OPEN = 256

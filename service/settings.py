@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sgdr.search.storage import DEFAULT_URL
+from sgdr.search.storage.connect import DEFAULT_URL
 
 OWN_PATHS = frozenset(
     (

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from sgdr.search.spreadsheet import csv_text
-from sgdr.search.study import Study
-from sgdr.search.tables import CURVE_COLUMNS, flat_row, metric_column, trial_columns
+from sgdr.search.study.spreadsheet import csv_text
+from sgdr.search.study.study import Study
+from sgdr.search.study.tables import CURVE_COLUMNS, flat_row, metric_column, trial_columns
 
 CHUNK = 1000
 """Trials."""

@@ -13,9 +13,9 @@ from sgdr import export
 from sgdr.export.parity import Job
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
-from sgdr.search.slots import Schedule
-from sgdr.search.study import Best, Study
-from sgdr.search.tables import COLUMNS, searched_names
+from sgdr.search.backend.slots import Schedule
+from sgdr.search.study.study import Best, Study
+from sgdr.search.study.tables import COLUMNS, searched_names
 from sgdr.stepping import Stepping
 
 MOST_CYCLES = 10_000

@@ -17,7 +17,7 @@ from sgdr.outfile import write_whole
 from sgdr.schedule import WarmRestarts
 
 if TYPE_CHECKING:
-    from sgdr.search.study import Study
+    from sgdr.search.study.study import Study
 
 POINTS = 4000
 """Of a drawn schedule."""

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 import sqlalchemy as sa
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 
-from sgdr.search.storage import close_storage, open_storage
+from sgdr.search.storage.connect import close_storage, open_storage
 
 Action = Callable[[], object]
 

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from optuna.storages import BaseStorage
 
-from sgdr.search.declaration import Declaration
-from sgdr.search.opening import create_study
-from sgdr.search.record import Record
-from sgdr.search.settings import Settings, checked
-from sgdr.search.slots import FINITE
-from sgdr.search.stopwatch import Stopwatch
-from sgdr.search.work import Begun, places, run
+from sgdr.search.backend.slots import FINITE
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.create_study import create_study
+from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.session import Begun, places, run
+from sgdr.search.sweeps.trial_log import Record
 
 DEFAULTS: dict[str, Any] = {
     "trials": 8,

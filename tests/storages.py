@@ -21,7 +21,7 @@ def empty_storage(kind: str, request: pytest.FixtureRequest, folder: Path) -> It
         yield f"sqlite:///{folder}/contract.db"
     else:
         pytest.importorskip("grpc")
-        from sgdr.search.proxy import serve
+        from sgdr.search.storage.grpc_server import serve
 
         with serve(f"sqlite:///{folder}/contract.db") as url:
             yield url

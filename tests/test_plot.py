@@ -7,7 +7,7 @@ import pytest
 
 from sgdr import WarmRestarts
 from sgdr.plot import MOST_RESTARTS, best_figure, save, schedule_figure
-from sgdr.search.study import Best
+from sgdr.search.study.study import Best
 
 SCHEDULE = WarmRestarts(0.1, 10, 2, 0.001)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sgdr import export, search
-from sgdr.search.best import stepping_of
+from sgdr.search.study.best import stepping_of
 from sgdr.stepping import Stepping
 from tests.exported import RUN, TOLERANCE
 

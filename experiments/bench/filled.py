@@ -18,17 +18,17 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.arms import DEFAULT_SHARE, next_arm
-from sgdr.search.declaration import Declaration
-from sgdr.search.lease import Lease
-from sgdr.search.objective import value
-from sgdr.search.opening import study_name
-from sgdr.search.pruning import rungs
-from sgdr.search.settings import Settings, checked
-from sgdr.search.spread import spread
-from sgdr.search.storage import open_storage, shown
-from sgdr.search.worker import trial_seed
-from sgdr.search.writing import writer
+from sgdr.search.problem.arms import DEFAULT_SHARE, next_arm
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.objective import value
+from sgdr.search.storage.connect import open_storage, shown
+from sgdr.search.storage.leases import Lease
+from sgdr.search.storage.writer import writer
+from sgdr.search.strategy.quasi_random import spread
+from sgdr.search.strategy.restart_aware import rungs
+from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.create_study import study_name
+from sgdr.search.sweeps.worker import trial_seed
 
 DIGITS = Declaration(
     name="digits",

@@ -23,18 +23,18 @@ from optuna.trial import TrialState
 
 from experiments.bench.tables import BASE_LR, METRICS, Table
 from sgdr.schedule import WarmRestarts
-from sgdr.search.arms import ARMS, DEFAULT_SHARE, Places, arm_of
-from sgdr.search.finalists import Candidate
-from sgdr.search.objective import value
-from sgdr.search.pruning import RestartAwarePruner
-from sgdr.search.record import Record
-from sgdr.search.rounds import Rounds
-from sgdr.search.settings import Settings
-from sgdr.search.slots import FINITE
-from sgdr.search.space import Space
-from sgdr.search.stopwatch import Stopwatch
-from sgdr.search.study import Best
-from sgdr.search.worker import Plan, Worker, arm_seed
+from sgdr.search.backend.slots import FINITE
+from sgdr.search.evaluation.finalists import Candidate
+from sgdr.search.evaluation.race import Rounds
+from sgdr.search.problem.arms import ARMS, DEFAULT_SHARE, Places, arm_of
+from sgdr.search.problem.objective import value
+from sgdr.search.problem.space import Space
+from sgdr.search.strategy.restart_aware import RestartAwarePruner
+from sgdr.search.study.study import Best
+from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.trial_log import Record
+from sgdr.search.sweeps.worker import Plan, Worker, arm_seed
 
 SLOTS = 16
 FACTOR = 3

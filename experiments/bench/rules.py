@@ -1,6 +1,6 @@
 """Rules of pruning that were tried: what is compared, at which rungs, and what becomes of the true value.
 
-The product's rule is `sgdr/search/pruning.py`; here it is one row among others.
+The product's rule is `sgdr/search/strategy/restart_aware.py`; here it is one row among others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from experiments.bench.replay import SLOTS, worths_of
 from experiments.bench.tables import Table
-from sgdr.search.pruning import to_fall
+from sgdr.search.strategy.restart_aware import to_fall
 
 WINDOW = 3
 

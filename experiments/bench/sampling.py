@@ -25,12 +25,12 @@ from rich.progress import Progress
 
 from experiments.bench import report
 from experiments.bench.replay import tpe
-from sgdr.search.declaration import Declaration
-from sgdr.search.pruning import RestartAwarePruner, rungs
-from sgdr.search.recent import BEST, RECENT
-from sgdr.search.settings import Settings
-from sgdr.search.space import Space
-from sgdr.search.spread import spread
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.space import Space
+from sgdr.search.strategy.quasi_random import spread
+from sgdr.search.strategy.restart_aware import RestartAwarePruner, rungs
+from sgdr.search.strategy.windowed_trials import BEST, RECENT
+from sgdr.search.sweeps.config import Settings
 
 BUDGET = 60
 SIDE_BY_SIDE = 16

@@ -27,7 +27,7 @@ from rich.progress import track
 from experiments.bench import report, rules, verdicts
 from experiments.bench.replay import PRUNERS, SAMPLERS, Grid, confirmed, in_order, ours, peer, worths_of
 from experiments.bench.tables import SOURCES, Table, table
-from sgdr.search.arms import ARMS, arm_of
+from sgdr.search.problem.arms import ARMS, arm_of
 
 SEEDS = 8
 FIRST_FRESH = 1000

@@ -18,9 +18,9 @@ import jax
 
 from experiments.bench import report
 from sgdr.schedule import WarmRestarts
-from sgdr.search.devices import local_devices, use_all_cores
-from sgdr.search.population import Population
-from sgdr.search.workload import Workload, find
+from sgdr.search.backend.devices import local_devices, use_all_cores
+from sgdr.search.backend.population import Population
+from sgdr.search.problem.workload import Workload, find
 
 
 def population(workload: Workload, slots: int, devices: Sequence[jax.Device]) -> Population:

@@ -23,9 +23,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from experiments.bench import report
 from experiments.workloads import digits
 from sgdr.schedule import WarmRestarts
-from sgdr.search.devices import local_devices
-from sgdr.search.population import CPU_OPTIONS, Population
-from sgdr.search.slots import LONGEST_CALL
+from sgdr.search.backend.devices import local_devices
+from sgdr.search.backend.population import CPU_OPTIONS, Population
+from sgdr.search.backend.slots import LONGEST_CALL
 
 MATMUL = 2048
 

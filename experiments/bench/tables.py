@@ -21,10 +21,10 @@ from experiments.workloads import fashion_mnist, mlp
 from experiments.workloads.cache import Arrays, cached
 from experiments.workloads.mnist1d import mnist1d, mnist1d_noisy
 from sgdr.schedule import WarmRestarts
-from sgdr.search.devices import local_devices
-from sgdr.search.population import Population
-from sgdr.search.slots import FINITE, LONGEST_CALL
-from sgdr.search.supervised import Supervised
+from sgdr.search.backend.devices import local_devices
+from sgdr.search.backend.population import Population
+from sgdr.search.backend.slots import FINITE, LONGEST_CALL
+from sgdr.search.problem.supervised import Supervised
 
 SLOTS = 16
 VERSION = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdr.search import racing
+from sgdr.search.evaluation import sequential_test
 
 SEEDS = 64
 EFFECTS = (0, 1, 2, 3, 4, 5, 6)
@@ -34,14 +34,14 @@ def race(losses: np.ndarray, restarts: Sequence[int], controls: Sequence[int]) -
     values: dict[int, dict[int, float]] = {row: {} for row in (*restarts, *controls)}
     racing_now = list(values)
     decision, done = "undecided", 0
-    for done in racing.looks(count):
+    for done in sequential_test.looks(count):
         for row in racing_now:
             values[row] = dict(enumerate(losses[row, :done].tolist()))
         groups = [{row: values[row] for row in group} for group in (restarts, controls)]
-        decision = racing.compare(*groups, done, count)[0]
+        decision = sequential_test.compare(*groups, done, count)[0]
         if decision != "undecided":
             break
-        racing_now = [row for group in groups for row in racing.remaining(group)]
+        racing_now = [row for group in groups for row in sequential_test.remaining(group)]
     return Reached(decision, done, sum(map(len, values.values())))
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from experiments.choosing.grid import ONE
-from sgdr.search import racing
-from sgdr.search.compared import Comparison
+from sgdr.search.evaluation import sequential_test
+from sgdr.search.evaluation.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Worth:
     """Of one schedule, read at one moment."""
 
     mean: float
-    difference: racing.Difference | None
+    difference: sequential_test.Difference | None
     """To one cosine cycle, paired by seed; None for that itself."""
 
 
@@ -49,7 +49,7 @@ def _worth(values: pd.DataFrame, peaks: Mapping[str, Sequence[str]]) -> dict[str
     return {
         name: Worth(
             float(found.mean()),
-            None if name == ONE else racing.paired(dict(enumerate(found)), one),
+            None if name == ONE else sequential_test.paired(dict(enumerate(found)), one),
         )
         for name, found in fitted.items()
     }

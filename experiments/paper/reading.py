@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.paper.grid import Setting
-from sgdr.search import racing
+from sgdr.search.evaluation import sequential_test
 
 PARTS = {"after 1/4": 4, "after 1/2": 2}
 """Parts of the budget after which it is asked how good the model is that one would use by then."""
@@ -107,8 +107,8 @@ def reached(runs: Runs, target: float) -> int | None:
     return int(below.argmax()) + 1 if below.any() else None
 
 
-def difference(a: np.ndarray, b: np.ndarray) -> racing.Difference | None:
+def difference(a: np.ndarray, b: np.ndarray) -> sequential_test.Difference | None:
     """a - b, float [seeds] each, with a 95 % t interval; None for fewer than two seeds."""
     if len(a) < 2:
         return None
-    return racing.paired(dict(enumerate(a.tolist())), dict(enumerate(b.tolist())))
+    return sequential_test.paired(dict(enumerate(a.tolist())), dict(enumerate(b.tolist())))

@@ -13,7 +13,7 @@ from experiments.paper.grid import PEAK, RATES
 from experiments.workloads import cnn, fashion_mnist
 from experiments.workloads.cifar import cifar
 from experiments.workloads.mnist1d import mnist1d
-from sgdr.search.supervised import Supervised
+from sgdr.search.problem.supervised import Supervised
 
 IMAGES, TESTED = 3_000, 4_000
 """Of Fashion-MNIST's 60,000 and 10,000, so that the comparison takes minutes."""

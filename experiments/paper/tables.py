@@ -9,7 +9,7 @@ import numpy as np
 from experiments.bench.report import ABSENT, table
 from experiments.paper import published, reading
 from experiments.paper.reading import Runs
-from sgdr.search import racing
+from sgdr.search.evaluation import sequential_test
 
 NEAR = (1.05, 1.0)
 """How many times the default's error at its end a mean error is to reach."""
@@ -99,7 +99,7 @@ def _lengths(runs: Runs) -> str:
 
 
 def _interval(values: np.ndarray) -> str:
-    mean, low, high = racing.interval(values.tolist())
+    mean, low, high = sequential_test.interval(values.tolist())
     return f"{100 * mean:.2f}" + (f" ± {50 * (high - low):.2f}" if len(values) > 1 else "")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from experiments.paper.grid import Setting
 from experiments.paper.reading import Runs
 from sgdr import search
-from sgdr.search.supervised import Supervised
+from sgdr.search.problem.supervised import Supervised
 
 SIZES = (1, 3, None)
 """Of the ensembles; None: of the models at all troughs."""

@@ -19,7 +19,7 @@ from experiments.workloads import wide_residual
 from experiments.workloads.augmentation import mirrored_and_moved
 from experiments.workloads.cifar_files import LAYOUTS, read
 from experiments.workloads.wide_residual import Network
-from sgdr.search.supervised import Supervised, SupervisedState
+from sgdr.search.problem.supervised import Supervised, SupervisedState
 
 BATCH = 128
 EVALUATION_BATCH = 500

@@ -15,7 +15,7 @@ import optax
 
 from experiments.workloads import mlp
 from experiments.workloads.noise import redrawn
-from sgdr.search.supervised import Supervised
+from sgdr.search.problem.supervised import Supervised
 
 TRAIN = 1280
 BATCH = 64

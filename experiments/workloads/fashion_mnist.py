@@ -19,7 +19,7 @@ import optax
 from experiments.workloads import cnn as convolutional
 from experiments.workloads import idx
 from experiments.workloads import mlp as perceptron
-from sgdr.search.supervised import Supervised
+from sgdr.search.problem.supervised import Supervised
 
 DIRECTORY = "FASHION_MNIST_DIR"
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")

@@ -12,8 +12,8 @@ import numpy as np
 import optax
 
 from experiments.workloads import digits, mlp
-from sgdr.search.supervised import cross_entropy, misclassified
-from sgdr.search.workload import Run, workload
+from sgdr.search.problem.supervised import cross_entropy, misclassified
+from sgdr.search.problem.workload import Run, workload
 
 SMALLEST, LARGEST = 32, 256
 """Batches. All of them divide the number of training examples, so that every epoch visits each."""

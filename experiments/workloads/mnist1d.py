@@ -17,7 +17,7 @@ import optax
 from experiments.workloads import mlp
 from experiments.workloads.cache import Arrays, cached
 from experiments.workloads.noise import redrawn
-from sgdr.search.supervised import Supervised
+from sgdr.search.problem.supervised import Supervised
 
 TRAIN = 4_000
 VALID = 8_000

@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING
 
 from experiments.workloads import digits
-from sgdr.search.workload import CallableWorkload, Run, workload
+from sgdr.search.problem.workload import CallableWorkload, Run, workload
 
 if TYPE_CHECKING:
     import torch

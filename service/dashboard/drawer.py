@@ -8,7 +8,7 @@ from service.dashboard.frame import dialog, link, remark, trial_url
 from service.dashboard.trial_view import show_trial
 from service.problems import Problem
 from service.views import trial
-from sgdr.search.study import Study
+from sgdr.search.study.study import Study
 
 
 async def show_in_drawer(study: Study, number: int) -> None:

@@ -18,7 +18,7 @@ from service.dashboard.gate import PREFIX
 from service.dashboard.here import DARK, ROOT, Here
 from service.problems import Problem
 from service.sweeps.record import ACTIVE
-from sgdr.search.flat_names import flat_name
+from sgdr.search.study.flat_names import flat_name
 
 VERSION = importlib.metadata.version("sgdr")
 LINKS = {"Studies": f"{PREFIX}/", "Explorer": f"{PREFIX}/explorer", "Compare": f"{PREFIX}/compare"}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from fastapi.concurrency import run_in_threadpool
 
 from service.library import Library
-from sgdr.search.study import Study
+from sgdr.search.study.study import Study
 
 Made = TypeVar("Made")
 

@@ -14,7 +14,7 @@ from service.dashboard.figures.trial import trial_figure
 from service.dashboard.frame import facts, link, remark, shown, told
 from service.dashboard.table import Table, column
 from sgdr.schedule import WarmRestarts
-from sgdr.search.study import Study
+from sgdr.search.study.study import Study
 
 COLUMNS = (
     column("cycle"),

@@ -16,7 +16,7 @@ from service.routes.studies import Name, Studies, answer
 from service.shapes import cycle_at
 from service.strict import StrictRoute
 from service.views import coded
-from sgdr.search.study import Best, Study
+from sgdr.search.study.study import Best, Study
 from sgdr.stepping import Interval
 
 MOST_BEST = 100

@@ -16,8 +16,8 @@ from service.problems import Problem
 from service.strict import StrictRoute
 from service.tables import curves_csv, trials_csv
 from service.views import column, details, summary, trial
-from sgdr.search.study import Study
-from sgdr.search.tables import COLUMNS
+from sgdr.search.study.study import Study
+from sgdr.search.study.tables import COLUMNS
 
 TRIALS = (
     "number,state,arm,value,base_lr,T_0,T_mult,eta_min,…\n38,COMPLETE,restarts,0.01163,0.1548,4,1,0.00458,…\n"

@@ -26,7 +26,7 @@ from service.sweeps.record import ACTIVE
 from service.sweeps.request import SweepRequest
 from service.sweeps.status import SweepStatus, status
 from service.sweeps.sweeps import Conflict, Full, Invalid, NotFound, NotOurs, Sweeps
-from sgdr.search.storage import StorageError
+from sgdr.search.storage.connect import StorageError
 
 State = Literal[
     "queued",

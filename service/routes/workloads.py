@@ -12,7 +12,7 @@ from service.problems import Problem
 from service.routes.studies import answer
 from service.strict import StrictRoute
 from service.sweeps.declarations import Declarations, WorkloadUnavailable
-from sgdr.search.workload import registered
+from sgdr.search.problem.workload import registered
 
 router = APIRouter(prefix="/v1/workloads", tags=["workloads"], route_class=StrictRoute)
 

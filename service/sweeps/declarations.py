@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from service.sweeps.children import child_environment, python
-from sgdr.search.declaration import Declaration
-from sgdr.search.workload import registered
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.workload import registered
 
 RETRY_SECONDS = 10.0
 """For so long a workload that could not be loaded is not tried again."""

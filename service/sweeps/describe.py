@@ -14,9 +14,9 @@ from typing import Any
 
 from service.sweeps.children import NICENESS
 from service.sweeps.own_words import own_words
-from sgdr.search import hparams
-from sgdr.search.declaration import Declaration
-from sgdr.search.workload import CallableWorkload, check_functions, find
+from sgdr.search.problem import hparams
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.workload import CallableWorkload, check_functions, find
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from sgdr.search.storage import shown, sqlite_file
+from sgdr.search.storage.connect import shown, sqlite_file
 
 
 class HostLock:

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from sgdr.search.lease import EXPIRE_SECONDS, Claim, living
+from sgdr.search.storage.leases import EXPIRE_SECONDS, Claim, living
 
 SWEEP = "sweep"
 """nonce, request (all arguments), requested (seconds since the epoch), host."""

@@ -8,13 +8,13 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from sgdr.search.arms import DEFAULT_SHARE
-from sgdr.search.cluster import ENGINES
-from sgdr.search.named_pruner import PRUNERS
-from sgdr.search.objective import OBJECTIVES
-from sgdr.search.opening import study_name
-from sgdr.search.settings import LARGEST_SEED, SAMPLERS
-from sgdr.search.space import RATES, Space
+from sgdr.search.problem.arms import DEFAULT_SHARE
+from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.space import RATES, Space
+from sgdr.search.strategy.named import PRUNERS
+from sgdr.search.sweeps.cluster import ENGINES
+from sgdr.search.sweeps.config import LARGEST_SEED, SAMPLERS
+from sgdr.search.sweeps.create_study import study_name
 
 LONGEST_NAME = 200
 """Characters."""

@@ -21,9 +21,9 @@ from service.sweeps.host_lock import HostLock
 from service.sweeps.own_words import own_words
 from service.sweeps.record import END, PROCESS, SweepRecord, end_of, read_record, this_process
 from service.sweeps.request import SweepRequest
-from sgdr.search.interrupts import terminate_as_interrupt, uninterrupted
-from sgdr.search.storage import StorageError, default_url, open_storage, storage_errors
-from sgdr.search.worker import TooManyFailures
+from sgdr.search.backend.interrupts import terminate_as_interrupt, uninterrupted
+from sgdr.search.storage.connect import StorageError, default_url, open_storage, storage_errors
+from sgdr.search.sweeps.worker import TooManyFailures
 
 LONGEST_TRACEBACK = 4000
 """Characters, of its end."""
@@ -95,10 +95,10 @@ def _is_cancelled(now: SweepRecord | None, begun: SweepRecord) -> bool:
 
 def _sweep(url: str, study: str, request: SweepRequest, enter: Callable[[str], None]) -> str:
     """Does what is asked, and returns the outcome. Raises KeyboardInterrupt on SIGTERM."""
-    from sgdr.search.confirmation import confirm
-    from sgdr.search.devices import use_all_cores
-    from sgdr.search.launch import sweep
-    from sgdr.search.workload import find
+    from sgdr.search.backend.devices import use_all_cores
+    from sgdr.search.evaluation.confirm import confirm
+    from sgdr.search.problem.workload import find
+    from sgdr.search.sweeps.launch import sweep
 
     deadline = None if request.timeout is None else time.monotonic() + request.timeout
     use_all_cores()  # before the workload puts anything on a device

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.sweeps.record import SweepRecord, at_work, is_of_launch, read_record
-from sgdr.search.lease import leases, living
-from sgdr.search.study import Study
+from sgdr.search.storage.leases import leases, living
+from sgdr.search.study.study import Study
 
 SERVICE = "service"
 COMMAND_LINE = "command line"

@@ -20,15 +20,15 @@ from service.sweeps.declarations import Declarations, WorkloadUnavailable
 from service.sweeps.record import CANCEL, SWEEP, SweepRecord, at_work, read_record
 from service.sweeps.request import OF_RAY, SweepRequest, checked_name
 from service.sweeps.status import SweepStatus, status
-from sgdr.search.cluster import ENGINES, Cluster, checked_cluster
-from sgdr.search.declaration import Declaration
-from sgdr.search.devices import cores
-from sgdr.search.lease import refuse_if_swept
-from sgdr.search.opening import check_existing, create_study
-from sgdr.search.settings import Settings, checked
-from sgdr.search.storage import StorageError, storage_errors
-from sgdr.search.study import Study
-from sgdr.search.study_attributes import is_readable
+from sgdr.search.backend.devices import cores
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.storage.connect import StorageError, storage_errors
+from sgdr.search.storage.leases import refuse_if_swept
+from sgdr.search.storage.schema import is_readable
+from sgdr.search.study.study import Study
+from sgdr.search.sweeps.cluster import ENGINES, Cluster, checked_cluster
+from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.create_study import check_existing, create_study
 
 PLACE = "the service's storage"
 """What clients are told of where studies are."""

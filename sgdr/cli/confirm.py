@@ -15,9 +15,9 @@ from sgdr.cli.imports import imported, importing
 from sgdr.cli.progress import Shown, progress
 
 if TYPE_CHECKING:
-    from sgdr.search.rounds import ConfirmProgress
-    from sgdr.search.verdict import Verdict
-    from sgdr.search.workload import CallableWorkload, Workload
+    from sgdr.search.evaluation.race import ConfirmProgress
+    from sgdr.search.problem.workload import CallableWorkload, Workload
+    from sgdr.search.study.verdict import Verdict
 
 TOP, SEEDS = 3, 64
 
@@ -79,8 +79,8 @@ def run(
     again: str,
 ) -> Verdict:
     """Confirms with progress on stderr. Ends the command where it is interrupted or fails."""
-    from sgdr.search.confirmation import confirm as confirmed
-    from sgdr.search.storage import StorageError
+    from sgdr.search.evaluation.confirm import confirm as confirmed
+    from sgdr.search.storage.connect import StorageError
 
     say = Console(stderr=True, highlight=False, markup=False)
     try:

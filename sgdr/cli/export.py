@@ -16,14 +16,14 @@ import typer
 from sgdr.cli import options
 from sgdr.cli.output import write
 from sgdr.outfile import write_whole
-from sgdr.search.spreadsheet import csv_text
+from sgdr.search.study.spreadsheet import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sgdr.export.parity import Job
     from sgdr.schedule import WarmRestarts
-    from sgdr.search.study import Best, Study
+    from sgdr.search.study.study import Best, Study
 
 TABLES = ("json", "csv")
 STEPS = "0:100"
@@ -140,7 +140,7 @@ def export(
         else:
             text = _code(Job(schedule, to, steps_per_epoch, budget, checked_interval(interval)), measure)
     else:
-        from sgdr.search.study import load
+        from sgdr.search.study.study import load
 
         _refuse("a study", {"--steps": steps})
         loaded = load(study, storage)
@@ -238,7 +238,7 @@ def _with_stated(study: Study) -> pd.DataFrame:
     """The trials, whose searched values are told apart from what is missing."""
     import pandas as pd
 
-    from sgdr.search.tables import flat_row, searched_column, searched_names
+    from sgdr.search.study.tables import flat_row, searched_column, searched_names
 
     rows = [flat_row(row) for row in study.rows]
     searched = map(searched_column, searched_names(study.attributes))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sgdr.cli.options import INTERRUPTED
 
 if TYPE_CHECKING:
-    from sgdr.search.workload import CallableWorkload, Workload
+    from sgdr.search.problem.workload import CallableWorkload, Workload
 
 
 @contextmanager
@@ -39,8 +39,8 @@ def _leave(*_: Any) -> None:
 
 def imported(workload: str) -> Workload | CallableWorkload:
     """The workload of that name, or at that path. Raises ValueError where there is none."""
-    from sgdr.search.devices import use_all_cores
-    from sgdr.search.workload import find
+    from sgdr.search.backend.devices import use_all_cores
+    from sgdr.search.problem.workload import find
 
     sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `python -m`
     use_all_cores()

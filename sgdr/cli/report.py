@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from sgdr.schedule import FIELDS
-from sgdr.search.flat_names import flat_name
-from sgdr.search.tables import COLUMNS
+from sgdr.search.study.flat_names import flat_name
+from sgdr.search.study.tables import COLUMNS
 
 if TYPE_CHECKING:
-    from sgdr.search.study import Study
-    from sgdr.search.verdict import Confirmed, Verdict
+    from sgdr.search.study.study import Study
+    from sgdr.search.study.verdict import Confirmed, Verdict
 
 MOST_RESTARTS = 12
 """That are listed one by one."""

@@ -15,12 +15,12 @@ from sgdr.cli import confirm as confirmation
 from sgdr.cli import options
 from sgdr.cli.imports import imported, importing
 from sgdr.cli.progress import Shown, progress
-from sgdr.search.arms import DEFAULT_SHARE, RELATIVES
+from sgdr.search.problem.arms import DEFAULT_SHARE, RELATIVES
 
 if TYPE_CHECKING:
-    from sgdr.search.launch import Result
-    from sgdr.search.verdict import Verdict
-    from sgdr.search.worker import Progress as SweepProgress
+    from sgdr.search.study.verdict import Verdict
+    from sgdr.search.sweeps.launch import Result
+    from sgdr.search.sweeps.worker import Progress as SweepProgress
 
 ON_RAY = "Several workers"
 EXAMPLES = """
@@ -133,8 +133,8 @@ def sweep(
     json: options.Json = False,
 ) -> None:
     """Search the schedule that is best for a workload."""
-    from sgdr.search.space import Space
-    from sgdr.search.storage import StorageError, default_url
+    from sgdr.search.problem.space import Space
+    from sgdr.search.storage.connect import StorageError, default_url
 
     space = Space(
         base_lr=options.numbers("--base-lr", base_lr, float),
@@ -151,11 +151,11 @@ def sweep(
     with importing():
         import optuna
 
-        from sgdr.search.launch import sweep as run
-        from sgdr.search.record import TakenOver
-        from sgdr.search.study import load
-        from sgdr.search.worker import TooManyFailures
-        from sgdr.search.workload import registered
+        from sgdr.search.problem.workload import registered
+        from sgdr.search.study.study import load
+        from sgdr.search.sweeps.launch import sweep as run
+        from sgdr.search.sweeps.trial_log import TakenOver
+        from sgdr.search.sweeps.worker import TooManyFailures
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         found = imported(workload)
@@ -219,7 +219,7 @@ def _again() -> str:
 def _print(result: Result, verdict: Verdict | None, workload: str, url: str, json: bool) -> None:
     from sgdr.cli import report
     from sgdr.schedule import WarmRestarts
-    from sgdr.search.storage import shown
+    from sgdr.search.storage.connect import shown
 
     study = result.study
     name = study.name
@@ -287,7 +287,7 @@ def _confirm(workload: str) -> str:
 
 def _command(command: str, name: str, url: str) -> str:
     """A command line on that study."""
-    from sgdr.search.storage import DEFAULT_URL, shown
+    from sgdr.search.storage.connect import DEFAULT_URL, shown
 
     where = "" if url == DEFAULT_URL else f" --storage {shlex.quote(shown(url))}"
     quoted = f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)

@@ -9,61 +9,61 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from sgdr.search.workload import CallableWorkload, Run, Workload, find, registered
+from sgdr.search.problem.workload import CallableWorkload, Run, Workload, find, registered
 
 # The decorator takes the name of its module as an attribute of this package; imports by path still find both.
-from sgdr.search.workload import workload as workload
+from sgdr.search.problem.workload import workload as workload
 
 if TYPE_CHECKING:
-    from sgdr.search.best import Stepping as Stepping
-    from sgdr.search.compared import Comparison as Comparison
-    from sgdr.search.comparison import CompareProgress as CompareProgress
-    from sgdr.search.comparison import compare as compare
-    from sgdr.search.confirmation import confirm as confirm
-    from sgdr.search.launch import Result as Result
-    from sgdr.search.launch import sweep as sweep
-    from sgdr.search.pruning import RestartAwarePruner as RestartAwarePruner
-    from sgdr.search.rounds import ConfirmProgress as ConfirmProgress
-    from sgdr.search.space import Space as Space
-    from sgdr.search.spreadsheet import read_csv as read_csv
-    from sgdr.search.storage import StorageError as StorageError
-    from sgdr.search.study import Best as Best
-    from sgdr.search.study import Study as Study
-    from sgdr.search.study import delete as delete
-    from sgdr.search.study import load as load
-    from sgdr.search.study import studies as studies
-    from sgdr.search.supervised import Supervised as Supervised
+    from sgdr.search.evaluation.compare import CompareProgress as CompareProgress
+    from sgdr.search.evaluation.compare import compare as compare
+    from sgdr.search.evaluation.comparison import Comparison as Comparison
+    from sgdr.search.evaluation.confirm import confirm as confirm
+    from sgdr.search.evaluation.race import ConfirmProgress as ConfirmProgress
+    from sgdr.search.problem.space import Space as Space
+    from sgdr.search.problem.supervised import Supervised as Supervised
+    from sgdr.search.storage.connect import StorageError as StorageError
+    from sgdr.search.strategy.restart_aware import RestartAwarePruner as RestartAwarePruner
+    from sgdr.search.study.best import Stepping as Stepping
+    from sgdr.search.study.spreadsheet import read_csv as read_csv
+    from sgdr.search.study.study import Best as Best
+    from sgdr.search.study.study import Study as Study
+    from sgdr.search.study.study import delete as delete
+    from sgdr.search.study.study import load as load
+    from sgdr.search.study.study import studies as studies
+    from sgdr.search.study.verdict import Confirmed as Confirmed
+    from sgdr.search.study.verdict import Verdict as Verdict
+    from sgdr.search.sweeps.launch import Result as Result
+    from sgdr.search.sweeps.launch import sweep as sweep
+    from sgdr.search.sweeps.worker import Progress as Progress
+    from sgdr.search.sweeps.worker import TooManyFailures as TooManyFailures
     from sgdr.search.tune import RestartAwareScheduler as RestartAwareScheduler
     from sgdr.search.tune import tune_space as tune_space
     from sgdr.search.tune.trainable import trainable as trainable
-    from sgdr.search.verdict import Confirmed as Confirmed
-    from sgdr.search.verdict import Verdict as Verdict
-    from sgdr.search.worker import Progress as Progress
-    from sgdr.search.worker import TooManyFailures as TooManyFailures
 
 _HOME = {
-    "Best": "study",
-    "CompareProgress": "comparison",
-    "Comparison": "compared",
-    "Confirmed": "verdict",
-    "ConfirmProgress": "rounds",
-    "Progress": "worker",
-    "RestartAwarePruner": "pruning",
-    "Result": "launch",
-    "Space": "space",
-    "Stepping": "best",
-    "StorageError": "storage",
-    "Study": "study",
-    "Supervised": "supervised",
-    "TooManyFailures": "worker",
-    "Verdict": "verdict",
-    "compare": "comparison",
-    "confirm": "confirmation",
-    "delete": "study",
-    "load": "study",
-    "read_csv": "spreadsheet",
-    "studies": "study",
-    "sweep": "launch",
+    "Best": "study.study",
+    "CompareProgress": "evaluation.compare",
+    "Comparison": "evaluation.comparison",
+    "Confirmed": "study.verdict",
+    "ConfirmProgress": "evaluation.race",
+    "Progress": "sweeps.worker",
+    "RestartAwarePruner": "strategy.restart_aware",
+    "Result": "sweeps.launch",
+    "Space": "problem.space",
+    "Stepping": "study.best",
+    "StorageError": "storage.connect",
+    "Study": "study.study",
+    "Supervised": "problem.supervised",
+    "TooManyFailures": "sweeps.worker",
+    "Verdict": "study.verdict",
+    "compare": "evaluation.compare",
+    "confirm": "evaluation.confirm",
+    "delete": "study.study",
+    "load": "study.study",
+    "read_csv": "study.spreadsheet",
+    "studies": "study.study",
+    "sweep": "sweeps.launch",
 }
 
 _TUNE = ("RestartAwareScheduler", "trainable", "tune_space")

@@ -2,7 +2,7 @@
 
 from experiments.bench import sampling
 from experiments.bench.replay import tpe
-from sgdr.search.pruning import rungs
+from sgdr.search.strategy.restart_aware import rungs
 
 
 def test_every_way_is_asked_and_told_of_as_many_trials():

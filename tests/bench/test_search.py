@@ -5,7 +5,7 @@ import pytest
 
 from experiments.bench import replay, rules, search, verdicts
 from experiments.bench.tables import ETA_RATIO, METRICS, Table, grid
-from sgdr.search.arms import arm_of
+from sgdr.search.problem.arms import arm_of
 
 BUDGET, SEEDS = 40, 8
 

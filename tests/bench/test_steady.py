@@ -6,7 +6,7 @@ import pytest
 
 from experiments.bench.steady import flops_per_step
 from experiments.workloads import digits, mlp
-from sgdr.search.supervised import cross_entropy
+from sgdr.search.problem.supervised import cross_entropy
 
 
 def test_counts_every_matmul():

@@ -62,7 +62,7 @@ def test_delete_takes_one_study_and_leaves_the_others(sgdr):
 def test_delete_leaves_a_study_that_is_being_swept(sgdr, tmp_path):
     import optuna
 
-    from sgdr.search.lease import Lease
+    from sgdr.search.storage.leases import Lease
 
     assert sgdr(*SWEEP).returncode == 0
     storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/sgdr.db")

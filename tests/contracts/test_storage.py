@@ -23,10 +23,10 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sgdr.search.reading import Content, reader
-from sgdr.search.snapshots import folder
-from sgdr.search.storage import close_storage, open_storage, shown
-from sgdr.search.writing import writer
+from sgdr.search.artifacts.snapshots import folder
+from sgdr.search.storage.connect import close_storage, open_storage, shown
+from sgdr.search.storage.reader import Content, reader
+from sgdr.search.storage.writer import writer
 from tests.storages import KINDS
 
 MINIMIZE = [StudyDirection.MINIMIZE]

@@ -15,7 +15,7 @@ from experiments.paper import __main__ as command
 from experiments.paper import scenes
 from experiments.paper.scenes import Scene
 from experiments.paper.training import Training
-from sgdr.search.supervised import Supervised
+from sgdr.search.problem.supervised import Supervised
 
 EPOCHS, SEEDS = 5, 3
 SOME = ("decay-low", "t50", "t10-double")

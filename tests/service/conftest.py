@@ -17,8 +17,8 @@ from service.sweeps.record import ACTIVE, local_process, read_record
 from service.sweeps.request import SweepRequest
 from service.sweeps.status import SweepStatus
 from service.sweeps.sweeps import Sweeps
-from sgdr.search.declaration import Declaration
-from sgdr.search.study import Study
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.study.study import Study
 
 WORKLOADS = """
 import os, signal, sys, time

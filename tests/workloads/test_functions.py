@@ -13,8 +13,8 @@ import pytest
 
 from experiments.workloads import growing_batches, torch_digits
 from sgdr import WarmRestarts, search
-from sgdr.search.processes import ProcessSlots
-from sgdr.search.workload import CallableWorkload, check_declaration
+from sgdr.search.backend.processes import ProcessSlots
+from sgdr.search.problem.workload import CallableWorkload, check_declaration
 
 pytest.importorskip("sklearn")
 

@@ -18,7 +18,7 @@ from experiments.bench import report
 from experiments.bench.cluster import sweeps
 from experiments.postgres import Postgres, fresh_database
 from sgdr import search
-from sgdr.search.lease import leases
+from sgdr.search.storage.leases import leases
 
 WORKLOAD = "experiments.bench.cluster.heavy:heavy"
 PAUSE = (6.0, 24.0)

@@ -15,9 +15,9 @@ from experiments.bench import report
 from experiments.bench.cluster import simulated
 from experiments.bench.cluster.sweeps import STUDY, median
 from experiments.postgres import Postgres, fresh_database
-from sgdr.search.opening import create_study
-from sgdr.search.record import Record
-from sgdr.search.storage import close_storage, open_storage
+from sgdr.search.storage.connect import close_storage, open_storage
+from sgdr.search.sweeps.create_study import create_study
+from sgdr.search.sweeps.trial_log import Record
 
 WORKERS = 8
 

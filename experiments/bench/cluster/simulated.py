@@ -18,14 +18,14 @@ import optuna
 from optuna.trial import TrialState
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.declaration import Declaration
-from sgdr.search.settings import Settings, checked
-from sgdr.search.shared_record import Launch, SharedRecord
-from sgdr.search.slots import FINITE
-from sgdr.search.space import Space
-from sgdr.search.stopwatch import Stopwatch
-from sgdr.search.storage import open_storage
-from sgdr.search.work import Begun, places, run
+from sgdr.search.backend.slots import FINITE
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.space import Space
+from sgdr.search.storage.connect import open_storage
+from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.session import Begun, places, run
+from sgdr.search.sweeps.shared_record import Launch, SharedRecord
 
 EPOCHS = 10
 TRIAL_SECONDS = 0.05

@@ -15,7 +15,7 @@ from optuna.study import StudyDirection
 
 from experiments.bench.peers.space import suggest
 from experiments.bench.peers.training import Outcome, Trainer
-from sgdr.search.workload import Workload, find
+from sgdr.search.problem.workload import Workload, find
 
 
 def main() -> None:

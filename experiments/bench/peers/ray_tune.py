@@ -25,7 +25,7 @@ from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
 from experiments.bench.peers.space import suggest
-from sgdr.search.devices import cores
+from sgdr.search.backend.devices import cores
 
 METRIC = "value"
 
@@ -39,7 +39,7 @@ class Trial(tune.Trainable):
         """Imports JAX and the workload, in the actor only."""
         start = time.perf_counter()
         from experiments.bench.peers.training import Trainer
-        from sgdr.search.workload import Workload, find
+        from sgdr.search.problem.workload import Workload, find
 
         found = find(workload)
         assert isinstance(found, Workload)

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sgdr.search.compilations import compilations
-from sgdr.search.workload import State, Workload
+from sgdr.search.backend.compilations import compilations
+from sgdr.search.problem.workload import State, Workload
 
 
 class Outcome(NamedTuple):

@@ -12,9 +12,9 @@ import time
 from typing import Self
 
 from experiments.bench.filled import DIGITS, drawn, settings_of
-from sgdr.search.lease import Lease
-from sgdr.search.storage import BUSY_SECONDS, open_storage, sqlite_file
-from sgdr.search.writing import writer
+from sgdr.search.storage.connect import BUSY_SECONDS, open_storage, sqlite_file
+from sgdr.search.storage.leases import Lease
+from sgdr.search.storage.writer import writer
 
 HELD, FREE = 0.045, 0.005
 """Seconds for which the lock is held, and between two holds."""

@@ -21,7 +21,7 @@ from experiments.bench import report
 from experiments.bench.service.server import serving
 from experiments.bench.service.studies import PAGE, READS, STUDY, filled
 from experiments.bench.service.timing import milliseconds, p99, tracked
-from sgdr.search.storage import sqlite_file
+from sgdr.search.storage.connect import sqlite_file
 
 SETTLE = 0.3
 """Seconds after a writer was paused or let go on, before reads count."""

@@ -8,8 +8,8 @@ from typing import Any
 from service.dashboard.figures import style
 from service.dashboard.figures.rows import Row, by_arm, completed
 from service.dashboard.figures.style import Figure, number, numbers
-from sgdr.search.arms import ALL_ARMS
-from sgdr.search.verdict import Confirmed, Verdict
+from sgdr.search.problem.arms import ALL_ARMS
+from sgdr.search.study.verdict import Confirmed, Verdict
 
 FEW = 500
 """Values of an arm that are drawn as points beside their box."""

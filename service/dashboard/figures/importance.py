@@ -24,7 +24,7 @@ from optuna.study import StudyDirection
 from service.dashboard.figures import style
 from service.dashboard.figures.rows import Row, arm, completed, eta_ratio, is_number
 from service.dashboard.figures.style import Figure, numbers, text
-from sgdr.search.objective import sign
+from sgdr.search.problem.objective import sign
 
 FEWEST = 8
 """Completed trials of which importances mean something."""

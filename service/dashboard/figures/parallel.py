@@ -10,7 +10,7 @@ from service.dashboard.figures import style
 from service.dashboard.figures.rows import Row, arm, eta_ratio, is_number, ranked
 from service.dashboard.figures.style import Figure, numbers, text
 from sgdr.schedule import FIELDS
-from sgdr.search.flat_names import flat_name
+from sgdr.search.study.flat_names import flat_name
 
 MOST_LINES = 2000
 MOST_TICKS = 30

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, TypeGuard
 
 from sgdr.schedule import FIELDS, WarmRestarts
-from sgdr.search import summary
-from sgdr.search.arms import ALL_ARMS, arm_of
-from sgdr.search.objective import sign
-from sgdr.search.summary import FOREIGN
+from sgdr.search.problem.arms import ALL_ARMS, arm_of
+from sgdr.search.problem.objective import sign
+from sgdr.search.study import summary
+from sgdr.search.study.summary import FOREIGN
 
 Row: TypeAlias = Mapping[str, Any]
 

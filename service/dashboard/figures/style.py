@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from sgdr.search.verdict import NAMES
+from sgdr.search.study.verdict import NAMES
 
 Figure: TypeAlias = dict[str, Any]
 """`data`, `layout` and `config` in plain JSON values; `layout.meta.summary` says what it shows."""

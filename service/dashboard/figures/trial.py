@@ -10,7 +10,7 @@ from service.dashboard.figures.curves import POINTS, Drawn
 from service.dashboard.figures.rows import is_number
 from service.dashboard.figures.schedules import rate_line, rates
 from service.dashboard.figures.style import Figure, numbers, text
-from sgdr.search.best import Best
+from sgdr.search.study.best import Best
 
 
 def best_figure(best: Best, metric: str, select_metric: str | None) -> Figure:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from service.dashboard.launching.form import CHOICES, DEFAULTS, LISTS, NUMBERS, RANGES, SWITCHES
-from sgdr.search.storage import DEFAULT_URL, shown
+from sgdr.search.storage.connect import DEFAULT_URL, shown
 
 
 def command_line(

@@ -8,8 +8,8 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sgdr.search.arms import planned
-from sgdr.search.settings import Settings
+from sgdr.search.problem.arms import planned
+from sgdr.search.sweeps.config import Settings
 
 FINISHED = ("COMPLETE", "PRUNED")
 LONG_ENOUGH = 2.0

@@ -11,8 +11,8 @@ from service.dashboard.frame import heading
 from service.dashboard.launching.form import CHOICES, HPARAMS, Values, empty, ends, placeholders
 from service.sweeps.request import OF_RAY
 from service.sweeps.sweeps import engines
-from sgdr.search.arms import RELATIVES
-from sgdr.search.declaration import Declaration
+from sgdr.search.problem.arms import RELATIVES
+from sgdr.search.problem.declaration import Declaration
 
 BASIC = ("study", "trials", "budget")
 MORE = ("slots", "controls", "relatives", "seed", "timeout")

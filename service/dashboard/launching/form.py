@@ -15,13 +15,13 @@ from optuna.distributions import (
 )
 
 from service.sweeps.request import OF_RAY, SweepRequest
-from sgdr.search.cluster import ENGINES
-from sgdr.search.declaration import Declaration
-from sgdr.search.named_pruner import PRUNERS
-from sgdr.search.objective import OBJECTIVES
-from sgdr.search.settings import SAMPLERS
-from sgdr.search.space import DEFAULT_BASE_LR
-from sgdr.search.stated import stated
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.space import DEFAULT_BASE_LR
+from sgdr.search.strategy.named import PRUNERS
+from sgdr.search.study.stated import stated
+from sgdr.search.sweeps.cluster import ENGINES
+from sgdr.search.sweeps.config import SAMPLERS
 
 Values: TypeAlias = dict[str, Any]
 """By field: text as it is typed, empty for the default; of `SWITCHES` whether they are on."""

@@ -24,8 +24,8 @@ from service.problems import Problem
 from service.sweeps.request import SweepRequest
 from service.sweeps.status import SweepStatus
 from service.sweeps.sweeps import Conflict, Possible
-from sgdr.search.declaration import Declaration
-from sgdr.search.space import DEFAULT_BASE_LR
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.space import DEFAULT_BASE_LR
 
 PAUSE_SECONDS = 0.5
 """After a change, before all is checked again: somebody may still be typing."""

@@ -12,7 +12,7 @@ from service.dashboard.launching.form import CHOICES, DEFAULTS, Values, short_fo
 from service.sweeps.record import read_record
 from service.sweeps.request import OF_RAY
 from service.sweeps.sweeps import engines
-from sgdr.search.named_pruner import PRUNERS, named_pruner
+from sgdr.search.strategy.named import PRUNERS, named_pruner
 
 PRUNER_NAMES = {type(named_pruner(name, 2, "best-epoch")).__name__: name for name in PRUNERS}
 MORE_TRIALS = 64

@@ -10,7 +10,7 @@ from service.dashboard.launching.form import HPARAMS, RANGES, ends
 from service.problems import Problem
 from service.sweeps.declarations import WorkloadUnavailable
 from service.sweeps.sweeps import Conflict, Full, Invalid
-from sgdr.search.storage import StorageError
+from sgdr.search.storage.connect import StorageError
 
 REFUSALS = (ValidationError, Invalid, Conflict, Full, WorkloadUnavailable, StorageError, Problem)
 ELSEWHERE = ""

@@ -9,10 +9,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from service.dashboard.frame import shown
 from service.dashboard.launching.estimate import Estimate
 from service.sweeps.sweeps import Possible
-from sgdr.search.arms import RELATIVES
-from sgdr.search.cluster import Cluster
-from sgdr.search.settings import Settings
-from sgdr.search.verdict import NAMES
+from sgdr.search.problem.arms import RELATIVES
+from sgdr.search.study.verdict import NAMES
+from sgdr.search.sweeps.cluster import Cluster
+from sgdr.search.sweeps.config import Settings
 
 UNITS = (("s", 1.0, 100), ("min", 60.0, 100), ("h", 3600.0, 72), ("days", 86400.0, float("inf")))
 """Of time: the name, its seconds, and below how many of them it is told in."""

@@ -15,7 +15,7 @@ from service.dashboard.here import Here
 from service.dashboard.table import Table, column
 from service.problems import Problem
 from sgdr.schedule import FIELDS
-from sgdr.search.study import Study
+from sgdr.search.study.study import Study
 
 MOST = 8
 """Studies: so many colours can be told apart."""

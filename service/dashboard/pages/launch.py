@@ -11,7 +11,7 @@ from service.dashboard.launching.form import empty
 from service.dashboard.launching.launcher import Launcher
 from service.dashboard.launching.prefill import Prefilled, to_resume
 from service.dashboard.permission import NO_TOKEN
-from sgdr.search.workload import ENTRY_POINTS, registered
+from sgdr.search.problem.workload import ENTRY_POINTS, registered
 
 OWN = f"""[project.entry-points."{ENTRY_POINTS}"]
 mine = "my_package.my_workload:workload\""""

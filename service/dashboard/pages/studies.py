@@ -27,7 +27,7 @@ from service.dashboard.launching.commands import typed
 from service.dashboard.shared import Seen
 from service.problems import Problem
 from service.sweeps.status import status
-from sgdr.search.study import Study
+from sgdr.search.study.study import Study
 
 REFRESH_SECONDS = 2.0
 ORDERS = {"latest first": "started", "name": "name", "workload": "workload", "most trials": "finished"}

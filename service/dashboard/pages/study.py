@@ -29,8 +29,8 @@ from service.dashboard.study import arms, curves, overview, space, trials
 from service.dashboard.study.part import Part
 from service.sweeps.status import SERVICE, SweepStatus, status
 from service.sweeps.sweeps import NotFound, NotOurs
-from sgdr.search.storage import StorageError
-from sgdr.search.study import Study
+from sgdr.search.storage.connect import StorageError
+from sgdr.search.study.study import Study
 
 CANCELLABLE = ("queued", "running", "confirming")
 

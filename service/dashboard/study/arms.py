@@ -20,8 +20,8 @@ from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
 from service.dashboard.table import Table, column
 from sgdr.schedule import FIELDS
-from sgdr.search.study import Study
-from sgdr.search.verdict import NAMES
+from sgdr.search.study.study import Study
+from sgdr.search.study.verdict import NAMES
 
 CANDIDATES = (
     column("number", "trial"),

@@ -14,7 +14,7 @@ from service.dashboard.frame import slider
 from service.dashboard.here import Here
 from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
-from sgdr.search.study import Study
+from sgdr.search.study.study import Study
 
 MOST = 50
 FIRST = 5

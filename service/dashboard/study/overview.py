@@ -17,7 +17,7 @@ from service.dashboard.here import Here
 from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
 from sgdr.schedule import WarmRestarts
-from sgdr.search.study import Best, Study
+from sgdr.search.study.study import Best, Study
 
 
 class Overview(Part):

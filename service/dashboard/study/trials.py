@@ -9,7 +9,7 @@ from service.dashboard.here import Here
 from service.dashboard.shared import Seen
 from service.dashboard.study.part import Part
 from service.dashboard.table import Table, column
-from sgdr.search.tables import flat_row, trial_columns
+from sgdr.search.study.tables import flat_row, trial_columns
 
 AT_ONCE = 2000
 """Rows in a message."""

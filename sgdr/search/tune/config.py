@@ -10,8 +10,8 @@ from typing import Any
 
 from sgdr import checks
 from sgdr.schedule import WarmRestarts
-from sgdr.search.arguments import whole
-from sgdr.search.space import SCHEDULE_NAMES, Space
+from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.space import SCHEDULE_NAMES, Space
 
 OTHERS = ("seed", "hparams", "log_sys_usage")
 """What a config may hold besides the schedule and the workload's values; the last is Tune's own."""

@@ -1,4 +1,4 @@
-"""The restart-aware rule of `sgdr.search.pruning` as a scheduler of Ray Tune."""
+"""The restart-aware rule of `sgdr.search.strategy.restart_aware` as a scheduler of Ray Tune."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.arguments import whole
-from sgdr.search.objective import OBJECTIVES
-from sgdr.search.pruning import credited, keeps, rungs, standing, to_fall
-from sgdr.search.space import Space
+from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.space import Space
+from sgdr.search.strategy.restart_aware import credited, keeps, rungs, standing, to_fall
 from sgdr.search.tune.config import Config, schedule_of
 from sgdr.search.tune.results import WORTH
 

@@ -14,9 +14,9 @@ from optuna.distributions import (
 from ray import tune
 from ray.tune.search.sample import Domain
 
-from sgdr.search.arguments import whole
-from sgdr.search.space import Space
-from sgdr.search.workload import CallableWorkload, Workload, find
+from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.space import Space
+from sgdr.search.problem.workload import CallableWorkload, Workload, find
 
 
 def tune_space(

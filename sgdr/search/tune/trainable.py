@@ -14,20 +14,20 @@ from ray.air.constants import TRAINING_ITERATION
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search import hparams
-from sgdr.search.arguments import whole
-from sgdr.search.curves import Curves
-from sgdr.search.declaration import Declaration
-from sgdr.search.devices import cores, share_gpu_memory
-from sgdr.search.objective import OBJECTIVES, sign, value
-from sgdr.search.population import Population
-from sgdr.search.processes import ProcessSlots
-from sgdr.search.slots import FINITE
-from sgdr.search.snapshots import Snapshots, load
-from sgdr.search.space import Space
+from sgdr.search.artifacts.snapshots import Snapshots, load
+from sgdr.search.backend.curves import Curves
+from sgdr.search.backend.devices import cores, share_gpu_memory
+from sgdr.search.backend.population import Population
+from sgdr.search.backend.processes import ProcessSlots
+from sgdr.search.backend.slots import FINITE
+from sgdr.search.problem import hparams
+from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.objective import OBJECTIVES, sign, value
+from sgdr.search.problem.space import Space
+from sgdr.search.problem.workload import CallableWorkload, Workload, check_functions, find
 from sgdr.search.tune.config import Config, hparams_of, schedule_of, seed_of
 from sgdr.search.tune.results import EPOCH, RATE, T_0, TAKEN, TROUGH, WORTH
-from sgdr.search.workload import CallableWorkload, Workload, check_functions, find
 
 CURVES = "curves.json"
 """Beside the snapshot in a checkpoint."""

@@ -14,9 +14,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from sgdr import search
-from sgdr.search.objective import OBJECTIVES
-from sgdr.search.pruning import rungs
-from sgdr.search.space import Space
+from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.space import Space
+from sgdr.search.strategy.restart_aware import rungs
 
 BUDGET = 40
 CONFIG = {"base_lr": 0.5, "T_0": 7, "T_mult": 2, "eta_ratio": 0.1}

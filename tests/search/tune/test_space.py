@@ -15,7 +15,7 @@ from ray.tune.search.optuna import OptunaSearch
 from ray.tune.search.variant_generator import generate_variants
 
 from sgdr import search
-from sgdr.search.space import Space
+from sgdr.search.problem.space import Space
 from sgdr.search.tune import tune_space
 from sgdr.search.tune.config import hparams_of, seed_of
 

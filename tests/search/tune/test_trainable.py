@@ -16,10 +16,10 @@ import pytest
 from ray.tune.trainable import Trainable
 
 from sgdr import WarmRestarts, search
-from sgdr.search.compilations import compilations
-from sgdr.search.objective import OBJECTIVES, value
-from sgdr.search.population import Population
-from sgdr.search.snapshots import Snapshots
+from sgdr.search.artifacts.snapshots import Snapshots
+from sgdr.search.backend.compilations import compilations
+from sgdr.search.backend.population import Population
+from sgdr.search.problem.objective import OBJECTIVES, value
 
 CONFIG = {"base_lr": 0.3, "T_0": 2, "T_mult": 2, "eta_ratio": 0.1}
 KEYS = ("error", "select_error", "objective", "epoch", "trough", "lr", "T_0", "should_checkpoint", "done")

@@ -16,8 +16,8 @@ from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
 from ray.tune.search.optuna import OptunaSearch
 
 from sgdr import search
-from sgdr.search.compilations import compilations
-from sgdr.search.pruning import rungs
+from sgdr.search.backend.compilations import compilations
+from sgdr.search.strategy.restart_aware import rungs
 
 CONFIG = {"base_lr": 0.3, "T_0": 2, "T_mult": 2, "eta_ratio": 0.1, "seed": 3}
 Fit = Callable[..., Any]

@@ -21,8 +21,8 @@ from service.dashboard.figures.schedules import MOST_RESTARTS, POINTS, schedules
 from service.dashboard.figures.space import MOST_BINS, heat_map, scatter
 from service.dashboard.figures.trial import best_figure
 from sgdr import WarmRestarts, Warmup
-from sgdr.search.study import load
-from sgdr.search.verdict import Confirmed, Verdict
+from sgdr.search.study.study import load
+from sgdr.search.study.verdict import Confirmed, Verdict
 
 EVIL = '<b>größe</b> <a href="javascript:x()">言葉</a> %{meta.summary} &amp;'
 FIGURES = {

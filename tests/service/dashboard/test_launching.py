@@ -24,12 +24,12 @@ from service.sweeps.declarations import WorkloadUnavailable
 from service.sweeps.request import SweepRequest
 from service.sweeps.sweeps import Conflict, Full, Invalid, Sweeps
 from sgdr.cli import app, options
-from sgdr.search.arms import RELATIVES
-from sgdr.search.cluster import Cluster
-from sgdr.search.declaration import Declaration
-from sgdr.search.opening import create_study
-from sgdr.search.settings import checked
-from sgdr.search.storage import StorageError
+from sgdr.search.problem.arms import RELATIVES
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.storage.connect import StorageError
+from sgdr.search.sweeps.cluster import Cluster
+from sgdr.search.sweeps.config import checked
+from sgdr.search.sweeps.create_study import create_study
 
 HPARAMS = {"decay": FloatDistribution(1e-6, 0.1, log=True), "depth": IntDistribution(1, 4)}
 ARRAYS = Declaration("arrays", "error", "minimize", 20, "arrays", 5, (0.01, 2.0), None, HPARAMS)
@@ -318,7 +318,7 @@ def test_a_study_that_was_swept_on_ray_goes_on_there_or_where_it_can(sweeps, mon
     ],
 )
 def test_a_study_of_the_command_line_is_gone_on_with_as_its_attributes_say(sweeps, pruner, given, remarks):
-    from sgdr.search.space import Space
+    from sgdr.search.problem.space import Space
 
     made = checked(
         ARRAYS,

@@ -29,9 +29,9 @@ from service.settings import Settings
 from service.sweeps.host_lock import HostLock
 from service.tokens import hashed
 from sgdr import search
-from sgdr.search.arms import RELATIVES
-from sgdr.search.opening import create_study
-from sgdr.search.storage import close_storage, open_storage, sqlite_file
+from sgdr.search.problem.arms import RELATIVES
+from sgdr.search.storage.connect import close_storage, open_storage, sqlite_file
+from sgdr.search.sweeps.create_study import create_study
 
 TOKEN = "sgdr_the-token-of-these-tests"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}

@@ -7,7 +7,7 @@ import pytest
 
 import sgdr
 from sgdr import export, search
-from sgdr.search.storage import close_storage, open_storage
+from sgdr.search.storage.connect import close_storage, open_storage
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from experiments.bench.filled import fill
-from sgdr.search.study import delete
+from sgdr.search.study.study import delete
 
 PATHS = [
     "/readyz",
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_database(tmp_path, open_client, is_problem, spoil):
 
 
 def test_readers_do_not_wait_for_a_writer_and_a_writer_gives_up(own, copied, is_problem, monkeypatch):
-    monkeypatch.setattr("sgdr.search.storage.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("sgdr.search.storage.connect.BUSY_SECONDS", 0.2)
     with contextlib.closing(sqlite3.connect(copied)) as writer:
         writer.execute("PRAGMA journal_mode=WAL")
         writer.execute("BEGIN IMMEDIATE")
@@ -102,7 +102,7 @@ def test_readers_do_not_wait_for_a_writer_and_a_writer_gives_up(own, copied, is_
 
 
 def test_a_database_that_is_locked_for_readers_too(own, copied, is_problem, monkeypatch):
-    monkeypatch.setattr("sgdr.search.storage.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("sgdr.search.storage.connect.BUSY_SECONDS", 0.1)
     with contextlib.closing(sqlite3.connect(copied)) as writer:
         writer.execute("PRAGMA journal_mode=DELETE")
         writer.execute("BEGIN EXCLUSIVE")

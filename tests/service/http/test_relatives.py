@@ -14,9 +14,9 @@ from service.dashboard.figures.trial import best_figure
 from service.dashboard.study.arms import candidate_row, found_by_arm
 from service.dashboard.study.curves import chosen
 from sgdr import search
-from sgdr.search.arms import ALL_ARMS, RELATIVES
-from sgdr.search.relative_arms import OWN
-from sgdr.search.verdict import NAMES
+from sgdr.search.problem.arms import ALL_ARMS, RELATIVES
+from sgdr.search.problem.relative_arms import OWN
+from sgdr.search.study.verdict import NAMES
 from tests.service.http.conftest import client_of
 
 

@@ -10,7 +10,7 @@ import pytest
 from websockets.sync.client import connect
 
 from service.settings import OWN_PATHS, Settings
-from sgdr.search.storage import sqlite_file
+from sgdr.search.storage.connect import sqlite_file
 
 ROOT = "/sgdr"
 LINK = re.compile(

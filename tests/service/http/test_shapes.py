@@ -169,7 +169,7 @@ def test_cycles_of_a_part_count_within_it_alone(sqlite_client):
 def test_the_best_rate_is_told_of_every_shape(open_client, copied, monkeypatch, shape):
     from dataclasses import replace
 
-    from sgdr.search.study import Study
+    from sgdr.search.study.study import Study
 
     schedule, top = library_schedule(shape, ASKED[shape]), Study.top
     monkeypatch.setattr(

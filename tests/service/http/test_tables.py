@@ -14,19 +14,19 @@ from service.dashboard.frame import told
 from service.tables import curves_csv
 from sgdr import WarmRestarts, search
 from sgdr.cli.export import _encoded, _trials
-from sgdr.search.compared import Compared, Comparison
-from sgdr.search.declaration import Declaration
-from sgdr.search.flat_names import flat_name
-from sgdr.search.opening import create_study
-from sgdr.search.record import Record
-from sgdr.search.settings import checked
-from sgdr.search.space import SCHEDULE_NAMES
-from sgdr.search.spread import spread
-from sgdr.search.spreadsheet import STARTS, csv_text, guarded
-from sgdr.search.storage import open_storage
-from sgdr.search.tables import COLUMNS, CURVE_COLUMNS, curves_table, searched_column
-from sgdr.search.verdict import Confirmed, Verdict
-from tests.search.test_study import DEFAULTS
+from sgdr.search.evaluation.comparison import Compared, Comparison
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.space import SCHEDULE_NAMES
+from sgdr.search.storage.connect import open_storage
+from sgdr.search.strategy.quasi_random import spread
+from sgdr.search.study.flat_names import flat_name
+from sgdr.search.study.spreadsheet import STARTS, csv_text, guarded
+from sgdr.search.study.tables import COLUMNS, CURVE_COLUMNS, curves_table, searched_column
+from sgdr.search.study.verdict import Confirmed, Verdict
+from sgdr.search.sweeps.config import checked
+from sgdr.search.sweeps.create_study import create_study
+from sgdr.search.sweeps.trial_log import Record
+from tests.search.study.test_study import DEFAULTS
 from tests.service.http.conftest import client_of
 
 TAKEN = tuple(name for name in COLUMNS if name not in SCHEDULE_NAMES)

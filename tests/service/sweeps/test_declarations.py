@@ -8,8 +8,8 @@ import pytest
 
 from service.sweeps.children import child_environment
 from service.sweeps.declarations import RETRY_SECONDS, Declarations, WorkloadUnavailable
-from sgdr.search.declaration import Declaration
-from sgdr.search.workload import find
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.workload import find
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.sweeps.dispatcher import Dispatcher
-from sgdr.search.ray.launcher import END_SECONDS
-from sgdr.search.storage import StorageError
+from sgdr.search.storage.connect import StorageError
+from sgdr.search.sweeps.ray.launcher import END_SECONDS
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from service.sweeps.record import (
     read_record,
     this_process,
 )
-from sgdr.search.lease import EXPIRE_SECONDS, PREFIX
+from sgdr.search.storage.leases import EXPIRE_SECONDS, PREFIX
 
 NOW = 1e9
 ASKED = {"nonce": "n", "request": {"trials": 4}, "requested": NOW, "host": "h"}

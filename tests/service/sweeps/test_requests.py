@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from service.sweeps.request import LARGEST_REQUEST, SweepRequest
 from service.sweeps.sweeps import Conflict, Invalid, NotFound, Sweeps, engines
-from sgdr.search.cluster import Cluster
-from sgdr.search.declaration import Declaration
-from sgdr.search.devices import cores
-from sgdr.search.storage import StorageError
+from sgdr.search.backend.devices import cores
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.storage.connect import StorageError
+from sgdr.search.sweeps.cluster import Cluster
 
 HPARAMS = {"decay": FloatDistribution(0.0, 1.0), "depth": IntDistribution(1, 4)}
 KNOWN = {

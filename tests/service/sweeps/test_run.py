@@ -10,8 +10,8 @@ from service.sweeps.children import TRY_LATER
 from service.sweeps.host_lock import HostLock
 from service.sweeps.own_words import LONGEST, own_words
 from service.sweeps.run import NO_CLUSTER, _terminated_at, _words
-from sgdr.search.interrupts import terminate_as_interrupt
-from sgdr.search.worker import TooManyFailures
+from sgdr.search.backend.interrupts import terminate_as_interrupt
+from sgdr.search.sweeps.worker import TooManyFailures
 
 
 def run(study, url, monkeypatch):

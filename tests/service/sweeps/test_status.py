@@ -7,8 +7,8 @@ import pytest
 
 from service.sweeps.status import status
 from service.sweeps.sweeps import Conflict, NotOurs
-from sgdr.search.lease import PREFIX, Lease, leases
-from sgdr.search.opening import create_study
+from sgdr.search.storage.leases import PREFIX, Lease, leases
+from sgdr.search.sweeps.create_study import create_study
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sgdr.search.storage import sqlite_file
+from sgdr.search.storage.connect import sqlite_file
 
 pytest.importorskip("playwright.sync_api")
 from experiments.browser import chromium

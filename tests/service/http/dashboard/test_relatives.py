@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from sgdr import search
-from sgdr.search.storage import sqlite_file
+from sgdr.search.storage.connect import sqlite_file
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,80 @@
+"""Schedules of any kind in the compiled program, which looks their rates up: the host works them out."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sgdr.search.backend.slots import LONGEST_CALL, Schedule
+
+LARGEST = float(np.finfo(np.float32).max)
+
+Array = np.ndarray[Any, Any]
+
+
+class RateTable(NamedTuple):
+    """In place of the schedules of K slots, for one call: a pytree, and a callable, as a schedule is."""
+
+    first: Any
+    """int32 [K]: the step of the first rate."""
+    rates: Any
+    """float32 [K, steps of the longest call]."""
+
+    def __call__(self, step: Any) -> Any:
+        """Of one slot: its rate at that step of the call."""
+        return self.rates[step - self.first]
+
+
+class Schedules:
+    """What each of K slots follows, and the table of the next call."""
+
+    def __init__(self, slots: int, steps_per_epoch: int) -> None:
+        self._steps_per_epoch = steps_per_epoch
+        self._rates = [np.zeros(0, np.float32)] * slots
+
+    def fill(self, slot: int, schedule: Schedule, budget: int) -> None:
+        """Gives `slot` another schedule. Raises as `rates`."""
+        self._rates[slot] = rates(schedule, budget, self._steps_per_epoch)
+
+    def table(self, epoch: Array, epochs: int) -> RateTable:
+        """The rates of so many epochs after the completed ones, int32 [K]; 0 beyond a slot's budget."""
+        first = epoch * np.int32(self._steps_per_epoch)
+        table = np.zeros((len(first), LONGEST_CALL * self._steps_per_epoch), np.float32)
+        for row, begin, given in zip(table, first, self._rates, strict=True):
+            part = given[begin : begin + epochs * self._steps_per_epoch]
+            row[: len(part)] = part
+        return RateTable(first, table)
+
+
+def rates(schedule: Schedule, budget: int, steps_per_epoch: int) -> Array:
+    """Of all steps of a budget in epochs: float32, worked out in float64.
+
+    `schedule` is in epochs: it is scaled to steps, or called with fractions of epochs where it has no
+    `scaled`. Raises ValueError where it gives anything but a number that float32 holds for each step.
+    """
+    steps = np.arange(budget * steps_per_epoch)
+    try:
+        if hasattr(schedule, "scaled"):
+            given = np.asarray(schedule.scaled(steps_per_epoch)(steps))
+        else:
+            given = np.asarray(schedule(steps / steps_per_epoch))
+    except Exception as error:
+        raise ValueError(
+            f"schedule={schedule} fails for a NumPy array of steps ({type(error).__name__}: {error}); "
+            "make it one of arrays, e.g. by jax.vmap"
+        ) from error
+    if given.dtype.kind not in "iuf" or given.shape not in ((), steps.shape):
+        raise ValueError(
+            f"schedule={schedule} must give a rate for each of {len(steps)} steps, got "
+            f"{given.dtype}{list(given.shape)}; return an array of their shape"
+        )
+    given = np.broadcast_to(given, steps.shape)
+    good = np.abs(given) <= LARGEST
+    if not good.all():
+        at = int(np.argmin(good))
+        raise ValueError(
+            f"schedule={schedule} must give numbers of float32, got {given[at]} at step {at}; "
+            "keep its rates finite"
+        )
+    return given.astype(np.float32)

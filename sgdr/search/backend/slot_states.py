@@ -1,0 +1,126 @@
+"""The states of K slots in arrays split over the devices by their leading axis: one slot's, read or written.
+
+Keys of JAX travel as their words: as keys they would cost a program of their own wherever they are moved.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from sgdr.search.problem.workload import State
+
+
+class Rows:
+    """Of states of one form."""
+
+    def __init__(self, shapes: State, split: NamedSharding, options: dict[str, Any] | None) -> None:
+        """`shapes` are of all K slots; `options` are for the compiler."""
+        self._shapes, self._split, self._options = shapes, split, options
+        self._slots = len(jax.tree.leaves(shapes)[0])
+        self._write: Any = None
+
+    def zeros(self) -> State:
+        """States of all slots that hold nothing. Compiles nothing."""
+        return jax.tree.map(partial(_zeros, self._split), self._shapes)
+
+    def read(self, states: State, slot: int) -> State:
+        """A copy on the host of one slot's state. Compiles nothing."""
+        return jax.tree.map(partial(_row, slot), states)
+
+    def write(self, states: State, slot: int, row: State) -> State:
+        """The states with that row in place of one slot's; `states` are given up. Compiles at its first call.
+
+        Raises ValueError where the row is of another form.
+        """
+        self._check(row)
+        whole = NamedSharding(self._split.mesh, PartitionSpec())
+        row = jax.device_put(jax.tree.map(_plain, row), whole)
+        if self._write is None:
+            program = jax.shard_map(
+                partial(_write, self._slots // self._split.num_devices),
+                mesh=self._split.mesh,
+                in_specs=(PartitionSpec("slots"), PartitionSpec(), PartitionSpec()),
+                out_specs=PartitionSpec("slots"),
+                check_vma=False,
+            )
+            jitted = jax.jit(program, donate_argnums=0, in_shardings=(self._split, whole, whole))
+            lowered = jitted.lower(self._shapes, np.int32(0), row)
+            self._write = lowered.compile(compiler_options=self._options)
+        return self._write(states, jax.device_put(np.int32(slot), whole), row)
+
+    def _check(self, row: State) -> None:
+        needed = {name: f"{leaf.dtype}{list(leaf.shape[1:])}" for name, leaf in _leaves(self._shapes)}
+        given = {
+            name: f"{getattr(leaf, 'dtype', type(leaf).__name__)}{list(np.shape(leaf))}"
+            for name, leaf in _leaves(row)
+        }
+        for name in dict.fromkeys([*needed, *given]):
+            if given.get(name) != needed.get(name):
+                raise ValueError(
+                    f"{name} is {given.get(name, 'not there')} in what is given, and "
+                    f"{needed.get(name, 'not there')} in the workload; give a state of the same workload"
+                )
+        form, form_given = str(jax.tree.structure(self._shapes)), str(jax.tree.structure(row))
+        if form != form_given:
+            raise ValueError(f"state is the tree {form_given}, and {form} in the workload")
+
+
+def _leaves(state: State) -> list[tuple[str, Any]]:
+    paths = jax.tree_util.tree_leaves_with_path(state)
+    return [(f"state{jax.tree_util.keystr(path)}", leaf) for path, leaf in paths]
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _plain(leaf: Any) -> Any:
+    return np.asarray(jax.random.key_data(leaf)) if _is_key(leaf) else leaf
+
+
+def _zeros(split: NamedSharding, shape: jax.ShapeDtypeStruct) -> Any:
+    if not _is_key(shape):
+        return jax.device_put(np.zeros(shape.shape, shape.dtype), split)
+    kinds = []
+
+    def words(keys: jax.Array) -> Any:
+        kinds.append(jax.random.key_impl(keys))
+        return jax.random.key_data(keys)
+
+    plain = _zeros(split, jax.eval_shape(words, shape))
+    return jax.random.wrap_key_data(plain, impl=kinds[0])
+
+
+def _row(slot: int, leaf: jax.Array) -> Any:
+    if _is_key(leaf):
+        words = _row(slot, jax.random.key_data(leaf))
+        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
+    # Indexing the whole array would be a program of its own, compiled for every shape of leaf.
+    for shard in leaf.addressable_shards:
+        start, stop, _ = shard.index[0].indices(len(leaf))
+        if start <= slot < stop:
+            return np.array(np.asarray(shard.data)[slot - start])
+    raise AssertionError("some device holds every slot")
+
+
+def _write(slots: int, states: State, slot: jax.Array, row: State) -> State:
+    """The program of one device, which holds so many slots."""
+    own = slot - jax.lax.axis_index("slots") * slots
+    here = (own >= 0) & (own < slots)
+    place = jnp.clip(own, 0, slots - 1)
+
+    def written(leaf: jax.Array, given: jax.Array) -> Any:
+        if _is_key(leaf):
+            words = written(jax.random.key_data(leaf), given)
+            return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
+        kept = jax.lax.dynamic_index_in_dim(leaf, place, keepdims=False)
+        return jax.lax.dynamic_update_index_in_dim(leaf, jnp.where(here, given, kept), place, 0)
+
+    changed: State = jax.tree.map(written, states, row)
+    return changed

@@ -1,0 +1,1 @@
+"""What is trained again: finalists on fresh seeds, and schedules that are compared side by side."""

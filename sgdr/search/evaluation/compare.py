@@ -1,0 +1,231 @@
+"""Schedules of any kind side by side: each is trained on the same seeds, nothing searched, nothing pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+
+from sgdr import checks
+from sgdr.search.backend.allocation import Fitting
+from sgdr.search.backend.devices import use_all_cores
+from sgdr.search.backend.interrupts import terminate_as_interrupt
+from sgdr.search.backend.population import Population
+from sgdr.search.backend.rate_table import rates
+from sgdr.search.backend.slots import FINITE, Schedule, Slots
+from sgdr.search.evaluation.comparison import Compared, Comparison
+from sgdr.search.evaluation.ensemble import Ensemble
+from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
+from sgdr.search.problem import hparams as numbers
+from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.objective import OBJECTIVES, chosen_epoch
+from sgdr.search.problem.workload import (
+    CallableWorkload,
+    State,
+    Workload,
+    check_declaration,
+    check_functions,
+    find,
+)
+
+COMPARED = 2
+"""Sets the seeds of comparisons apart from others that are drawn from the same number."""
+
+
+@dataclass(frozen=True)
+class CompareProgress:
+    """How far a comparison is."""
+
+    epochs: int
+    """Trained, over all runs."""
+    planned: int
+    """To be trained, where no run diverges."""
+
+
+def compare(
+    workload: Workload | CallableWorkload | str,
+    schedules: Mapping[str, Schedule],
+    *,
+    budget: int | None = None,
+    seeds: int = 16,
+    seed: int = 0,
+    objective: str = "best-epoch",
+    hparams: Mapping[str, Any] | None = None,
+    slots: int | str = "auto",
+    ensembles: Sequence[int | None] = (),
+    on_progress: Callable[[CompareProgress], None] = lambda progress: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
+) -> Comparison:
+    """Trains every schedule on the same seeds, each run to its end, and returns what they are worth.
+
+    Args:
+        workload: what is trained: an object, or a registered name.
+        schedules: by name, in epochs: a `WarmRestarts`, one of `sgdr.relatives`, or any callable from steps
+            to rates for NumPy arrays. `scaled(steps_per_epoch)` makes it one of steps; one that has none is
+            called with fractions of epochs.
+        budget: epochs of every run; None: the workload's own.
+        seeds: how many runs of each schedule. With more, the first stay the same.
+        seed: decides everything random: the same seed gives the same table, with as many slots. With other
+            numbers of them, sums are rounded in another order, from which trainings may drift apart.
+        objective: best-epoch, best-trough or final. Under best-trough, a schedule without a trough before the
+            end of the budget is read at its best epoch: one look would be no match for many.
+        hparams: the values of what the workload takes further, by name.
+        slots: runs trained side by side; "auto" suits them to the devices.
+        ensembles: numbers of models, those at a run's last troughs, whose mean prediction is scored; None:
+            those at all its troughs. Each is a column of the table, empty for schedules with fewer troughs.
+        on_progress: called as it goes, some times a second.
+        on_remark: called with what the user should know, a sentence each.
+
+    Raises ValueError for bad arguments; RuntimeError where training fails (to diverge is no failure, see
+    `Comparison`); KeyboardInterrupt on Ctrl-C, with nothing left behind.
+    """
+    use_all_cores()  # before a workload that is read by its name puts anything on a device
+    found = find(workload) if isinstance(workload, str) else workload
+    check_declaration(found)
+    given = checks.mapping("hparams", {} if hparams is None else hparams)
+    given = {name: checks.plain(each) for name, each in given.items()}
+    ensembles = checks.plain(ensembles)
+    budget = found.budget if budget is None else whole("budget", budget, 1)
+    count = None if slots == "auto" else whole("slots", slots, 1)
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
+    _check(found, schedules, given, ensembles)
+    drawn: dict[str, BaseDistribution] = {}
+    if not isinstance(found, CallableWorkload):
+        drawn = {name: numbers.fixed(name, each) for name, each in given.items()}
+        numbers.check(found, drawn)
+        check_functions(found, numbers.examples(numbers.dtypes(found, drawn)))
+        for schedule in schedules.values():
+            rates(schedule, budget, found.steps_per_epoch)  # so that what gives none is known before all
+    jobs = [
+        _job(number, schedule, budget, each, given, objective, bool(ensembles))
+        for each in _seeds(whole("seed", seed, 0), whole("seeds", seeds, 1))
+        for number, schedule in enumerate(schedules.values())
+    ]
+    epochs = 0
+
+    def on_epochs(more: int) -> None:
+        nonlocal epochs
+        epochs += more
+        on_progress(CompareProgress(epochs, len(jobs) * budget))
+
+    with terminate_as_interrupt():
+        driven = Fitting(found, count, len(jobs), drawn, on_remark, any_schedule=True).finish()
+        try:
+            models = _Models(found, driven, ensembles)
+            trained = retrain(driven, jobs, on_epochs, models.watch)
+        finally:
+            driven.close()
+    names = list(schedules)
+    runs = [_read(each, names[each.job.number], found, models) for each in trained]
+    labels = tuple(map(_label, ensembles))
+    return Comparison(tuple(runs), found.metric, found.direction, objective, budget, labels)
+
+
+class _Models:
+    """Keeps the models of runs at their last troughs, and scores their ensembles when a run is over."""
+
+    def __init__(self, workload: Any, slots: Slots, sizes: Sequence[int | None]) -> None:
+        self._workload, self._slots, self._sizes = workload, slots, sizes
+        self._ensemble = Ensemble(workload) if sizes else None
+        self._states: dict[tuple[int, int], list[State]] = {}
+        self.scores: dict[tuple[int, int], dict[str, float]] = {}
+        """By the number of the schedule and the seed."""
+
+    def watch(self, slot: int, trained: Trained) -> None:
+        """Is told after every epoch of a run."""
+        assert self._ensemble is not None and isinstance(self._slots, Population)
+        job, run = trained.job, (trained.job.number, trained.job.seed)
+        most = max((size for size in self._sizes if size is not None), default=1)
+        ends = _troughs(job.schedule, job.budget)
+        if trained.epochs in (ends if None in self._sizes else ends[-most:]):
+            self._states.setdefault(run, []).append(self._slots.state(slot))
+        if trained.epochs < job.budget:
+            return
+        states = self._states.pop(run)
+        self.scores[run] = {
+            _label(size): self._ensemble.score(states[-(size or 0) :])[self._workload.metric]
+            for size in self._sizes
+            if size is None or size <= len(states)
+        }
+
+
+def _job(
+    number: int,
+    schedule: Schedule,
+    budget: int,
+    seed: int,
+    hparams: Mapping[str, Any],
+    objective: str,
+    ensembles: bool,
+) -> Job:
+    one_look = not _troughs(schedule, budget - 1)
+    read_by = "best-epoch" if objective == "best-trough" and one_look else objective
+    watched = ensembles and bool(_troughs(schedule, budget))
+    return Job(number, schedule, budget, seed, hparams, read_by, watched)
+
+
+def _label(size: int | None) -> str:
+    return f"ensemble of {'all' if size is None else size}"
+
+
+def _read(trained: Trained, name: str, workload: Workload | CallableWorkload, models: _Models) -> Compared:
+    """What a run has given. Raises RuntimeError where it failed."""
+    job, curves = trained.job, {name: each for name, each in trained.curves.items() if name != FINITE}
+    if trained.error is not None:
+        why = trained.error.splitlines()[0]
+        raise RuntimeError(f"schedule {name!r} could not be trained on seed {job.seed}: {why}")
+    if trained.diverged_at is not None:
+        return Compared(name, job.seed, curves, None)
+    select = curves[getattr(workload, "select_metric", None) or workload.metric]
+    epoch = chosen_epoch(job.objective, select, job.schedule, workload.direction)
+    return Compared(name, job.seed, curves, epoch, models.scores.get((job.number, job.seed), {}))
+
+
+def _troughs(schedule: Schedule, budget: int) -> list[int]:
+    """The ends of its cycles, in epochs; none of a schedule that has no cycles."""
+    listed = getattr(schedule, "troughs", None)
+    return listed(budget=budget) if listed else []
+
+
+def _seeds(seed: int, count: int) -> list[int]:
+    """So many seeds, the first ones the same whatever the count."""
+    drawn = (np.random.SeedSequence([seed, index, 0, COMPARED]) for index in range(count))
+    return [int(each.generate_state(1)[0] >> 1) for each in drawn]
+
+
+def _check(
+    workload: Workload | CallableWorkload,
+    schedules: Mapping[str, Schedule],
+    hparams: Mapping[str, Any],
+    ensembles: Sequence[int | None],
+) -> None:
+    """Raises ValueError where they cannot be."""
+    if not isinstance(schedules, Mapping) or not schedules:
+        raise ValueError(
+            f"schedules must be at least one by name, got {schedules!r}; give e.g. {{'cosine': …}}"
+        )
+    for name, schedule in schedules.items():
+        if not isinstance(name, str) or not callable(schedule):
+            raise ValueError(
+                f"schedules must be callables by name, got {name!r}: {schedule!r}; give e.g. a WarmRestarts"
+            )
+    declared = sorted(getattr(workload, "hparams", None) or {})
+    if sorted(hparams) != declared:
+        takes = ", ".join(declared) or "none"
+        raise ValueError(
+            f"hparams={dict(hparams)!r} must have a value for each of the workload's: {takes}; give those"
+        )
+    if not isinstance(ensembles, list | tuple):
+        raise ValueError(f"ensembles={ensembles!r} must be a list of numbers of models; give e.g. [3, None]")
+    for size in ensembles:
+        if size is not None:
+            whole("ensembles", size, 1)
+    if ensembles and isinstance(workload, CallableWorkload):
+        raise ValueError(
+            f"ensembles={tuple(ensembles)!r} need a workload with predict() and score(), "
+            f"{workload.name!r} is a function; give ensembles=()"
+        )

@@ -1,0 +1,143 @@
+"""The finalists and the controls again, on seeds that the search has not seen, and a verdict.
+
+A winner of one seed is mostly luck: on another seed it is one of many. So the best trials of every arm are
+trained again side by side, all on the same new seeds, until it is clear whether restarts help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from optuna.distributions import json_to_distribution
+
+from sgdr.search.backend.allocation import Fitting
+from sgdr.search.backend.devices import use_all_cores
+from sgdr.search.backend.interrupts import terminate_as_interrupt
+from sgdr.search.backend.population import Population
+from sgdr.search.evaluation import sequential_test
+from sgdr.search.evaluation.finalists import Candidate, finalists, fresh_seeds
+from sgdr.search.evaluation.race import CONFIRMATION, ConfirmProgress, Rounds
+from sgdr.search.evaluation.snapshot_recorder import Keeper
+from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.workload import CallableWorkload, Workload, find
+from sgdr.search.storage.connect import default_url, open_storage, storage_errors
+from sgdr.search.storage.leases import Lease
+from sgdr.search.study.study import Study, load, study_id
+from sgdr.search.study.verdict import Verdict
+from sgdr.search.sweeps.config import SAID_LATER
+
+MOST_SEEDS = 10_000
+"""A number beyond which no difference matters."""
+
+
+def confirm(
+    study: str,
+    *,
+    storage: str | None = None,
+    workload: Workload | CallableWorkload | str | None = None,
+    top: int = 3,
+    seeds: int = 64,
+    slots: int | str = "auto",
+    troughs: int = 5,
+    on_progress: Callable[[ConfirmProgress], None] = lambda progress: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
+) -> Verdict:
+    """Trains the best trials of each arm again on new seeds, and says whether restarts help.
+
+    Args:
+        study: its name; it keeps the verdict, and every value, so that a confirmation that was cut off, or
+            that asks for more seeds, goes on from there.
+        storage: URL of its storage; None: `$SGDR_STORAGE`, else `sqlite:///sgdr.db`.
+        workload: what it trained; None: the registered workload of the name that the study has.
+        top: candidates of each arm.
+        seeds: the most per candidate; those that are clearly behind get fewer, and all do once it is decided.
+            A verdict on fewer than the study's own is returned, and not kept.
+        slots: trained side by side; "auto" suits them to the devices.
+        troughs: how many models of a run on the first seed, at its last troughs, are kept beside the storage
+            and scored as an ensemble; 0: none.
+        on_progress: called as it goes, some times a second.
+        on_remark: called with what the user should know, a sentence each.
+
+    Raises ValueError for bad arguments, a study without a completed trial, or a workload that is not there or
+    is not the study's; StorageError when the storage fails; RuntimeError when no candidate can be trained.
+    """
+    top, seeds, troughs = whole("top", top, 1), whole("seeds", seeds, 2), whole("troughs", troughs, 0)
+    count = None if slots == "auto" else whole("slots", slots, 1)
+    url = default_url() if storage is None else storage
+    read = load(study, url)
+    if seeds > MOST_SEEDS:
+        raise ValueError(f"seeds={seeds!r} must be at most {MOST_SEEDS:,}")
+    candidates = finalists(read, top)
+    use_all_cores()  # before a workload that is read by its name puts anything on a device
+    found = _workload(read, workload)
+    fresh = fresh_seeds(read, seeds)
+    with storage_errors(url), terminate_as_interrupt():
+        opened = open_storage(url, create=True)
+        number = study_id(opened, study, url)
+        lease = Lease(opened, number)
+        try:
+            drawn = read.attributes["space"]["hparams"]
+            hparams = {name: json_to_distribution(each) for name, each in drawn.items()}
+            jobs = len(candidates) * sequential_test.looks(seeds)[0]
+            relatives = bool(read.attributes.get("relatives"))
+            driven = Fitting(found, count, jobs, hparams, on_remark, any_schedule=relatives).finish()
+            try:
+                keeper = None
+                if troughs and isinstance(driven, Population) and not isinstance(found, CallableWorkload):
+                    keeper = Keeper(read, found, driven, troughs, on_remark)
+                _recall(read, candidates, fresh, keeper)
+
+                def progressed(progress: ConfirmProgress) -> None:
+                    lease.renew()
+                    on_progress(progress)
+
+                rounds = Rounds(read, candidates, fresh, driven, keeper, progressed)
+                verdict = rounds.race(partial(opened.set_study_user_attr, number, CONFIRMATION))
+            finally:
+                driven.close()
+            if read.verdict is None or read.verdict.seeds <= seeds:
+                opened.set_study_user_attr(number, "verdict", verdict.attribute())
+            else:
+                on_remark(f"the study keeps its verdict on up to {read.verdict.seeds} seeds")
+        finally:
+            lease.end()
+    if verdict.best is None:
+        raise RuntimeError(f"no candidate could be trained again: {verdict.candidates[0].failed}")
+    return verdict
+
+
+def _recall(
+    study: Study, candidates: Sequence[Candidate], seeds: Sequence[int], keeper: Keeper | None
+) -> None:
+    """Takes what an earlier confirmation has found; runs whose models are missing are trained again."""
+    for each in candidates:
+        each.recall(study.attributes.get(CONFIRMATION, {}))
+        if keeper and keeper.lacks(each.best.number, seeds[0], each.ensemble is not None):
+            each.values.pop(seeds[0], None)
+
+
+def _workload(study: Study, given: Workload | CallableWorkload | str | None) -> Workload | CallableWorkload:
+    """The study's workload. Raises ValueError when it is not to be found, or another."""
+    kept = study.attributes
+    try:
+        found = (
+            given
+            if isinstance(given, Workload | CallableWorkload)
+            else find(kept["workload"] if given is None else given)
+        )
+    except ValueError as error:
+        if given is not None:
+            raise
+        raise ValueError(
+            f"study {study.name!r} was made with the workload {kept['workload']!r}, which is not registered; "
+            "give it as --workload package.module:object, or in Python as workload=object"
+        ) from error
+    for name in ("name", "metric", "direction", "select_metric", *SAID_LATER):
+        now, then = getattr(found, name, None), kept.get("workload" if name == "name" else name)
+        if now != then and not (name in SAID_LATER and None in (now, then)):
+            raise ValueError(
+                f"workload={found.name!r} has {name} {now!r}, study {study.name!r} was made with {then!r}; "
+                "give the workload that it was made with"
+            )
+    return found

@@ -1,0 +1,95 @@
+"""Which trials of a study are confirmed, and on which seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sgdr.schedule import WarmRestarts
+from sgdr.search.backend.slots import Schedule
+from sgdr.search.problem.arms import ALL_ARMS, arm_of
+from sgdr.search.study.study import Best, Study
+
+FRESH = 1
+"""Sets the seeds of confirmations apart from others that are drawn from the same number."""
+
+
+@dataclass
+class Candidate:
+    """A finalist, and what it gave so far."""
+
+    best: Best
+    arm: str
+    values: dict[int, float] = field(default_factory=dict)
+    """By seed, as measured."""
+    epochs: dict[int, int] = field(default_factory=dict)
+    """By seed, the epoch at which the value was read."""
+    failed: str | None = None
+    """Why it is out, if it is."""
+    by_error: bool = False
+    """Whether by an error of its training, which is tried again next time, and not since it diverged."""
+    ensemble: Mapping[str, float] | None = None
+    """See `verdict.Confirmed`."""
+
+    def objective(self, of_study: str) -> str:
+        """By what it is read: the study's objective, but a control at its best epoch where others may choose
+        among their troughs: it has one alone, and arms are compared with equally many looks."""
+        return "best-epoch" if of_study == "best-trough" and self.arm != "restarts" else of_study
+
+    def kept(self) -> dict[str, Any]:
+        """In plain JSON values, for `recall`."""
+        values = {str(seed): value for seed, value in self.values.items()}
+        epochs = {str(seed): epoch for seed, epoch in self.epochs.items()}
+        failed = None if self.by_error else self.failed
+        return {"values": values, "epochs": epochs, "failed": failed, "ensemble": self.ensemble}
+
+    def recall(self, confirmation: Mapping[str, Any]) -> None:
+        """Takes what an earlier confirmation has found, by the number of its trial."""
+        kept = confirmation.get(str(self.best.number), {})
+        self.values = {int(seed): value for seed, value in kept.get("values", {}).items()}
+        self.epochs = {int(seed): epoch for seed, epoch in kept.get("epochs", {}).items()}
+        self.failed, self.ensemble = kept.get("failed"), kept.get("ensemble")
+
+
+def finalists(study: Study, top: int) -> list[Candidate]:
+    """The `top` best completed trials of each arm, schedules that do the same within the budget once.
+
+    Raises ValueError when there is no completed trial.
+    """
+    chosen: list[Candidate] = []
+    seen = set()
+    for best in study.ranked():
+        key = (_does(best.schedule, best.budget), best.budget, tuple(best.hparams.items()))
+        arm = arm_of(best.schedule, best.budget)
+        if key not in seen and sum(each.arm == arm for each in chosen) < top:
+            chosen.append(Candidate(best, arm))
+            seen.add(key)
+    if not chosen:
+        raise ValueError(f"study {study.name!r} has no completed trial yet; {study.why_none()}")
+    return sorted(chosen, key=lambda each: ALL_ARMS.index(each.arm))
+
+
+def _does(schedule: Schedule, budget: int) -> object:
+    """What is equal for schedules that do the same within the budget."""
+    if not isinstance(schedule, WarmRestarts):
+        return schedule
+    last = schedule.cycle(budget - 1).length
+    return schedule.base_lr, schedule.eta_min, tuple(schedule.restarts(until=budget)), last
+
+
+def fresh_seeds(study: Study, count: int) -> list[int]:
+    """So many seeds, none of them of a trial of the study, and the first ones the same whatever the count."""
+    seeds_of_trials = (trial.user_attrs.get("seed") for trial in study.frozen)
+    used = {seed for seed in seeds_of_trials if isinstance(seed, int)}
+    seeds: dict[int, None] = {}
+    index = 0
+    while len(seeds) < count:
+        drawn = np.random.SeedSequence([study.attributes["seed"], index, 0, FRESH]).generate_state(1)
+        seed = int(drawn[0] >> 1)
+        if seed not in used:
+            seeds[seed] = None
+        index += 1
+    return list(seeds)

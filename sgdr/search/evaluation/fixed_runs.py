@@ -1,0 +1,100 @@
+"""Trains given schedules on given seeds in slots, to their ends: no sampler, no pruner, nothing stored."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sgdr.search.backend.curves import Curves, Pace
+from sgdr.search.backend.slots import MOST_ATTEMPTS, Schedule, Slots
+
+
+@dataclass(frozen=True)
+class Job:
+    """A schedule to train on a seed."""
+
+    number: int
+    """Of the trial whose schedule it is."""
+    schedule: Schedule
+    """In epochs."""
+    budget: int
+    seed: int
+    hparams: Mapping[str, Any]
+    objective: str
+    """By which it is to be read."""
+    watched: bool = False
+    """Whether it is to be looked at after every epoch."""
+
+
+@dataclass
+class Trained:
+    """What a job has given so far."""
+
+    job: Job
+    curves: Curves = field(default_factory=Curves)
+    error: str | None = None
+    attempts: int = 1
+
+    @property
+    def epochs(self) -> int:
+        """Completed epochs."""
+        return self.curves.epochs
+
+    @property
+    def diverged_at(self) -> int | None:
+        """The first epoch after which something was not finite, None where all was."""
+        return self.curves.diverged_at
+
+
+def retrain(
+    slots: Slots,
+    jobs: Sequence[Job],
+    on_epochs: Callable[[int], None] = lambda epochs: None,
+    on_watched: Callable[[int, Trained], None] = lambda slot, trained: None,
+) -> list[Trained]:
+    """Trains all jobs, and returns them in their order.
+
+    `on_epochs` hears how many epochs have been trained since it was last called, over all jobs. `on_watched`
+    is called after every epoch of a job that is `watched`, with its slot, until it diverges.
+    """
+    done = [Trained(job) for job in jobs]
+    queue = deque(done)
+    training: dict[int, Trained] = {}
+    pace = Pace()
+    while queue or training:
+        for slot in range(slots.slots):
+            if slot not in training and queue:
+                each = training[slot] = queue.popleft()
+                slots.fill(slot, each.job.schedule, each.job.budget, each.job.seed, each.job.hparams)
+        watched = any(each.job.watched for each in training.values())
+        left = 1 if watched else min(each.job.budget - each.epochs for each in training.values())
+        call, busy = pace.epochs(left), len(training)
+        with pace.timing(call):
+            pending = slots.advance(call)
+            values, failed = pending.read(), pending.failed()
+        for slot, each in list(training.items()):
+            each.curves.extend(values, slot)
+            if slot in failed:
+                del training[slot]
+                _failed(each, failed[slot], queue)
+                continue
+            if each.job.watched and each.diverged_at is None:
+                on_watched(slot, each)
+            if each.epochs >= each.job.budget or each.diverged_at is not None:
+                del training[slot]
+                if each.epochs < each.job.budget:
+                    slots.end(slot)
+        on_epochs(call * busy)
+    return done
+
+
+def _failed(each: Trained, error: str | None, queue: deque[Trained]) -> None:
+    """Notes the error of a job, or begins it again where its process died."""
+    each.curves = Curves()
+    if error is None and each.attempts < MOST_ATTEMPTS:
+        each.attempts += 1
+        queue.append(each)
+    else:
+        each.error = error or f"its process died {each.attempts} times"

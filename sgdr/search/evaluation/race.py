@@ -1,0 +1,249 @@
+"""The rounds of a confirmation: who is trained on which seeds next, and what that says so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from sgdr.search.backend.slots import Slots
+from sgdr.search.evaluation import sequential_test
+from sgdr.search.evaluation.finalists import Candidate
+from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
+from sgdr.search.evaluation.snapshot_recorder import Keeper
+from sgdr.search.problem.objective import chosen_epoch, sign
+from sgdr.search.study.study import Study
+from sgdr.search.study.verdict import Confirmed, Verdict, in_words
+
+CONFIRMATION = "confirmation"
+"""The study attribute that keeps what every candidate gave on every seed: nothing is trained twice."""
+
+
+@dataclass(frozen=True)
+class ConfirmProgress:
+    """How far a confirmation is."""
+
+    seeds: int
+    """That those still in the race have after this round."""
+    most: int
+    candidates: int
+    """Still in the race."""
+    epochs: int
+    """Trained in this round, over all of them."""
+    planned: int
+    """To be trained in this round."""
+
+
+class Rounds:
+    """The candidates of one study, trained round by round."""
+
+    def __init__(
+        self,
+        study: Study,
+        candidates: Sequence[Candidate],
+        seeds: Sequence[int],
+        slots: Slots,
+        keeper: Keeper | None,
+        on_progress: Callable[[ConfirmProgress], None],
+    ) -> None:
+        self._study, self._candidates, self._seeds, self._slots = study, candidates, seeds, slots
+        self._keeper, self._on_progress = keeper, on_progress
+        self._sign = sign(study.attributes["direction"])
+        self._done = 0
+
+    def race(self, keep: Callable[[dict[str, Any]], None]) -> Verdict:
+        """Trains until it is decided, or nobody could be overtaken any more; has every round kept."""
+        verdict = None
+        for done in sequential_test.looks(len(self._seeds)):
+            self.train(done)
+            keep(self.kept())
+            verdict = self.verdict()
+            if verdict.decision != "undecided" or not self.open:
+                break
+        assert verdict is not None, "there is always a first look"
+        return verdict
+
+    def kept(self) -> dict[str, Any]:
+        """What every candidate gave, those of earlier confirmations too, by the number of its trial."""
+        before = self._study.attributes.get(CONFIRMATION, {})
+        return {**before, **{str(each.best.number): each.kept() for each in self._candidates}}
+
+    def train(self, done: int) -> None:
+        """Trains whoever is still in the race on what it lacks of the first `done` seeds."""
+        racing_now = self._racing()
+        jobs = [
+            self._job(each, seed)
+            for each in racing_now
+            for seed in self._seeds[:done]
+            if seed not in each.values
+        ]
+        # The first seed of all comes first: it is the one whose models are kept.
+        jobs.sort(key=lambda job: self._seeds.index(job.seed))
+        planned, trained = sum(job.budget for job in jobs), 0
+
+        def on_epochs(epochs: int) -> None:
+            nonlocal trained
+            trained += epochs
+            self._on_progress(ConfirmProgress(done, len(self._seeds), len(racing_now), trained, planned))
+
+        watch = self._keeper.watch if self._keeper else lambda slot, trained: None
+        for each in retrain(self._slots, jobs, on_epochs, watch):
+            self._take(each)
+        self._done = done
+
+    def _job(self, candidate: Candidate, seed: int) -> Job:
+        best = candidate.best
+        watched = self._keeper is not None and seed == self._seeds[0]
+        objective = candidate.objective(self._study.attributes["objective"])
+        return Job(best.number, best.schedule, best.budget, seed, best.hparams, objective, watched)
+
+    def _take(self, trained: Trained) -> None:
+        candidate = next(each for each in self._candidates if each.best.number == trained.job.number)
+        if trained.error is not None:
+            candidate.failed, candidate.by_error = trained.error.splitlines()[0], True
+        elif trained.diverged_at is not None:
+            candidate.failed = f"diverged at epoch {trained.diverged_at} on seed {trained.job.seed}"
+        else:
+            candidate.values[trained.job.seed], candidate.epochs[trained.job.seed] = self._read(trained)
+            if trained.job.watched and self._keeper:
+                candidate.ensemble = self._keeper.ensemble(trained.job, trained.curves)
+
+    def _read(self, trained: Trained) -> tuple[float, int]:
+        """What a run is worth, and the epoch at which it is."""
+        kept, job = self._study.attributes, trained.job
+        select = trained.curves[kept["select_metric"] or kept["metric"]]
+        epoch = chosen_epoch(job.objective, select, job.schedule, kept["direction"])
+        return float(trained.curves[kept["metric"]][epoch - 1]), epoch
+
+    def _group(self, restarts: bool) -> dict[int, sequential_test.Values]:
+        """The losses by seed of the candidates with restarts, or of the controls, that did not fail.
+
+        Values of later seeds, which an earlier confirmation left, wait for their round.
+        """
+        seeds = self._seeds[: self._done]
+        return {
+            each.best.number: {s: self._sign * each.values[s] for s in seeds if s in each.values}
+            for each in self._candidates
+            if (each.arm == "restarts") is restarts and each.failed is None and self._done
+        }
+
+    def _racing(self) -> list[Candidate]:
+        """The candidates that are to go on."""
+        left = {
+            number
+            for side in (True, False)
+            if (group := self._group(side))
+            for number in sequential_test.remaining(group)
+        }
+        return [
+            each
+            for each in self._candidates
+            if each.failed is None and (each.best.number in left or not self._done)
+        ]
+
+    @property
+    def open(self) -> bool:
+        """Whether further seeds could change anything."""
+        return len(self._racing()) > 1
+
+    def verdict(self) -> Verdict:
+        """What is known after the rounds so far."""
+        restarts, controls = self._group(True), self._group(False)
+        kept = self._study.attributes
+        decision, ours, theirs, difference, more = "undecided", None, None, None, None
+        if restarts and controls:
+            decision, ours, theirs, found = sequential_test.compare(
+                restarts, controls, self._done, len(self._seeds)
+            )
+            difference = self._as_measured(found)
+            if decision == "undecided":
+                more = sequential_test.more_seeds(found, max(len(restarts), len(controls)))
+            arm = next(each.arm for each in self._candidates if each.best.number == theirs)
+            remark = self._without_restart(ours) if decision == "restarts help" else ""
+            words = in_words(decision, kept["metric"], difference, arm, more, remark)
+        else:
+            ours = sequential_test.leader(restarts) if restarts else None
+            theirs = sequential_test.leader(controls) if controls else None
+            words = self._one_sided(bool(restarts))
+        return Verdict(
+            decision=decision,
+            words=words,
+            candidates=self._ranked(),
+            restarts=ours,
+            control=theirs,
+            difference=difference,
+            more_seeds=more,
+            metric=kept["metric"],
+            direction=kept["direction"],
+            seeds=len(self._seeds),
+            trials=self._study.finished,
+        )
+
+    def _without_restart(self, number: int) -> str:
+        """A remark where the better schedule is read before it restarts at all."""
+        found = next(each for each in self._ranked() if each.number == number)
+        first = found.schedule.T_0
+        if found.epoch is None or found.epoch > first:
+            return ""
+        return (
+            f"; yet its best epoch, {found.epoch:g}, comes before its first restart, after {first}: "
+            "a shorter cosine cycle would do as well"
+        )
+
+    def _one_sided(self, restarts: bool) -> str:
+        which, other = ("control", "restarts") if restarts else ("schedule with restarts", "controls")
+        failed = [
+            each for each in self._candidates if each.failed and (each.arm == "restarts") is not restarts
+        ]
+        if failed:
+            why = f"trial {failed[0].best.number} {failed[0].failed}"
+            return f"undecided: no {which} could be trained again; {why}"
+        return (
+            f"undecided: no {which} was completed in the search, so {other} have nothing to be compared "
+            "with; give the study more trials by --resume, or another one a share of --controls"
+        )
+
+    def _as_measured(self, difference: sequential_test.Difference) -> dict[str, float]:
+        """In units of the metric, restarts minus control."""
+        ends = sorted((self._sign * difference.low, self._sign * difference.high))
+        return {
+            "mean": self._sign * difference.mean,
+            "low": ends[0],
+            "high": ends[1],
+            "seeds": difference.seeds,
+        }
+
+    def _ranked(self) -> tuple[Confirmed, ...]:
+        made = [_confirmed(each, self._seeds[: self._done]) for each in self._candidates]
+        return tuple(
+            sorted(
+                made,
+                key=lambda each: (
+                    each.mean is None or each.failed is not None,
+                    -len(each.values),
+                    self._sign * (each.mean or 0.0),
+                ),
+            )
+        )
+
+
+def _confirmed(candidate: Candidate, seeds: Sequence[int]) -> Confirmed:
+    best = candidate.best
+    values = {seed: candidate.values[seed] for seed in seeds if seed in candidate.values}
+    mean, low, high = sequential_test.interval(list(values.values())) if values else (None, None, None)
+    epochs = [candidate.epochs[seed] for seed in values if seed in candidate.epochs]
+    return Confirmed(
+        number=best.number,
+        arm=candidate.arm,
+        schedule=best.schedule,
+        hparams=dict(best.hparams),
+        searched=best.value,
+        values=values,
+        mean=mean,
+        low=low,
+        high=high,
+        epoch=median(epochs) if epochs else None,
+        failed=candidate.failed,
+        ensemble=candidate.ensemble,
+    )

@@ -1,0 +1,109 @@
+"""A workload's own values as its arrays hold them: whole ones in int32, all others in float32.
+
+A function is given them as they are. Arrays of the device are not as wide as Python's numbers: what does not
+fit is refused before anything is trained, where it would silently become another number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sgdr import checks
+from sgdr.search.problem.space import distribution
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+WHOLE, REAL = np.dtype(np.int32), np.dtype(np.float32)
+LARGEST, SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
+"""Of float32; what is smaller, devices take for 0."""
+
+
+def dtypes(
+    workload: Any, names: Collection[str] | Mapping[str, BaseDistribution]
+) -> dict[str, np.dtype[Any]]:
+    """In what type each of these values reaches `update`.
+
+    int32 where the workload declares whole numbers, and the search, where `names` says what it draws from,
+    keeps to them; else float32. `workload` may be its declaration.
+    """
+    declared = getattr(workload, "hparams", None) or {}
+    known = {name: distribution(name, declared[name]) for name in names if name in declared}
+    drawn = known
+    if isinstance(names, Mapping):
+        drawn = {name: distribution(name, each) for name, each in names.items()}
+    return {
+        name: WHOLE if all(name in each and _is_whole(each[name]) for each in (known, drawn)) else REAL
+        for name in names
+    }
+
+
+def fixed(name: str, value: Any) -> BaseDistribution:
+    """What that value alone is drawn from. Raises ValueError for what is no number."""
+    from optuna.distributions import CategoricalDistribution
+
+    if not isinstance(value, bool) and checks.number(value) is None:
+        raise ValueError(f"hparams {name!r}: {value!r} must be a number; the engine takes numbers only")
+    return CategoricalDistribution([value])
+
+
+def examples(types: Mapping[str, np.dtype[Any]]) -> dict[str, int | float]:
+    """A number of each type by name, as a workload is traced with."""
+    return {name: 0 if dtype == WHOLE else 0.0 for name, dtype in types.items()}
+
+
+def check(workload: Any, drawn: Mapping[str, BaseDistribution]) -> None:
+    """Raises ValueError where a value may be drawn that the arrays of the workload do not hold."""
+    types = dtypes(workload, drawn)
+    for name, each in drawn.items():
+        choices = getattr(each, "choices", ())
+        if any(isinstance(choice, str) or choice is None for choice in choices):
+            raise ValueError(f"hparams {name!r} has choices {choices!r}; the engine takes numbers only")
+        for value in choices or _ends(each):
+            fitted(name, value, types[name])
+
+
+def fitted(name: str, value: Any, dtype: np.dtype[Any]) -> Any:
+    """The value in that type. Raises ValueError where it would become another number."""
+    number = float(value) if isinstance(value, bool | np.bool_) and dtype == REAL else checks.number(value)
+    if number is None:
+        raise ValueError(f"hparams {name!r}: {value!r} must be a number; the engine takes numbers only")
+    if dtype == WHOLE:
+        if not (-(2**31) <= number < 2**31 and number == int(number)):
+            raise ValueError(
+                f"hparams {name!r}: {value!r} does not fit into int32, in which whole values reach update(); "
+                "keep to whole numbers within 2^31, or declare it with floats"
+            )
+        return dtype.type(int(number))
+    if number == 0 or (isinstance(number, float) and not math.isfinite(number)):
+        return dtype.type(number)
+    if not SMALLEST <= abs(number) <= LARGEST:
+        raise ValueError(
+            f"hparams {name!r}: {value!r} does not fit into float32, in which it reaches update(); keep its "
+            f"size within {SMALLEST:.3g} to {LARGEST:.3g}"
+        )
+    if isinstance(number, int) and int(np.float32(number)) != number:
+        raise ValueError(
+            f"hparams {name!r}: {value!r} does not fit into float32, in which it reaches update(); declare "
+            "and search it with whole numbers alone, which are int32 there"
+        )
+    return dtype.type(number)
+
+
+def _ends(given: Any) -> list[float]:
+    """Values of a range that fit where all of them do: float32 skips whole numbers beside its ends first."""
+    step = given.step if _is_whole(given) else 0
+    return [given.low, given.high, min(given.low + step, given.high), max(given.high - step, given.low)]
+
+
+def _is_whole(given: BaseDistribution) -> bool:
+    """Whether only whole numbers are drawn; truth values are none."""
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+
+    if isinstance(given, CategoricalDistribution):
+        return all(type(choice) is int for choice in given.choices)
+    return isinstance(given, IntDistribution)

@@ -1,0 +1,244 @@
+"""One declaration of what is searched, for every sampler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sgdr import checks
+from sgdr.schedule import WarmRestarts
+from sgdr.search.backend.slots import Schedule
+from sgdr.search.problem import relative_arms
+from sgdr.search.problem.arms import RELATIVES
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+    from sgdr.search.problem.workload import CallableWorkload, Workload
+
+DEFAULT_BASE_LR = (1e-3, 1.0)
+LARGEST = 2**31 - 1
+"""Of a whole number: the population counts in int32."""
+RATES = (1e-36, 1e36)
+"""What float32 holds with room on both sides."""
+SCHEDULE_NAMES = ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio")
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a sweep searches. A single number in place of a range fixes the value.
+
+    Raises ValueError for a range that is empty, inverted or out of bounds, naming it.
+    """
+
+    base_lr: Range | float | None = None
+    """The peak rate, on a logarithmic scale; None: the workload's own range, else 0.001 to 1."""
+    T_0: tuple[int, int] | int | None = None
+    """Epochs of the first cycle, on a logarithmic scale; None: 1 to the budget."""
+    T_mult: Sequence[int] | int = (1, 2, 3)
+    """The factors, each at least 1, by which a cycle may be longer than the one before."""
+    eta_ratio: Range | float = (0.0, 0.1)
+    """eta_min / base_lr, from 0 to 1."""
+    closed: bool = False
+    """Search the number of cycles instead of T_0, and end each trial at its last trough."""
+    hparams: Mapping[str, Any] = field(default_factory=dict)
+    """Further values that the workload takes: (low, high), (low, high, "log"), a list of choices, a number,
+    or an Optuna distribution. What is not named here keeps the range that the workload declares. Arrays are
+    given whole numbers in int32, where nothing else is declared and searched, and all others in float32."""
+
+    def __post_init__(self) -> None:
+        for name in ("base_lr", "T_0", "T_mult", "eta_ratio"):
+            object.__setattr__(self, name, checks.plain(getattr(self, name)))
+        if self.base_lr is not None:
+            low, high = _range("base_lr", self.base_lr)
+            if low <= 0:
+                raise ValueError(f"base_lr={self.base_lr!r} must begin above 0: its scale is logarithmic")
+            if low < RATES[0] or high > RATES[1]:
+                raise ValueError(f"base_lr={self.base_lr!r} must lie from {RATES[0]:g} to {RATES[1]:g}")
+        if self.T_0 is not None:
+            low, high = _range("T_0", self.T_0)
+            if low < 1 or low != int(low) or high != int(high):
+                raise ValueError(f"T_0={self.T_0!r} must be whole epochs from 1, as 1:60")
+        factors = self.T_mult if isinstance(self.T_mult, Sequence) else (self.T_mult,)
+        if not factors or any(isinstance(m, bool) or not isinstance(m, int) or m < 1 for m in factors):
+            raise ValueError(f"T_mult={self.T_mult!r} must be whole numbers of at least 1, as 1,2,3")
+        if max(factors) > LARGEST:
+            raise ValueError(f"T_mult={self.T_mult!r} must be below 2^31")
+        low, high = _range("eta_ratio", self.eta_ratio)
+        if low < 0 or high > 1:
+            raise ValueError(f"eta_ratio={self.eta_ratio!r} must lie from 0 to 1: it is eta_min / base_lr")
+        for name in self.hparams:
+            if not isinstance(name, str) or not name:
+                raise ValueError(f"hparams has {name!r} for a name; give each value a name that is a text")
+            if name in SCHEDULE_NAMES:
+                raise ValueError(f"hparams has {name!r}, which names a part of the schedule; rename it")
+            distribution(name, self.hparams[name])
+
+    def _factors(self) -> tuple[int, ...]:
+        return (self.T_mult,) if isinstance(self.T_mult, int) else tuple(dict.fromkeys(self.T_mult))
+
+    def resolved(self, workload: Workload | CallableWorkload, budget: int) -> Space:
+        """This space with every default filled in for that workload and budget, in epochs.
+
+        Raises ValueError where T_0 leaves no schedule within the budget, or a value is not the workload's.
+        """
+        declared = dict(getattr(workload, "hparams", None) or {})
+        unknown = sorted(set(self.hparams) - set(declared))
+        if unknown:
+            known = ", ".join(sorted(declared)) or "none"
+            raise ValueError(f"hparams {', '.join(unknown)}: workload {workload.name!r} takes {known}")
+        base_lr = self.base_lr
+        if base_lr is None:
+            base_lr = getattr(workload, "base_lr", None) or DEFAULT_BASE_LR
+        low, high = _range("T_0", (1, budget) if self.T_0 is None else self.T_0)
+        if low > budget:
+            raise ValueError(f"T_0={self.T_0!r} begins above the budget of {budget} epochs; lower it")
+        space = replace(
+            self,
+            base_lr=_range("base_lr", base_lr),
+            T_0=(int(low), min(int(high), budget)),
+            T_mult=self._factors(),
+            eta_ratio=_range("eta_ratio", self.eta_ratio),
+            hparams={name: distribution(name, {**declared, **self.hparams}[name]) for name in declared},
+        )
+        if space.closed:
+            for factor in space._factors():
+                space._cycles(factor, budget)
+        return space
+
+    def distributions(self, budget: int, arm: str = "restarts") -> dict[str, BaseDistribution]:
+        """The searched parameters of an arm in a resolved space, as Optuna knows them.
+
+        One cosine cycle has no T_0 and T_mult to search, a constant rate no eta_ratio either; for those of a
+        relative see `relative_arms`.
+        """
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+        base_lr, eta_ratio, T_0 = self._ranges()
+        if self.closed:
+            each = [self._cycles(factor, budget) for factor in self._factors()]
+            low, high = min(low for low, _ in each), max(high for _, high in each)
+            length = {"cycles": IntDistribution(low, high, log=True)}
+        else:
+            length = {"T_0": IntDistribution(*T_0, log=True)}
+        searched: dict[str, BaseDistribution] = {"base_lr": FloatDistribution(*base_lr, log=True)}
+        if arm in RELATIVES:
+            return {**searched, **relative_arms.distributions(arm, budget, eta_ratio), **self.hparams}
+        if arm == "restarts":
+            searched |= {**length, "T_mult": CategoricalDistribution(self._factors())}
+        if arm != "constant":
+            searched["eta_ratio"] = FloatDistribution(*eta_ratio)
+        return {**searched, **self.hparams}
+
+    def schedule(self, params: Mapping[str, Any], budget: int, arm: str = "restarts") -> tuple[Schedule, int]:
+        """The schedule that sampled parameters name, in epochs, and how many epochs its trial trains.
+
+        Of a relative's `arm` it is that. Else without T_mult one cosine cycle, without eta_ratio a constant
+        rate. Where a closed space has
+        sampled more or fewer cycles than T_mult leaves room for, the nearest number of cycles is taken.
+        """
+        if arm in RELATIVES:
+            return relative_arms.schedule(arm, params, budget), budget
+        base_lr = float(params["base_lr"])
+        eta_min = base_lr * float(params.get("eta_ratio", 1.0))
+        if "T_mult" not in params:
+            return WarmRestarts(base_lr, budget, 1, eta_min), budget
+        T_mult = int(params["T_mult"])
+        if not self.closed:
+            return WarmRestarts(base_lr, int(params["T_0"]), T_mult, eta_min), budget
+        low, high = self._cycles(T_mult, budget)
+        cycles = min(max(int(params["cycles"]), low), high)
+        schedule = WarmRestarts.closing(
+            budget=budget, cycles=cycles, T_mult=T_mult, base_lr=base_lr, eta_min=eta_min
+        )
+        lengths = cycles if T_mult == 1 else (T_mult**cycles - 1) // (T_mult - 1)
+        return schedule, budget // lengths * lengths
+
+    def hparam_values(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The workload's own values among the sampled parameters."""
+        return {name: params[name] for name in self.hparams}
+
+    def to_dict(self) -> dict[str, Any]:
+        """A resolved space in plain JSON values."""
+        from optuna.distributions import distribution_to_json
+
+        base_lr, eta_ratio, T_0 = self._ranges()
+        return {
+            "base_lr": list(base_lr),
+            "T_0": list(T_0),
+            "T_mult": list(self._factors()),
+            "eta_ratio": list(eta_ratio),
+            "closed": self.closed,
+            "hparams": {name: distribution_to_json(value) for name, value in self.hparams.items()},
+        }
+
+    def _ranges(self) -> tuple[Range, Range, tuple[int, int]]:
+        assert isinstance(self.base_lr, tuple) and isinstance(self.T_0, tuple), "resolve the space first"
+        assert isinstance(self.eta_ratio, tuple)
+        return self.base_lr, self.eta_ratio, self.T_0
+
+    def _cycles(self, T_mult: int, budget: int) -> tuple[int, int]:
+        """The fewest and the most cycles that close the budget with a T_0 in its range."""
+        _, _, (shortest, longest) = self._ranges()
+        if T_mult == 1:
+            fewest, most = budget // (longest + 1) + 1, budget // shortest
+        else:
+            fewest, most, total = 1, 0, 1
+            while budget // total >= shortest:
+                fewest += budget // total > longest
+                total += T_mult ** (most + 1)
+                most += 1
+        if fewest > most:
+            raise ValueError(
+                f"T_0={shortest}:{longest} with T_mult={T_mult} closes no budget of {budget} epochs; "
+                "widen T_0"
+            )
+        return fewest, most
+
+
+def distribution(name: str, given: Any) -> BaseDistribution:
+    """An Optuna distribution from a short form (see `Space.hparams`). Raises ValueError naming `name`."""
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if isinstance(given, CategoricalDistribution):
+        return CategoricalDistribution(checks.plain(given.choices))
+    if isinstance(given, BaseDistribution):
+        return given
+    if isinstance(given, np.ndarray) and given.ndim:
+        raise ValueError(
+            f"{name}={given!r} may be a range or choices; give a tuple for one, a list for the other"
+        )
+    given = checks.plain(given)
+    if isinstance(given, list) and given:
+        return CategoricalDistribution(given)
+    log = isinstance(given, tuple) and len(given) == 3 and given[2] == "log"
+    low, high = _range(name, given[:2] if log else given)
+    if log and low <= 0:
+        raise ValueError(f"{name}={given!r} must begin above 0: its scale is logarithmic")
+    whole = isinstance(low, int) and isinstance(high, int)
+    return IntDistribution(low, high, log=log) if whole else FloatDistribution(low, high, log=log)
+
+
+def _range(name: str, given: Any) -> Any:
+    """(low, high) of a range or a single number."""
+    given = checks.plain(given)
+    pair = (given, given) if isinstance(given, int | float) else given
+    numbers = isinstance(pair, Sequence) and len(pair) == 2 and not isinstance(pair, str)
+    if not numbers or any(isinstance(x, bool) or not isinstance(x, int | float) for x in pair):
+        raise ValueError(f"{name}={given!r} must be a range of two numbers, low and high, or one number")
+    if not all(abs(x) < math.inf for x in pair):
+        raise ValueError(f"{name}={given!r} must be finite")
+    if pair[0] > pair[1]:
+        raise ValueError(f"{name}={given!r} is inverted: give the low end first")
+    return pair[0], pair[1]

@@ -1,0 +1,82 @@
+"""Which trials of a study are its sweep's: anybody may add others to a study by Optuna's own calls.
+
+A foreign trial is one that a sweep did not begin, or whose attributes are no longer what a sweep writes. It
+is shown, and it is left out of everything that needs a schedule, a seed or a curve.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from sgdr import relatives
+from sgdr.schedule import WarmRestarts
+from sgdr.search.problem.arms import RELATIVES
+
+BEGUN = "schedule"
+"""The user attribute that is written last of those that a trial begins with: what has it was begun."""
+WORKER = "worker"
+"""The user attribute that says whose trial it is, from the moment on at which it is claimed."""
+ENQUEUED = "enqueued"
+"""The user attribute of a trial that somebody had enqueued before a worker took it."""
+
+_FORMS: dict[str, type | tuple[type, ...]] = {
+    WORKER: str,
+    "arm": str,
+    "seed": int,
+    "epochs": int,
+    "diverged_at": int,
+    "retry_of": int,
+    "seconds": (int, float),
+    "error": str,
+}
+"""Of what a sweep writes with its trials."""
+OWN_ATTRIBUTES = (BEGUN, ENQUEUED, *_FORMS)
+"""User attributes that a worker writes with its trials."""
+
+
+def is_foreign(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:
+    """Whether a trial is not of the sweep whose study has these attributes.
+
+    A trial that waits is nobody's yet. One that was claimed and not begun has a worker and no schedule.
+    """
+    attributes = trial.user_attrs
+    if trial.state == TrialState.WAITING:
+        return False
+    if any(not isinstance(attributes[name], form) for name, form in _FORMS.items() if name in attributes):
+        return True
+    if not trial.state.is_finished() or trial.state == TrialState.FAIL:
+        if BEGUN not in attributes:
+            return WORKER not in attributes
+        return not _is_begun(attributes)
+    if not _is_begun(attributes) or not _has_trained(trial, study):
+        return True
+    return trial.state == TrialState.COMPLETE and not _has_value(trial)
+
+
+def _is_begun(attributes: Mapping[str, Any]) -> bool:
+    """Whether these are attributes with which a sweep begins a trial."""
+    schedule = attributes.get(BEGUN)
+    if not isinstance(schedule, Mapping) or attributes.get("seed", -1) < 0:
+        return False
+    try:
+        read = relatives.from_dict(schedule)
+    except ValueError:
+        return False
+    return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in RELATIVES
+
+
+def _has_trained(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:
+    """Whether it has the workload's own values, and epochs within the budget where it names their number."""
+    space, budget = study.get("space"), study.get("budget")
+    names = space.get("hparams", ()) if isinstance(space, Mapping) else ()
+    epochs = trial.user_attrs.get("epochs", 0)
+    within = epochs >= 0 and (not isinstance(budget, int) or epochs <= budget)
+    return within and trial.params.keys() >= set(names)
+
+
+def _has_value(trial: FrozenTrial) -> bool:
+    return trial.values is not None and len(trial.values) == 1 and math.isfinite(trial.values[0])

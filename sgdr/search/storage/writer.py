@@ -1,0 +1,344 @@
+"""Bringing trials that are kept in memory into a storage, several at a time.
+
+Optuna's own calls take some 35 statements of its object mapper for a trial; on two cores that are busy
+training, that is time taken from the training. A relational storage is written in about six statements for
+any number of trials. Other storages, and a schema that is not known here, are written by Optuna's own calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Protocol, TypeGuard
+
+import sqlalchemy as sa
+from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial, TrialState
+
+from sgdr.search.storage.own_trials import BEGUN
+
+KNOWN_SCHEMA = 12
+
+
+class Writer(Protocol):
+    """Writes the trials of one study."""
+
+    def write(self, trials: Sequence[FrozenTrial], unsure: bool = False) -> set[int]:
+        """Makes the storage hold what these trials now are; a new one is added in the order given.
+
+        `unsure`: this may have been done before, in part or in whole. Returns the numbers of those that
+        somebody else has ended: nothing of them is written any more.
+        """
+
+    def claimed(self, number: int, trial_id: int, attributes: Iterable[str]) -> None:
+        """Is told of a trial that the storage has already, with these attributes and no parameters."""
+
+
+def writer(storage: BaseStorage, study_id: int) -> Writer:
+    """The fastest writer for that storage."""
+    if by_statements(storage):
+        return BulkWriter(storage.engine, study_id)
+    return CallWriter(storage, study_id)
+
+
+def by_statements(storage: BaseStorage) -> TypeGuard[RDBStorage]:
+    """Whether statements of our own may be used: of a schema and for a database that are known."""
+    return (
+        isinstance(storage, RDBStorage)
+        and models.SCHEMA_VERSION == KNOWN_SCHEMA
+        and storage.engine.dialect.name in ("sqlite", "postgresql")
+    )
+
+
+@dataclass
+class _Stored:
+    """What the storage has of a trial."""
+
+    trial_id: int
+    begun: bool = True
+    """Whether it has its parameters; without, it is only claimed."""
+    attributes: set[str] = field(default_factory=set)
+    epochs: set[int] = field(default_factory=set)
+
+    def lacks(self, trial: FrozenTrial) -> tuple[list[str], list[int]]:
+        """The user attributes and the epochs of values that are not stored."""
+        names = sorted(trial.user_attrs.keys() - self.attributes, key=lambda name: (name == BEGUN, name))
+        return names, sorted(trial.intermediate_values.keys() - self.epochs)
+
+    def has(self, trial: FrozenTrial) -> None:
+        """Notes that all of the trial is stored."""
+        self.begun = True
+        self.attributes, self.epochs = set(trial.user_attrs), set(trial.intermediate_values)
+
+
+class CallWriter:
+    """Writes to any storage, by Optuna's own calls."""
+
+    def __init__(self, storage: BaseStorage, study_id: int) -> None:
+        self._storage, self._study_id = storage, study_id
+        self._stored: dict[int, _Stored] = {}
+
+    def claimed(self, number: int, trial_id: int, attributes: Iterable[str]) -> None:
+        """See `Writer`."""
+        self._stored[number] = _Stored(trial_id, begun=False, attributes=set(attributes))
+
+    def write(self, trials: Sequence[FrozenTrial], unsure: bool = False) -> set[int]:
+        """See `Writer`. A trial's state is written last: one that counts as finished is whole."""
+        lost = set()
+        for trial in trials:
+            if unsure:
+                self._look(trial)
+            if trial.number not in self._stored:
+                trial_id = self._storage.create_new_trial(self._study_id, template_trial=trial)
+                self._stored[trial.number] = _Stored(trial_id)
+            elif not self._update(trial, self._stored[trial.number]):
+                lost.add(trial.number)
+            self._stored[trial.number].has(trial)
+        return lost
+
+    def _look(self, trial: FrozenTrial) -> None:
+        """Reads what the storage has of a trial."""
+        try:
+            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number)
+        except KeyError:
+            return
+        found = self._storage.get_trial(trial_id)
+        stored = self._stored.setdefault(trial.number, _Stored(trial_id))
+        stored.begun = found.params.keys() >= trial.params.keys()
+        stored.attributes, stored.epochs = set(found.user_attrs), set(found.intermediate_values)
+
+    def _update(self, trial: FrozenTrial, stored: _Stored) -> bool:
+        """Whether the trial was still to be written, or is as it was to be."""
+        names, epochs = stored.lacks(trial)
+        storage = self._storage
+        try:
+            if not stored.begun:
+                for name, note in trial.system_attrs.items():
+                    storage.set_trial_system_attr(stored.trial_id, name, note)
+                for name, value in trial.params.items():
+                    distribution = trial.distributions[name]
+                    internal = distribution.to_internal_repr(value)
+                    storage.set_trial_param(stored.trial_id, name, internal, distribution)
+            for name in names:
+                storage.set_trial_user_attr(stored.trial_id, name, trial.user_attrs[name])
+            for epoch in epochs:
+                storage.set_trial_intermediate_value(stored.trial_id, epoch, trial.intermediate_values[epoch])
+            if trial.state.is_finished():
+                storage.set_trial_state_values(stored.trial_id, trial.state, trial.values)
+        except UpdateFinishedTrialError:
+            return storage.get_trial(stored.trial_id).state == trial.state
+        return True
+
+
+class BulkWriter:
+    """Writes to Optuna's relational schema, all trials in one transaction."""
+
+    def __init__(self, engine: sa.Engine, study_id: int) -> None:
+        self._engine, self._study_id = engine, study_id
+        self._stored: dict[int, _Stored] = {}
+
+    def claimed(self, number: int, trial_id: int, attributes: Iterable[str]) -> None:
+        """See `Writer`."""
+        self._stored[number] = _Stored(trial_id, begun=False, attributes=set(attributes))
+
+    def write(self, trials: Sequence[FrozenTrial], unsure: bool = False) -> set[int]:
+        """See `Writer`. All or nothing."""
+        rows = _Rows()
+        with self._engine.begin() as connection:
+            if unsure:
+                self._look(connection, trials)
+            new = [trial for trial in trials if trial.number not in self._stored]
+            old = [trial for trial in trials if trial.number in self._stored]
+            ended = self._ended(connection, old)
+            lost = {trial.number for trial in old if ended.get(trial.number, trial.state) != trial.state}
+            old = [trial for trial in old if trial.number not in ended]
+            added = self._insert(connection, new)
+            for trial, trial_id in zip(new, added, strict=True):
+                rows.add_trial(trial, trial_id)
+            for trial in old:
+                rows.add_rest(trial, self._stored[trial.number])
+            rows.insert(connection)
+            self._end(connection, old)
+        for trial, trial_id in zip(new, added, strict=True):
+            self._stored[trial.number] = _Stored(trial_id)
+        for trial in trials:
+            self._stored[trial.number].has(trial)
+        return lost
+
+    def _look(self, connection: sa.Connection, trials: Sequence[FrozenTrial]) -> None:
+        """Reads what the storage has of these trials."""
+        table = models.TrialModel.__table__.c
+        numbers = [trial.number for trial in trials]
+        there = sa.select(table.number, table.trial_id).where(
+            table.study_id == self._study_id, table.number.in_(numbers)
+        )
+        for number, trial_id in connection.execute(there).all():
+            self._stored[number] = _Stored(
+                trial_id,
+                begun=bool(self._keys(connection, models.TrialParamModel, "param_name", trial_id)),
+                attributes=self._keys(connection, models.TrialUserAttributeModel, "key", trial_id),
+                epochs=self._keys(connection, models.TrialIntermediateValueModel, "step", trial_id),
+            )
+
+    def _keys(self, connection: sa.Connection, model: Any, column: str, trial_id: int) -> set[Any]:
+        found = sa.select(getattr(model, column)).where(model.trial_id == trial_id)
+        return set(connection.execute(found).scalars())
+
+    def _ended(self, connection: sa.Connection, trials: Sequence[FrozenTrial]) -> dict[int, TrialState]:
+        """By number, the states of those that are not running any more; nobody can end the others now."""
+        if not trials:
+            return {}
+        if connection.dialect.name == "sqlite":  # it has no lock but that of the whole database
+            lock_study(connection, self._study_id)
+        table = models.TrialModel.__table__
+        ids = {self._stored[trial.number].trial_id: trial.number for trial in trials}
+        states = sa.select(table.c.trial_id, table.c.state).where(table.c.trial_id.in_(ids)).with_for_update()
+        found = connection.execute(states).all()
+        return {ids[trial_id]: state for trial_id, state in found if state != TrialState.RUNNING}
+
+    def _insert(self, connection: sa.Connection, trials: Sequence[FrozenTrial]) -> list[int]:
+        """Adds the trials themselves; their numbers in the study follow those that there are."""
+        if not trials:
+            return []
+        table = models.TrialModel
+        lock_study(connection, self._study_id)
+        first = next_number(connection, self._study_id)
+        returned = connection.execute(
+            sa.insert(table).returning(table.trial_id, sort_by_parameter_order=True),
+            [
+                {
+                    "study_id": self._study_id,
+                    "number": first + place,
+                    "state": trial.state,
+                    "datetime_start": utc(trial.datetime_start),
+                    "datetime_complete": utc(trial.datetime_complete),
+                }
+                for place, trial in enumerate(trials)
+            ],
+        )
+        return list(returned.scalars())
+
+    def _end(self, connection: sa.Connection, trials: Sequence[FrozenTrial]) -> None:
+        """Sets the state of those that are finished."""
+        table = models.TrialModel.__table__
+        ended = [
+            {"id": self._stored[t.number].trial_id, "to": t.state, "at": utc(t.datetime_complete)}
+            for t in trials
+            if t.state.is_finished()
+        ]
+        if ended:
+            change = sa.update(table).where(
+                table.c.trial_id == sa.bindparam("id"), table.c.state == TrialState.RUNNING
+            )
+            change = change.values(state=sa.bindparam("to"), datetime_complete=sa.bindparam("at"))
+            connection.execute(change, ended)
+
+
+def lock_study(connection: sa.Connection, study_id: int) -> None:
+    """Has workers of a study take their numbers one after the other, as Optuna's own calls do."""
+    table = models.StudyModel.__table__
+    mine = table.c.study_id == study_id
+    if connection.dialect.name == "sqlite":
+        # An update that changes nothing takes the lock, which a select would leave to be had by others.
+        connection.execute(sa.update(table).where(mine).values(study_id=study_id))
+    else:
+        connection.execute(sa.select(table.c.study_id).where(mine).with_for_update())
+
+
+def next_number(connection: sa.Connection, study_id: int) -> int:
+    """The number of the next trial of a study: where some were deleted by hand, not how many there are."""
+    table = models.TrialModel
+    last = sa.select(table.number).where(table.study_id == study_id).order_by(table.trial_id.desc()).limit(1)
+    number: int | None = connection.execute(last).scalar()
+    return 0 if number is None else number + 1
+
+
+def utc(local: datetime | None) -> datetime | None:
+    """Optuna's trials have local times, its relational schema those of UTC; neither says so."""
+    return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
+
+
+class _Rows:
+    """Rows of the tables that belong to trials."""
+
+    def __init__(self) -> None:
+        self._params: list[dict[str, Any]] = []
+        self._user: list[dict[str, Any]] = []
+        self._system: list[dict[str, Any]] = []
+        self._intermediate: list[dict[str, Any]] = []
+        self._values: list[dict[str, Any]] = []
+
+    def add_trial(self, trial: FrozenTrial, trial_id: int) -> None:
+        """All that belongs to a trial which is new."""
+        self.add_rest(trial, _Stored(trial_id, begun=False))
+
+    def add_rest(self, trial: FrozenTrial, stored: _Stored) -> None:
+        """What has come to a trial since it was stored."""
+        if not stored.begun:
+            self._add_start(trial, stored.trial_id)
+        names, epochs = stored.lacks(trial)
+        self._user += [attribute_row(stored.trial_id, name, trial.user_attrs[name]) for name in names]
+        for epoch in epochs:
+            represent = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
+            value, kind = represent(trial.intermediate_values[epoch])
+            self._intermediate.append(
+                {
+                    "trial_id": stored.trial_id,
+                    "step": epoch,
+                    "intermediate_value": value,
+                    "intermediate_value_type": kind,
+                }
+            )
+        for objective, worth in enumerate(trial.values or () if trial.state.is_finished() else ()):
+            stored_value, value_type = models.TrialValueModel.value_to_stored_repr(worth)
+            self._values.append(
+                {
+                    "trial_id": stored.trial_id,
+                    "objective": objective,
+                    "value": stored_value,
+                    "value_type": value_type,
+                }
+            )
+
+    def _add_start(self, trial: FrozenTrial, trial_id: int) -> None:
+        """What does not change any more once it is begun."""
+        for name, value in trial.params.items():
+            distribution = trial.distributions[name]
+            self._params.append(
+                {
+                    "trial_id": trial_id,
+                    "param_name": name,
+                    "param_value": distribution.to_internal_repr(value),
+                    "distribution_json": _json(distribution),
+                }
+            )
+        for name, value in trial.system_attrs.items():
+            self._system.append(attribute_row(trial_id, name, value))
+
+    def insert(self, connection: sa.Connection) -> None:
+        """Adds all rows."""
+        for table, rows in (
+            (models.TrialParamModel, self._params),
+            (models.TrialUserAttributeModel, self._user),
+            (models.TrialSystemAttributeModel, self._system),
+            (models.TrialIntermediateValueModel, self._intermediate),
+            (models.TrialValueModel, self._values),
+        ):
+            if rows:
+                connection.execute(sa.insert(table), rows)
+
+
+def attribute_row(trial_id: int, name: str, value: Any) -> dict[str, Any]:
+    """The row of a user or system attribute."""
+    return {"trial_id": trial_id, "key": name, "value_json": json.dumps(value)}
+
+
+@lru_cache(maxsize=256)
+def _json(distribution: BaseDistribution) -> str:
+    return distribution_to_json(distribution)

@@ -1,0 +1,1 @@
+"""Who decides: samplers say which schedule a trial tries, pruners whether it goes on."""

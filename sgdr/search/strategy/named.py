@@ -1,0 +1,59 @@
+"""Which pruner a name means, and at which epochs it is asked."""
+
+from __future__ import annotations
+
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+
+from sgdr.search.strategy.restart_aware import RestartAwarePruner
+
+PRUNERS = ("restart-aware", "hyperband", "median", "none")
+
+CHECKS = 20
+"""How often in a budget a pruner without rungs of its own is asked."""
+
+FIRST_SHARE = 1 / 27
+"""Of the budget, before Hyperband's first rung; its factor is 3."""
+
+
+def named_pruner(name: str | BasePruner, budget: int, objective: str) -> BasePruner:
+    """The pruner that `name` means for trials of `budget` epochs; an Optuna pruner is returned as it is.
+
+    Raises ValueError for an unknown name, or a `RestartAwarePruner` that was made for something else.
+    """
+    if isinstance(name, RestartAwarePruner) and (name.budget, name.objective) != (budget, objective):
+        raise ValueError(
+            f"pruner={name!r} is made for another budget or objective than {budget} epochs and "
+            f"{objective!r}; give the same"
+        )
+    if isinstance(name, BasePruner):
+        return name
+    if name == "restart-aware":
+        return RestartAwarePruner(budget, objective)
+    if name == "hyperband":
+        return HyperbandPruner(
+            min_resource=_ceil(budget * FIRST_SHARE), max_resource=budget, reduction_factor=3
+        )
+    if name == "median":
+        return MedianPruner(n_startup_trials=8, n_warmup_steps=budget // 10, n_min_trials=4)
+    if name == "none":
+        return NopPruner()
+    raise ValueError(f"pruner={name!r} must be one of {', '.join(PRUNERS)}, or an Optuna pruner")
+
+
+def rungs(pruner: BasePruner, budget: int) -> frozenset[int]:
+    """The completed epochs, below the budget, after which the pruner is asked."""
+    if isinstance(pruner, NopPruner):
+        return frozenset()
+    if isinstance(pruner, RestartAwarePruner):
+        return frozenset(pruner.rungs)
+    if isinstance(pruner, HyperbandPruner | SuccessiveHalvingPruner):
+        first, found = _ceil(budget * FIRST_SHARE), []
+        while first < budget:
+            found.append(first)
+            first *= 3
+        return frozenset(found)
+    return frozenset(range(_ceil(budget / CHECKS), budget, _ceil(budget / CHECKS)))
+
+
+def _ceil(x: float) -> int:
+    return max(1, -int(-x // 1))

@@ -1,0 +1,1 @@
+"""What is read back: a study, its tables, its best schedule and the verdict on restarts."""

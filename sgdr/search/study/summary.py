@@ -1,0 +1,129 @@
+"""What follows from a study as it was read: counts, order, verdict, each worked out once, when asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from sgdr.search.problem.arms import ALL_ARMS
+from sgdr.search.problem.objective import sign
+from sgdr.search.study.verdict import Confirmed, Verdict
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from sgdr.search.storage.reader import Content
+
+_OUTCOMES = {
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "FAIL": "cut off",
+    "RUNNING": "running",
+    "WAITING": "waiting",
+}
+FOREIGN = "foreign"
+"""In place of the outcome of a trial that is not the sweep's."""
+_ORDER = (*_OUTCOMES.values(), "diverged", "failed", FOREIGN)
+
+
+class Summary:
+    """Of one content, which does not change; see `Study` for what each means."""
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """By the number of a trial, its place among all: where some were deleted by hand, it is another."""
+        return {trial.number: place for place, trial in enumerate(self.content.trials)}
+
+    @cached_property
+    def own(self) -> list[FrozenTrial]:
+        """The trials of the sweep, by number."""
+        return self.content.own
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Trials of the sweep by state."""
+        counts = Counter(trial.state for trial in self.own)
+        return {state.name: count for state, count in counts.items()}
+
+    @cached_property
+    def outcomes(self) -> dict[str, int]:
+        """Trials by outcome."""
+        counts = Counter(
+            outcome(trial.state.name, diverged="diverged_at" in trial.user_attrs, failed=_failed(trial))
+            for trial in self.own
+        )
+        counts[FOREIGN] = len(self.content.foreign)
+        return {name: counts[name] for name in _ORDER if counts[name]}
+
+    @cached_property
+    def arms(self) -> dict[str, int]:
+        """Finished trials by arm."""
+        finished = (TrialState.COMPLETE, TrialState.PRUNED)
+        arms = [trial.user_attrs.get("arm") for trial in self.own if trial.state in finished]
+        return {arm: arms.count(arm) for arm in ALL_ARMS if arm in arms}
+
+    @cached_property
+    def last_error(self) -> str | None:
+        """Of the last trial that failed by itself."""
+        errors = (trial.user_attrs["error"] for trial in reversed(self.own) if _failed(trial))
+        error = next(errors, None)
+        return None if error is None else next(iter(str(error).splitlines()), "")
+
+    @cached_property
+    def diverged_at(self) -> list[int]:
+        """The epochs at which trials diverged."""
+        pruned = (trial for trial in self.own if trial.state is TrialState.PRUNED)
+        epochs = (trial.user_attrs.get("diverged_at") for trial in pruned)
+        return [epoch for epoch in epochs if epoch is not None]
+
+    @cached_property
+    def started(self) -> datetime | None:
+        """When the first trial began."""
+        return min((trial.datetime_start for trial in self.own if trial.datetime_start), default=None)
+
+    @cached_property
+    def ranking(self) -> list[FrozenTrial]:
+        """The sweep's completed trials by their values, the best first; of equals the earlier."""
+        direction = sign(self.content.attributes["direction"])
+        complete = [trial for trial in self.own if trial.state is TrialState.COMPLETE]
+        return sorted(complete, key=lambda trial: (direction * (trial.value or 0.0), trial.number))
+
+    @cached_property
+    def preferred(self) -> list[FrozenTrial]:
+        """The ranking, but first the confirmed in the order of their means, and last what failed there."""
+        if self.verdict is None:
+            return self.ranking
+        order = {each.number: place for place, each in enumerate(self.verdict.candidates)}
+        failed = {each.number for each in self.verdict.candidates if each.failed is not None}
+        return sorted(
+            self.ranking, key=lambda trial: (trial.number in failed, order.get(trial.number, len(order)))
+        )
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """What `confirm` found; None also where the attribute is not what it writes."""
+        kept = self.content.attributes.get("verdict")
+        return None if kept is None else Verdict.read(kept)
+
+    @cached_property
+    def confirmed(self) -> dict[int, Confirmed]:
+        """What trials gave on other seeds, by number."""
+        return {each.number: each for each in self.verdict.candidates} if self.verdict else {}
+
+
+def outcome(state: str, *, diverged: bool, failed: bool) -> str:
+    """Of a trial in that state of Optuna's, as `Study.outcomes` means it; `failed`: by its own error."""
+    if state == "PRUNED" and diverged:
+        return "diverged"
+    return "failed" if state == "FAIL" and failed else _OUTCOMES[state]
+
+
+def _failed(trial: FrozenTrial) -> bool:
+    return trial.state is TrialState.FAIL and "error" in trial.user_attrs

@@ -1,0 +1,186 @@
+"""The trials of a study as plain rows, and trials and curves as tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from optuna.trial import TrialState
+
+from sgdr.schedule import FIELDS
+from sgdr.search.problem.relative_arms import OWN
+from sgdr.search.storage.reader import CHUNK, Content, Curve, Reader
+from sgdr.search.study.flat_names import flat_name
+from sgdr.search.study.stated import stated
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna.trial import FrozenTrial
+
+FIRST = ("number", "state", "arm", "value", *FIELDS)
+REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error", "foreign")
+COLUMNS = (*FIRST, *REST)
+"""Of the table of trials, beside what is searched further."""
+CURVE_COLUMNS = ("number", "epoch")
+"""Of the table of curves, beside the metrics."""
+_WHOLE = ("T_0", "T_mult", "seed", "epochs", "diverged_at", "retry_of")
+_REAL = ("value", "base_lr", "eta_min", "seconds")
+
+Row = dict[str, Any]
+
+
+class Rows:
+    """The rows of one content, by number; those of trials that did not change come from an earlier one."""
+
+    def __init__(self, content: Content, reader: Reader, before: Rows | None = None) -> None:
+        self.content = content
+        searched = searched_names(content.attributes)
+        places = _changed(content, before)
+        fresh = [content.trials[place] for place in places]
+        own = [trial for trial in fresh if trial._trial_id not in content.foreign]
+        epochs = dict.fromkeys((trial.number for trial in fresh), 0)
+        epochs |= _epochs(own, content.attributes.get("metric"), reader)
+        self.rows: list[Row] = [] if before is None else before.rows[: len(content.trials)]
+        for place, trial in zip(places, fresh, strict=True):
+            foreign = trial._trial_id in content.foreign
+            row = _row(trial, epochs[trial.number], searched, foreign)
+            self.rows[place : place + 1] = [row]
+        self.places = {trial.number: place for place, trial in enumerate(content.trials)}
+        """By the number of a trial, the place of its row."""
+
+
+def searched_names(attributes: Mapping[str, Any]) -> list[str]:
+    """What is searched beside the fields of warm restarts: of relatives, and the workload's own values.
+
+    `attributes`: those of the study.
+    """
+    relatives = attributes.get("relatives", ())
+    return [*(OWN[arm] for arm in relatives), *attributes.get("space", {}).get("hparams", ())]
+
+
+def searched_column(name: str) -> str:
+    """The column of a searched value in a flat table of trials."""
+    return flat_name("hparams", name, COLUMNS)
+
+
+def metric_column(name: str) -> str:
+    """The column of a metric in the table of curves."""
+    return flat_name("metrics", name, CURVE_COLUMNS)
+
+
+def trial_columns(attributes: Mapping[str, Any]) -> list[str]:
+    """Those of the flat table of trials of a study with these attributes."""
+    return [*FIRST, *map(searched_column, searched_names(attributes)), *REST]
+
+
+def flat_row(row: Row) -> Row:
+    """A row of `Study.rows` with its searched values beside the others, by the names of `trial_columns`."""
+    searched = {searched_column(name): value for name, value in row["hparams"].items()}
+    return {**{name: row[name] for name in FIRST}, **searched, **{name: row[name] for name in REST}}
+
+
+def _changed(content: Content, before: Rows | None) -> list[int]:
+    """The places of trials that are not those of before; of two contents, only what had not ended differs."""
+    trials = content.trials
+    if before is None:
+        return list(range(len(trials)))
+    known = min(len(before.rows), len(trials))
+    then = before.content
+    open_ = {*then.unfinished.values(), *content.unfinished.values()}
+    again = sorted(place for place in open_ if place < known and trials[place] is not then.trials[place])
+    return [*again, *range(known, len(trials))]
+
+
+def _epochs(trials: Sequence[FrozenTrial], metric: str | None, reader: Reader) -> dict[int, int]:
+    """How many epochs each has trained. Where a study is older than that attribute, its curves are read."""
+    begun = [trial for trial in trials if trial.state != TrialState.WAITING]
+    epochs = {trial.number: trial.user_attrs.get("epochs", 0) for trial in begun}
+    unsaid = [trial for trial in begun if trial.state.is_finished() and "epochs" not in trial.user_attrs]
+    epochs.update((number, len(curve.get(metric or "", ()))) for number, curve in reader.curves(unsaid))
+    return epochs
+
+
+def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str], foreign: bool) -> Row:
+    # Attributes that somebody else has given may be of any type.
+    theirs = foreign or trial.state == TrialState.WAITING
+    attributes, params = {} if theirs else trial.user_attrs, trial.params
+    schedule = attributes.get("schedule", {})
+    started = trial.datetime_start
+    return {
+        "number": trial.number,
+        "state": trial.state.name,
+        "arm": attributes.get("arm"),
+        "value": _finite(_value(trial)),
+        **{name: schedule.get(name) for name in FIELDS},
+        "hparams": {name: stated(params.get(name)) for name in searched},
+        "seed": attributes.get("seed"),
+        "epochs": epochs,
+        "diverged_at": attributes.get("diverged_at"),
+        "retry_of": attributes.get("retry_of"),
+        "seconds": attributes.get("seconds"),
+        "started": None if started is None else started.astimezone().isoformat(),
+        "error": attributes.get("error"),
+        "foreign": foreign,
+    }
+
+
+def _value(trial: FrozenTrial) -> float | None:
+    """The value of a completed trial; None where a foreign one has several."""
+    return trial.values[0] if trial.state.name == "COMPLETE" and len(trial.values or ()) == 1 else None
+
+
+def _finite(value: Any) -> Any:
+    """None for a number that JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def trials_table(rows: Rows) -> pd.DataFrame:
+    """A row a trial; values and starts as Optuna has them."""
+    import pandas as pd
+
+    columns, searched = trial_columns(rows.content.attributes), searched_names(rows.content.attributes)
+    table = [
+        {
+            **row,
+            **{searched_column(name): trial.params.get(name) for name in searched},
+            "value": _value(trial),
+            "started": trial.datetime_start,
+        }
+        for row, trial in zip(rows.rows, rows.content.trials, strict=True)
+    ]
+    whole, real = dict.fromkeys(_WHOLE, "Int64"), dict.fromkeys(_REAL, "float64")
+    return pd.DataFrame(table, columns=columns).astype({**whole, **real}).set_index("number")
+
+
+def curves_table(curves: Iterable[tuple[int, Curve]]) -> pd.DataFrame:
+    """A row an epoch of a trial: number, epoch (from 1), and a column for each metric (`metric_column`)."""
+    import pandas as pd
+
+    left = (each for each in curves if each[1])
+    tables = []
+    while chunk := list(islice(left, CHUNK)):
+        tables.append(_stacked(chunk))
+    if not tables:
+        return pd.DataFrame({"number": pd.Series(dtype="int64"), "epoch": pd.Series(dtype="int64")})
+    return pd.concat(tables, ignore_index=True)
+
+
+def _stacked(curves: Sequence[tuple[int, Curve]]) -> pd.DataFrame:
+    """The table of a few trials, made column by column: a table a trial takes a hundred times as long."""
+    import pandas as pd
+
+    epochs = [len(next(iter(curve.values()))) for _, curve in curves]
+    columns: dict[str, Any] = {
+        "number": np.repeat(np.array([number for number, _ in curves], "int64"), epochs),
+        "epoch": np.concatenate([np.arange(1, count + 1, dtype="int64") for count in epochs]),
+    }
+    for name in dict.fromkeys(name for _, curve in curves for name in curve):
+        parts = [
+            np.asarray(curve.get(name, [math.nan] * count), "float64")
+            for (_, curve), count in zip(curves, epochs, strict=True)
+        ]
+        columns[metric_column(name)] = np.concatenate(parts)
+    return pd.DataFrame(columns)

@@ -1,0 +1,147 @@
+"""What a confirmation says: the candidates with their means, and in words whether restarts help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sgdr import relatives
+from sgdr.search.backend.slots import Schedule
+from sgdr.search.study.stated import all_stated
+
+DECISIONS = ("restarts help", "restarts do not help", "undecided")
+NAMES = {
+    "restarts": "restarts",
+    "cosine": "one cosine cycle",
+    "constant": "a constant rate",
+    "one-cycle": "one cycle",
+    "step-decay": "step decay",
+    "cyclic": "triangles",
+}
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A trial's schedule, trained again on seeds that the search has not seen."""
+
+    number: int
+    """Of the trial."""
+    arm: str
+    schedule: Schedule
+    """In epochs: a `WarmRestarts`, or one of `sgdr.relatives`."""
+    hparams: Mapping[str, Any]
+    searched: float
+    """Its value in the search, which is partly luck."""
+    values: Mapping[int, float] = field(repr=False)
+    """By seed."""
+    mean: float | None
+    """Of the values; None where it was trained on no seed to the end."""
+    low: float | None
+    high: float | None
+    """The 95 % interval of the mean."""
+    epoch: float | None
+    """The median of the epochs, from 1, at which the values were read."""
+    failed: str | None = None
+    """Why it is out: it diverged, or its training failed, on one of the seeds."""
+    ensemble: Mapping[str, float] | None = None
+    """Of its run on the first seed: `ensemble`, the value of the mean prediction of the models at its last
+    `troughs`, and `single`, that of its best model alone. None where the workload can't say."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether restarts help, as far as the seeds tell. `str()` says it in words."""
+
+    decision: str
+    """One of `DECISIONS`."""
+    words: str
+    candidates: tuple[Confirmed, ...]
+    """The best first; those that got fewer seeds, since they were clearly behind, after the others."""
+    restarts: int | None
+    """The trial that is best of the schedules with restarts; None where none was left."""
+    control: int | None
+    """The trial that is best of those without."""
+    difference: Mapping[str, float] | None
+    """`mean`, `low`, `high` of the value with restarts minus that of the control, over `seeds` seeds that
+    both have: an interval that holds with 95 % over all looks and candidates."""
+    more_seeds: int | None
+    """About how many further seeds would decide, where it is undecided and any number would."""
+    metric: str
+    direction: str
+    seeds: int
+    """The most per candidate."""
+    trials: int
+    """How many finished trials the study had."""
+
+    def __str__(self) -> str:
+        return self.words
+
+    @property
+    def best(self) -> Confirmed | None:
+        """The candidate to use; None where all failed."""
+        first = self.candidates[0]
+        return None if first.mean is None else first
+
+    def to_dict(self) -> dict[str, Any]:
+        """In plain JSON values; a searched number that is not finite is "inf", "-inf" or "nan"."""
+        made = self.attribute()
+        for each in made["candidates"]:
+            each["hparams"] = all_stated(each["hparams"])
+        return made
+
+    def attribute(self) -> dict[str, Any]:
+        """As a study keeps it, with every number; `from_dict` reads it."""
+        made = asdict(self)
+        for each, candidate in zip(made["candidates"], self.candidates, strict=True):
+            each["schedule"] = candidate.schedule.to_dict()
+            each["values"] = {str(seed): value for seed, value in candidate.values.items()}
+        return {**made, "candidates": list(made["candidates"])}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Verdict:
+        """The verdict that `attribute` made these values of."""
+        candidates = tuple(
+            Confirmed(
+                **{
+                    **each,
+                    "schedule": relatives.from_dict(each["schedule"]),
+                    "values": {int(seed): value for seed, value in each["values"].items()},
+                }
+            )
+            for each in kept["candidates"]
+        )
+        return cls(**{**kept, "candidates": candidates})
+
+    @classmethod
+    def read(cls, kept: Any) -> Verdict | None:
+        """The verdict that a study keeps; None where somebody has overwritten that attribute."""
+        try:
+            verdict = cls.from_dict(kept)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+        return verdict if verdict.decision in DECISIONS and verdict.candidates else None
+
+
+def in_words(
+    decision: str,
+    metric: str,
+    difference: Mapping[str, float],
+    control_arm: str,
+    more_seeds: int | None,
+    remark: str = "",
+) -> str:
+    """One sentence on the difference to the best control."""
+    mean, low, high = (difference[name] for name in ("mean", "low", "high"))
+    seeds = int(difference["seeds"])
+    what = f"{abs(mean):.3g} {'lower' if mean < 0 else 'higher'}" if mean else "no different"
+    facts = (
+        f"{metric} is {what} with restarts than with {NAMES[control_arm]} "
+        f"(95 % interval {low:+.3g} to {high:+.3g}, {seeds} paired seeds)"
+    )
+    if decision != "undecided":
+        return f"{decision}: {facts}{remark}"
+    if more_seeds is None:
+        return f"undecided: {facts}; these seeds do not tell how many more would decide"
+    seeds_more = f"{more_seeds:,} more seed{'s' * (more_seeds != 1)}"
+    return f"undecided: {facts}; about {seeds_more} would decide, were that the true difference"

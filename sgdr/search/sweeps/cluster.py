@@ -1,0 +1,75 @@
+"""How many workers a sweep has, and what each of them gets."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from sgdr import checks
+from sgdr.search.problem.arguments import whole
+
+ENGINES = ("local", "ray")
+MOST_WORKERS = 1000
+LEAST = 0.01
+"""Of a core or a GPU."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The workers of a sweep on Ray."""
+
+    workers: int
+    cpus_per_worker: float
+    """Cores: as many CPU devices has its population, or processes a callable workload."""
+    gpus_per_worker: float
+    """GPUs; a fraction is that share of one GPU and of its memory."""
+    address: str | None
+    """Of a Ray cluster that is there; None: one on this machine, for the time of the sweep."""
+
+    @property
+    def cores(self) -> int:
+        """Whole cores of a worker."""
+        return max(1, math.floor(self.cpus_per_worker))
+
+
+def checked_cluster(
+    engine: str, workers: Any, cpus_per_worker: Any, gpus_per_worker: Any, address: str | None
+) -> Cluster | None:
+    """The cluster of engine="ray", None of engine="local". Raises ValueError for what cannot be.
+
+    `address` None: `$SGDR_RAY_ADDRESS` where it is set.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine={engine!r} must be one of {', '.join(ENGINES)}")
+    given = {
+        "workers": (workers, 1),
+        "cpus_per_worker": (cpus_per_worker, 1),
+        "gpus_per_worker": (gpus_per_worker, 0),
+        "address": (address, None),
+    }
+    if engine == "local":
+        for name, (value, default) in given.items():
+            if value != default:
+                raise ValueError(f"{name}={value!r} is for engine='ray'; give that too, or leave {name} out")
+        return None
+    if (count := whole("workers", workers, 1)) > MOST_WORKERS:
+        raise ValueError(f"workers={workers!r} must be at most {MOST_WORKERS}")
+    return Cluster(
+        count,
+        _amount("cpus_per_worker", cpus_per_worker, LEAST),
+        _amount("gpus_per_worker", gpus_per_worker, 0),
+        address or os.environ.get("SGDR_RAY_ADDRESS") or None,
+    )
+
+
+def _amount(name: str, value: Any, least: float) -> float:
+    number = checks.number(value)
+    if number is None or not least <= number < math.inf:
+        raise ValueError(f"{name}={value!r} must be a number from {least}")
+    if 0 < number < LEAST:
+        raise ValueError(f"{name}={value!r} must be at least {LEAST}")
+    if number > 1 and number != int(number):
+        raise ValueError(f"{name}={value!r} must be a whole number, or a fraction below 1")
+    return float(number)

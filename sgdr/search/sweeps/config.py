@@ -1,0 +1,257 @@
+"""The arguments of a sweep, checked before anything is started or written."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import platform
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+
+from sgdr import checks
+from sgdr.search.problem import hparams
+from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.arms import ARMS, RELATIVES
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.relative_arms import OWN
+from sgdr.search.problem.space import Space
+from sgdr.search.strategy.enumeration import check_enumerable
+from sgdr.search.strategy.named import named_pruner, rungs
+from sgdr.search.strategy.restart_aware import RestartAwarePruner
+from sgdr.search.strategy.samplers import Arm
+
+LARGEST_SEED = 2**32 - 1
+"""Of NumPy's generator, which the samplers use."""
+SAMPLERS = ("tpe", "random")
+MOST_SLOTS = 2**16
+EVENLY = {"restarts": 64, "cosine": 16, "constant": 16, **dict.fromkeys(RELATIVES, 16)}
+"""Trials of each arm that are spread over its space before TPE begins: on one seed it follows the noise, and
+with fewer to begin with it finds worse schedules at a higher cost (`experiments/bench/search.py`)."""
+SAID_LATER = ("steps_per_epoch", "interval")
+"""What a study may have been made without, and be told when it goes on; then it must stay the same too."""
+SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
+PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a sweep is to do."""
+
+    workload: Declaration
+    trials: int
+    budget: int
+    space: Space
+    objective: str
+    pruner: BasePruner
+    sampler: str | BaseSampler
+    slots: int | None
+    """None: as suits the devices."""
+    controls: float
+    """Share of the trials."""
+    relatives: tuple[str, ...]
+    """Further arms, in the order of `RELATIVES`; each has half of the share of the controls."""
+    seed: int
+    timeout: float | None
+    """Seconds."""
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """All that are searched."""
+        return (*ARMS, *self.relatives)
+
+    def attributes(self) -> dict[str, Any]:
+        """What the study keeps of it, so that the sweep can be understood a year later."""
+        return {
+            "workload": self.workload.name,
+            "budget": self.budget,
+            "space": self.space.to_dict(),
+            "objective": self.objective,
+            "metric": self.workload.metric,
+            "select_metric": self.workload.select_metric,
+            "direction": self.workload.direction,
+            "steps_per_epoch": self.workload.steps_per_epoch,
+            "interval": self.workload.interval,
+            "pruner": type(self.pruner).__name__,
+            "sampler": self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
+            "controls": self.controls,
+            **({"relatives": list(self.relatives)} if self.relatives else {}),
+            "seed": self.seed,
+            "versions": _versions(),
+        }
+
+    def arm(self, name: str, seed: int, sampler_seed: int) -> Arm:
+        """The search of an arm of a study with that seed, before its first trial."""
+        return Arm(
+            name,
+            self.space.distributions(self.budget, name),
+            sampler=self._sampler(name, sampler_seed),
+            pruner=self.pruner,
+            rungs=self._rungs(name),
+            direction=self.workload.direction,
+            evenly=EVENLY[name] if self._spreads(name) else 0,
+            seed=seed,
+        )
+
+    def _rungs(self, arm: str) -> frozenset[int]:
+        """The epochs at which trials of an arm are judged: controls only right at the start.
+
+        Where all rates fall together, the high ones lag until late and win in the end. A control that was
+        ended for that would leave restarts a weaker one to be compared with.
+        """
+        found = rungs(self.pruner, self.budget)
+        if isinstance(self.pruner, RestartAwarePruner) and arm != "restarts":
+            return frozenset(sorted(found)[:1])
+        return found
+
+    def _spreads(self, arm: str) -> bool:
+        """Whether the trials of an arm begin evenly spread: not where the user says how they are sampled."""
+        return self.sampler == "tpe" or (isinstance(self.sampler, BaseSampler) and arm != "restarts")
+
+    def _sampler(self, arm: str, seed: int) -> BaseSampler:
+        # A sampler of the user's own knows one space only.
+        if isinstance(self.sampler, BaseSampler) and arm == "restarts":
+            return self.sampler
+        if self.sampler == "random":
+            return RandomSampler(seed=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # The liar keeps the trials that are asked for together apart from each other.
+            return TPESampler(seed=seed, n_startup_trials=EVENLY[arm], multivariate=True, constant_liar=True)
+
+
+def checked(
+    workload: Declaration,
+    *,
+    trials: int,
+    budget: int | None,
+    space: Space | None,
+    objective: str,
+    pruner: str | BasePruner,
+    sampler: str | BaseSampler,
+    slots: int | str,
+    controls: float,
+    seed: int,
+    timeout: float | None,
+    relatives: Sequence[str] = (),
+) -> Settings:
+    """The settings with defaults filled in. Raises ValueError for the first that cannot be.
+
+    They are checked against what the workload declares; whether its functions fit together is not
+    looked at (see `check_functions`).
+    """
+    trials = whole("trials", trials, 1)
+    budget = workload.budget if budget is None else whole("budget", budget, 1)
+    _one_of("objective", objective, OBJECTIVES)
+    if not isinstance(sampler, BaseSampler):
+        _one_of("sampler", sampler, SAMPLERS)
+    if (checks.number(slots) or 0) > MOST_SLOTS:
+        raise ValueError(f"slots={slots!r} must be at most {MOST_SLOTS}")
+    share = checks.number(controls)
+    if share is None or not 0 <= share < 1:
+        raise ValueError(f"controls={controls!r} must be a share of the trials, from 0 to below 1")
+    seconds = checks.number(timeout)
+    if timeout is not None and (seconds is None or not 0 < seconds < math.inf):
+        raise ValueError(f"timeout={timeout!r} must be a positive number of seconds")
+    arms = _relatives(relatives, share)
+    _check_steps(workload, budget)
+    declared: Any = workload  # what a space is resolved for may be a workload or its declaration
+    resolved = (space or Space()).resolved(declared, budget)
+    for arm in arms:
+        if OWN[arm] in resolved.hparams:
+            raise ValueError(f"hparams has {OWN[arm]!r}, which names a part of {arm}; rename it")
+    if workload.kind == "arrays":
+        hparams.check(workload, resolved.hparams)
+    if isinstance(sampler, BaseSampler):
+        check_enumerable(sampler, resolved.distributions(budget))
+    return Settings(
+        workload=workload,
+        trials=trials,
+        budget=budget,
+        space=resolved,
+        objective=objective,
+        pruner=named_pruner(pruner, budget, objective),
+        sampler=sampler,
+        slots=None if slots == "auto" else whole("slots", slots, 1),
+        controls=float(share),
+        relatives=arms,
+        seed=_seed(seed),
+        timeout=seconds,
+    )
+
+
+def with_kept(settings: Settings, kept: Mapping[str, Any]) -> Settings:
+    """The settings with the relatives of the study that is gone on with; older studies have none."""
+    return replace(settings, relatives=tuple(kept.get("relatives", ())))
+
+
+def differences(kept: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    """What of a study's attributes a resumed sweep would change, in words.
+
+    Who asks for no relatives keeps those that there are.
+    """
+    before, after = _parts(kept), _parts(given)
+    return [
+        f"{name} {_brief(before.get(name))}, not {_brief(value)}"
+        for name, value in after.items()
+        if before.get(name) != value and not (name in SAID_LATER and before.get(name) is None)
+    ]
+
+
+def _parts(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What must stay the same, by name; the space in its parts."""
+    parts = {name: attributes.get(name) for name in (*SAME_ON_RESUME, *SAID_LATER)}
+    if "relatives" in attributes:
+        parts["relatives"] = attributes["relatives"]
+    space = parts.pop("space") or {}
+    return {**parts, **{f"space {name}": value for name, value in space.items()}}
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def _seed(seed: Any) -> int:
+    number = whole("seed", seed, 0)
+    if number > LARGEST_SEED:
+        raise ValueError(f"seed={seed!r} must be below 2^32")
+    return number
+
+
+def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name}={value!r} must be one of {', '.join(known)}")
+
+
+def _relatives(given: Sequence[str], controls: float) -> tuple[str, ...]:
+    """In their order, each once. Raises ValueError for what is none, and for too many."""
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        _one_of("relatives", name, RELATIVES)
+    found = tuple(name for name in RELATIVES if name in names)
+    share = controls * (1 + len(found) / 2)
+    if found and not 0 < share < 1:
+        raise ValueError(
+            f"controls={controls!r} with relatives {', '.join(found)}, each half as many, are {share:.0%} of "
+            "the trials; give controls so that it is more than none and fewer than all"
+        )
+    return found
+
+
+def _check_steps(workload: Declaration, budget: int) -> None:
+    steps = workload.steps_per_epoch or 1
+    if budget * steps >= 2**31:
+        raise ValueError(f"budget={budget} epochs of {steps} steps are more than 2^31 steps; lower it")
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {
+        package: importlib.metadata.version(package) for package in PACKAGES
+    }

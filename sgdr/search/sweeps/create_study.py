@@ -1,0 +1,108 @@
+"""Beginning a study, or going on with one that is there: what is allowed, and what is written first."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from sgdr.search.storage.connect import open_storage, shown, sqlite_file
+from sgdr.search.storage.leases import refuse_if_swept
+from sgdr.search.storage.schema import fault, made_by_sweep
+from sgdr.search.sweeps.config import SAID_LATER, Settings, differences, with_kept
+
+BEGUN_STATES = tuple(state for state in TrialState if state != TrialState.WAITING)
+
+
+def study_name(name: str) -> str:
+    """The name as it is. Raises ValueError where no study can have it."""
+    if not isinstance(name, str) or not name.strip() or "/" in name:
+        raise ValueError(f"study={name!r} must be a text that is not empty and has no '/'")
+    if name in (".", "..") or any(unicodedata.category(each) in ("Cc", "Cs") for each in name):
+        raise ValueError(
+            f"study={name!r} must be a name without line breaks and other control characters, and neither . "
+            "nor .., which clients take out of a URL"
+        )
+    return name
+
+
+def open_existing(url: str, name: str, settings: Settings, resume: bool) -> BaseStorage | None:
+    """The storage, where there is one already; it is known then that the study can be begun or resumed.
+
+    Raises ValueError where it can't, or the storage can't be opened.
+    """
+    path = sqlite_file(url)
+    if path is not None and not path.exists():
+        return None
+    storage = open_storage(url, create=True)
+    if not check_existing(storage, name, settings, shown(url)):
+        return storage
+    if not resume:
+        raise ValueError(
+            f"study {name!r} exists in {shown(url)}: go on with it by --resume, or choose another name"
+        )
+    refuse_if_swept(name, storage.get_study_user_attrs(storage.get_study_id_from_name(name)))
+    return storage
+
+
+def check_existing(storage: BaseStorage, name: str, settings: Settings, where: str) -> bool:
+    """Whether there is a study of that name. Raises ValueError where these settings can't go on with it.
+
+    `where` is what errors call the storage.
+    """
+    try:
+        number = storage.get_study_id_from_name(name)
+    except KeyError:
+        return False
+    kept = storage.get_study_user_attrs(number)
+    if not made_by_sweep(kept):
+        direction = [StudyDirection[settings.workload.direction.upper()]]
+        begun = storage.get_n_trials(number, BEGUN_STATES)
+        if storage.get_study_directions(number) != direction or begun:
+            raise ValueError(f"study {name!r} in {where} was not made by sgdr; choose another name")
+        return True  # its making was cut off, or somebody has enqueued the first trials of a sweep to come
+    if said := fault(kept):
+        raise ValueError(f"study {name!r} in {where} cannot be gone on with: {said}; choose another name")
+    if changes := differences(kept, settings.attributes()):
+        raise ValueError(
+            f"study {name!r} exists, with {'; '.join(changes)}: choose another name, or give the same"
+        )
+    return True
+
+
+def going_on(storage: BaseStorage, name: str, settings: Settings) -> Settings:
+    """The settings of a sweep that goes on with the study, where there is one."""
+    try:
+        number = storage.get_study_id_from_name(name)
+    except KeyError:
+        return settings
+    kept = storage.get_study_user_attrs(number)
+    return with_kept(settings, kept) if made_by_sweep(kept) else settings
+
+
+def create_study(storage: BaseStorage, name: str, settings: Settings, resume: bool) -> int:
+    """Makes the study, or on `resume` finishes making it, and returns its seed.
+
+    Raises ValueError where there is one and it is not to be resumed.
+    """
+    direction = StudyDirection[settings.workload.direction.upper()]
+    try:
+        number = storage.create_new_study([direction], name)
+    except optuna.exceptions.DuplicatedStudyError:
+        if not resume:  # it was not there a moment ago
+            raise ValueError(f"study {name!r} has just been begun by another process") from None
+        number = storage.get_study_id_from_name(name)
+    kept = storage.get_study_user_attrs(number)
+    if made_by_sweep(kept):
+        said = settings.attributes()
+        for key in SAID_LATER:
+            if kept.get(key) is None and said[key] is not None:
+                storage.set_study_user_attr(number, key, said[key])
+        return int(kept["seed"])
+    # The workload comes last: a study that has it has all, wherever its making was cut off.
+    for key, attribute in reversed(settings.attributes().items()):
+        storage.set_study_user_attr(number, key, attribute)
+    return settings.seed

@@ -1,0 +1,182 @@
+"""One worker from its start to its end: slots, the record of the study, and the search of every arm."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+
+from sgdr.search.artifacts.checkpoints import Checkpoints
+from sgdr.search.backend.allocation import Fitting
+from sgdr.search.backend.compilations import compilations
+from sgdr.search.backend.slots import Slots
+from sgdr.search.problem.arms import Places
+from sgdr.search.problem.workload import CallableWorkload, Workload
+from sgdr.search.storage.claims import RETRY_OF
+from sgdr.search.storage.own_trials import ENQUEUED
+from sgdr.search.strategy.samplers import Arm
+from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.enqueued import placed
+from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.trial_log import Record
+from sgdr.search.sweeps.worker import Plan, Progress, Worker, arm_seed
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A study that a worker may begin with."""
+
+    record: Record
+    seed: int
+    """Of the study."""
+    places: Places
+    worker: int = 0
+    """The place of this worker among those of its launch."""
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What a worker did, or several together."""
+
+    reached: bool
+    """Whether the study has its number of trials, or the sampler has nothing more to try."""
+    epochs: int
+    """Trained in this run, over all trials."""
+    slots: int
+    devices: str
+    compilations: int
+    timing: dict[str, float]
+    """Seconds by phase."""
+
+
+def work(
+    workload: Workload | CallableWorkload,
+    settings: Settings,
+    opening: Callable[[], BaseStorage],
+    begin: Callable[[BaseStorage], Begun],
+    checkpoints: Path | None,
+    deadline: float | None,
+    stopwatch: Stopwatch,
+    on_progress: Callable[[Progress], None],
+    on_remark: Callable[[str], None],
+) -> Worked:
+    """Trains until the study has its trials, or the deadline of `time.monotonic` is there.
+
+    `opening` gives the storage, while the slots are compiled; `begin` is called when they are known to fit.
+    `checkpoints` is the folder of the study's.
+    """
+    compiled_before = compilations()
+    with stopwatch.phase("setup"):
+        hparams, any_schedule = settings.space.hparams, bool(settings.relatives)
+        fitting = Fitting(workload, settings.slots, settings.trials, hparams, on_remark, any_schedule)
+        kept = None
+        if checkpoints is not None and not isinstance(workload, CallableWorkload):
+            kept = Checkpoints(checkpoints, workload, on_remark)
+    with ThreadPoolExecutor(1) as pool:
+        # XLA compiles on one core what keeps Python free to set up the storage on another.
+        compiling = pool.submit(fitting.finish)
+        with stopwatch.phase("setup"):
+            storage = opening()
+        with stopwatch.phase("compile"):
+            slots = compiling.result()
+
+    def described() -> dict[str, Any]:
+        compiled = compilations() - compiled_before
+        return {"slots": slots.slots, "devices": fitting.devices, "compilations": compiled}
+
+    try:
+        with stopwatch.phase("setup"):
+            begun = begin(storage)
+
+        def progressed(progress: Progress) -> None:
+            timing = dict(stopwatch.seconds)
+            begun.record.note(epochs=progress.epochs, timing=timing, **described())
+            on_progress(progress)
+
+        reached, epochs = run(settings, begun, slots, stopwatch, deadline, kept, progressed, on_remark)
+    finally:
+        slots.close()
+    return Worked(reached=reached, epochs=epochs, timing=dict(stopwatch.seconds), **described())
+
+
+def run(
+    settings: Settings,
+    begun: Begun,
+    slots: Slots,
+    stopwatch: Stopwatch,
+    deadline: float | None = None,
+    checkpoints: Checkpoints | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
+) -> tuple[bool, int]:
+    """Has a worker drive the slots to its end, whatever that is, and gives the study up.
+
+    Returns whether the search has come to its end, and how many epochs were trained.
+    """
+    try:
+        with stopwatch.phase("setup"):
+            arms = _arms(settings, begun)
+        plan = _plan(settings, begun, deadline)
+        worker = Worker(slots, begun.record, arms, plan, stopwatch, on_progress, checkpoints, on_remark)
+        return worker.run(), worker.epochs
+    finally:
+        begun.record.interrupt()
+
+
+def places(settings: Settings, record: Record) -> Places:
+    """The arms of the trials to come, after those that the study has."""
+    begun: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
+    searched = {name: settings.space.distributions(settings.budget, name) for name in settings.arms}
+    again = {trial.number for trial in record.again}
+    for trial in record.own:
+        if trial.state == TrialState.WAITING:
+            with suppress(ValueError):  # it will be refused
+                begun[placed(trial, searched)[0]] += 1
+            continue
+        for arm, distributions in searched.items():
+            if trial.params.keys() == distributions.keys():
+                begun[arm] += trial.state != TrialState.FAIL or trial.number in again
+                drawn[arm] += trial.user_attrs.keys().isdisjoint({RETRY_OF, ENQUEUED})
+    return Places(begun, drawn, settings.controls, settings.trials, settings.relatives)
+
+
+def _arms(settings: Settings, begun: Begun) -> dict[str, Arm]:
+    """The search of every arm, with the trials that the study has already.
+
+    Samplers are seeded anew where there are some: else they would draw the first ones again.
+    """
+    record, seed = begun.record, begun.seed
+    before = len(record.trials)
+    arms = {
+        name: settings.arm(name, seed, arm_seed(seed, place, before, begun.worker))
+        for place, name in enumerate(settings.arms)
+    }
+    for trial in record.known():
+        for arm in arms.values():
+            if arm.searches(trial.params):
+                arm.add(trial)
+    return arms
+
+
+def _plan(settings: Settings, begun: Begun, deadline: float | None) -> Plan:
+    workload = settings.workload
+    return Plan(
+        trials=settings.trials,
+        budget=settings.budget,
+        space=settings.space,
+        objective=settings.objective,
+        metric=workload.metric,
+        select_metric=workload.select_metric,
+        direction=workload.direction,
+        places=begun.places,
+        seed=begun.seed,
+        deadline=deadline,
+    )

@@ -1,0 +1,73 @@
+"""What a trial is worth, against plain loops over its epochs."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgdr import WarmRestarts
+from sgdr.search.problem.objective import OBJECTIVES, chosen_epoch, sign, value
+
+CURVES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=40)
+SCHEDULES = st.builds(WarmRestarts, st.just(0.1), st.integers(1, 15), st.integers(1, 3))
+
+
+def plain_epoch(objective, select, schedule, direction):
+    if objective == "final":
+        return len(select)
+    allowed = range(1, len(select) + 1)
+    if objective == "best-trough":
+        allowed = [epoch for epoch in allowed if any(epoch == end for end in ends(schedule, len(select)))]
+    best = None
+    for epoch in allowed:
+        better = best is None or (
+            select[epoch - 1] < select[best - 1]
+            if direction == "minimize"
+            else select[epoch - 1] > select[best - 1]
+        )
+        best = epoch if better else best
+    return best
+
+
+def ends(schedule, until):
+    at, length = 0, schedule.T_0
+    while at < until:
+        at += length
+        length *= schedule.T_mult
+        yield at
+
+
+@settings(deadline=None, max_examples=300)
+@given(CURVES, SCHEDULES, st.sampled_from(OBJECTIVES), st.sampled_from(["minimize", "maximize"]), st.data())
+def test_agrees_with_a_plain_loop(select, schedule, objective, direction, data):
+    curve = data.draw(st.lists(st.floats(-1, 1), min_size=len(select), max_size=len(select)))
+    expected = plain_epoch(objective, select, schedule, direction)
+    if expected is None:
+        with pytest.raises(ValueError, match="has no trough in"):
+            chosen_epoch(objective, select, schedule, direction)
+        return
+    assert chosen_epoch(objective, select, schedule, direction) == expected
+    assert value(objective, curve, schedule, direction, select) == curve[expected - 1]
+    assert value(objective, select, schedule, direction) == select[expected - 1]
+
+
+def test_an_epoch_between_troughs_does_not_count_for_best_trough():
+    curve = [0.1, 0.5, 0.4, 0.2, 0.3]
+    schedule = WarmRestarts(0.1, 2, 1)
+    assert chosen_epoch("best-epoch", curve, schedule) == 1
+    assert chosen_epoch("best-trough", curve, schedule) == 4
+    assert chosen_epoch("final", curve, schedule) == 5
+
+
+def test_bad_input_is_refused():
+    schedule = WarmRestarts(0.1, 5)
+    with pytest.raises(ValueError, match="objective='best' must be one of best-epoch, best-trough, final"):
+        chosen_epoch("best", [1.0], schedule)
+    with pytest.raises(ValueError, match="no epochs"):
+        value("best-epoch", [], schedule)
+
+
+def test_sign_makes_every_metric_a_loss():
+    assert (sign("minimize"), sign("maximize")) == (1.0, -1.0)
+    assert math.isclose(sign("maximize") * 0.9, -0.9)

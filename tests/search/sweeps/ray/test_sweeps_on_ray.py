@@ -1,0 +1,395 @@
+"""Sweeps by several workers as real processes: what they share, and what is left when any of them dies."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+
+from sgdr import search
+from sgdr.search.storage.leases import EXPIRE_SECONDS, leases
+from sgdr.search.sweeps.ray.launcher import END_SECONDS
+
+pytest.importorskip("ray")
+
+SLOW = Path(__file__).parents[3] / "slow.py"
+MORE = '''
+import os, sys
+
+class Slower(Slow):
+    """A second an epoch."""
+    steps_per_epoch = 400000
+
+slower = Slower()
+
+class Quick(Slow):
+    """No time at all an epoch."""
+    steps_per_epoch = 100
+
+quick = Quick()
+
+class Deadly(Slow):
+    """Takes its process with it, but where it is launched."""
+    def init(self, key):
+        if "sgdr.search.sweeps.ray.worker" in sys.modules:
+            os.kill(os.getpid(), 9)
+        return super().init(key)
+
+deadly = Deadly()
+'''
+NOT_THERE = """
+import sys
+if "sgdr.search.sweeps.ray.worker" in sys.modules:
+    raise ModuleNotFoundError("No module named 'only_here'")
+from ray_workloads import Slow
+class Elsewhere(Slow):
+    pass
+elsewhere = Elsewhere()
+"""
+
+
+SLOWER = "ray_workloads:slower"
+
+
+class Sweep:
+    """A sweep of one study as a process."""
+
+    def __init__(self, folder: Path, storage: str | None = None) -> None:
+        (folder / "ray_workloads.py").write_text(SLOW.read_text() + MORE)
+        (folder / "not_there.py").write_text(NOT_THERE)
+        self.folder = folder
+        self.url = storage or f"sqlite:///{folder}/swept.db"
+        self.environment: dict[str, str] = {}
+        self.process: subprocess.Popen[str] | None = None
+        self._study: search.Study | None = None
+
+    def begin(self, trials: int, *options: str, workload: str = "ray_workloads:slow") -> None:
+        command = [sys.executable, "-m", "sgdr", "sweep", "--workload", workload, "--trials", str(trials)]
+        command += ["--study", "swept", "--pruner", "none", "--slots", "2", "--engine", "ray", *options]
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "SGDR_STORAGE": self.url, "RAY_USAGE_STATS_ENABLED": "0", **self.environment},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def end(self, code: int = 0, timeout: float = 240) -> tuple[str, str]:
+        """What the process prints until its end, which has that code."""
+        assert self.process is not None
+        out, err = self.process.communicate(timeout=timeout)
+        assert self.process.returncode == code, (out, err)
+        return out, err
+
+    def study(self) -> search.Study:
+        """As it stands; opened once, since every opening has connections of its own."""
+        if self._study is None:
+            self._study = search.load("swept", self.url)
+        self._study.refresh()
+        return self._study
+
+    def trials(self) -> pd.DataFrame:
+        return self.study().trials()
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The leases of workers that have not ended."""
+        claims = leases(self.study().attributes).values()
+        return [claim for claim in claims if claim["launch"] is not None and not claim["ended"]]
+
+    def wait_for(self, finished: int, *, workers: int = 2, timeout: float = 120) -> None:
+        """Until so many trials are finished, and that many workers are at it."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            assert self.process is not None and self.process.poll() is None, self.process.communicate()
+            try:
+                table = self.trials()
+                running = (table.state == "RUNNING").sum()
+                if (
+                    (table.state == "COMPLETE").sum() >= finished
+                    and running
+                    and len(self.workers()) == workers
+                ):
+                    return
+            except (ValueError, search.StorageError):  # not made yet, or the database is away
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"no {finished} trials by {workers} workers in {timeout} s")
+
+    def check(self, count: int) -> pd.DataFrame:
+        """Exactly the number asked for, nothing running, all that was cut off trained again as it was."""
+        table = self.trials()
+        assert list(table.index) == list(range(len(table)))
+        assert (table.state == "COMPLETE").sum() == count
+        assert set(table.state) <= {"COMPLETE", "FAIL"}
+        dead = table[table.state == "FAIL"]
+        again = table[table.retry_of.notna()].set_index("retry_of")
+        assert again.index.is_unique
+        assert set(again.index) == set(dead.index)
+        for number in dead.index[dead.arm.notna()]:  # the others were only claimed
+            for column in ("arm", "base_lr", "T_0", "T_mult", "eta_min", "seed"):
+                assert again.loc[number, column] == dead.loc[number, column]
+        first = table[table.retry_of.isna()]
+        assert first.seed.dropna().is_unique
+        assert not self.workers()
+        return table
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Iterator[Sweep]:
+    made = Sweep(tmp_path)
+    yield made
+    _kill(made.process)
+
+
+def _kill(process: subprocess.Popen[str] | None) -> None:
+    if process is not None and process.poll() is None:
+        for each in (*psutil.Process(process.pid).children(recursive=True), process):
+            each.kill()
+        process.communicate()
+
+
+def left_behind(folder: Path) -> list[psutil.Process]:
+    """Workers of a sweep in that folder: Ray gives them its folder as their own."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        try:
+            if process.cwd() == str(folder):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_two_workers_share_a_study(sweep: Sweep) -> None:
+    sweep.environment["HOME"] = str(sweep.folder)
+    sweep.begin(12, "--workers", "2", "--json", workload="ray_workloads:quick")
+    out, err = sweep.end()
+    told = json.loads(out)
+    table = sweep.check(12)
+    assert told["reached"] and told["trials"] == {"COMPLETE": 12}
+    assert told["devices"].startswith("2 workers") and told["compilations"] <= 2
+    assert table.state.eq("COMPLETE").all() and table.epochs.eq(6).all()
+    assert told["epochs"] == 72
+    assert (table.arm == "constant").sum() == 2 and (table.arm == "cosine").sum() >= 2
+    assert "Traceback" not in err
+    assert not (sweep.folder / ".ray" / "auth_token").exists(), "every `ray start` would ask for it"
+    deadline = time.monotonic() + 10
+    while left_behind(sweep.folder) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not left_behind(sweep.folder)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_trials_however_many_train_them(tmp_path: Path) -> None:
+    tables = []
+    for name, options in (("local", ["--engine", "local"]), ("ray", ["--workers", "2"])):
+        folder = tmp_path / name
+        folder.mkdir()
+        sweep = Sweep(folder)
+        try:
+            sweep.begin(16, *options)
+            sweep.end()
+            tables.append(sweep.trials())
+        finally:
+            _kill(sweep.process)
+    told = ["state", "arm", "value", "base_lr", "T_0", "T_mult", "eta_min", "seed", "epochs"]
+    pd.testing.assert_frame_equal(tables[0][told], tables[1][told])
+
+
+@pytest.mark.slow
+def test_functions_are_trained_by_processes_of_the_workers(sweep: Sweep) -> None:
+    sweep.begin(10, "--workers", "2", workload="ray_workloads:function")
+    sweep.end()
+    sweep.check(10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "workload", "code", "words"),
+    [
+        (["--gpus-per-worker", "1"], "ray_workloads:slow", 2, "2 CPU and 0 GPU"),
+        (["--gpus-per-worker", "1.5"], "ray_workloads:slow", 2, "gpus_per_worker=1.5"),
+        (["--address", "127.0.0.1:1"], "ray_workloads:slow", 2, "127.0.0.1:1"),
+        (["--workers", "0"], "ray_workloads:slow", 2, "workers=0"),
+        ([], "not_there:elsewhere", 2, "only_here"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    sweep: Sweep, options: list[str], workload: str, code: int, words: str
+) -> None:
+    sweep.begin(4, *options, workload=workload)
+    _, err = sweep.end(code)
+    assert words in err and "Traceback" not in err
+    assert len([line for line in err.splitlines() if line.startswith("sgdr: ")]) == 1
+
+
+@pytest.mark.slow
+def test_a_workload_that_kills_its_workers_ends_the_sweep(sweep: Sweep) -> None:
+    sweep.begin(4, workload="ray_workloads:deadly")
+    _, err = sweep.end(1)
+    assert "died" in err and "Traceback" not in err
+    assert not sweep.workers()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_ends_cleanly_and_resume_goes_on(sweep: Sweep, number: int) -> None:
+    sweep.begin(1000, "--workers", "2", workload=SLOWER)
+    sweep.wait_for(4)
+    assert sweep.process is not None
+    sweep.process.send_signal(number)
+    _, err = sweep.end(130, timeout=END_SECONDS + 30)
+    assert "--resume" in err.strip().splitlines()[-1] and "Traceback" not in err
+    done = sweep.trials()
+    assert not (done.state == "RUNNING").any() and not sweep.workers()
+    complete = done[done.state == "COMPLETE"]
+    sweep.begin(len(complete) + 6, "--workers", "2", "--resume", workload=SLOWER)
+    sweep.end()
+    table = sweep.check(len(complete) + 6)
+    pd.testing.assert_frame_equal(table.loc[complete.index], complete)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep) -> None:
+    sweep.begin(24, "--workers", "2", workload=SLOWER)
+    sweep.wait_for(4)
+    time.sleep(0.5)  # whoever has just ended its trials has begun others
+    complete = sweep.trials().query("state == 'COMPLETE'")
+    os.kill(sweep.workers()[0]["pid"], signal.SIGKILL)
+    sweep.end()
+    table = sweep.check(24)
+    pd.testing.assert_frame_equal(table.loc[complete.index], complete)
+    assert (table.state == "FAIL").any()
+
+
+@pytest.mark.slow
+def test_a_killed_driver_is_resumed_at_once(sweep: Sweep) -> None:
+    sweep.begin(1000, "--workers", "2", workload=SLOWER)
+    sweep.wait_for(4)
+    assert sweep.process is not None
+    complete = sweep.trials().query("state == 'COMPLETE'")
+    sweep.process.kill()
+    sweep.process.communicate()
+    sweep.begin(len(complete) + 12, "--workers", "2", "--resume", workload=SLOWER)
+    sweep.end()
+    table = sweep.check(max(len(complete) + 12, (sweep.trials().state == "COMPLETE").sum()))
+    pd.testing.assert_frame_equal(table.loc[complete.index], complete)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_worker_that_hangs_loses_its_trials_to_the_others(sweep: Sweep) -> None:
+    sweep.begin(600, "--workers", "2", "--timeout", f"{EXPIRE_SECONDS + 60}s", workload=SLOWER)
+    sweep.wait_for(2)
+    hung = sweep.workers()[0]
+    os.kill(hung["pid"], signal.SIGSTOP)
+    try:
+        sweep.end(timeout=EXPIRE_SECONDS + 180)
+    finally:
+        if psutil.pid_exists(hung["pid"]):
+            os.kill(hung["pid"], signal.SIGKILL)
+    table = sweep.trials()
+    assert set(table.state) <= {"COMPLETE", "FAIL"}
+    assert table.retry_of.notna().sum() >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("away", [3, 65])
+def test_workers_wait_for_a_database_that_is_away(tmp_path: Path, postgres_server: Any, away: float) -> None:
+    sweep = Sweep(tmp_path, postgres_server.url)
+    try:
+        sweep.begin(40, "--workers", "2", workload=SLOWER)
+        sweep.wait_for(4)
+        postgres_server.stop(mode="immediate")
+        time.sleep(away)
+        postgres_server.start()
+        _, err = sweep.end()
+        assert "Traceback" not in err
+        table = sweep.check(40)
+        assert table.state.eq("COMPLETE").all()
+    finally:
+        _kill(sweep.process)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head that trains nothing, on this machine; nodes come and go."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    utils = pytest.importorskip("ray.cluster_utils")
+    made = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    yield made
+    made.shutdown()
+
+
+@pytest.mark.slow
+def test_nodes_of_a_cluster_come_and_go_and_sqlite_is_reached_by_the_proxy(
+    sweep: Sweep, cluster: Any
+) -> None:
+    leave_token(sweep.folder)  # of another cluster, as `ray start` leaves it
+    sweep.environment["HOME"] = str(sweep.folder)
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    sweep.begin(24, "--workers", "2", "--address", cluster.address, workload=SLOWER)
+    sweep.wait_for(4)
+    complete = sweep.trials().query("state == 'COMPLETE'")
+    cluster.remove_node(nodes[0], allow_graceful=False)
+    nodes[0] = cluster.add_node(num_cpus=1)
+    sweep.end()
+    table = sweep.check(24)
+    pd.testing.assert_frame_equal(table.loc[complete.index], complete)
+    for node in nodes:
+        cluster.remove_node(node)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_has_a_token_is_joined_by_its_address(sweep: Sweep) -> None:
+    home = sweep.folder / "home"
+    leave_token(home)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--head", "--block", "--num-cpus", "1", "--include-dashboard", "false", "--port", str(port)]
+    ray = str(Path(sys.executable).with_name("ray"))
+    head = subprocess.Popen(
+        [ray, "start", *options, "--node-ip-address", "127.0.0.1", "--temp-dir", f"/tmp/sgdr-test-{port}"],
+        env={**os.environ, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not _answers(port):
+            assert head.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        address = ("--address", f"127.0.0.1:{port}")
+        sweep.environment["HOME"] = str(sweep.folder)  # without the token
+        sweep.begin(2, *address)
+        _, err = sweep.end(code=2, timeout=120)
+        assert "RAY_AUTH_TOKEN" in err
+        sweep.environment["HOME"] = str(home)
+        sweep.begin(2, *address)
+        sweep.end()
+        sweep.check(2)
+    finally:
+        _kill(head)
+        shutil.rmtree(f"/tmp/sgdr-test-{port}", ignore_errors=True)
+
+
+def leave_token(home: Path) -> None:
+    (home / ".ray").mkdir(parents=True)
+    (home / ".ray" / "auth_token").write_text("0123456789abcdef" * 4)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,600 @@
+"""A worker among others: what it sees of them, takes over from them, and loses to them."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sgdr.search.storage import leases as lease
+from sgdr.search.storage.claims import LOST, RETRY_OF, WITHDRAWN
+from sgdr.search.storage.connect import close_storage, open_storage
+from sgdr.search.storage.leases import PREFIX, end_lease, leases
+from sgdr.search.storage.own_trials import WORKER
+from sgdr.search.storage.retry import Patience
+from sgdr.search.sweeps import shared_record
+from sgdr.search.sweeps import trial_log as record_module
+from sgdr.search.sweeps.shared_record import MOST_RETRIES, STOP, Dismissed, Launch, SharedRecord, end_launch
+from sgdr.search.sweeps.trial_log import Record, TakenOver
+from tests.faults import CallFaults, Faults, StatementFaults, away
+
+SPACE = {"base_lr": FloatDistribution(1e-6, 1.0, log=True)}
+MANY = 100
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits, and every write looks at the others."""
+    monkeypatch.setattr(record_module, "Patience", partial(Patience, sleep=lambda seconds: None))
+    monkeypatch.setattr(shared_record, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(shared_record, "SYNC_SHARE", float("inf"))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BaseStorage]:
+    if request.param == "memory":
+        yield made_in(InMemoryStorage())
+        return
+    opened = open_storage(f"sqlite:///{tmp_path}/s.db", create=True)
+    yield made_in(opened)
+    close_storage(opened)
+
+
+def made_in(storage: BaseStorage) -> BaseStorage:
+    study = storage.create_new_study([StudyDirection.MINIMIZE], "s")
+    storage.set_study_user_attr(study, "metric", "error")
+    return storage
+
+
+class Launched:
+    """A launch, and the workers that it has begun."""
+
+    def __init__(self, storage: Any) -> None:
+        self.storage = storage
+        self.study = storage.get_study_id_from_name("s")
+        self.launcher = Record(storage, "s")
+        again = frozenset(trial.number for trial in self.launcher.again)
+        self.launch = Launch(self.launcher.worker, len(self.launcher.trials), again)
+
+    def worker(self, place: int, on_remark: Callable[[str], None] = lambda remark: None) -> SharedRecord:
+        return SharedRecord(self.storage, "s", self.launch, place, on_remark)
+
+    def kill(self, record: Record) -> None:
+        """Makes its process look gone."""
+        record._lease._ended.set()
+        self.set_lease(record, started=0.0)
+
+    def set_lease(self, record: Record, **changes: Any) -> None:
+        kept = self.lease(record)
+        self.storage.set_study_user_attr(self.study, PREFIX + record.worker, {**kept, **changes})
+
+    def lease(self, record: Record) -> dict[str, Any]:
+        return leases(self.storage.get_study_user_attrs(self.study))[record.worker]
+
+    def trials(self) -> list[FrozenTrial]:
+        found: list[FrozenTrial] = self.storage.get_all_trials(self.study)
+        return found
+
+
+@pytest.fixture
+def launched(storage: BaseStorage) -> Iterator[Launched]:
+    made = Launched(storage)
+    yield made
+    made.launcher.close()
+
+
+def begin(record: SharedRecord, count: int = 1, most: int = MANY) -> list[FrozenTrial]:
+    """Begins as many trials, and writes that."""
+    begun = []
+    for claim in record.claim(count, most):
+        seed = claim.number if claim.again is None else claim.again.user_attrs["seed"]
+        attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": seed}
+        begun.append(record.begin(claim, {"base_lr": 1e-4 * (1 + seed)}, SPACE, attributes))
+    record.write()
+    return begun
+
+
+def complete(record: SharedRecord, trial: FrozenTrial, value: float = 0.5) -> None:
+    record.end(trial, TrialState.COMPLETE, value, {"curve": {"error": [0.75, value]}})
+
+
+def test_what_one_does_the_others_hear_of(launched: Launched) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    first, second = begin(one, 2)
+    one.claim(1, MANY)  # nothing is known of it yet
+    one.reported(first, {1: 0.75, 2: float("nan")})
+    one.write()
+    other.write()
+    heard = {trial.number: trial for trial in other.news()}
+    assert heard.keys() == {0, 1} and other.news() == []
+    assert heard[0].params == first.params and heard[0].state == TrialState.RUNNING
+    assert repr(heard[0].intermediate_values) == "{1: 0.75, 2: nan}" and heard[1].intermediate_values == {}
+    complete(one, first)
+    one.end(second, TrialState.FAIL, None, {"error": "oops"})
+    one.write()
+    other.write()
+    heard = {trial.number: trial for trial in other.news()}
+    assert heard[0].state == TrialState.COMPLETE and heard[0].intermediate_values == {1: 0.75, 2: 0.5}
+    assert heard[1].state == TrialState.FAIL
+    other.write()
+    assert other.news() == one.news() == []
+    assert (other.finished, other.ended, other.failed, other.best) == (1, 1, 1, 0.5)
+    late = launched.worker(2)
+    assert [trial.number for trial in late.known()] == [0, 1] and late.news() == []
+    for record in (one, other, late):
+        record.interrupt()
+
+
+def test_places_go_up_by_one_whoever_claims(launched: Launched) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    claims = [*one.claim(2, MANY), *other.claim(1, MANY), *one.claim(1, MANY)]
+    assert [claim.place for claim in claims] == [claim.number for claim in claims] == [0, 1, 2, 3]
+    launched.kill(one)
+    again = other.claim(4, MANY)
+    # What was never begun is repeated in its place.
+    assert [(claim.repeats, claim.again, claim.first, claim.place) for claim in again] == [
+        (0, None, 0, 0),
+        (1, None, 1, 1),
+        (3, None, 3, 3),
+        (None, None, 7, 4),
+    ]
+    other.interrupt()
+
+
+def test_a_worker_that_died_loses_its_trials_to_the_others(launched: Launched) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    trials = begin(one, 3)
+    complete(one, trials[0])
+    one.write()
+    complete(one, trials[1])  # of which nobody knows
+    launched.kill(one)
+    claims = other.claim(3, 3)
+    assert [(claim.number, claim.repeats, claim.first) for claim in claims] == [(3, 1, 1), (4, 2, 2)]
+    assert [claim.again.user_attrs["seed"] for claim in claims if claim.again] == [1, 2]
+    assert [claim.again.params for claim in claims if claim.again] == [each.params for each in trials[1:]]
+    found = launched.trials()
+    assert found[0].state == TrialState.COMPLETE and LOST not in found[0].user_attrs
+    assert all(trial.state == TrialState.FAIL and trial.user_attrs[LOST] for trial in found[1:3])
+    assert launched.lease(one)["ended"]
+    other.interrupt()
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_worker_that_was_taken_to_be_dead_changes_nothing_any_more(launched: Launched, looks: bool) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    first, second = begin(one, 2)
+    launched.kill(one)
+    again = begin(other, 2)
+    assert [trial.user_attrs[RETRY_OF] for trial in again] == [0, 1]
+    before = launched.trials()
+    if not looks:
+        one._pause = float("inf")
+        launched.set_lease(one, ended=False)  # as its own thread may do, which knows nothing
+    complete(one, first)
+    with pytest.raises(TakenOver):
+        one.write()
+    one.reported(second, {1: 0.5})
+    one.interrupt()
+    with pytest.raises(TakenOver):
+        one._sync()
+    assert launched.trials() == before
+    for trial in again:
+        complete(other, trial)
+    other.interrupt()
+    assert [trial.state for trial in launched.trials()[2:]] == 2 * [TrialState.COMPLETE]
+
+
+def test_a_worker_that_has_only_slept_notices_by_its_trials(launched: Launched) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    begin(one)
+    launched.kill(one)
+    other.write()
+    launched.set_lease(one, ended=False)
+    with pytest.raises(TakenOver):
+        one.write()  # though it has nothing to write
+    one.interrupt()
+    other.interrupt()
+
+
+def test_what_was_claimed_while_its_worker_was_buried_is_freed(launched: Launched) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    begin(one)
+    end_lease(launched.storage, launched.study, one.worker, launched.lease(one))
+    assert launched.trials()[0].state == TrialState.RUNNING
+    assert [trial.user_attrs[RETRY_OF] for trial in begin(other, most=1)] == [0]
+    with pytest.raises(TakenOver):
+        one.claim(1, MANY)
+    one.interrupt()
+    other.interrupt()
+
+
+def test_a_trial_whose_workers_die_is_given_up_in_the_end(launched: Launched) -> None:
+    for turn in range(MOST_RETRIES + 1):
+        record = launched.worker(0)  # which finds what the one before it has left
+        (trial,) = begin(record, most=1)
+        assert trial.number == turn and trial.user_attrs["seed"] == 0
+        assert trial.user_attrs.get(RETRY_OF) == (turn - 1 if turn else None)
+        launched.kill(record)
+    last = launched.worker(0)
+    assert [claim.again for claim in last.claim(1, 1)] == [None]
+    found = launched.trials()
+    assert [LOST in trial.user_attrs for trial in found] == [True] * MOST_RETRIES + [False, False]
+    assert found[MOST_RETRIES].user_attrs["error"] == f"its worker died {MOST_RETRIES + 1} times"
+    assert last.failed == 1
+    last.interrupt()
+
+
+def test_an_own_process_that_dies_is_no_worker_that_died(launched: Launched) -> None:
+    for _ in range(MOST_RETRIES):
+        record = launched.worker(0)
+        begin(record, most=1)
+        launched.kill(record)
+    record = launched.worker(0)
+    (trial,) = begin(record, most=1)
+    assert record.retry(trial) is None
+    (trial,) = begin(record, most=1)
+    assert record.retry(trial) is None
+    (trial,) = begin(record, most=1)
+    assert "its process died 3 times" in str(record.retry(trial))
+    record.interrupt()
+
+
+def test_what_is_interrupted_the_others_go_on_with(launched: Launched) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    begin(one)
+    one.claim(1, MANY)
+    one.interrupt()
+    found = launched.trials()
+    assert [trial.state for trial in found] == [TrialState.FAIL, TrialState.FAIL]
+    assert all(LOST not in trial.user_attrs for trial in found)
+    assert [(claim.repeats, claim.place) for claim in other.claim(3, MANY)] == [(0, 0), (1, 1), (None, 2)]
+    other.interrupt()
+
+
+def test_a_repetition_that_is_withdrawn_leaves_the_trial_to_be_repeated(launched: Launched) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    begin(one)
+    one.interrupt()
+    third = launched.worker(2)
+    withdrawn = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: third.worker, RETRY_OF: 0})
+    number = launched.storage.create_new_trial(launched.study, template_trial=withdrawn)
+    other.write()
+    assert not other.again
+    launched.storage.set_trial_user_attr(number, WITHDRAWN, True)
+    launched.storage.set_trial_state_values(number, TrialState.FAIL)
+    assert [claim.repeats for claim in other.claim(2, MANY)] == [0, None]
+    for record in (other, third):
+        record.interrupt()
+
+
+def test_another_launch_goes_on_where_the_last_one_was(launched: Launched) -> None:
+    one = launched.worker(0)
+    trials = begin(one, 3)
+    complete(one, trials[0])
+    one.claim(1, MANY)
+    one.write()
+    launched.kill(one)
+    launched.kill(launched.launcher)
+    then = Launched(launched.storage)
+    assert then.launch.first == 4 and then.launch.again == {1, 2}
+    two = then.worker(0)
+    claims = two.claim(3, MANY)
+    assert [(claim.repeats, claim.place) for claim in claims[:2]] == [(1, 0), (2, 0)]
+    assert (claims[2].again, claims[2].place) == (None, 0)  # of this launch the first
+    two.interrupt()
+    end_launch(then.storage, "s", then.launch)
+    then.launcher.close()
+
+
+@pytest.mark.parametrize("how", ["is gone", "has ended", "says so"])
+def test_workers_end_with_their_launcher_or_when_it_says_so(launched: Launched, how: str) -> None:
+    record = launched.worker(0)
+    begin(record)
+    idle = record.claim(1, MANY)
+    assert idle and record.wait(MANY)
+    if how == "is gone":
+        launched.kill(launched.launcher)
+    elif how == "has ended":
+        launched.launcher.close()
+    else:
+        launched.storage.set_study_user_attr(launched.study, STOP, launched.launch.lease)
+    for act in (record.write, lambda: record.wait(MANY), lambda: record.claim(1, MANY)):
+        with pytest.raises(Dismissed):
+            act()
+    record.interrupt()
+    assert all(trial.state == TrialState.FAIL for trial in launched.trials())
+    assert launched.lease(record)["ended"]
+
+
+def test_a_mark_for_another_launch_is_nothing_to_this_one(launched: Launched) -> None:
+    launched.storage.set_study_user_attr(launched.study, STOP, "the last one")
+    record = launched.worker(0)
+    assert len(begin(record)) == 1
+    record.interrupt()
+
+
+def test_a_launch_is_ended_with_all_that_its_workers_left(launched: Launched) -> None:
+    dead, buried, ended = (launched.worker(place) for place in range(3))
+    for record in (dead, buried, ended):
+        begin(record)
+    launched.kill(dead)
+    end_lease(launched.storage, launched.study, buried.worker, launched.lease(buried))
+    ended.note(epochs=7)
+    ended._lease.renew()
+    ended.interrupt()
+    last = launched.lease(ended)
+    end_launch(launched.storage, "s", launched.launch)
+    assert all(trial.state == TrialState.FAIL for trial in launched.trials())
+    assert all(launched.lease(record)["ended"] for record in (dead, buried, ended))
+    assert launched.lease(ended) == last and last["notes"] == {"epochs": 7}
+    buried._lease.end()
+
+
+def test_of_one_that_ends_just_then_the_last_notes_stay() -> None:
+    faults = CallFaults()
+    made_in(faults.inner)
+    launched = Launched(faults.storage)
+    one, other = launched.worker(0), launched.worker(1)
+    launched.kill(one)
+    last = {**launched.lease(one), "ended": True, "notes": {"epochs": 7}}
+
+    def end() -> None:
+        faults.inner.set_study_user_attr(launched.study, PREFIX + one.worker, last)
+
+    with faults.at(3, before=end) as made:
+        other.write()
+    assert made[0] == made[2] == "get_study_user_attrs"  # it looks twice
+    assert launched.lease(one) == last
+    other.interrupt()
+    launched.launcher.close()
+
+
+def test_everybody_gets_a_new_term_when_the_storage_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = CallFaults()
+    made_in(faults.inner)
+    launched = Launched(faults.storage)
+    for record in (launched.launcher, one := launched.worker(0)):
+        launched.set_lease(record, host="elsewhere")
+    other = launched.worker(1)
+    begin(one)
+    now = 1000.0
+    other._watch = lease.Watch(clock=lambda: now)
+    other.write()
+    now += lease.EXPIRE_SECONDS - 1
+    launched.set_lease(launched.launcher, seen=-1.0)
+    other.write()
+    now += 2
+    with faults.at(1, before=away):
+        other.write()
+    assert not launched.lease(one)["ended"]
+    now += lease.EXPIRE_SECONDS - 1
+    launched.set_lease(launched.launcher, seen=-2.0)
+    other.write()
+    assert not launched.lease(one)["ended"]
+    now += 2
+    other.write()
+    assert launched.lease(one)["ended"] and launched.trials()[0].user_attrs[LOST]
+    other.interrupt()
+    launched.launcher.close()
+
+
+def of_kind(kind: str, folder: Path) -> Faults:
+    if kind == "memory":
+        faults: Faults = CallFaults()
+        made_in(faults.inner)
+        return faults
+    if not (folder / "template.db").exists():
+        template = made_in(open_storage(f"sqlite:///{folder}/template.db", create=True))
+        close_storage(template)
+    shutil.copy(folder / "template.db", folder / "s.db")
+    return StatementFaults(f"sqlite:///{folder}/s.db")
+
+
+def play(launched: Launched) -> None:
+    """Two workers of which one dies finish six trials."""
+    one, other = launched.worker(0), launched.worker(1)
+    first = begin(one, 2)
+    second = begin(other, 2)
+    one.reported(first[0], {1: 0.75})
+    complete(one, first[0])
+    one.write()
+    complete(other, second[0])
+    launched.kill(one)
+    running = second[1:]
+    while running or other.wait(6):
+        for trial in running:
+            complete(other, trial)
+        other.news()
+        running = begin(other, 2, most=6)
+    other.interrupt()
+    end_launch(launched.storage, "s", launched.launch)
+    launched.launcher.close()
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["not-done", "done"])
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [
+        ("memory", 3),
+        pytest.param("memory", 1, marks=pytest.mark.slow),
+        pytest.param("sqlite", 13, marks=pytest.mark.slow),
+        pytest.param("sqlite", 1, marks=pytest.mark.slow),
+    ],
+)
+def test_an_outage_at_any_call_loses_and_doubles_nothing(
+    tmp_path: Path, kind: str, step: int, done: bool
+) -> None:
+    for at in itertools.count(1, step):
+        faults = of_kind(kind, tmp_path)
+        launched = Launched(faults.inner)  # what the test itself does is not to fail
+        remarks: list[str] = []
+
+        def worker(place: int) -> SharedRecord:
+            return SharedRecord(faults.storage, "s", launched.launch, place, remarks.append)  # noqa: B023
+
+        launched.worker = worker  # type: ignore[method-assign, assignment]
+        with faults.at(at, after=away) if done else faults.at(at, before=away) as made:
+            play(launched)
+        trials = launched.trials()
+        assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.FAIL}
+        complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        assert len(complete) == len({trial.user_attrs["seed"] for trial in complete}) == 6
+        assert all(trial.user_attrs["curve"] and trial.value == 0.5 for trial in complete)
+        assert sum(LOST in trial.user_attrs for trial in trials) == 1
+        assert all(
+            claim["ended"] for claim in leases(faults.inner.get_study_user_attrs(launched.study)).values()
+        )
+        assert remarks == []  # it was but a moment
+        faults.close()
+        if len(made) < at:
+            break
+    assert at > 20
+
+
+WORKER_PROCESS = """
+import json, sys, time
+from optuna.distributions import FloatDistribution
+from sgdr.search.storage import leases as lease
+from sgdr.search.sweeps.trial_log import TakenOver
+from sgdr.search.sweeps.shared_record import Launch, SharedRecord
+from sgdr.search.storage.connect import open_storage
+
+lease.RENEW_SECONDS = 0.2
+url, launcher = sys.argv[1:]
+record = SharedRecord(open_storage(url), "s", Launch(launcher, 0, frozenset()), 0)
+for claim in record.claim(2, 2):
+    attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": 100 + claim.number}
+    record.begin(claim, {"base_lr": 0.5}, {"base_lr": FloatDistribution(0.1, 1)}, attributes)
+try:
+    while True:
+        record.write()
+        time.sleep(0.02)
+except TakenOver:
+    record.interrupt()
+    print("taken over")
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_stopped_loses_its_trials_when_it_was_not_heard_of_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "EXPIRE_SECONDS", 3.0)
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.2)
+    url = f"sqlite:///{tmp_path}/s.db"
+    launched = Launched(made_in(open_storage(url, create=True)))
+    command = [sys.executable, "-c", WORKER_PROCESS, url, launched.launch.lease]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            record = launched.worker(1)
+            until(lambda: len(launched.trials()) == 2 and "seed" in launched.trials()[1].user_attrs)
+            assert record.claim(2, 2) == []
+            process.send_signal(signal.SIGSTOP)
+            began = time.monotonic()
+            until(lambda: begin(record, 2, most=2))
+            assert 1 < time.monotonic() - began < 20
+            found = launched.trials()
+            assert [trial.user_attrs["seed"] for trial in found] == [100, 101, 100, 101]
+            assert [trial.user_attrs.get(RETRY_OF) for trial in found] == [None, None, 0, 1]
+            process.send_signal(signal.SIGCONT)
+            assert process.communicate(timeout=30)[0] == "taken over\n"
+            assert launched.trials() == found
+        finally:
+            process.kill()
+    record.interrupt()
+    launched.launcher.close()
+    close_storage(launched.storage)
+
+
+def until(holds: Callable[[], Any]) -> None:
+    give_up = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def enqueue(storage: BaseStorage, *rates: float) -> None:
+    for rate in rates:
+        optuna.load_study(study_name="s", storage=storage).enqueue_trial({"base_lr": rate})
+
+
+def fixed(claims: list[Any]) -> list[float | None]:
+    """Of each claim, the rate that was enqueued."""
+    waiting = [claim.enqueued for claim in claims]
+    return [None if each is None else each.system_attrs["fixed_params"]["base_lr"] for each in waiting]
+
+
+def test_what_is_enqueued_is_taken_by_one_worker_before_anything_new(
+    launched: Launched, storage: BaseStorage
+) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    (first,) = one.claim(1, MANY)
+    enqueue(storage, 0.25, 0.5)
+    taken = one.claim(1, MANY)
+    rest = other.claim(3, MANY)
+    assert fixed([first, *taken, *rest]) == [None, 0.25, 0.5, None, None]
+    assert [claim.place for claim in (first, *rest[1:])] == [0, 1, 2]
+    assert one.claim(1, 5) == []
+    for record, claim in ((one, taken[0]), (other, rest[0])):
+        attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": claim.number}
+        trial = record.begin(claim, {"base_lr": 0.25}, SPACE, attributes, {"fixed_params": {}})
+        complete(record, trial)
+        record.write()
+    trials = launched.trials()
+    assert [trial.state.name for trial in trials[1:3]] == ["COMPLETE"] * 2
+    assert all(trial.user_attrs["enqueued"] and trial.params == {"base_lr": 0.25} for trial in trials[1:3])
+    for record in (one, other):
+        record.interrupt()
+
+
+def test_an_enqueued_trial_of_a_worker_that_died_is_trained_by_another(
+    launched: Launched, storage: BaseStorage
+) -> None:
+    enqueue(storage, 0.25, 0.5)
+    one, other = launched.worker(0), launched.worker(1)
+    begin(one)
+    assert fixed(one.claim(1, MANY)) == [0.5]  # and is not begun
+    launched.kill(one)
+    again = other.claim(3, MANY)
+    assert fixed(again) == [0.25, 0.5, None] and [claim.repeats for claim in again] == [0, 1, None]
+    assert again[0].again is not None and again[1].again is None
+    other.refuse(again[1], "it cannot be")
+    other.write()
+    assert other.failed == 1 and launched.trials()[again[1].number].user_attrs["error"] == "it cannot be"
+    assert other.claim(0, MANY) == [] and not other.again
+    other.interrupt()
+
+
+def test_foreign_trials_are_no_part_of_a_launch(launched: Launched, storage: BaseStorage) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    (first,) = begin(one)
+    study = optuna.load_study(study_name="s", storage=storage)
+    study.add_trial(create_trial(value=-1.0))
+    study.add_trial(create_trial(state=TrialState.RUNNING))
+    (claim,) = other.claim(5, 2)
+    assert (claim.number, claim.place) == (3, 1) and one.claim(1, 2) == []
+    complete(one, first)
+    one.write()
+    other.write()
+    assert [trial.number for trial in other.news()] == [0]
+    assert (other.best, other.ended, other.finished) == (0.5, 1, 1)
+    other.give_back([claim])
+    assert launched.trials()[3].user_attrs[WITHDRAWN] and not other.again
+    for record in (one, other):
+        record.interrupt()
+    states = [trial.state.name for trial in launched.trials()]
+    assert states == ["COMPLETE", "COMPLETE", "RUNNING", "FAIL"]
