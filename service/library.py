@@ -15,7 +15,7 @@ from optuna.storages import BaseStorage
 from service.held import HeldStorage
 from service.problems import Problem
 from sgdr.search.storage.connect import StorageError
-from sgdr.search.storage.schema import is_readable
+from sgdr.search.study.readable import is_readable
 from sgdr.search.study.study import Study
 
 FAILURES = (StorageError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError)

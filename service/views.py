@@ -13,7 +13,7 @@ from sgdr import export
 from sgdr.export.parity import Job
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
-from sgdr.search.backend.slots import Schedule
+from sgdr.search.problem.types import Schedule
 from sgdr.search.study.study import Best, Study
 from sgdr.search.study.tables import COLUMNS, searched_names
 from sgdr.stepping import Stepping

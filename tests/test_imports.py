@@ -72,6 +72,15 @@ def test_imports_point_one_way(tmp_path):
     assert re.search(r"Contracts: [1-9]\d* kept, 0 broken", done.stdout)
 
 
+def test_optuna_s_private_modules_are_imported_by_the_storage_wing_alone():
+    """They change without notice: one folder has to follow."""
+    private = re.compile(r"(from|import) optuna(\.\w+)*\._")
+    found = {
+        path.relative_to(ROOT).parent for path in ROOT.glob("s*/**/*.py") if private.search(path.read_text())
+    }
+    assert found == {Path("sgdr/search/storage")}
+
+
 def test_every_module_is_imported_and_a_sweep_runs_with_no_extra_installed(tmp_path):
     assert len(MODULES) > 20
     names = [name for name in MODULES if name not in (*NEED_RAY, *NEED_FRAMEWORK)]

@@ -19,9 +19,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search.backend.rate_table import RateTable, Schedules
 from sgdr.search.backend.slot_states import Rows
-from sgdr.search.backend.slots import FINITE, LONGEST_CALL, Schedule
+from sgdr.search.backend.slots import FINITE, LONGEST_CALL
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.hparams import dtypes, fitted
+from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import State, Workload
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ import numpy as np
 import optuna
 
 from sgdr import checks
-from sgdr.search.backend.slots import FINITE, STEPS_PER_EPOCH, Schedule
+from sgdr.search.backend.slots import FINITE
+from sgdr.search.problem.types import STEPS_PER_EPOCH, Schedule
 from sgdr.search.problem.workload import CallableWorkload
 
 STOP_SECONDS = 5.0

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sgdr.search.backend.slots import LONGEST_CALL, Schedule
+from sgdr.search.backend.slots import LONGEST_CALL
+from sgdr.search.problem.types import Schedule
 
 LARGEST = float(np.finfo(np.float32).max)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-Schedule: TypeAlias = Any
-"""A callable from steps to rates: a `WarmRestarts`, or any other where slots take it. In epochs."""
+from sgdr.search.problem.types import Schedule
 
 LONGEST_CALL = 20
 """Epochs that one call can advance at most, and after which a diverged trial makes room at the latest."""
@@ -16,8 +15,6 @@ LONGEST_CALL = 20
 MOST_ATTEMPTS = 3
 """How often a run is begun whose process dies."""
 
-STEPS_PER_EPOCH = "steps_per_epoch"
-"""The attribute of a study, and of a trial that has another number, of optimizer updates in an epoch."""
 FINITE = "_finite"
 """Among the values of an epoch: 1.0 where all values and the whole state of the slot were finite."""
 

@@ -15,13 +15,14 @@ from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
 from sgdr.search.backend.population import Population
 from sgdr.search.backend.rate_table import rates
-from sgdr.search.backend.slots import FINITE, Schedule, Slots
+from sgdr.search.backend.slots import FINITE, Slots
 from sgdr.search.evaluation.comparison import Compared, Comparison
 from sgdr.search.evaluation.ensemble import Ensemble
 from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
 from sgdr.search.problem import hparams as numbers
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.objective import OBJECTIVES, chosen_epoch
+from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import (
     CallableWorkload,
     State,

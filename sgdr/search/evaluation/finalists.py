@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.backend.slots import Schedule
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
+from sgdr.search.problem.types import Schedule
 from sgdr.search.study.study import Best, Study
 
 FRESH = 1

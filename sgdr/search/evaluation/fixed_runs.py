@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sgdr.search.backend.curves import Curves, Pace
-from sgdr.search.backend.slots import MOST_ATTEMPTS, Schedule, Slots
+from sgdr.search.backend.slots import MOST_ATTEMPTS, Slots
+from sgdr.search.problem.types import Schedule
 
 
 @dataclass(frozen=True)

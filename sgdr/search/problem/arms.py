@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sgdr.formula import Formula
+from sgdr.relatives import SEARCHED
 from sgdr.schedule import WarmRestarts
 
 ARMS = ("restarts", "cosine", "constant")
 CONTROLS = ARMS[1:]
-RELATIVES = ("one-cycle", "step-decay", "cyclic")
+RELATIVES = SEARCHED
 """The kinds of `sgdr.relatives` that may be arms too."""
 ALL_ARMS = (*ARMS, *RELATIVES)
 DEFAULT_SHARE = 0.25

@@ -11,9 +11,9 @@ import numpy as np
 
 from sgdr import checks
 from sgdr.schedule import WarmRestarts
-from sgdr.search.backend.slots import Schedule
 from sgdr.search.problem import relative_arms
 from sgdr.search.problem.arms import RELATIVES
+from sgdr.search.problem.types import Schedule
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -21,8 +21,8 @@ from optuna.storages import BaseStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sgdr.search.storage.own_trials import ENQUEUED, OWN_ATTRIBUTES, WORKER
 from sgdr.search.storage.reader import CURVE, chunks
+from sgdr.search.storage.schema import ENQUEUED, OWN_ATTRIBUTES, WORKER
 from sgdr.search.storage.writer import attribute_row, by_statements, lock_study, next_number, utc
 
 LIVE = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)

@@ -14,28 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgdr import relatives
 from sgdr.schedule import WarmRestarts
-from sgdr.search.problem.arms import RELATIVES
-
-BEGUN = "schedule"
-"""The user attribute that is written last of those that a trial begins with: what has it was begun."""
-WORKER = "worker"
-"""The user attribute that says whose trial it is, from the moment on at which it is claimed."""
-ENQUEUED = "enqueued"
-"""The user attribute of a trial that somebody had enqueued before a worker took it."""
-
-_FORMS: dict[str, type | tuple[type, ...]] = {
-    WORKER: str,
-    "arm": str,
-    "seed": int,
-    "epochs": int,
-    "diverged_at": int,
-    "retry_of": int,
-    "seconds": (int, float),
-    "error": str,
-}
-"""Of what a sweep writes with its trials."""
-OWN_ATTRIBUTES = (BEGUN, ENQUEUED, *_FORMS)
-"""User attributes that a worker writes with its trials."""
+from sgdr.search.storage.schema import BEGUN, FORMS, WORKER
 
 
 def is_foreign(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:
@@ -46,7 +25,7 @@ def is_foreign(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:
     attributes = trial.user_attrs
     if trial.state == TrialState.WAITING:
         return False
-    if any(not isinstance(attributes[name], form) for name, form in _FORMS.items() if name in attributes):
+    if any(not isinstance(attributes[name], form) for name, form in FORMS.items() if name in attributes):
         return True
     if not trial.state.is_finished() or trial.state == TrialState.FAIL:
         if BEGUN not in attributes:
@@ -66,7 +45,7 @@ def _is_begun(attributes: Mapping[str, Any]) -> bool:
         read = relatives.from_dict(schedule)
     except ValueError:
         return False
-    return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in RELATIVES
+    return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in relatives.SEARCHED
 
 
 def _has_trained(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:

@@ -1,61 +1,24 @@
-"""By what attributes a study is known to be a sweep's, and whether it can be read by them."""
+"""The names under which a sweep keeps what belongs to a trial, and their forms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+BEGUN = "schedule"
+"""The user attribute that is written last of those that a trial begins with: what has it was begun."""
+WORKER = "worker"
+"""The user attribute that says whose trial it is, from the moment on at which it is claimed."""
+ENQUEUED = "enqueued"
+"""The user attribute of a trial that somebody had enqueued before a worker took it."""
 
-from sgdr.search.problem.objective import OBJECTIVES
-
-MARKS = {"workload", "space", "objective", "direction"}
-"""The attributes by which a study is known to be a sweep's; anybody's study may have one of them."""
-
-
-def made_by_sweep(attributes: Mapping[str, Any]) -> bool:
-    """Whether a study's attributes are those of a sweep, all written."""
-    return attributes.keys() >= MARKS
-
-
-def fault(attributes: Mapping[str, Any]) -> str | None:
-    """What of a sweep's study keeps it from being read, in words; None where nothing does."""
-    for name, fits in _FORMS.items():
-        if name not in attributes:
-            return f"its attribute {name!r} is missing"
-        if not fits(attributes[name]):
-            text = repr(attributes[name])
-            return f"its attribute {name!r} is {text if len(text) <= 60 else text[:57] + '...'}"
-    return None
-
-
-def is_readable(attributes: Mapping[str, Any]) -> bool:
-    """Whether a study was made by a sweep and can be read."""
-    return made_by_sweep(attributes) and fault(attributes) is None
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _is_space(value: Any) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get("hparams"), Mapping)
-
-
-def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or fits(value)
-
-
-_FORMS: dict[str, Callable[[Any], bool]] = {
-    "workload": _is_text,
-    "budget": _is_count,
-    "space": _is_space,
-    "objective": lambda value: value in OBJECTIVES,
-    "metric": _is_text,
-    "direction": lambda value: value in ("minimize", "maximize"),
-    "select_metric": _or_none(_is_text),
-    "steps_per_epoch": _or_none(_is_count),
-    "seed": lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+FORMS: dict[str, type | tuple[type, ...]] = {
+    WORKER: str,
+    "arm": str,
+    "seed": int,
+    "epochs": int,
+    "diverged_at": int,
+    "retry_of": int,
+    "seconds": (int, float),
+    "error": str,
 }
+"""Of what a sweep writes with its trials."""
+OWN_ATTRIBUTES = (BEGUN, ENQUEUED, *FORMS)
+"""User attributes that a worker writes with its trials."""

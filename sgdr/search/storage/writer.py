@@ -21,7 +21,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 
-from sgdr.search.storage.own_trials import BEGUN
+from sgdr.search.storage.schema import BEGUN
 
 KNOWN_SCHEMA = 12
 

@@ -17,7 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sgdr.search.problem.arms import CONTROLS, RELATIVES
-from sgdr.search.storage.own_trials import ENQUEUED
+from sgdr.search.storage.schema import ENQUEUED
 from sgdr.search.strategy.enumeration import (
     ENUMERATING,
     MOST_DRAWS,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from sgdr import relatives
-from sgdr.search.backend.slots import STEPS_PER_EPOCH, Schedule
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.objective import chosen_epoch
+from sgdr.search.problem.types import STEPS_PER_EPOCH, Schedule
 from sgdr.search.storage.reader import CHUNK, Curve
 from sgdr.search.study.stated import all_stated
 from sgdr.search.study.summary import Summary

@@ -14,13 +14,13 @@ from optuna.trial import TrialState
 
 from sgdr import checks, relatives
 from sgdr.search.artifacts import snapshots
-from sgdr.search.backend.slots import Schedule
+from sgdr.search.problem.types import Schedule
 from sgdr.search.storage.connect import close_storage, default_url, open_storage, shown, storage_errors
-from sgdr.search.storage.own_trials import BEGUN
 from sgdr.search.storage.reader import Content, Curve, OpenedFile, reader
-from sgdr.search.storage.schema import fault, is_readable, made_by_sweep
+from sgdr.search.storage.schema import BEGUN
 from sgdr.search.study.best import Best as Best
 from sgdr.search.study.best import Ranked, as_best, stepping_of
+from sgdr.search.study.readable import fault, is_readable, made_by_sweep
 from sgdr.search.study.summary import Summary
 from sgdr.search.study.tables import Rows, curves_table, trials_table
 from sgdr.search.study.verdict import Verdict

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sgdr import relatives
-from sgdr.search.backend.slots import Schedule
+from sgdr.search.problem.types import Schedule
 from sgdr.search.study.stated import all_stated
 
 DECISIONS = ("restarts help", "restarts do not help", "undecided")

@@ -26,6 +26,7 @@ from sgdr.search.strategy.enumeration import check_enumerable
 from sgdr.search.strategy.named import named_pruner, rungs
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.strategy.samplers import Arm
+from sgdr.search.study.readable import SAID_LATER
 
 LARGEST_SEED = 2**32 - 1
 """Of NumPy's generator, which the samplers use."""
@@ -34,8 +35,6 @@ MOST_SLOTS = 2**16
 EVENLY = {"restarts": 64, "cosine": 16, "constant": 16, **dict.fromkeys(RELATIVES, 16)}
 """Trials of each arm that are spread over its space before TPE begins: on one seed it follows the noise, and
 with fewer to begin with it finds worse schedules at a higher cost (`experiments/bench/search.py`)."""
-SAID_LATER = ("steps_per_epoch", "interval")
-"""What a study may have been made without, and be told when it goes on; then it must stay the same too."""
 SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
 PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
 

@@ -20,7 +20,7 @@ from sgdr.search.backend.slots import Slots
 from sgdr.search.problem.arms import Places
 from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage.claims import RETRY_OF
-from sgdr.search.storage.own_trials import ENQUEUED
+from sgdr.search.storage.schema import ENQUEUED
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.enqueued import placed

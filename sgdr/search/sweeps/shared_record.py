@@ -20,8 +20,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sgdr.search.storage.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, Granted, claims
 from sgdr.search.storage.leases import Claim as LeaseClaim
 from sgdr.search.storage.leases import Lease, Watch, end_lease, leases, predecessors
-from sgdr.search.storage.own_trials import BEGUN, ENQUEUED, WORKER
 from sgdr.search.storage.reader import Content, reader
+from sgdr.search.storage.schema import BEGUN, ENQUEUED, WORKER
 from sgdr.search.sweeps.trial_log import Claim, Record, Repeats, TakenOver
 
 SYNC_SECONDS = 1.0

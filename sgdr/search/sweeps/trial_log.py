@@ -25,9 +25,9 @@ from sgdr.search.backend.interrupts import uninterrupted
 from sgdr.search.backend.slots import MOST_ATTEMPTS
 from sgdr.search.storage.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, Granted, claims
 from sgdr.search.storage.leases import Lease
-from sgdr.search.storage.own_trials import BEGUN, ENQUEUED, WORKER
 from sgdr.search.storage.reader import Content, chunks, reader
 from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.schema import BEGUN, ENQUEUED, WORKER
 from sgdr.search.storage.writer import writer
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)

@@ -16,10 +16,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sgdr.search.artifacts.checkpoints import Checkpoints
 from sgdr.search.backend.curves import Curves, Pace
-from sgdr.search.backend.slots import FINITE, LONGEST_CALL, Pending, Restorable, Schedule, Slots
+from sgdr.search.backend.slots import FINITE, LONGEST_CALL, Pending, Restorable, Slots
 from sgdr.search.problem.arms import Places, arm_of
 from sgdr.search.problem.objective import value
 from sgdr.search.problem.space import Space
+from sgdr.search.problem.types import Schedule
 from sgdr.search.strategy.enumeration import Exhausted
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.enqueued import placed

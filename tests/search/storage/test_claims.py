@@ -22,7 +22,7 @@ from optuna.trial import TrialState, create_trial
 
 from sgdr.search.storage.claims import LIVE, RETRY_OF, WITHDRAWN, LockedClaims, NumberedClaims, claims
 from sgdr.search.storage.connect import close_storage, open_storage
-from sgdr.search.storage.own_trials import WORKER
+from sgdr.search.storage.schema import WORKER
 from tests.faults import CallFaults
 from tests.storages import KINDS, empty_storage
 

@@ -29,8 +29,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sgdr.search.storage.claims import LIVE, RETRY_OF
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX
-from sgdr.search.storage.own_trials import WORKER
 from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.schema import WORKER
 from sgdr.search.sweeps import shared_record
 from sgdr.search.sweeps import trial_log as record_module
 from sgdr.search.sweeps.shared_record import Dismissed, Launch, SharedRecord, end_launch

@@ -24,8 +24,8 @@ from sgdr.search.storage import leases as lease
 from sgdr.search.storage.claims import LOST, RETRY_OF, WITHDRAWN
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX, end_lease, leases
-from sgdr.search.storage.own_trials import WORKER
 from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.schema import WORKER
 from sgdr.search.sweeps import shared_record
 from sgdr.search.sweeps import trial_log as record_module
 from sgdr.search.sweeps.shared_record import MOST_RETRIES, STOP, Dismissed, Launch, SharedRecord, end_launch

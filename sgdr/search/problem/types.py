@@ -1,0 +1,11 @@
+"""Types and names that all wings of the search share."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Schedule: TypeAlias = Any
+"""A callable from steps to rates: a `WarmRestarts`, or any other where slots take it. In epochs."""
+
+STEPS_PER_EPOCH = "steps_per_epoch"
+"""The attribute of a study, and of a trial that has another number, of optimizer updates in an epoch."""
