@@ -21,11 +21,11 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from experiments.bench import report
-from experiments.workloads import digits
 from sgdr.schedule import WarmRestarts
 from sgdr.search.backend.devices import local_devices
 from sgdr.search.backend.population import CPU_OPTIONS, Population
 from sgdr.search.backend.slots import LONGEST_CALL
+from sgdr.workloads import digits
 
 MATMUL = 2048
 

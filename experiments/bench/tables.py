@@ -17,14 +17,14 @@ import optax
 from rich.console import Console
 from rich.progress import Progress
 
-from experiments.workloads import fashion_mnist, mlp
-from experiments.workloads.cache import Arrays, cached
-from experiments.workloads.mnist1d import mnist1d, mnist1d_noisy
 from sgdr.schedule import WarmRestarts
 from sgdr.search.backend.devices import local_devices
 from sgdr.search.backend.population import Population
 from sgdr.search.backend.slots import FINITE, LONGEST_CALL
 from sgdr.search.problem.supervised import Supervised
+from sgdr.workloads import fashion_mnist, mlp
+from sgdr.workloads.cache import Arrays, cached
+from sgdr.workloads.mnist1d import mnist1d, mnist1d_noisy
 
 SLOTS = 16
 VERSION = 1

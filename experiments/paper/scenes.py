@@ -10,10 +10,10 @@ from pathlib import Path
 import optax
 
 from experiments.paper.grid import PEAK, RATES
-from experiments.workloads import cnn, fashion_mnist
 from experiments.workloads.cifar import cifar
-from experiments.workloads.mnist1d import mnist1d
 from sgdr.search.problem.supervised import Supervised
+from sgdr.workloads import cnn, fashion_mnist
+from sgdr.workloads.mnist1d import mnist1d
 
 IMAGES, TESTED = 3_000, 4_000
 """Of Fashion-MNIST's 60,000 and 10,000, so that the comparison takes minutes."""

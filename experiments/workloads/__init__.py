@@ -1,1 +1,1 @@
-"""Workloads on real data, each a function that reads the data and returns a `Supervised`."""
+"""Workloads of the replications: CIFAR, and the wide residual network of the paper."""

@@ -56,8 +56,8 @@ def serve(
 ) -> None:
     """Serve the dashboard in a browser, and rates, studies and sweeps over HTTP; documentation at /docs."""
     _needs_service()
-    from service.server import serve as run
-    from service.settings import read_settings
+    from sgdr_service.server import serve as run
+    from sgdr_service.settings import read_settings
 
     settings = read_settings(host=host, port=port, workers=workers, root_path=root_path, storage=storage)
     if not run(settings):
@@ -75,7 +75,7 @@ def token(
 ) -> None:
     """Make the bearer token that writing to the service needs, and print it, this once."""
     _needs_service()
-    from service.tokens import default_file, hashed, make_token, write_hash
+    from sgdr_service.tokens import default_file, hashed, make_token, write_hash
 
     path = file or default_file()
     made = make_token()

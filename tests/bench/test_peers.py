@@ -7,8 +7,8 @@ import pytest
 from experiments.bench import process
 from experiments.bench.peers import space
 from experiments.bench.peers.training import Trainer, warm_restarts
-from experiments.workloads.digits import digits
 from sgdr.schedule import WarmRestarts
+from sgdr.workloads.digits import digits
 
 POINT = {"base_lr": 0.1, "T_0": 2, "T_mult": 2, "eta_ratio": 0.01}
 

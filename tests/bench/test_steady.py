@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import pytest
 
 from experiments.bench.steady import flops_per_step
-from experiments.workloads import digits, mlp
 from sgdr.search.problem.supervised import cross_entropy
+from sgdr.workloads import digits, mlp
 
 
 def test_counts_every_matmul():

@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 from optuna.distributions import FloatDistribution
+from sgdr_service.sweeps.dispatcher import Dispatcher
+from sgdr_service.sweeps.record import ACTIVE, local_process, read_record
+from sgdr_service.sweeps.request import SweepRequest
+from sgdr_service.sweeps.status import SweepStatus
+from sgdr_service.sweeps.sweeps import Sweeps
 
-from service.sweeps.dispatcher import Dispatcher
-from service.sweeps.record import ACTIVE, local_process, read_record
-from service.sweeps.request import SweepRequest
-from service.sweeps.status import SweepStatus
-from service.sweeps.sweeps import Sweeps
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.study.study import Study
 
@@ -64,9 +64,9 @@ def endless():
 NAMES = ("quick", "slow", "stubborn", "flaky", "leaking", "leaving", "crashing", "endless")
 SERVICE = """
 import sys, time
-from service.sweeps.declarations import Declarations
-from service.sweeps.dispatcher import Dispatcher
-from service.sweeps.sweeps import Sweeps
+from sgdr_service.sweeps.declarations import Declarations
+from sgdr_service.sweeps.dispatcher import Dispatcher
+from sgdr_service.sweeps.sweeps import Sweeps
 limits = dict(max_running=1, max_queued=9, max_trials=999, max_budget=99, max_seconds=None, max_workers=2)
 Dispatcher(Sweeps(sys.argv[1], Declarations(), **limits), interval=0.05).start()
 time.sleep(600)

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from service.settings import Settings, read_settings
+from sgdr_service.settings import Settings, read_settings
 
 
 @pytest.fixture(autouse=True)

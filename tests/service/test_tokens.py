@@ -3,10 +3,10 @@
 import stat
 
 import pytest
+from sgdr_service.settings import Settings
+from sgdr_service.tokens import hashed, kept_hash, make_token, matches, write_hash
 from typer.testing import CliRunner
 
-from service.settings import Settings
-from service.tokens import hashed, kept_hash, make_token, matches, write_hash
 from sgdr.cli import app
 
 KEPT = hashed("t")

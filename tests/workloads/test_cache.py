@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.workloads import cache
+from sgdr.workloads import cache
 
 
 class Maker:

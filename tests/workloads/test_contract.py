@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.workloads import fashion_mnist
 from sgdr.search.problem.supervised import Supervised
 from sgdr.search.problem.workload import Workload, check_declaration, check_functions
+from sgdr.workloads import fashion_mnist
 
 ROOT = Path(__file__).parents[2]
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["sgdr.workloads"]

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.workloads import digits
+from sgdr.workloads import digits
 
 pytest.importorskip("sklearn")
 

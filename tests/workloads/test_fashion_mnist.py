@@ -12,8 +12,8 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from experiments.workloads import fashion_mnist
-from experiments.workloads.fashion_mnist import DIRECTORY, FILES
+from sgdr.workloads import fashion_mnist
+from sgdr.workloads.fashion_mnist import DIRECTORY, FILES
 
 COUNTS = (200, 20)
 

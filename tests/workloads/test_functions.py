@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.workloads import growing_batches, torch_digits
 from sgdr import WarmRestarts, search
 from sgdr.search.backend.processes import ProcessSlots
 from sgdr.search.problem.workload import CallableWorkload, check_declaration
+from sgdr.workloads import growing_batches, torch_digits
 
 pytest.importorskip("sklearn")
 

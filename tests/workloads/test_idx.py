@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.workloads import idx
+from sgdr.workloads import idx
 
 ARRAY = np.random.default_rng(0).integers(256, size=(5, 3, 4)).astype(np.uint8)
 CONTENT = b"\0\0\x08\x03" + struct.pack(">3I", 5, 3, 4) + ARRAY.tobytes()

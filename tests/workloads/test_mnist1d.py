@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.workloads import mnist1d
+from sgdr.workloads import mnist1d
 
 pytest.importorskip("mnist1d")
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.workloads import cnn, mlp
+from sgdr.workloads import cnn, mlp
 
 
 def test_layers_start_as_he_proposes() -> None:

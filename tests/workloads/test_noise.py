@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.workloads.noise import redrawn
+from sgdr.workloads.noise import redrawn
 
 LABELS = np.arange(5000, dtype=np.int32) % 10
 

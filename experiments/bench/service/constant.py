@@ -9,11 +9,10 @@ from typing import Annotated, Any
 
 import uvicorn
 from fastapi import FastAPI, Query
-
-from service import logs
-from service.app import create_app
-from service.fields import NUMBERS, Step
-from service.settings import read_settings
+from sgdr_service import logs
+from sgdr_service.app import create_app
+from sgdr_service.fields import NUMBERS, Step
+from sgdr_service.settings import read_settings
 
 BaseLr, T0, TMult, EtaMin = (
     Annotated[NUMBERS[name], Query()] for name in ("base_lr", "T_0", "T_mult", "eta_min")

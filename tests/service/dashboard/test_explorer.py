@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sgdr_service.dashboard.explorer import closing, cycles, fields
+from sgdr_service.dashboard.explorer.code import OWN, code
+from sgdr_service.dashboard.explorer.fields import LONGEST_NAME, Faults, number, plain
+from sgdr_service.dashboard.explorer.link import explorer_url, read, url
+from sgdr_service.dashboard.explorer.state import MOST, MOST_CYCLES, Exploration, Explored
 
-from service.dashboard.explorer import closing, cycles, fields
-from service.dashboard.explorer.code import OWN, code
-from service.dashboard.explorer.fields import LONGEST_NAME, Faults, number, plain
-from service.dashboard.explorer.link import explorer_url, read, url
-from service.dashboard.explorer.state import MOST, MOST_CYCLES, Exploration, Explored
 from sgdr import WarmRestarts, Warmup, export
 from sgdr.export.plan import LAST_STEP
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sgdr_service.dashboard.figures import style
+from sgdr_service.dashboard.figures.arms import arms_figure
+from sgdr_service.dashboard.figures.curves import Drawn, curves
+from sgdr_service.dashboard.figures.history import SPARKS, best_so_far, compared, history, sparkline
+from sgdr_service.dashboard.figures.importance import importance_figure, importances
+from sgdr_service.dashboard.figures.parallel import MOST_LINES, parallel
+from sgdr_service.dashboard.figures.rows import arm, outcome
+from sgdr_service.dashboard.figures.schedules import MOST_RESTARTS, POINTS, schedules
+from sgdr_service.dashboard.figures.space import MOST_BINS, heat_map, scatter
+from sgdr_service.dashboard.figures.trial import best_figure
 
 from experiments.bench.filled import fill
-from service.dashboard.figures import style
-from service.dashboard.figures.arms import arms_figure
-from service.dashboard.figures.curves import Drawn, curves
-from service.dashboard.figures.history import SPARKS, best_so_far, compared, history, sparkline
-from service.dashboard.figures.importance import importance_figure, importances
-from service.dashboard.figures.parallel import MOST_LINES, parallel
-from service.dashboard.figures.rows import arm, outcome
-from service.dashboard.figures.schedules import MOST_RESTARTS, POINTS, schedules
-from service.dashboard.figures.space import MOST_BINS, heat_map, scatter
-from service.dashboard.figures.trial import best_figure
 from sgdr import WarmRestarts, Warmup
 from sgdr.search.study.study import load
 from sgdr.search.study.verdict import Confirmed, Verdict

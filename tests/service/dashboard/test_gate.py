@@ -2,17 +2,16 @@
 
 import pytest
 from fastapi import Depends, FastAPI, Request, Response, WebSocket
+from sgdr_service import auth
+from sgdr_service.dashboard import login
+from sgdr_service.dashboard.gate import Gate
+from sgdr_service.problems import add_handlers
+from sgdr_service.root_path import RootPath
+from sgdr_service.sessions import COOKIE, MOST, SECONDS, Sessions
+from sgdr_service.settings import Settings
+from sgdr_service.tokens import hashed
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
-
-from service import auth
-from service.dashboard import login
-from service.dashboard.gate import Gate
-from service.problems import add_handlers
-from service.root_path import RootPath
-from service.sessions import COOKIE, MOST, SECONDS, Sessions
-from service.settings import Settings
-from service.tokens import hashed
 
 TOKEN = "sgdr_the-token-of-these-tests"
 HERE = "http://192.0.2.1:8000"

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import MedianPruner, PercentilePruner
 from pydantic import ValidationError
+from sgdr_service.dashboard.launching.commands import command_line, curl
+from sgdr_service.dashboard.launching.estimate import Earlier, Estimate, Measured, estimate, speed
+from sgdr_service.dashboard.launching.form import as_json, empty, placeholders, short_form, values_of
+from sgdr_service.dashboard.launching.prefill import free_name, to_resume
+from sgdr_service.dashboard.launching.refusals import REFUSALS, told
+from sgdr_service.dashboard.launching.words import UNMEASURED, duration, summary
+from sgdr_service.sweeps.declarations import WorkloadUnavailable
+from sgdr_service.sweeps.request import SweepRequest
+from sgdr_service.sweeps.sweeps import Conflict, Full, Invalid, Sweeps
 
-from service.dashboard.launching.commands import command_line, curl
-from service.dashboard.launching.estimate import Earlier, Estimate, Measured, estimate, speed
-from service.dashboard.launching.form import as_json, empty, placeholders, short_form, values_of
-from service.dashboard.launching.prefill import free_name, to_resume
-from service.dashboard.launching.refusals import REFUSALS, told
-from service.dashboard.launching.words import UNMEASURED, duration, summary
-from service.sweeps.declarations import WorkloadUnavailable
-from service.sweeps.request import SweepRequest
-from service.sweeps.sweeps import Conflict, Full, Invalid, Sweeps
 from sgdr.cli import app, options
 from sgdr.search.problem.arms import RELATIVES
 from sgdr.search.problem.declaration import Declaration

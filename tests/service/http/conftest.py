@@ -21,13 +21,13 @@ import httpx2
 import optuna
 import pytest
 import sqlalchemy as sa
+from sgdr_service.app import create_app
+from sgdr_service.settings import Settings
+from sgdr_service.sweeps.host_lock import HostLock
+from sgdr_service.tokens import hashed
 from starlette.testclient import TestClient
 
 from experiments.bench.filled import DIGITS, fill, settings_of
-from service.app import create_app
-from service.settings import Settings
-from service.sweeps.host_lock import HostLock
-from service.tokens import hashed
 from sgdr import search
 from sgdr.search.problem.arms import RELATIVES
 from sgdr.search.storage.connect import close_storage, open_storage, sqlite_file

@@ -125,7 +125,7 @@ def test_a_service_that_ends_leaves_no_framework_running(open_client, copied, on
 
 
 def test_what_waits_is_bounded(open_client, copied, only_optax, monkeypatch):
-    monkeypatch.setattr("service.parity.MOST_WAITING", 1)
+    monkeypatch.setattr("sgdr_service.parity.MOST_WAITING", 1)
     with open_client(f"sqlite:///{copied}", parity=True) as client:
         found = [
             client.get(f"/v1/studies/digits/best?steps_per_epoch={steps_per_epoch}").json()["items"][0]

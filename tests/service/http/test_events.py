@@ -5,9 +5,8 @@ import contextlib
 import json
 
 import pytest
-
-from service.events import Feeds
-from service.problems import Problem
+from sgdr_service.events import Feeds
+from sgdr_service.problems import Problem
 
 
 def events(text):
@@ -56,7 +55,7 @@ def test_an_unknown_sweep_is_refused_before_the_stream_begins(client, is_problem
 
 
 def test_many_listeners_are_one_reader_and_leave_nothing(monkeypatch):
-    monkeypatch.setattr("service.events.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("sgdr_service.events.POLL_SECONDS", 0.01)
     looks = []
 
     def read(name):
@@ -83,7 +82,7 @@ def test_many_listeners_are_one_reader_and_leave_nothing(monkeypatch):
 
 
 def test_a_reader_that_fails_ends_every_stream_and_the_next_reads_anew(monkeypatch):
-    monkeypatch.setattr("service.events.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("sgdr_service.events.POLL_SECONDS", 0.01)
     answers = ["1", Problem(503, "away"), "2"]
 
     def read(name):

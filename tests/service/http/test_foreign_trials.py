@@ -7,12 +7,12 @@ import json
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
+from sgdr_service.dashboard.figures.history import compared, history
+from sgdr_service.dashboard.figures.rows import by_arm, completed, outcome
+from sgdr_service.dashboard.pages.compare import compared_row
+from sgdr_service.dashboard.pages.studies import Card, _reached
+from sgdr_service.dashboard.study.curves import chosen
 
-from service.dashboard.figures.history import compared, history
-from service.dashboard.figures.rows import by_arm, completed, outcome
-from service.dashboard.pages.compare import compared_row
-from service.dashboard.pages.studies import Card, _reached
-from service.dashboard.study.curves import chosen
 from sgdr.cli import studies as commands
 from sgdr.cli.export import export
 from sgdr.search.storage.connect import close_storage, open_storage

@@ -9,12 +9,12 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, from_schema
 from schemathesis.python.asgi import shutdown_lifespans
+from sgdr_service.app import create_app
+from sgdr_service.settings import Settings
+from sgdr_service.sweeps.host_lock import HostLock
+from sgdr_service.tokens import hashed
 
 from experiments.bench.filled import DIGITS
-from service.app import create_app
-from service.settings import Settings
-from service.sweeps.host_lock import HostLock
-from service.tokens import hashed
 
 METHODS = ("get", "post", "delete")
 

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-
-from service.logs import JsonLines
+from sgdr_service.logs import JsonLines
 
 
 def metrics(client):
@@ -67,7 +66,7 @@ def test_workloads_are_those_that_are_installed(sqlite_client, is_problem):
     assert found["total"] == len(found["items"]) and "digits" in found["items"]
     told = sqlite_client.get("/v1/workloads/digits").json()
     assert (told["name"], told["budget"], told["base_lr"]) == ("digits", 100, [0.001, 1.0])
-    for name in ("nothing", "%00", "%FF", "os:system", "experiments.workloads.digits:digits"):
+    for name in ("nothing", "%00", "%FF", "os:system", "sgdr.workloads.digits:digits"):
         is_problem(sqlite_client.get(f"/v1/workloads/{name}"), 404, "there is no workload")
 
 

@@ -5,8 +5,7 @@ import time
 
 import psutil
 import pytest
-
-from service.sweeps.record import ACTIVE
+from sgdr_service.sweeps.record import ACTIVE
 
 SECONDS = 120
 

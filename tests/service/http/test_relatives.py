@@ -5,14 +5,14 @@ import json
 
 import pandas as pd
 import pytest
+from sgdr_service.dashboard.figures.arms import arms_figure
+from sgdr_service.dashboard.figures.curves import curves
+from sgdr_service.dashboard.figures.history import history
+from sgdr_service.dashboard.figures.parallel import parallel
+from sgdr_service.dashboard.figures.trial import best_figure
+from sgdr_service.dashboard.study.arms import candidate_row, found_by_arm
+from sgdr_service.dashboard.study.curves import chosen
 
-from service.dashboard.figures.arms import arms_figure
-from service.dashboard.figures.curves import curves
-from service.dashboard.figures.history import history
-from service.dashboard.figures.parallel import parallel
-from service.dashboard.figures.trial import best_figure
-from service.dashboard.study.arms import candidate_row, found_by_arm
-from service.dashboard.study.curves import chosen
 from sgdr import search
 from sgdr.search.problem.arms import ALL_ARMS, RELATIVES
 from sgdr.search.problem.relative_arms import OWN

@@ -7,9 +7,9 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import pytest
+from sgdr_service.settings import OWN_PATHS, Settings
 from websockets.sync.client import connect
 
-from service.settings import OWN_PATHS, Settings
 from sgdr.search.storage.connect import sqlite_file
 
 ROOT = "/sgdr"

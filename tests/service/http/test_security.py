@@ -3,9 +3,8 @@
 import logging
 
 import pytest
-
-from service.settings import Settings
-from service.tokens import hashed
+from sgdr_service.settings import Settings
+from sgdr_service.tokens import hashed
 
 BODY = {"workload": "digits", "study": "own"}
 WRITES = [("POST", "/v1/sweeps"), ("DELETE", "/v1/sweeps/tiny")]
@@ -204,7 +203,7 @@ def test_an_internal_error_leaks_nothing_and_is_logged(own_client, is_problem, m
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
 def test_an_address_that_others_reach_needs_a_token(sqlite_url, tmp_path, monkeypatch, host):
-    from service.app import create_app
+    from sgdr_service.app import create_app
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with pytest.raises(ValueError, match="can be reached from elsewhere, and there is no token"):

@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 import psutil
 import pytest
+from sgdr_service.sweeps.declarations import Declarations
+from sgdr_service.sweeps.request import SweepRequest
+from sgdr_service.sweeps.sweeps import Sweeps
 
 import sgdr
 from experiments.bench.filled import DIGITS, fill
-from service.sweeps.declarations import Declarations
-from service.sweeps.request import SweepRequest
-from service.sweeps.sweeps import Sweeps
 
 HASH = f"sha256:{64 * '0'}"
 LR = "/v1/lr?base_lr=0.1&T_0=10&T_mult=2&step=37"
@@ -71,7 +71,7 @@ def test_rates_and_studies_are_read_without_jax(serve, storage, tmp_path):
         assert client.post("/v1/lr", json=wanted).status_code == 200
     server.end(signal.SIGINT)
     modules = (tmp_path / "modules").read_text().split("\n")
-    assert "service.app" in modules and "numpy" in modules
+    assert "sgdr_service.app" in modules and "numpy" in modules
     assert not {"jax", "jaxlib", "sklearn", "torch"} & set(modules)
 
 

@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
+from sgdr_service.shapes import MODELS, SHAPES
 
 import sgdr
-from service.shapes import MODELS, SHAPES
 from sgdr import relatives
 from sgdr.relatives import KINDS
 

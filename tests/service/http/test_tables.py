@@ -8,10 +8,10 @@ import math
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
+from sgdr_service.dashboard.figures.parallel import parallel
+from sgdr_service.dashboard.frame import told
+from sgdr_service.tables import curves_csv
 
-from service.dashboard.figures.parallel import parallel
-from service.dashboard.frame import told
-from service.tables import curves_csv
 from sgdr import WarmRestarts, search
 from sgdr.cli.export import _encoded, _trials
 from sgdr.search.evaluation.comparison import Compared, Comparison

@@ -5,9 +5,9 @@ import threading
 import time
 
 import pytest
+from sgdr_service.sweeps.children import child_environment
+from sgdr_service.sweeps.declarations import RETRY_SECONDS, Declarations, WorkloadUnavailable
 
-from service.sweeps.children import child_environment
-from service.sweeps.declarations import RETRY_SECONDS, Declarations, WorkloadUnavailable
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.workload import find
 

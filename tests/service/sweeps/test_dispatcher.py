@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from sgdr_service.sweeps.dispatcher import Dispatcher
 
-from service.sweeps.dispatcher import Dispatcher
 from sgdr.search.storage.connect import StorageError
 from sgdr.search.sweeps.ray.launcher import END_SECONDS
 
@@ -60,7 +60,7 @@ def test_it_looks_at_once_when_it_is_poked(running, begun):
 def test_it_starts_the_oldest_as_many_as_may_run_and_none_of_another_host(running, begun, monkeypatch):
     running.sweeps.max_running = 2
     with monkeypatch.context() as patch:
-        patch.setattr("service.sweeps.sweeps.socket.gethostname", lambda: "elsewhere")
+        patch.setattr("sgdr_service.sweeps.sweeps.socket.gethostname", lambda: "elsewhere")
         running.submit(study="theirs")
     for study in ("c", "b", "a"):
         running.submit(study=study)

@@ -7,13 +7,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
-from service.sweeps.host_lock import HostLock
+from sgdr_service.sweeps.host_lock import HostLock
 
 URL = "postgresql://me:secret@host/base"
 HOLDER = f"""
 import sys
-from service.sweeps.host_lock import HostLock
+from sgdr_service.sweeps.host_lock import HostLock
 assert HostLock("dispatch", {URL!r}).acquire()
 lock = HostLock("dispatch", {URL!r}, "s")
 assert lock.acquire()

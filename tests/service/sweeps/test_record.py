@@ -8,8 +8,7 @@ import sys
 
 import psutil
 import pytest
-
-from service.sweeps.record import (
+from sgdr_service.sweeps.record import (
     CANCEL,
     END,
     OUTCOMES,
@@ -22,6 +21,7 @@ from service.sweeps.record import (
     read_record,
     this_process,
 )
+
 from sgdr.search.storage.leases import EXPIRE_SECONDS, PREFIX
 
 NOW = 1e9

@@ -9,9 +9,9 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import ValidationError
+from sgdr_service.sweeps.request import LARGEST_REQUEST, SweepRequest
+from sgdr_service.sweeps.sweeps import Conflict, Invalid, NotFound, Sweeps, engines
 
-from service.sweeps.request import LARGEST_REQUEST, SweepRequest
-from service.sweeps.sweeps import Conflict, Invalid, NotFound, Sweeps, engines
 from sgdr.search.backend.devices import cores
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError
@@ -279,10 +279,10 @@ def test_a_storage_that_fails_is_no_fault_of_the_request(tmp_path):
 def test_the_service_loads_neither_jax_nor_a_workload(registered_workloads):
     code = f"""
 import sys
-from service.sweeps.declarations import Declarations
-from service.sweeps.dispatcher import Dispatcher
-from service.sweeps.request import SweepRequest
-from service.sweeps.sweeps import Sweeps
+from sgdr_service.sweeps.declarations import Declarations
+from sgdr_service.sweeps.dispatcher import Dispatcher
+from sgdr_service.sweeps.request import SweepRequest
+from sgdr_service.sweeps.sweeps import Sweeps
 sweeps = Sweeps("sqlite:///s.db", Declarations(), **{LIMITS!r})
 sweeps.submit(SweepRequest(workload="tiny", study="s", hparams={{}}))
 assert sweeps.all()[0].workload == "tiny"

@@ -5,18 +5,18 @@ import sys
 import time
 
 import pytest
+from sgdr_service.sweeps.children import TRY_LATER
+from sgdr_service.sweeps.host_lock import HostLock
+from sgdr_service.sweeps.own_words import LONGEST, own_words
+from sgdr_service.sweeps.run import NO_CLUSTER, _terminated_at, _words
 
-from service.sweeps.children import TRY_LATER
-from service.sweeps.host_lock import HostLock
-from service.sweeps.own_words import LONGEST, own_words
-from service.sweeps.run import NO_CLUSTER, _terminated_at, _words
 from sgdr.search.backend.interrupts import terminate_as_interrupt
 from sgdr.search.sweeps.worker import TooManyFailures
 
 
 def run(study, url, monkeypatch):
     monkeypatch.setenv("SGDR_STORAGE", url)
-    command = [sys.executable, "-m", "service.sweeps.run", "--", study]
+    command = [sys.executable, "-m", "sgdr_service.sweeps.run", "--", study]
     return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
 
 

@@ -1,0 +1,32 @@
+"""A schedule as code: for this library, with its warm-up, and for the frameworks."""
+
+from __future__ import annotations
+
+from sgdr.export.parity import Job
+from sgdr.stepping import Interval
+from sgdr_service.dashboard.explorer.fields import plain
+from sgdr_service.dashboard.explorer.state import Explored
+from sgdr_service.views import code_of
+
+OWN = "sgdr"
+"""What code for this library is called; other targets are those of `sgdr.export`."""
+
+
+def code(explored: Explored, target: str, steps_per_epoch: int | None, budget: int) -> str:
+    """The schedule for that target; for frameworks without its warm-up, and without the epochs of it."""
+    if target != OWN:
+        trained = max(budget - explored.warmup, 0) or None
+        interval: Interval = "epoch" if steps_per_epoch is None else "step"
+        return code_of(Job(explored.restarts, target, steps_per_epoch, trained, interval))
+    listed = ", ".join(f"{name}={plain(value)}" for name, value in explored.restarts.to_dict().items())
+    restarts = f"WarmRestarts({listed})"
+    names, made = "WarmRestarts", restarts
+    if explored.warmup:
+        names, made = "Warmup, WarmRestarts", f"Warmup({restarts}, {explored.warmup})"
+    lines = [f"from sgdr import {names}", "", f"schedule = {made}  # in epochs"]
+    unit, count = "epoch", budget
+    if steps_per_epoch is not None:
+        lines.append(f"schedule = schedule.scaled({steps_per_epoch})  # in optimizer steps")
+        unit, count = "step", budget * steps_per_epoch
+    lines += ["", f"for {unit} in range({count}):", f"    learning_rate = schedule({unit})"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,123 @@
+"""The link that holds an exploration: its query, written and read."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlencode
+
+from sgdr.schedule import WarmRestarts
+from sgdr.warmup import Warmup
+from sgdr_service.dashboard.explorer import fields
+from sgdr_service.dashboard.explorer.fields import Faults, number, plain
+from sgdr_service.dashboard.explorer.state import MOST, Exploration, Explored
+from sgdr_service.dashboard.gate import PREFIX
+
+PARTS = ("budget", "steps_per_epoch", "edited", "log", "schedule")
+FIELDS = tuple(each.name for each in fields.SCHEDULE)
+
+
+def explorer_url(schedule: WarmRestarts | Warmup, budget: int, steps_per_epoch: int | None = None) -> str:
+    """Of the explorer with that schedule, whose lengths and `budget` are in epochs.
+
+    Raises ValueError for a warm-up before anything but a WarmRestarts, and for a limited number of cycles.
+    """
+    restarts, warmup = (schedule.schedule, schedule.steps) if isinstance(schedule, Warmup) else (schedule, 0)
+    if not isinstance(restarts, WarmRestarts) or restarts.cycles is not None:
+        raise ValueError(
+            f"schedule must be a WarmRestarts with cycles=None, got {schedule!r}; give such a one"
+        )
+    values = {name: getattr(restarts, name) for name in FIELDS if name != "warmup"}
+    explored = Explored(**values, warmup=warmup)
+    return url(Exploration((explored,), budget=budget, steps_per_epoch=steps_per_epoch))
+
+
+def url(exploration: Exploration) -> str:
+    """Of the explorer with all that; `read` reads its query."""
+    pairs = [("budget", str(exploration.budget))]
+    if exploration.steps_per_epoch is not None:
+        pairs.append(("steps_per_epoch", str(exploration.steps_per_epoch)))
+    if exploration.edited:
+        pairs.append(("edited", str(exploration.edited + 1)))
+    if exploration.log:
+        pairs.append(("log", "yes"))
+    pairs += [("schedule", _written(each)) for each in exploration.schedules]
+    return f"{PREFIX}/explorer?{urlencode(pairs, safe=':,')}"
+
+
+def _written(explored: Explored) -> str:
+    """The name comes last, since it may hold any character."""
+    values = (f"{name}:{plain(getattr(explored, name))}" for name in FIELDS)
+    return ",".join((*values, f"name:{explored.name}"))
+
+
+def read(query: str) -> tuple[Exploration, list[str]]:
+    """What a query holds, and what is wrong with it; defaults are in the place of what cannot be read."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    texts = dict(pairs)
+    wrong: list[str] = []
+    made = Exploration()
+    for field in (fields.BUDGET, fields.STEPS_PER_EPOCH):
+        try:
+            made = replace(made, **fields.read((field,), texts))
+        except Faults as faults:
+            wrong.append(f"{faults}. The default is taken.")
+    schedules = _schedules([value for name, value in pairs if name == "schedule"], made.budget, wrong)
+    made = replace(made, schedules=schedules or made.schedules)
+    made = replace(made, edited=_edited(texts, len(made.schedules), wrong), log=_log(texts, wrong))
+    parts = ", ".join(PARTS)
+    unknown = [reprlib.repr(name) for name in texts if name not in PARTS]
+    wrong += [f"{name} is no part of a link to the explorer; its parts are {parts}." for name in unknown]
+    return made, wrong
+
+
+def _schedules(texts: list[str], budget: int, wrong: list[str]) -> tuple[Explored, ...]:
+    made = []
+    for place, text in enumerate(texts[:MOST], start=1):
+        name = f"Schedule {place}"
+        try:
+            explored = Explored(name).read(_fields(text))
+            explored.check(budget)
+        except Faults as faults:
+            explored = Explored(name)
+            wrong.append(f"{name}: {faults}. The default schedule is in its place.")
+        made.append(explored)
+    if len(texts) > MOST:
+        wrong.append(f"There are {len(texts):,} schedules; the first {MOST} are shown. Remove the others.")
+    return tuple(made)
+
+
+def _fields(text: str) -> dict[str, str]:
+    """The texts of a schedule's fields. Raises Faults for a field that there is not."""
+    numbers, named, name = text.partition("name:")
+    found = dict(_halves(part) for part in numbers.split(",") if part)
+    for each in found:
+        if each not in FIELDS:
+            known = ", ".join(FIELDS)
+            words = f"{reprlib.repr(each)} is no field of a schedule; write e.g. T_0:10, of {known}"
+            raise Faults({each: words})
+    return {**found, "name": name} if named else found
+
+
+def _halves(part: str) -> tuple[str, str]:
+    name, _, value = part.partition(":")
+    return name, value
+
+
+def _edited(texts: Mapping[str, str], count: int, wrong: list[str]) -> int:
+    text = texts.get("edited", "1")
+    place = number(text)
+    if isinstance(place, int) and 1 <= place <= count:
+        return place - 1
+    wrong.append(
+        f"edited must be the place of a schedule, 1 to {count}, got {reprlib.repr(text)}. It is 1 now."
+    )
+    return 0
+
+
+def _log(texts: Mapping[str, str], wrong: list[str]) -> bool:
+    text = texts.get("log", "no")
+    if text not in ("yes", "no"):
+        wrong.append(f"log must be yes or no, got {reprlib.repr(text)}. It is no now.")
+    return text == "yes"

@@ -1,0 +1,129 @@
+"""What the explorer shows: schedules side by side over one budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from sgdr.cycles import Cycle, Number
+from sgdr.schedule import WarmRestarts
+from sgdr.warmup import Warmup
+from sgdr_service.dashboard.explorer import fields
+from sgdr_service.dashboard.explorer.fields import Faults, plain
+
+MOST = 8
+"""Schedules: so many lines can be told apart."""
+MOST_CYCLES = 100_000
+"""Of a schedule within the budget."""
+
+
+@dataclass(frozen=True)
+class Explored:
+    """A schedule and its name; lengths are in epochs. Raises ValueError for a bad field."""
+
+    name: str = "Schedule 1"
+    base_lr: float = 0.1
+    T_0: Number = 10
+    T_mult: Number = 2
+    eta_min: float = 0.0
+    peak_decay: float = 1.0
+    warmup: int = 0
+
+    restarts: WarmRestarts = field(init=False, repr=False, compare=False)
+    """Without the warm-up."""
+
+    def __post_init__(self) -> None:
+        made = WarmRestarts(self.base_lr, self.T_0, self.T_mult, self.eta_min, self.peak_decay)
+        object.__setattr__(self, "restarts", made)
+
+    def read(self, texts: Mapping[str, str]) -> Self:
+        """With what these texts, by field, say. Raises Faults."""
+        values = fields.read((fields.NAME, *fields.SCHEDULE), texts)
+        try:
+            return replace(self, **values)
+        except ValueError as error:  # each is good by itself, but one exceeds the other
+            raise Faults({"eta_min": str(error)}) from None
+
+    @property
+    def schedule(self) -> WarmRestarts | Warmup:
+        """With the warm-up."""
+        return Warmup(self.restarts, self.warmup) if self.warmup else self.restarts
+
+    def cycle(self, epoch: Number) -> Cycle:
+        """The cycle of that epoch; during the warm-up it is cycle 0, and the position is negative."""
+        return self.schedule.cycle(epoch)
+
+    def check(self, budget: int) -> None:
+        """Raises Faults where the cycles within the budget are too many to be worked out."""
+        if self.cycle(budget).index > MOST_CYCLES:
+            raise Faults(
+                {
+                    "T_0": f"T_0={plain(self.T_0)} gives more than {MOST_CYCLES:,} cycles within "
+                    f"budget={budget}; raise T_0 or lower the budget"
+                }
+            )
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """Schedules over `budget` epochs; `edited` is the place of the one that is set."""
+
+    schedules: tuple[Explored, ...] = (Explored(),)
+    edited: int = 0
+    budget: int = 70
+    steps_per_epoch: int | None = None
+    log: bool = False
+    """Whether the axis of rates is logarithmic."""
+
+    @property
+    def current(self) -> Explored:
+        """The schedule that is set."""
+        return self.schedules[self.edited]
+
+    def read(self, texts: Mapping[str, str]) -> Self:
+        """With what these texts, by field, say of the current schedule and of what is common to all.
+
+        Raises Faults: also where another schedule has too many cycles within a new budget.
+        """
+        messages: dict[str, str] = {}
+        common, current = {}, self.current
+        try:
+            common = fields.read((fields.BUDGET, fields.STEPS_PER_EPOCH), texts)
+        except Faults as faults:
+            messages |= faults.messages
+        try:
+            current = current.read(texts)
+        except Faults as faults:
+            messages |= faults.messages
+        if messages:
+            raise Faults(messages)
+        made = replace(self.with_current(current), **common)
+        made.check()
+        return made
+
+    def check(self) -> None:
+        """Raises Faults where a schedule has too many cycles: of its T_0, or of the budget for others."""
+        self.current.check(self.budget)
+        for each in self.schedules:
+            try:
+                each.check(self.budget)
+            except Faults as faults:
+                raise Faults({"budget": f"{each.name}: {faults}"}) from None
+
+    def with_current(self, schedule: Explored) -> Self:
+        """With that schedule in the place of the current one."""
+        before, after = self.schedules[: self.edited], self.schedules[self.edited + 1 :]
+        return replace(self, schedules=(*before, schedule, *after))
+
+    def with_copy(self) -> Self:
+        """With a copy of the current schedule behind all others, under a new name, to be edited."""
+        names = {each.name for each in self.schedules}
+        new = next(name for place in range(1, MOST + 1) if (name := f"Schedule {place}") not in names)
+        copies = (*self.schedules, replace(self.current, name=new))
+        return replace(self, schedules=copies, edited=len(self.schedules))
+
+    def without_current(self) -> Self:
+        """Without the current schedule; the one before it is edited then."""
+        before, after = self.schedules[: self.edited], self.schedules[self.edited + 1 :]
+        return replace(self, schedules=before + after, edited=max(self.edited - 1, 0))

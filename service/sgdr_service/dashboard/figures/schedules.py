@@ -1,0 +1,123 @@
+"""Rates over time: how schedules are sampled to be drawn, and several of them in one figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from sgdr.cycles import FloatArray
+from sgdr.formula import Formula
+from sgdr.schedule import WarmRestarts
+from sgdr.warmup import Warmup
+from sgdr_service.dashboard.figures import style
+from sgdr_service.dashboard.figures.style import Figure, numbers, text
+
+Schedule: TypeAlias = WarmRestarts | Warmup | Formula
+
+POINTS = 2000
+"""Of a drawn schedule."""
+MOST_RESTARTS = POINTS // 2 - 1
+"""That are drawn: each takes two points."""
+ASIDE = 1e-12
+"""So far from a restart, of its place, it is certainly before or after it."""
+DECADES = 6
+"""That a logarithmic axis shows at most: at a trough the rate may come as near to 0 as floats do."""
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def schedules(
+    drawn: Sequence[tuple[str, Schedule]], stop: float, unit: str, *, marked: int = 0, log_y: bool = False
+) -> Figure:
+    """The rates of schedules with their names from 0 to `stop`, in `unit`s.
+
+    `marked`: the place of the one whose restarts are marked.
+
+    Raises ValueError where `stop` is not a finite number > 0.
+    """
+    if not 0 < stop < math.inf:
+        raise ValueError(f"stop={stop!r} must be a finite number > 0")
+    if not drawn:
+        return style.empty("There is no schedule to draw: add one.")
+    sampled = [rates(schedule, stop) for _, schedule in drawn]
+    traces = [
+        rate_line(x, y, text(name), unit, place)
+        for place, ((name, _), (x, y)) in enumerate(zip(drawn, sampled, strict=True))
+    ]
+    name, schedule = drawn[marked]
+    restarts = restarts_within(schedule, stop)
+    count = f"{len(restarts)}" if are_drawable(schedule, stop) else f"more than {MOST_RESTARTS}"
+    names = ", ".join(name for name, _ in drawn)
+    summary = f"The learning rate over {stop:g} {unit}s of {names}; restarts of {name}: {count}"
+    layout = style.layout(summary, unit, "learning rate", log_y=log_y)
+    layout["shapes"] = style.upright(restarts)
+    layout["showlegend"] = True
+    layout["yaxis"] |= _log_range([y for _, y in sampled]) if log_y else {"rangemode": "tozero"}
+    return style.figure(traces, layout)
+
+
+def rates(schedule: Schedule, stop: float) -> tuple[FloatArray, FloatArray]:
+    """At most `POINTS` places from 0 to `stop` and the rates there, so that jumps at restarts are upright.
+
+    Where there are more restarts than that can show, the places are spread over all phases of the cycles:
+    the line fills what lies between the troughs and the peaks.
+    """
+    if not are_drawable(schedule, stop):
+        # Even steps would beat with the cycles and show slow waves that are not there.
+        places = np.arange(POINTS)
+        x = (places + np.mod(places * GOLDEN, 1.0)) * (stop / POINTS)
+        return x, schedule(x)
+    jumps = np.array(restarts_within(schedule, stop), float)
+    # The end counts as before a restart there.
+    even = np.linspace(0, np.nextafter(stop, 0), POINTS - 2 * len(jumps))
+    x = np.unique(np.concatenate([even, jumps * (1 - ASIDE), jumps * (1 + ASIDE)]))
+    return x, schedule(x)
+
+
+def are_drawable(schedule: Schedule, stop: float) -> bool:
+    """Whether its restarts up to `stop` are few enough to be drawn one by one."""
+    return isinstance(schedule, Formula) or schedule.cycle(stop).index <= MOST_RESTARTS
+
+
+def restarts_within(schedule: Schedule, stop: float) -> list[float]:
+    """The places before `stop` where its cycles begin, but for the first; none where they are too many."""
+    found: list[float] = []
+    if isinstance(schedule, Formula) or not are_drawable(schedule, stop):
+        return found
+    cycle = schedule.cycle(0)
+    while (end := cycle.start + cycle.length) < stop:
+        after = schedule.cycle(end * (1 + ASIDE))
+        if after.index == cycle.index:  # the last of a limited number of cycles
+            break
+        found.append(end)
+        cycle = after
+    return found
+
+
+def rate_line(x: FloatArray, y: FloatArray, name: str, unit: str, place: int = 0) -> dict[str, Any]:
+    """The trace of the schedule at that place of several."""
+    color = style.PALETTE[place % len(style.PALETTE)]
+    dash = style.DASHES[place % len(style.DASHES)]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "uid": f"schedule-{place}",
+        "name": name,
+        "x": numbers(x.tolist()),
+        "y": numbers(y.tolist()),
+        "line": {"color": color, "width": 2, "dash": dash},
+        "hovertemplate": f"{name}, {unit} %{{x}}: %{{y:.4g}}<extra></extra>",
+    }
+
+
+def _log_range(sampled: Sequence[FloatArray]) -> dict[str, Any]:
+    """Of the axis, in decades."""
+    positive = np.concatenate(sampled)
+    positive = positive[positive > 0]
+    if not len(positive):
+        return {}
+    highest = math.log10(positive.max())
+    lowest = max(math.log10(positive.min()), highest - DECADES)
+    return {"range": [lowest - 0.1, highest + 0.1]}

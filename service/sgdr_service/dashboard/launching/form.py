@@ -1,0 +1,173 @@
+"""The form's values as the JSON of a `SweepRequest`, and back."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.space import DEFAULT_BASE_LR
+from sgdr.search.strategy.named import PRUNERS
+from sgdr.search.study.stated import stated
+from sgdr.search.sweeps.cluster import ENGINES
+from sgdr.search.sweeps.config import SAMPLERS
+from sgdr_service.sweeps.request import OF_RAY, SweepRequest
+
+Values: TypeAlias = dict[str, Any]
+"""By field: text as it is typed, empty for the default; of `SWITCHES` whether they are on."""
+
+NUMBERS = ("trials", "budget", "slots", *OF_RAY, "controls", "seed", "timeout")
+RANGES = ("base_lr", "T_0", "eta_ratio")
+"""Each has a field for its low end and one for its high end: base_lr.0 and base_lr.1."""
+LISTS = ("T_mult", "relatives")
+"""With commas between."""
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "objective": OBJECTIVES,
+    "pruner": PRUNERS,
+    "sampler": SAMPLERS,
+    "engine": ENGINES,
+}
+SWITCHES = ("closed", "confirm", "resume")
+HPARAMS = "hparams."
+"""Begins the fields of the workload's further values, which are in JSON."""
+DEFAULTS: Mapping[str, Any] = {
+    name: field.default for name, field in SweepRequest.model_fields.items() if name != "workload"
+}
+
+
+def ends(name: str) -> tuple[str, str]:
+    """The two fields of a range."""
+    return f"{name}.0", f"{name}.1"
+
+
+def empty() -> Values:
+    """A form in which everything is left to its default."""
+    texts = ("workload", "study", *NUMBERS, *LISTS, *(end for name in RANGES for end in ends(name)))
+    return {
+        **dict.fromkeys(texts, ""),
+        **{name: DEFAULTS[name] for name in CHOICES},
+        **dict.fromkeys(SWITCHES, False),
+    }
+
+
+def placeholders(declared: Declaration, budget: str) -> dict[str, str]:
+    """By field, the default that an empty one means, where the field of the budget says `budget`."""
+    ranges = _default_ranges(declared, budget)
+    return {
+        "study": declared.name,
+        "budget": _text(declared.budget),
+        **{end: _text(value) for name in RANGES for end, value in zip(ends(name), ranges[name], strict=True)},
+        "T_mult": _listed(DEFAULTS["T_mult"]),
+        **{name: _text(DEFAULTS[name]) for name in ("trials", "slots", *OF_RAY, "controls", "seed")},
+        **dict.fromkeys(("relatives", "timeout"), "none"),
+        **{f"{HPARAMS}{name}": json.dumps(short_form(each)) for name, each in declared.hparams.items()},
+    }
+
+
+def as_json(values: Values, declared: Declaration) -> dict[str, Any]:
+    """The JSON of the request; a text that is no number stays one, for the request to refuse.
+
+    What is left to its default is left out, unless a sweep is resumed: there it would mean what that sweep
+    was last asked for.
+    """
+    given: dict[str, Any] = {"workload": values["workload"]}
+    if values["study"]:
+        given["study"] = values["study"]
+    given |= {name: _number(values[name]) for name in NUMBERS if values[name].strip()}
+    for name, default in _default_ranges(declared, values["budget"]).items():
+        typed = [values[end].strip() for end in ends(name)]
+        if any(typed):
+            given[name] = [_number(text) if text else end for text, end in zip(typed, default, strict=True)]
+    for name in LISTS:
+        if values[name].strip():
+            given[name] = [_number(part.strip()) for part in values[name].split(",") if part.strip()]
+    given |= {name: values[name] for name in (*CHOICES, *SWITCHES) if values[name] != DEFAULTS[name]}
+    hparams = {
+        name.removeprefix(HPARAMS): _parsed(text)
+        for name, text in values.items()
+        if name.startswith(HPARAMS) and text.strip()
+    }
+    if hparams:
+        given["hparams"] = hparams
+    return {"workload": given["workload"], **DEFAULTS, **given} if values["resume"] else given
+
+
+def values_of(request: Mapping[str, Any]) -> Values:
+    """The form that asks for what a request, a `SweepRequest` as JSON, asks for."""
+    values = empty()
+    for name, value in request.items():
+        if value == DEFAULTS.get(name):
+            continue
+        if name in RANGES:
+            both = value if isinstance(value, list) else [value, value]
+            values |= {end: _text(each) for end, each in zip(ends(name), both, strict=True)}
+        elif name in LISTS:
+            values[name] = _listed(value if isinstance(value, list) else [value])
+        elif name == "hparams":
+            values |= {f"{HPARAMS}{each}": json.dumps(given) for each, given in value.items()}
+        else:
+            values[name] = value if name in (*CHOICES, *SWITCHES) else _text(value)
+    return values
+
+
+def short_form(distribution: BaseDistribution) -> Any:
+    """The JSON of `SweepRequest.hparams` that means that distribution.
+
+    None where it has steps, or choices that are numbers which JSON does not have.
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        choices = list(distribution.choices)
+        return {"choices": choices} if all(stated(each) is each for each in choices) else None
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    if distribution.step != (1 if isinstance(distribution, IntDistribution) else None):
+        return None
+    return [distribution.low, distribution.high, *(["log"] if distribution.log else [])]
+
+
+def _default_ranges(declared: Declaration, budget: str) -> dict[str, tuple[float, float]]:
+    epochs = _number(budget)
+    low, high = DEFAULTS["eta_ratio"]
+    return {
+        "base_lr": declared.base_lr or DEFAULT_BASE_LR,
+        "T_0": (1, epochs if isinstance(epochs, int) else declared.budget),
+        "eta_ratio": (low, high),
+    }
+
+
+def _number(text: str) -> int | float | str:
+    """The number that is typed; the text itself where it is none that JSON has."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if isinstance(number, int) or math.isfinite(number):
+            return number
+    return text
+
+
+def _parsed(text: str) -> Any:
+    """The JSON that is typed; the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _text(value: float | str) -> str:
+    """As one would type it."""
+    return f"{value!r}" if isinstance(value, float) else str(value)
+
+
+def _listed(values: list[Any]) -> str:
+    return ", ".join(map(_text, values))

@@ -1,0 +1,129 @@
+"""A sweep that can be, told before it is launched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from sgdr.search.problem.arms import RELATIVES
+from sgdr.search.study.verdict import NAMES
+from sgdr.search.sweeps.cluster import Cluster
+from sgdr.search.sweeps.config import Settings
+from sgdr_service.dashboard.frame import shown
+from sgdr_service.dashboard.launching.estimate import Estimate
+from sgdr_service.sweeps.sweeps import Possible
+
+UNITS = (("s", 1.0, 100), ("min", 60.0, 100), ("h", 3600.0, 72), ("days", 86400.0, float("inf")))
+"""Of time: the name, its seconds, and below how many of them it is told in."""
+UNMEASURED = "How long that takes is not measured yet: the first sweep of this workload will tell."
+CONTROLS = {
+    "cosine": "of one cosine cycle",
+    "constant": "at a constant rate",
+    **{name: f"of {NAMES[name]}" for name in RELATIVES},
+}
+SCALES = {"T_0": " epochs", "cycles": " cycles"}
+
+
+def summary(asked: Possible, found: Estimate, ahead: int) -> list[str]:
+    """Sentences: what is trained, what is searched, and how long that may take.
+
+    `ahead`: sweeps that it has to wait for, or some of them.
+    """
+    request, settings = asked.request, asked.settings
+    of_each = " of each worker" if asked.cluster else ""
+    sentences = [
+        _trials(settings, found),
+        _arms(settings, found),
+        f"It searches {_searched(settings)}.",
+        f"As many trials are trained side by side as suit the devices{of_each}."
+        if settings.slots is None
+        else f"Slots{of_each}: {settings.slots:,}, each with a trial of its own.",
+        *([_workers(asked.cluster)] if asked.cluster else []),
+    ]
+    if found.trials:
+        sentences.append(_time(found))
+    if request.timeout is not None:
+        sentences.append(f"It stops after {duration(request.timeout)}, to be resumed.")
+    if request.confirm:
+        sentences.append(
+            "Then the best of each arm are trained again on new seeds, which is not counted here."
+        )
+    if ahead:
+        sentences.append(f"It waits for its turn: {counted(ahead, 'sweep')} came before it.")
+    return sentences
+
+
+def counted(number: int, what: str) -> str:
+    """So many of what."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    if seconds < 1:
+        return "less than 1 s"
+    name, unit = next((name, unit) for name, unit, below in UNITS if seconds / unit < below)
+    value = seconds / unit
+    return f"about {value:.2g} {name}" if value < 10 else f"about {value:.0f} {name}"
+
+
+def _trials(settings: Settings, found: Estimate) -> str:
+    if not found.trials:
+        return f"The study has its {counted(settings.trials, 'trial')}: raise trials to go on with it."
+    going_on = f" beside {found.finished:,} that are finished" if found.finished else ""
+    per_epoch = settings.workload.steps_per_epoch
+    steps = "" if per_epoch is None else f", {counted(found.epochs * per_epoch, 'optimizer step')}"
+    return (
+        f"It trains {counted(found.trials, 'trial')}{going_on} of {counted(settings.budget, 'epoch')} each: "
+        f"at most {counted(found.epochs, 'epoch')}{steps}."
+    )
+
+
+def _arms(settings: Settings, found: Estimate) -> str:
+    controls = sum(found.arms.get(arm, 0) for arm in CONTROLS)
+    if not controls:
+        return "No trial is a control without restarts, so it will not tell whether restarts help."
+    each = ", ".join(f"{found.arms[arm]:,} {name}" for arm, name in CONTROLS.items() if found.arms.get(arm))
+    share = f"{100 * controls / settings.trials:.0f} %"
+    return f"{share} of all {settings.trials:,} trials are controls without restarts: {each}."
+
+
+def _workers(cluster: Cluster) -> str:
+    gpus = f" and {cluster.gpus_per_worker:g} GPU" if cluster.gpus_per_worker else ""
+    return f"Workers on Ray: {cluster.workers:,}, each with {cluster.cpus_per_worker:g} CPU{gpus}."
+
+
+def _searched(settings: Settings) -> str:
+    searched = settings.space.distributions(settings.budget)
+    names = {"eta_ratio": "eta_min / base_lr"}
+    return ", ".join(
+        f"{names.get(name, name)} {_range(each)}{SCALES.get(name, '')}" for name, each in searched.items()
+    )
+
+
+def _range(searched: BaseDistribution) -> str:
+    if isinstance(searched, CategoricalDistribution):
+        *others, last = map(str, searched.choices)
+        return f"among {', '.join(others)} and {last}" if others else f"at {last}"
+    low, high = (_number(getattr(searched, end)) for end in ("low", "high"))
+    return f"at {low}" if low == high else f"from {low} to {high}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else shown(value)
+
+
+def _time(found: Estimate) -> str:
+    if found.speed is None or found.seconds is None:
+        return UNMEASURED
+    rate = found.speed.value
+    speed = f"{rate:,.0f}" if rate >= 100 else f"{rate:.2g}"
+    speed += f" epochs a second, as in study {found.speed.study!r}"
+    if found.kept is None:
+        most = duration(found.seconds)
+        return f"Training takes at most {most}, at {speed}; how much that pruner leaves is not measured yet."
+    pruned = f"pruning left {100 * found.kept.value:.0f} % of the epochs"
+    if found.kept.study != found.speed.study:
+        pruned += f" in study {found.kept.study!r}"
+    return f"Training takes {duration(found.seconds)}, at {speed}, where {pruned}."

@@ -1,0 +1,179 @@
+"""All studies, as cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fastapi.concurrency import run_in_threadpool
+from nicegui import ui
+
+from sgdr.search.study.study import Study
+from sgdr_service.dashboard.figures.history import best_so_far, sparkline
+from sgdr_service.dashboard.frame import (
+    as_page,
+    code_block,
+    frame,
+    heading,
+    link,
+    remark,
+    shown,
+    state_chip,
+    study_url,
+)
+from sgdr_service.dashboard.gate import PREFIX
+from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.launching.commands import typed
+from sgdr_service.dashboard.shared import Seen
+from sgdr_service.problems import Problem
+from sgdr_service.sweeps.status import status
+
+REFRESH_SECONDS = 2.0
+ORDERS = {"latest first": "started", "name": "name", "workload": "workload", "most trials": "finished"}
+FIRST_SHOWN = 100
+"""Cards; searching finds the others."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is shown of a study; equal to another while that does not change."""
+
+    name: str
+    workload: str
+    state: str
+    finished: int
+    trials: int | None
+    best: str
+    verdict: str
+    started: str
+    spark: str
+
+    @classmethod
+    def of(cls, study: Study, best: str, spark: str) -> Card:
+        """As the study stands."""
+        stands, kept = status(study), study.attributes
+        return cls(
+            name=study.name,
+            workload=kept["workload"],
+            state=stands.state,
+            finished=stands.finished,
+            trials=stands.trials,
+            best=best,
+            verdict=study.verdict.decision if study.verdict else "",
+            started=study.started.astimezone().strftime("%Y-%m-%d %H:%M") if study.started else "",
+            spark=spark,
+        )
+
+    @property
+    def progress(self) -> str:
+        """In words."""
+        return (
+            f"{self.finished} trials" if self.trials is None else f"{self.finished} of {self.trials} trials"
+        )
+
+
+@as_page
+async def page(here: Here) -> None:
+    """The page."""
+    cards = await _cards(here)
+    with frame(here, "Studies"):
+        with ui.element("div").classes("controls"):
+            sought = ui.input("Search", placeholder="name, workload, state or verdict").props(
+                "clearable dense outlined"
+            )
+            order = ui.select(list(ORDERS), value="latest first", label="Order").props("dense outlined")
+        grid = ui.element("div").classes("cards").props("role=list")
+        shown: dict[str, Any] = {}
+
+        def draw() -> None:
+            chosen = _chosen(cards, sought.value or "", order.value)
+            now = {"cards": chosen[:FIRST_SHOWN], "all": len(chosen)}
+            if now == shown:
+                return
+            shown.update(now)
+            grid.clear()
+            with grid:
+                _draw(chosen, here.sweeps.url if not cards else None)
+
+        async def refresh() -> None:
+            nonlocal cards
+            try:
+                cards = await _cards(here)
+            except Problem:
+                return  # what is shown stays; the next time it may be read
+            draw()
+
+        sought.on_value_change(draw)
+        order.on_value_change(draw)
+        draw()
+        ui.timer(REFRESH_SECONDS, refresh, immediate=False)
+
+
+async def _cards(here: Here) -> list[Card]:
+    studies = await run_in_threadpool(here.library.all)
+    reached = [
+        await here.cards.get(Seen.of(study), "best so far", partial(_reached, study)) for study in studies
+    ]
+
+    def read() -> list[Card]:
+        return [Card.of(study, *each) for study, each in zip(studies, reached, strict=True)]
+
+    return await run_in_threadpool(read)
+
+
+def _reached(study: Study) -> tuple[str, str]:
+    """Its best value in words, and the way there as a picture."""
+    _, values = best_so_far(study.rows, study.attributes["direction"])
+    if not values:
+        return "no trial is complete yet", ""
+    best = f"{study.attributes['metric']} {shown(values[-1])}"
+    return best, sparkline(values, 220, 36, f"best so far: {best}") if len(values) > 1 else ""
+
+
+def _chosen(cards: list[Card], sought: str, order: str) -> list[Card]:
+    words = sought.casefold().split()
+    found = [
+        card
+        for card in cards
+        if all(
+            word in f"{card.name} {card.workload} {card.state} {card.verdict}".casefold() for word in words
+        )
+    ]
+    by = ORDERS[order]
+    return sorted(found, key=lambda card: getattr(card, by), reverse=by in ("started", "finished"))
+
+
+def _draw(chosen: list[Card], empty: str | None) -> None:
+    """`empty`: a storage without any study."""
+    if empty is not None:
+        with ui.element("div").classes("empty"):
+            heading("No study yet", 2)
+            ui.label("A study holds the trials of a sweep. Begin one here, or on the command line:")
+            code_block(typed(["sgdr", "sweep", "--workload", "digits"], empty))
+            link("New sweep", f"{PREFIX}/sweep").classes("call")
+        return
+    if not chosen:
+        remark("No study matches; search for less.")
+    for card in chosen[:FIRST_SHOWN]:
+        _draw_card(card)
+    if len(chosen) > FIRST_SHOWN:
+        remark(f"{len(chosen) - FIRST_SHOWN:,} more: search for them by name, workload, state or verdict.")
+
+
+def _draw_card(card: Card) -> None:
+    with ui.element("article").classes("card").props("role=listitem"):
+        with ui.element("div").classes("card-head"):
+            link(card.name, study_url(card.name)).classes("card-name")
+            state_chip(card.state)
+        ui.label(f"{card.workload} · {card.progress}")
+        if card.trials:
+            ui.linear_progress(min(card.finished / card.trials, 1.0), show_value=False).props(
+                f'aria-label="{card.progress}" size=6px'
+            )
+        ui.label(card.best).classes("card-best")
+        if card.spark:
+            ui.html(card.spark, sanitize=False)
+        if card.verdict:
+            ui.label(card.verdict).classes("verdict")
+        ui.label(card.started).classes("faint")

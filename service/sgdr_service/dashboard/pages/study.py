@@ -1,0 +1,162 @@
+"""A study, live while it is swept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from anyio import to_thread
+from fastapi.concurrency import run_in_threadpool
+from nicegui import ui
+
+from sgdr.search.storage.connect import StorageError
+from sgdr.search.study.study import Study
+from sgdr_service.dashboard.follow import follow
+from sgdr_service.dashboard.frame import (
+    api_url,
+    as_page,
+    compare_url,
+    dialog,
+    facts,
+    frame,
+    link,
+    remark,
+    resume_url,
+    shown,
+    state_chip,
+)
+from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.permission import token_field, why_not
+from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.study import arms, curves, overview, space, trials
+from sgdr_service.dashboard.study.part import Part
+from sgdr_service.sweeps.status import SERVICE, SweepStatus, status
+from sgdr_service.sweeps.sweeps import NotFound, NotOurs
+
+CANCELLABLE = ("queued", "running", "confirming")
+
+
+PARTS: dict[str, Callable[[Here], Part]] = {
+    "Overview": overview.Overview,
+    "Curves": curves.CurvesPart,
+    "Search space": space.SpacePart,
+    "Arms": arms.ArmsPart,
+    "Trials": trials.TrialsPart,
+}
+
+
+@as_page
+async def page(here: Here, name: str) -> None:
+    """The page."""
+    seen = await run_in_threadpool(Seen.now, here.library, name)
+    with frame(here, name):
+        trouble = ui.element("div").props("aria-live=polite")
+        head = ui.element("div").classes("study-head")
+        made: dict[str, Part] = {}
+        latest = seen
+
+        async def show(now: Seen) -> None:
+            nonlocal latest
+            latest = now
+            _draw_head(here, head, now)
+            await made[str(tabs.value)].show(now)
+
+        async def turn() -> None:
+            part = str(tabs.value)
+            with panels[part]:
+                if part not in made:
+                    made[part] = PARTS[part](here)
+                await made[part].show(latest)
+
+        with ui.tabs().props('no-caps align=left outside-arrows mobile-arrows aria-label="Views"') as tabs:
+            for part in PARTS:
+                ui.tab(part)
+        panels = {}
+        with ui.tab_panels(tabs, value="Overview", animated=False, keep_alive=True).classes("panels"):
+            for part in PARTS:
+                panels[part] = ui.tab_panel(part)
+        tabs.on_value_change(turn)
+        _draw_head(here, head, seen)
+        await turn()
+        follow(here, name, show, trouble)
+
+
+def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
+    """How it stands, in words, and what can be done with it; only what has changed is drawn again."""
+    study, stands = seen.study, status(seen.study)
+    kept = study.attributes
+    asked = f"{stands.finished}" if stands.trials is None else f"{stands.finished} of {stands.trials}"
+    best = study.best if stands.best else None
+    where = {
+        "State": stands.state,
+        "Workload": kept["workload"],
+        "Trials": asked,
+        "Running": stands.running or None,
+        "Workers": stands.workers if stands.workers > 1 else None,
+        "Outcomes": ", ".join(f"{count} {outcome}" for outcome, count in stands.outcomes.items()),
+        "Budget": f"{kept['budget']} epochs",
+        "Objective": f"{kept['metric']}, {kept['direction']}d, {kept['objective']}",
+        "Best": None if best is None else f"{shown(best.value)} (trial {best.number})",
+    }
+    now = (where, stands.error, study.verdict and study.verdict.words, stands.resumable)
+    if getattr(head, "drawn", None) == now:
+        return
+    head.drawn = now  # type: ignore[attr-defined]
+    head.clear()
+    with head:
+        with ui.element("div").classes("controls"):
+            state_chip(stands.state)
+            if stands.trials:
+                ui.linear_progress(min(stands.finished / stands.trials, 1.0), show_value=False).props(
+                    f'aria-label="{asked} trials" size=8px'
+                ).classes("wide")
+            _download("Trials as CSV", study, "trials")
+            _download("Curves as CSV", study, "curves")
+            link("Compare", compare_url(study.name))
+            if stands.launched_by == SERVICE and stands.state in CANCELLABLE:
+                ui.button("Cancel", on_click=lambda: _ask_to_cancel(here, study.name)).props(
+                    "outline no-caps dense color=negative"
+                )
+            elif stands.resumable:
+                link("Resume", resume_url(study.name))
+        _tell(stands, study.verdict.words if study.verdict else None)
+        facts({name: value for name, value in where.items() if name != "State"})
+
+
+def _download(words: str, study: Study, table: str) -> None:
+    made = link(words, api_url(study.name, f"/{table}.csv"))
+    made.props["download"] = f"{study.name}-{table}.csv"
+
+
+def _tell(stands: SweepStatus, verdict: str | None) -> None:
+    if verdict:
+        remark(verdict[0].upper() + verdict[1:] + ".")
+    if stands.error:
+        remark(f"The sweep failed: {stands.error}", "error")
+    elif stands.state == "dead":
+        remark("The process of this sweep is gone without a word; what it has finished is kept.", "warning")
+    elif stands.state == "queued":
+        remark("It begins when those before it have ended.")
+
+
+def _ask_to_cancel(here: Here, name: str) -> None:
+    with dialog("Cancel the sweep?") as asked:
+        ui.label(f"The finished trials of {name} are kept, and the sweep can be resumed.")
+        field = token_field(here)
+        trouble = ui.element("div")
+
+        async def cancel() -> None:
+            trouble.clear()
+            why = why_not(here, field)
+            if why is None:
+                try:
+                    await to_thread.run_sync(here.sweeps.cancel, name, limiter=here.writers)
+                    asked.close()
+                    return
+                except (NotFound, NotOurs, StorageError) as error:
+                    why = str(error)
+            with trouble:
+                remark(why, "error")
+
+        with ui.element("div").classes("controls"):
+            ui.button("Cancel the sweep", on_click=cancel).props("no-caps color=negative")
+            ui.button("Let it run", on_click=asked.close).props("no-caps flat")

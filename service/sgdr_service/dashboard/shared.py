@@ -1,0 +1,65 @@
+"""What is drawn of a study, made once for all who look at it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple, TypeVar
+
+from fastapi.concurrency import run_in_threadpool
+
+from sgdr.search.study.study import Study
+from sgdr_service.library import Library
+
+Made = TypeVar("Made")
+
+
+class Seen(NamedTuple):
+    """A study as it stood: equal to another while nothing was written."""
+
+    study: Study
+    trials: list[Any]
+    attributes: dict[str, Any]
+
+    @classmethod
+    def now(cls, library: Library, name: str) -> Seen:
+        """The study of that name. Raises a problem: 404 for none, 503 without storage."""
+        return cls.of(library.study(name))
+
+    @classmethod
+    def of(cls, study: Study) -> Seen:
+        """A study that has just been read."""
+        return cls(study, study.frozen, study.attributes)
+
+    def is_as(self, other: Seen | None) -> bool:
+        """Whether nothing was written between the two."""
+        return other is not None and all(one is two for one, two in zip(self, other, strict=True))
+
+
+class Shared:
+    """Of one event loop. `most`: studies of which something is kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._made: OrderedDict[str, tuple[Seen, dict[Hashable, asyncio.Task[Any]]]] = OrderedDict()
+
+    async def get(self, seen: Seen, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` gives, in a thread; `key` says what it is, and all else that it depends on."""
+        name = seen.study.name
+        kept = self._made.get(name)
+        if kept is None or not seen.is_as(kept[0]):
+            kept = self._made[name] = (seen, {})
+            self._made.move_to_end(name)
+            while len(self._made) > self._most:
+                self._made.popitem(last=False)
+        tasks = kept[1]
+        if key not in tasks:
+            tasks[key] = asyncio.create_task(run_in_threadpool(make))
+        try:
+            # One who looks and leaves does not take it from the others.
+            made: Made = await asyncio.shield(tasks[key])
+        except Exception:
+            tasks.pop(key, None)
+            raise
+        return made

@@ -1,0 +1,36 @@
+"""What the tabs of a study have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from sgdr_service.dashboard.drawer import show_in_drawer
+from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.shared import Seen
+
+
+class Part(ABC):
+    """What is behind a tab; it is built where its panel is open."""
+
+    def __init__(self, here: Here) -> None:
+        self._here = here
+        self._seen: Seen | None = None
+
+    async def show(self, seen: Seen) -> None:
+        """Draws the study as it stands."""
+        self._seen = seen
+        await self._draw(seen)
+
+    @abstractmethod
+    async def _draw(self, seen: Seen) -> None:
+        """Draws it."""
+
+    async def _again(self) -> None:
+        """After a control has changed."""
+        if self._seen is not None:
+            await self._draw(self._seen)
+
+    async def _open(self, number: int) -> None:
+        """Shows a trial at the side."""
+        if self._seen is not None:
+            await show_in_drawer(self._seen.study, number)

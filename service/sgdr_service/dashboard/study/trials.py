@@ -1,0 +1,68 @@
+"""All trials, in a table; a click shows one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sgdr.search.study.tables import flat_row, trial_columns
+from sgdr_service.dashboard.frame import api_url
+from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.study.part import Part
+from sgdr_service.dashboard.table import Table, column
+
+AT_ONCE = 2000
+"""Rows in a message."""
+TEXTS = ("state", "arm", "started", "error", "foreign")
+
+
+class TrialsPart(Part):
+    """The tab."""
+
+    def __init__(self, here: Here) -> None:
+        super().__init__(here)
+        self._table: Table | None = None
+        self._sent: list[dict[str, Any]] = []
+        self._ready = False
+
+    async def _draw(self, seen: Seen) -> None:
+        """Sends the rows that are new or have changed."""
+        if self._table is None:
+            self._table = _table(seen, self._filled, self._chosen)
+        if self._ready:
+            self._send(seen.study.rows)
+
+    async def _filled(self) -> None:
+        """The table is there, and empty: also when the browser has made it anew."""
+        self._ready, self._sent = True, []
+        if self._seen is not None:
+            self._send(self._seen.study.rows)
+
+    def _send(self, rows: list[dict[str, Any]]) -> None:
+        assert self._table is not None
+        changed = [flat_row(now) for now, then in zip(rows, self._sent, strict=False) if now is not then]
+        added = [flat_row(row) for row in rows[len(self._sent) :]]
+        self._sent = list(rows)
+        for start in range(0, max(len(added), 1), AT_ONCE):
+            self._table.change(added[start : start + AT_ONCE], changed if start == 0 else [])
+
+    async def _chosen(self, row: dict[str, Any]) -> None:
+        await self._open(int(row["number"]))
+
+
+def _table(seen: Seen, on_ready: Any, on_row: Any) -> Table:
+    columns = [
+        column(name, filter="agTextColumnFilter" if name in TEXTS else "agNumberColumnFilter")
+        for name in trial_columns(seen.study.attributes)
+    ]
+    columns[0] |= {"pinned": "left", "maxWidth": 110}
+    return Table(
+        "Trials",
+        f"{seen.study.name}-trials",
+        columns,
+        [],
+        key="number",
+        csv_url=api_url(seen.study.name, "/trials.csv"),
+        on_row=on_row,
+        on_ready=on_ready,
+    )

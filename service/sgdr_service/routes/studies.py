@@ -1,0 +1,193 @@
+"""`/v1/studies`: what searches have found."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic_core import to_json
+
+from sgdr.search.study.study import Study
+from sgdr.search.study.tables import COLUMNS
+from sgdr_service import problems
+from sgdr_service.answers import Arm, State, StudyDetails, StudySummary, Trial, TrialRow, VerdictAnswer
+from sgdr_service.library import Library
+from sgdr_service.paging import Limit, Offset, Page, cut, ordered
+from sgdr_service.problems import Problem
+from sgdr_service.strict import StrictRoute
+from sgdr_service.tables import curves_csv, trials_csv
+from sgdr_service.views import column, details, summary, trial
+
+TRIALS = (
+    "number,state,arm,value,base_lr,T_0,T_mult,eta_min,…\n38,COMPLETE,restarts,0.01163,0.1548,4,1,0.00458,…\n"
+)
+CURVES = "number,epoch,error,loss\n38,1,0.31,1.1\n38,2,0.12,0.5\n"
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"], route_class=StrictRoute)
+
+
+def library(request: Request) -> Library:
+    """The app's studies."""
+    found: Library = request.app.state.library
+    return found
+
+
+Studies = Annotated[Library, Depends(library)]
+Name = Annotated[
+    str, Path(description="The study's name: one segment of the path, percent-encoded.", examples=["digits"])
+]
+Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="The trial's number.", examples=[38])]
+
+
+class TrialFilter:
+    """Which trials, and in what order."""
+
+    def __init__(
+        self,
+        sort: Annotated[
+            str,
+            Query(
+                pattern="^-?[^-].*$",
+                max_length=200,
+                description="A column, with - before it the largest first; empty cells come last. There are: "
+                f"{', '.join(COLUMNS)}, and hparams.NAME.",
+                examples=["value", "-T_0"],
+            ),
+        ] = "number",
+        state: Annotated[
+            list[State] | None, Query(description="One or several.", examples=[["COMPLETE"]])
+        ] = None,
+        arm: Annotated[
+            list[Arm] | None, Query(description="One or several.", examples=[["restarts"]])
+        ] = None,
+        min_value: Annotated[
+            float | None,
+            Query(allow_inf_nan=False, description="Completed, with at least this value.", examples=[0.0]),
+        ] = None,
+        max_value: Annotated[
+            float | None,
+            Query(allow_inf_nan=False, description="Completed, with at most this value.", examples=[0.1]),
+        ] = None,
+    ) -> None:
+        self._sort, self._states, self._arms = sort, state, arm
+        self._low, self._high = min_value, max_value
+
+    def __call__(self, study: Study) -> list[dict[str, Any]]:
+        """The study's rows that pass, in that order. Raises a problem for a column that there is not."""
+        rows = study.rows
+        if self._states is not None:
+            rows = [row for row in rows if row["state"] in self._states]
+        if self._arms is not None:
+            rows = [row for row in rows if row["arm"] in self._arms]
+        if self._low is not None:
+            rows = [row for row in rows if row["value"] is not None and row["value"] >= self._low]
+        if self._high is not None:
+            rows = [row for row in rows if row["value"] is not None and row["value"] <= self._high]
+        if self._sort == "number":  # as they are
+            return rows
+        return ordered(rows, column(study, self._sort.removeprefix("-")), self._sort.startswith("-"))
+
+
+Filter = Annotated[TrialFilter, Depends()]
+
+
+@router.get(
+    "", response_model=Page[StudySummary], responses=problems.responses(422, 503), summary="All studies"
+)
+def studies(
+    found: Studies,
+    workload: Annotated[str | None, Query(description="Of this workload only.", examples=["digits"])] = None,
+    sort: Annotated[
+        Literal["study", "-study", "workload", "-workload", "started", "-started"],
+        Query(description="With - before it, the other way round."),
+    ] = "study",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Response:
+    """Every study in short, a page at a time."""
+    chosen = [each for each in found.all() if workload in (None, each.attributes["workload"])]
+    by = {
+        "study": lambda each: each.name,
+        "workload": lambda each: each.attributes["workload"],
+        "started": lambda each: each.started,
+    }[sort.removeprefix("-")]
+    return answer(cut(ordered(chosen, by, sort.startswith("-")), limit, offset, summary))
+
+
+@router.get(
+    "/{study}", response_model=StudyDetails, responses=problems.responses(404, 422, 503), summary="One study"
+)
+def study(study: Name, found: Studies) -> Response:
+    """A study: how far it is, its best trial, and what it was made with."""
+    return answer(details(found.study(study)))
+
+
+@router.get(
+    "/{study}/trials",
+    response_model=Page[TrialRow],
+    responses=problems.responses(404, 422, 503),
+    summary="Its trials",
+)
+def trials(study: Name, found: Studies, chosen: Filter, limit: Limit = 100, offset: Offset = 0) -> Response:
+    """The trials of a study, a page at a time."""
+    read = found.study(study)
+    return answer(cut(chosen(read), limit, offset, lambda row: row))
+
+
+@router.get(
+    "/{study}/trials.csv",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {"example": TRIALS}}}, **problems.responses(404, 422, 503)},
+    summary="Its trials as CSV",
+)
+def trials_as_csv(study: Name, found: Studies, chosen: Filter) -> Response:
+    """The trials of a study, a row each."""
+    read = found.study(study)
+    return _csv(trials_csv(read, chosen(read)))
+
+
+@router.get(
+    "/{study}/curves.csv",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {"example": CURVES}}}, **problems.responses(404, 422, 503)},
+    summary="Its learning curves as CSV",
+)
+def curves_as_csv(study: Name, found: Studies, chosen: Filter) -> Response:
+    """The curves of a study's trials, a row an epoch."""
+    read = found.study(study)
+    return _csv(curves_csv(read, [row["number"] for row in chosen(read)]))
+
+
+@router.get(
+    "/{study}/trials/{number}",
+    response_model=Trial,
+    responses=problems.responses(404, 422, 503),
+    summary="One trial",
+)
+def one_trial(study: Name, number: Number, found: Studies) -> Response:
+    """A trial with its curves."""
+    return answer(trial(found.study(study), number))
+
+
+@router.get(
+    "/{study}/verdict",
+    response_model=VerdictAnswer,
+    responses=problems.responses(404, 422, 503),
+    summary="Whether restarts help",
+)
+def verdict(study: Name, found: Studies) -> Response:
+    """What `sgdr confirm` found; 404 with the reason until it has found anything."""
+    read = found.study(study)
+    if read.verdict is None:
+        raise Problem(404, f"study {study!r} has no verdict on restarts yet; `sgdr confirm` gives it")
+    return answer({**read.verdict.to_dict(), "words": str(read.verdict)})
+
+
+def answer(content: Any) -> Response:
+    """Those plain values as JSON; what is not finite is null."""
+    return Response(to_json(content, inf_nan_mode="null"), media_type="application/json")
+
+
+def _csv(lines: Any) -> Response:
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8")

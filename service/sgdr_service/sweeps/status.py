@@ -1,0 +1,145 @@
+"""How a sweep stands, as clients are told it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sgdr.search.storage.leases import leases, living
+from sgdr.search.study.study import Study
+from sgdr_service.sweeps.record import SweepRecord, at_work, is_of_launch, read_record
+
+SERVICE = "service"
+COMMAND_LINE = "command line"
+"""Who began a sweep; the second stands for any process that the service did not start."""
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """A sweep, and how far it is. Times are ISO 8601, in UTC."""
+
+    id: str
+    """The name of its study, which is swept by one sweep at a time."""
+    study: str
+    workload: str
+    launched_by: str
+    state: str
+    """One of `record.STATES`."""
+    resumable: bool
+    trials: int | None
+    """Asked for; None where the command line was."""
+    finished: int
+    """Trials that are complete or pruned, those of earlier runs included."""
+    running: int
+    workers: int
+    """That are at work."""
+    outcomes: Mapping[str, int]
+    """See `Study.outcomes`."""
+    arms: Mapping[str, int]
+    """Finished trials of each arm."""
+    best: Mapping[str, Any] | None
+    """number and value of the best completed trial."""
+    requested: str | None
+    started: str | None
+    ended: str | None
+    error: str | None
+    """Why it failed."""
+    host: str | None
+    pid: int | None
+    request: Mapping[str, Any] | None
+    """All its arguments."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """In plain JSON values."""
+        return asdict(self)
+
+
+def status(study: Study) -> SweepStatus:
+    """The latest sweep of a study, as the study stood when it was read; a process of this host is looked at.
+
+    A study that the command line has swept is finished where its last worker ended in order, else dead.
+    """
+    attributes = study.attributes
+    record = read_record(attributes)
+    if record is None or (not record.active and living(attributes, time.time())):
+        return _of_command_line(study)
+    process, end = record.process or {}, record.end or {}
+    return _status(
+        study,
+        record.state,
+        launched_by=SERVICE,
+        resumable=record.resumable,
+        trials=record.request["trials"],
+        requested=_iso(record.requested),
+        started=_iso(process.get("started")),
+        ended=_iso(_ended(record)),
+        error=end.get("error"),
+        host=process.get("host", record.host),
+        pid=process.get("pid"),
+        request=record.request,
+    )
+
+
+def _of_command_line(study: Study) -> SweepStatus:
+    # Workers that were launched end in order also where their launcher has not.
+    claims = [claim for claim in leases(study.attributes).values() if not is_of_launch(claim)]
+    last = max(claims, key=lambda claim: float(claim["seen"]), default=None)
+    alive = at_work(study.attributes, time.time())
+    claim = alive[0] if alive else last or {"ended": True}
+    state = "running" if alive else "finished" if claim["ended"] else "dead"
+    return _status(
+        study,
+        state,
+        launched_by=COMMAND_LINE,
+        resumable=state == "dead",
+        trials=None,
+        requested=None,
+        started=_iso(claim.get("started")),
+        ended=_iso(claim.get("seen")) if state == "finished" else None,
+        error=None,
+        host=claim.get("host"),
+        pid=claim.get("pid"),
+        request=None,
+    )
+
+
+def _status(study: Study, state: str, **more: Any) -> SweepStatus:
+    """With what the study's trials say."""
+    counts = study.counts
+    best = next(iter(study.top(1)), None)
+    goes_on = state in ("running", "confirming", "cancelling")  # else RUNNING is what a dead one left
+    return SweepStatus(
+        id=study.name,
+        study=study.name,
+        workload=study.attributes["workload"],
+        state=state,
+        finished=study.finished,
+        running=counts.get("RUNNING", 0) if goes_on else 0,
+        workers=_workers(study) if goes_on else 0,
+        outcomes=study.outcomes,
+        arms=study.arms,
+        best=None if best is None else {"number": best.number, "value": best.value},
+        **more,
+    )
+
+
+def _workers(study: Study) -> int:
+    """How many are at a study: whoever has launched others trains nothing itself."""
+    claims = at_work(study.attributes, time.time())
+    return sum(map(is_of_launch, claims)) or len(claims)
+
+
+def _ended(record: SweepRecord) -> float | None:
+    """Seconds since the epoch; None where it is not known."""
+    if record.end:
+        return float(record.end["time"])
+    return float(record.cancel["time"]) if record.cancel and record.state == "cancelled" else None
+
+
+def _iso(seconds: float | None) -> str | None:
+    return (
+        None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    )

@@ -1,0 +1,78 @@
+"""The bearer token that writing needs: made once, kept as a hash, compared in constant time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from pathlib import Path
+
+from sgdr_service.settings import Settings
+
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def make_token() -> str:
+    """A new token of 256 random bits, against which no guessing helps: a plain hash keeps it safe."""
+    return f"sgdr_{secrets.token_urlsafe(32)}"
+
+
+def hashed(token: str) -> str:
+    """What is kept of a token."""
+    return f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
+
+
+def matches(token: str, kept: str) -> bool:
+    """Whether the token is the one whose hash is kept."""
+    return hmac.compare_digest(hashed(token).encode(), kept.encode())
+
+
+def default_file() -> Path:
+    """Where `sgdr token` writes the hash."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "sgdr" / "token"
+
+
+def kept_hash(settings: Settings) -> str | None:
+    """The hash of the token that is asked for; None where there is none.
+
+    Raises ValueError for what is no hash, and where a file that the settings name cannot be read.
+    """
+    if settings.token_hash is not None:
+        return _checked(settings.token_hash, "SGDR_TOKEN_HASH")
+    path = settings.token_file or default_file()
+    try:
+        return _checked(path.read_text().strip(), f"the file {str(path)!r}")
+    except FileNotFoundError:
+        if settings.token_file is not None:
+            raise ValueError(f"SGDR_TOKEN_FILE={str(path)!r} does not exist; `sgdr token` makes it") from None
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the token file {str(path)!r} cannot be read: {error}") from None
+
+
+def write_hash(path: Path, token: str, *, replace: bool) -> None:
+    """Keeps the hash of a token in a file that only this user can read, whole or not at all.
+
+    Raises ValueError where there is one already, unless `replace`, and where it cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.exists() and not replace:
+            raise ValueError(f"there is a token already, in {str(path)!r}; give --replace to end it")
+        try:
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(hashed(token) + "\n")
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(f"the token file {str(path)!r} cannot be written: {error.strerror}") from None
+
+
+def _checked(text: str, where: str) -> str:
+    if not _HASH.fullmatch(text):
+        raise ValueError(f"{where} holds no hash of a token; `sgdr token` makes one")
+    return text

@@ -1,0 +1,113 @@
+"""Studies and trials as the plain values that routes answer with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+from sgdr import export
+from sgdr.export.parity import Job
+from sgdr.formula import Formula
+from sgdr.schedule import WarmRestarts
+from sgdr.search.problem.types import Schedule
+from sgdr.search.study.study import Best, Study
+from sgdr.search.study.tables import COLUMNS, searched_names
+from sgdr.stepping import Stepping
+from sgdr_service.parity import Parity
+from sgdr_service.problems import Problem, invalid
+
+MOST_CYCLES = 10_000
+"""That are listed with a schedule."""
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """A `StudySummary`."""
+    kept, top = study.attributes, study.top(1)
+    return {
+        "study": study.name,
+        **{name: kept[name] for name in ("workload", "budget", "objective", "metric", "direction")},
+        "steps_per_epoch": kept["steps_per_epoch"],
+        "trials": study.counts,
+        "outcomes": study.outcomes,
+        "arms": study.arms,
+        "best": top[0].to_dict() if top else None,
+        "verdict": study.verdict.decision if study.verdict else None,
+        "started": study.started.astimezone().isoformat() if study.started else None,
+    }
+
+
+def details(study: Study) -> dict[str, Any]:
+    """A `StudyDetails`."""
+    made = ("space", "select_metric", "pruner", "sampler", "controls", "seed", "versions")
+    return {
+        **summary(study),
+        **{name: study.attributes.get(name) for name in made},
+        "last_error": study.last_error,
+    }
+
+
+def column(study: Study, name: str) -> Callable[[dict[str, Any]], Any]:
+    """What gives a row's cell in that column. Raises a problem where there is none."""
+    if name in COLUMNS:
+        return itemgetter(name)
+    searched, own = searched_names(study.attributes), name.removeprefix("hparams.")
+    if own == name or own not in searched:
+        known = ", ".join((*COLUMNS, *(f"hparams.{each}" for each in searched)))
+        raise invalid("query.sort", f"sort={name!r} is no column of this study; there are {known}")
+
+    def cell(row: dict[str, Any]) -> Any:
+        value = row["hparams"][own]
+        value = {"inf": math.inf, "-inf": -math.inf}.get(value, value) if isinstance(value, str) else value
+        # Choices may be of several kinds, which have no order among each other.
+        return value if value is None else (isinstance(value, str), value)
+
+    return cell
+
+
+def trial(study: Study, number: int) -> dict[str, Any]:
+    """A `Trial`. Raises a problem, 404, where there is none."""
+    row = study.row(number)
+    if row is None:
+        raise Problem(404, f"study {study.name!r} has no trial {number}; it has {len(study.rows)}")
+    schedule = study.schedule(number)
+    cycles: dict[str, list[int]] = {"restarts": [], "troughs": []}
+    if schedule is not None:
+        cycles = cycles_within(schedule, row["epochs"] or 0)
+    return {
+        **row,
+        "curve": study.curve(number),
+        **cycles,
+    }
+
+
+def cycles_within(schedule: WarmRestarts | Formula, epochs: int) -> dict[str, list[int]]:
+    """Restarts and troughs of so many epochs."""
+    return {"restarts": schedule.restarts(until=epochs), "troughs": schedule.troughs(budget=epochs)}
+
+
+def coded(best: Best, stepping: Stepping, parity: Parity) -> dict[str, Any]:
+    """A `CodedBest`, whose code changes the rate in that way."""
+    jobs = jobs_of(best.schedule, stepping, best.budget)
+    return {
+        **best.to_dict(),
+        "steps_per_epoch": stepping.steps_per_epoch,
+        "interval": stepping.interval,
+        "code": {target: code_of(job) for target, job in jobs.items()},
+        "parity": {target: parity.report(job).to_dict() for target, job in jobs.items()},
+    }
+
+
+def jobs_of(schedule: Schedule, stepping: Stepping, budget: int) -> dict[str, Job]:
+    """What is exported of a schedule in epochs to each target, whose rates change in that way."""
+    steps, interval = stepping.steps_per_epoch, stepping.interval
+    return {target: Job(schedule, target, steps, budget, interval) for target in export.TARGETS}
+
+
+def code_of(job: Job) -> str:
+    """The exported code; a comment that says why, where that framework has none for the schedule."""
+    try:
+        return job.code
+    except ValueError as error:  # float32 has no 1e30; or it is not known how many updates an epoch has
+        return f"# {error}\n"
