@@ -22,8 +22,8 @@ from hypothesis import settings
 from experiments.postgres import Postgres, fresh_database
 
 # The same examples at each run: what passes once passes again. `make test-all` draws new ones.
-settings.register_profile("same", derandomize=True, database=None, max_examples=50)
-settings.register_profile("new", print_blob=True)
+settings.register_profile("same", derandomize=True, database=None, max_examples=50, deadline=None)
+settings.register_profile("new", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("KERAS_BACKEND", "jax")
