@@ -1,4 +1,4 @@
-"""Takes the pictures of the dashboard that the README shows, of a sweep that it makes.
+"""Takes the pictures of the dashboard that docs/service.md shows, of a sweep that it makes.
 
 python -m experiments.pictures --into docs
 """

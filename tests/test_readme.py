@@ -1,5 +1,6 @@
-"""What the README shows is run."""
+"""What the README and the pages of docs/ show is run."""
 
+import importlib.util
 import json
 import os
 import re
@@ -12,15 +13,21 @@ import pytest
 
 import sgdr
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = "\n".join([README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))])
+
+
+SOURCE = Path(__file__).read_text()
+COMMANDS = sorted(set(re.findall(r"^sgdr (?!sweep)[a-z]+.*$", PAGES, re.MULTILINE)))
 Sgdr = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def block(name: str) -> str:
-    """The code between the marks of that name."""
-    found = re.search(rf"<!-- {name} -->\n```python\n(.*?)```\n<!-- /{name} -->", README, re.DOTALL)
-    assert found, f"README.md has no block {name!r}"
-    return found[1]
+    """The code between the marks of that name, which is the same on every page that shows it."""
+    codes = set(re.findall(rf"<!-- {name} -->\n```python\n(.*?)```\n<!-- /{name} -->", PAGES, re.DOTALL))
+    assert len(codes) == 1, f"the pages have {len(codes)} blocks {name!r}"
+    return str(codes.pop())
 
 
 def sweep(folder: Path, workload: str, *options: str) -> str:
@@ -44,12 +51,29 @@ def test_first_example_says_the_truth() -> None:
     assert f"schedule.restarts(until=100)  # {schedule.restarts(until=100)}" in README
 
 
+def test_every_block_but_the_first_has_a_mark_by_which_it_is_run() -> None:
+    asked = set(re.findall(r'block\("(\w+)"\)|^        (?:pytest\.param)?\("(\w+)", "', SOURCE, re.MULTILINE))
+    marked = set(re.findall(r"<!-- (\w+) -->\n```python\n", PAGES))
+    assert marked == {name for pair in asked for name in pair if name}
+    unmarked = re.findall(
+        r"(?<! -->)\n```python\n(.*)", PAGES.replace((ROOT / "docs" / "api.md").read_text(), "")
+    )
+    assert unmarked == ["import sgdr"]
+
+
 def test_own_workload_of_about_20_lines(tmp_path: Path, sgdr: Sgdr) -> None:
     (tmp_path / "my_workload.py").write_text(block("own"))
     options = ("--trials", "4", "--budget", "3", "--slots", "2")
     done = sgdr("sweep", "--workload", "my_workload:workload", *options)
     assert done.returncode == 0, done.stderr
     assert "Best schedule of study 'mine'" in done.stdout
+
+
+def test_own_script(tmp_path: Path, sgdr: Sgdr) -> None:
+    (tmp_path / "my_script.py").write_text(block("script"))
+    done = sgdr("sweep", "--workload", "my_script:train", "--trials", "3", "--budget", "3", "--slots", "2")
+    assert done.returncode == 0, done.stderr
+    assert "Best schedule of study 'train'" in done.stdout
 
 
 def test_torch_workload(tmp_path: Path) -> None:
@@ -66,6 +90,40 @@ def test_steps_and_snapshots(capsys: pytest.CaptureFixture[str]) -> None:
     assert names["kept"] == ["a copy of the model"] * 2
 
 
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        ("jax", "optax"),
+        ("pytorch", "torch"),
+        ("keras", "keras"),
+        pytest.param("transformers", "accelerate", marks=pytest.mark.slow),
+        pytest.param("lightning", "lightning", marks=pytest.mark.slow),
+    ],
+)
+def test_schedule_in_a_framework(tmp_path: Path, name: str, package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    check = {
+        "jax": "assert abs(rate(state) - 0.1) < 1e-6",
+        "pytorch": "assert optimizer.param_groups[0]['lr'] == sgdr.WarmRestarts(0.1, 10, 2, 1e-4)(31)\n"
+        "assert scheduler.get_last_lr() == [warm(0)]",
+        "keras": "assert int(model.optimizer.iterations) == 16",
+        "transformers": "assert trainer.lr_scheduler.get_last_lr() == [schedule(12)] == [0.01]",
+        "lightning": "assert trainer.optimizers[0].param_groups[0]['lr'] == 0.1",
+    }[name]
+    (tmp_path / "used.py").write_text(f"{block(name)}{check}\n")
+    done = subprocess.run(
+        [sys.executable, "used.py"],
+        cwd=tmp_path,
+        env={**os.environ, "KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_pruner_in_any_optuna_study(tmp_path: Path) -> None:
     (tmp_path / "study.py").write_text(
         block("pruner") + "print(sum(t.state.name == 'PRUNED' for t in study.trials))"
@@ -74,6 +132,22 @@ def test_pruner_in_any_optuna_study(tmp_path: Path) -> None:
         [sys.executable, "study.py"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
     )
     assert 10 <= int(done.stdout) < 30
+
+
+@pytest.mark.slow
+def test_sweep_and_snapshots_in_python(tmp_path: Path) -> None:
+    env = {**os.environ, "SGDR_STORAGE": f"sqlite:///{tmp_path}/sgdr.db"}
+    confirm = [sys.executable, "-m", "sgdr", "confirm", "digits", "--top", "1", "--seeds", "2"]
+    for command in (
+        [sys.executable, "-c", block("sweep") + "print(len(study.trials()))"],
+        confirm,
+        [sys.executable, "-c", block("snapshots") + "print(state is not None)"],
+    ):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=250, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert done.stdout == "True\n"
 
 
 @pytest.mark.slow
@@ -106,7 +180,7 @@ def test_client_of_the_service(tmp_path: Path) -> None:
     assert "CosineAnnealingWarmRestarts" in done.stdout and "[" in done.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("command", re.findall(r"^sgdr (?!sweep)[a-z]+.*$", README, re.MULTILINE))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_options_of_every_shown_command_exist(command: str, sgdr: Sgdr) -> None:
     for part in command.split("#")[0].split(";"):
         name, *words = part.replace("sgdr", "", 1).split()
