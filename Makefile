@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 READY := $(VENV)/.ready
+DOCS := $(VENV)/.docs
 # Not compiled: of what is installed, little is ever imported, and that is compiled then.
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 WORKERS ?= 2
@@ -11,7 +12,7 @@ WORKERS ?= 2
 # processes start in the tests, and each would compile JAX and pandas anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: api browser help setup demo test test-all test-other lint bench pictures rehearse clean
+.PHONY: api browser docs help setup demo test test-all test-other lint bench pictures rehearse clean
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -25,6 +26,10 @@ $(DEMO): pyproject.toml constraints.txt
 
 $(READY): $(DEMO)
 	$(PIP) --editable '.[ray,service,postgres,workloads,keras,braintools,dev]'
+	@touch $@
+
+$(DOCS): $(DEMO)
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 demo: $(DEMO)  ## Search a schedule for a small network on handwritten digits; writes into out/
@@ -56,11 +61,14 @@ lint: $(READY)  ## Format, lint, types, direction of imports
 bench: $(READY)  ## The side-by-side benchmark: about an hour
 	$(BIN)/python -m experiments.bench
 
-pictures: $(READY) browser  ## The README's pictures of the dashboard, of a new sweep
+pictures: $(READY) browser  ## The pictures of the dashboard in docs/, of a new sweep
 	$(BIN)/python -m experiments.pictures
 
 api: $(READY)  ## The page of public names, docs/api.md
 	$(BIN)/python -m experiments.api_page
+
+docs: $(DOCS)  ## The README and docs/ as a site with search, into out/site: open its index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 rehearse: $(READY)  ## The services of docker/compose.yaml as plain processes, and a sweep on them: 2 minutes
 	$(BIN)/python docker/rehearse.py
