@@ -267,9 +267,6 @@ KINDS: dict[str, type[Any]] = {
     "warmup": Warmup,
 }
 
-SEARCHED = (OneCycle.kind, StepDecay.kind, Cyclic.kind)
-"""The kinds that a search can try beside restarts."""
-
 
 def from_dict(values: Mapping[str, Any]) -> WarmRestarts | Warmup | Formula:
     """The schedule that `to_dict` made these values of: a `WarmRestarts` where they name no `kind`.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from sgdr.search.problem.arms import ALL_ARMS
 from sgdr_service.fields import CyclePosition
 
 State = Literal["COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING"]
-Arm = Literal["restarts", "cosine", "constant", "one-cycle", "step-decay", "cyclic"]
+if TYPE_CHECKING:
+    Arm: TypeAlias = str
+else:  # of names that are known at run time alone
+    Arm = Literal[ALL_ARMS]
 
 Fields = dict[str, JsonValue]
 """Of a schedule: those of warm restarts, or the `kind` of a relative and its own."""

@@ -15,7 +15,8 @@ from sgdr.cli import confirm as confirmation
 from sgdr.cli import options
 from sgdr.cli.imports import imported, importing
 from sgdr.cli.progress import Shown, progress
-from sgdr.search.problem.arms import DEFAULT_SHARE, RELATIVES
+from sgdr.search.problem.arms import DEFAULT_SHARE
+from sgdr.shapes import CONTROLS, RELATIVES, SHAPES
 
 if TYPE_CHECKING:
     from sgdr.search.study.verdict import Verdict
@@ -109,7 +110,10 @@ def sweep(
     ] = None,
     controls: Annotated[
         float,
-        typer.Option(help="Share of the trials without restarts: one cosine cycle, and a constant rate."),
+        typer.Option(
+            help="Share of the trials without restarts: "
+            f"{', and '.join(SHAPES[name].words for name in CONTROLS)}."
+        ),
     ] = DEFAULT_SHARE,
     relatives: Annotated[
         str | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
@@ -15,6 +15,12 @@ from sgdr.search.strategy.named import PRUNERS
 from sgdr.search.sweeps.cluster import ENGINES
 from sgdr.search.sweeps.config import LARGEST_SEED, SAMPLERS
 from sgdr.search.sweeps.create_study import study_name
+from sgdr.shapes import RELATIVES
+
+if TYPE_CHECKING:
+    Relative: TypeAlias = str
+else:  # of names that are known at run time alone
+    Relative = Literal[RELATIVES]
 
 LONGEST_NAME = 200
 """Characters."""
@@ -71,7 +77,7 @@ class SweepRequest(BaseModel):
         0.0, ge=0, description="GPUs of a worker: a whole number, or that share of one and of its memory."
     )
     controls: float = Field(DEFAULT_SHARE, ge=0, lt=1, description="Share of trials without restarts.")
-    relatives: list[Literal["one-cycle", "step-decay", "cyclic"]] | None = Field(
+    relatives: list[Relative] | None = Field(
         None,
         description="Further arms without restarts, each half as many as the controls; null: none, or those "
         "of the study that is gone on with.",

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sgdr.formula import Formula
-from sgdr.relatives import SEARCHED
 from sgdr.schedule import WarmRestarts
+from sgdr.shapes import CONSTANT, CONTROLS, COSINE, RESTARTS, SHAPES
 
-ARMS = ("restarts", "cosine", "constant")
-CONTROLS = ARMS[1:]
-RELATIVES = SEARCHED
-"""The kinds of `sgdr.relatives` that may be arms too."""
-ALL_ARMS = (*ARMS, *RELATIVES)
+ARMS = (RESTARTS.name, *CONTROLS)
+"""Of every search."""
+ALL_ARMS = tuple(SHAPES)
+"""Those, and the relatives that may be arms too."""
 DEFAULT_SHARE = 0.25
 """Of the trials, for both controls together."""
 BLOCK = 64
@@ -28,8 +27,8 @@ def arm_of(schedule: WarmRestarts | Formula, budget: int) -> str:
     if isinstance(schedule, Formula):
         return schedule.kind
     if schedule.eta_min == schedule.base_lr and schedule.peak_decay == 1:
-        return "constant"
-    return "restarts" if schedule.restarts(until=budget) else "cosine"
+        return CONSTANT.name
+    return RESTARTS.name if schedule.restarts(until=budget) else COSINE.name
 
 
 def next_arm(begun: Mapping[str, int], share: float, trials: int, relatives: Sequence[str] = ()) -> str:
@@ -46,7 +45,7 @@ def next_arm(begun: Mapping[str, int], share: float, trials: int, relatives: Seq
         most = (block - 1) // len(controls)  # so that something is left for restarts
         if begun.get(control, 0) < min(round(share / len(CONTROLS) * block), most):
             return control
-    return "restarts"
+    return RESTARTS.name
 
 
 def planned(share: float, trials: int, relatives: Sequence[str] = ()) -> dict[str, int]:

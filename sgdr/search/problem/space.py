@@ -11,9 +11,8 @@ import numpy as np
 
 from sgdr import checks
 from sgdr.schedule import WarmRestarts
-from sgdr.search.problem import relative_arms
-from sgdr.search.problem.arms import RELATIVES
 from sgdr.search.problem.types import Schedule
+from sgdr.shapes import COSINE, RESTARTS, SHAPES
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -112,11 +111,10 @@ class Space:
                 space._cycles(factor, budget)
         return space
 
-    def distributions(self, budget: int, arm: str = "restarts") -> dict[str, BaseDistribution]:
+    def distributions(self, budget: int, arm: str = RESTARTS.name) -> dict[str, BaseDistribution]:
         """The searched parameters of an arm in a resolved space, as Optuna knows them.
 
-        One cosine cycle has no T_0 and T_mult to search, a constant rate no eta_ratio either; for those of a
-        relative see `relative_arms`.
+        One cosine cycle has no T_0 and T_mult to search, a constant rate no eta_ratio either (see `shapes`).
         """
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -127,28 +125,33 @@ class Space:
             length = {"cycles": IntDistribution(low, high, log=True)}
         else:
             length = {"T_0": IntDistribution(*T_0, log=True)}
+        shared: dict[str, Mapping[str, BaseDistribution]] = {
+            "length": length,
+            "T_mult": {"T_mult": CategoricalDistribution(self._factors())},
+            "eta_ratio": {"eta_ratio": FloatDistribution(*eta_ratio)},
+        }
         searched: dict[str, BaseDistribution] = {"base_lr": FloatDistribution(*base_lr, log=True)}
-        if arm in RELATIVES:
-            return {**searched, **relative_arms.distributions(arm, budget, eta_ratio), **self.hparams}
-        if arm == "restarts":
-            searched |= {**length, "T_mult": CategoricalDistribution(self._factors())}
-        if arm != "constant":
-            searched["eta_ratio"] = FloatDistribution(*eta_ratio)
-        return {**searched, **self.hparams}
+        shape = SHAPES[arm]
+        for name in shape.shared:
+            searched |= shared[name]
+        own = {name: distribution(name, span(budget)) for name, span in shape.own.items()}
+        return {**searched, **own, **self.hparams}
 
-    def schedule(self, params: Mapping[str, Any], budget: int, arm: str = "restarts") -> tuple[Schedule, int]:
+    def schedule(
+        self, params: Mapping[str, Any], budget: int, arm: str = RESTARTS.name
+    ) -> tuple[Schedule, int]:
         """The schedule that sampled parameters name, in epochs, and how many epochs its trial trains.
 
-        Of a relative's `arm` it is that. Else without T_mult one cosine cycle, without eta_ratio a constant
-        rate. Where a closed space has
-        sampled more or fewer cycles than T_mult leaves room for, the nearest number of cycles is taken.
+        Restarts without T_mult are one cosine cycle, and without eta_ratio a constant rate. Where a closed
+        space has sampled more or fewer cycles than T_mult leaves room for, the nearest number is taken.
         """
-        if arm in RELATIVES:
-            return relative_arms.schedule(arm, params, budget), budget
+        make = SHAPES[arm].make
+        if make is None and "T_mult" not in params:
+            make = COSINE.make
+        if make is not None:
+            return make(params, budget), budget
         base_lr = float(params["base_lr"])
         eta_min = base_lr * float(params.get("eta_ratio", 1.0))
-        if "T_mult" not in params:
-            return WarmRestarts(base_lr, budget, 1, eta_min), budget
         T_mult = int(params["T_mult"])
         if not self.closed:
             return WarmRestarts(base_lr, int(params["T_0"]), T_mult, eta_min), budget

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sgdr import relatives
 from sgdr.schedule import WarmRestarts
 from sgdr.search.storage.schema import BEGUN, FORMS, WORKER
+from sgdr.shapes import RELATIVES
 
 
 def is_foreign(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:
@@ -45,7 +46,7 @@ def _is_begun(attributes: Mapping[str, Any]) -> bool:
         read = relatives.from_dict(schedule)
     except ValueError:
         return False
-    return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in relatives.SEARCHED
+    return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in RELATIVES
 
 
 def _has_trained(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:

@@ -22,8 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import whole
-from sgdr.search.problem.arms import RELATIVES
 from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.shapes import RELATIVES
 
 SHARES = (1 / 80, 1 / 4, 1 / 2)
 """Of the budget, at which trials are compared. Right at the start, which tells the hopeless; then not before

@@ -16,7 +16,6 @@ from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from sgdr.search.problem.arms import CONTROLS, RELATIVES
 from sgdr.search.storage.schema import ENQUEUED
 from sgdr.search.strategy.enumeration import (
     ENUMERATING,
@@ -30,6 +29,7 @@ from sgdr.search.strategy.enumeration import (
 from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.strategy.windowed_trials import RECENT, RecentTrials
+from sgdr.shapes import SHAPES
 
 SAMPLERS = (TPESampler, RandomSampler)
 PRUNERS = (RestartAwarePruner, HyperbandPruner, MedianPruner, NopPruner)
@@ -148,7 +148,7 @@ class Arm:
                 self._drawn += 1
             if draw < self._evenly:
                 # A control has few trials, and none but its peak rate makes much of a difference.
-                finest = "base_lr" if self.name in (*CONTROLS, *RELATIVES) else None
+                finest = "base_lr" if SHAPES[self.name].is_control else None
                 params = spread(self.distributions, draw, self._seed, finest)
         if params is None:
             return self._chosen()

@@ -206,7 +206,7 @@ class Study:
         """The trials by number, each a dict of plain JSON values.
 
         number, state, arm, value, base_lr, T_0, T_mult and eta_min in epochs, a dict `hparams` of what else
-        is searched, by name (the workload's own values, and pct_start, gamma or half_cycle of relatives),
+        is searched, by name (the workload's own values, and what `sgdr.shapes` has of relatives alone),
         seed, epochs trained, diverged_at, retry_of, seconds, started (ISO 8601, with the offset of this
         machine), error, and whether the trial is foreign (see `outcomes`). What there is none of, or JSON has
         no number for, is None, but a searched number that is not finite is "inf", "-inf" or "nan".

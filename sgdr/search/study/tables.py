@@ -11,10 +11,10 @@ import numpy as np
 from optuna.trial import TrialState
 
 from sgdr.schedule import FIELDS
-from sgdr.search.problem.relative_arms import OWN
 from sgdr.search.storage.reader import CHUNK, Content, Curve, Reader
 from sgdr.search.study.flat_names import flat_name
 from sgdr.search.study.stated import stated
+from sgdr.shapes import SHAPES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,8 +57,8 @@ def searched_names(attributes: Mapping[str, Any]) -> list[str]:
 
     `attributes`: those of the study.
     """
-    relatives = attributes.get("relatives", ())
-    return [*(OWN[arm] for arm in relatives), *attributes.get("space", {}).get("hparams", ())]
+    own = [name for arm in attributes.get("relatives", ()) for name in SHAPES[arm].own]
+    return [*own, *attributes.get("space", {}).get("hparams", ())]
 
 
 def searched_column(name: str) -> str:

@@ -9,16 +9,9 @@ from typing import Any
 from sgdr import relatives
 from sgdr.search.problem.types import Schedule
 from sgdr.search.study.stated import all_stated
+from sgdr.shapes import SHAPES
 
 DECISIONS = ("restarts help", "restarts do not help", "undecided")
-NAMES = {
-    "restarts": "restarts",
-    "cosine": "one cosine cycle",
-    "constant": "a constant rate",
-    "one-cycle": "one cycle",
-    "step-decay": "step decay",
-    "cyclic": "triangles",
-}
 
 
 @dataclass(frozen=True)
@@ -136,7 +129,7 @@ def in_words(
     seeds = int(difference["seeds"])
     what = f"{abs(mean):.3g} {'lower' if mean < 0 else 'higher'}" if mean else "no different"
     facts = (
-        f"{metric} is {what} with restarts than with {NAMES[control_arm]} "
+        f"{metric} is {what} with restarts than with {SHAPES[control_arm].words} "
         f"(95 % interval {low:+.3g} to {high:+.3g}, {seeds} paired seeds)"
     )
     if decision != "undecided":

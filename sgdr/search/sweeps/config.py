@@ -17,24 +17,23 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from sgdr import checks
 from sgdr.search.problem import hparams
 from sgdr.search.problem.arguments import whole
-from sgdr.search.problem.arms import ARMS, RELATIVES
+from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import OBJECTIVES
-from sgdr.search.problem.relative_arms import OWN
 from sgdr.search.problem.space import Space
 from sgdr.search.strategy.enumeration import check_enumerable
 from sgdr.search.strategy.named import named_pruner, rungs
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.study.readable import SAID_LATER
+from sgdr.shapes import RELATIVES, SHAPES
 
 LARGEST_SEED = 2**32 - 1
 """Of NumPy's generator, which the samplers use."""
 SAMPLERS = ("tpe", "random")
 MOST_SLOTS = 2**16
-EVENLY = {"restarts": 64, "cosine": 16, "constant": 16, **dict.fromkeys(RELATIVES, 16)}
-"""Trials of each arm that are spread over its space before TPE begins: on one seed it follows the noise, and
-with fewer to begin with it finds worse schedules at a higher cost (`experiments/bench/search.py`)."""
+EVENLY = {name: shape.evenly for name, shape in SHAPES.items()}
+"""Trials of each arm that are spread over its space before TPE begins."""
 SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
 PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
 
@@ -105,17 +104,17 @@ class Settings:
         ended for that would leave restarts a weaker one to be compared with.
         """
         found = rungs(self.pruner, self.budget)
-        if isinstance(self.pruner, RestartAwarePruner) and arm != "restarts":
+        if isinstance(self.pruner, RestartAwarePruner) and SHAPES[arm].is_control:
             return frozenset(sorted(found)[:1])
         return found
 
     def _spreads(self, arm: str) -> bool:
         """Whether the trials of an arm begin evenly spread: not where the user says how they are sampled."""
-        return self.sampler == "tpe" or (isinstance(self.sampler, BaseSampler) and arm != "restarts")
+        return self.sampler == "tpe" or (isinstance(self.sampler, BaseSampler) and SHAPES[arm].is_control)
 
     def _sampler(self, arm: str, seed: int) -> BaseSampler:
         # A sampler of the user's own knows one space only.
-        if isinstance(self.sampler, BaseSampler) and arm == "restarts":
+        if isinstance(self.sampler, BaseSampler) and not SHAPES[arm].is_control:
             return self.sampler
         if self.sampler == "random":
             return RandomSampler(seed=seed)
@@ -163,8 +162,9 @@ def checked(
     declared: Any = workload  # what a space is resolved for may be a workload or its declaration
     resolved = (space or Space()).resolved(declared, budget)
     for arm in arms:
-        if OWN[arm] in resolved.hparams:
-            raise ValueError(f"hparams has {OWN[arm]!r}, which names a part of {arm}; rename it")
+        for name in SHAPES[arm].own:
+            if name in resolved.hparams:
+                raise ValueError(f"hparams has {name!r}, which names a part of {arm}; rename it")
     if workload.kind == "arrays":
         hparams.check(workload, resolved.hparams)
     if isinstance(sampler, BaseSampler):

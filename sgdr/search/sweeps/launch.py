@@ -113,8 +113,8 @@ def sweep(
             that was cut off begins there again; None: it begins anew.
         controls: the share of the trials that goes to schedules without restarts, half of it to one cosine
             cycle and half to a constant rate; 0 for none.
-        relatives: further arms without restarts, one-cycle, step-decay or cyclic, each with as many trials as
-            one of the controls; a resumed sweep keeps those of its study.
+        relatives: further arms without restarts, names of `sgdr.shapes.RELATIVES`, each with as many trials
+            as one of the controls; a resumed sweep keeps those of its study.
         seed: decides everything random: the same seed gives the same sweep.
         timeout: seconds after which it stops; what is being trained then is trained again on `resume`.
         resume: go on with the study where there is one, with its own seed.

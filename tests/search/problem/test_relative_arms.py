@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from sgdr import plot, relatives, search
 from sgdr.cli import report
-from sgdr.search.problem.arms import ALL_ARMS, ARMS, DEFAULT_SHARE, RELATIVES, Places, arm_of, planned
+from sgdr.search.problem.arms import ALL_ARMS, ARMS, DEFAULT_SHARE, Places, arm_of, planned
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import chosen_epoch
 from sgdr.search.problem.space import Space
 from sgdr.search.sweeps.config import checked
+from sgdr.shapes import RELATIVES
 from tests.tiny import Tiny
 
 BUDGET = 8

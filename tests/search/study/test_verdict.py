@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgdr import WarmRestarts
-from sgdr.search.study.verdict import DECISIONS, NAMES, Confirmed, Verdict, in_words
+from sgdr.search.study.verdict import DECISIONS, Confirmed, Verdict, in_words
+from sgdr.shapes import SHAPES
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 confirmed = st.builds(
     Confirmed,
     number=st.integers(0, 10**6),
-    arm=st.sampled_from(list(NAMES)),
+    arm=st.sampled_from(list(SHAPES)),
     schedule=st.builds(
         WarmRestarts,
         base_lr=st.floats(0.1, 1),

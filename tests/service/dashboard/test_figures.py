@@ -23,6 +23,7 @@ from experiments.bench.filled import fill
 from sgdr import WarmRestarts, Warmup
 from sgdr.search.study.study import load
 from sgdr.search.study.verdict import Confirmed, Verdict
+from sgdr.shapes import SHAPES
 
 EVIL = '<b>größe</b> <a href="javascript:x()">言葉</a> %{meta.summary} &amp;'
 FIGURES = {
@@ -368,11 +369,8 @@ def test_colours_can_be_seen_on_white_and_on_dark():
             1.05 / (luminance(color) + 0.05) >= 3 <= (luminance(color) + 0.05) / (luminance("#121212") + 0.05)
         )
     assert all(1.05 / (luminance(color) + 0.05) >= 4.5 for _, color in style.SCALE)
-    assert (
-        len({color for color, _ in style.MARKS.values()})
-        == len({each for _, each in style.MARKS.values()})
-        == 3
-    )
+    assert len({shape.color for shape in SHAPES.values() if not shape.is_relative}) == 3
+    assert len({shape.marker for shape in SHAPES.values()}) == len(SHAPES)
 
 
 def test_ten_thousand_rows_are_drawn_fast_and_small(many):

@@ -24,12 +24,12 @@ from sgdr_service.sweeps.request import SweepRequest
 from sgdr_service.sweeps.sweeps import Conflict, Full, Invalid, Sweeps
 
 from sgdr.cli import app, options
-from sgdr.search.problem.arms import RELATIVES
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.config import checked
 from sgdr.search.sweeps.create_study import create_study
+from sgdr.shapes import RELATIVES
 
 HPARAMS = {"decay": FloatDistribution(1e-6, 0.1, log=True), "depth": IntDistribution(1, 4)}
 ARRAYS = Declaration("arrays", "error", "minimize", 20, "arrays", 5, (0.01, 2.0), None, HPARAMS)

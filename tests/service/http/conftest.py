@@ -29,9 +29,9 @@ from starlette.testclient import TestClient
 
 from experiments.bench.filled import DIGITS, fill, settings_of
 from sgdr import search
-from sgdr.search.problem.arms import RELATIVES
 from sgdr.search.storage.connect import close_storage, open_storage, sqlite_file
 from sgdr.search.sweeps.create_study import create_study
+from sgdr.shapes import RELATIVES
 
 TOKEN = "sgdr_the-token-of-these-tests"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}

@@ -14,9 +14,8 @@ from sgdr_service.dashboard.study.arms import candidate_row, found_by_arm
 from sgdr_service.dashboard.study.curves import chosen
 
 from sgdr import search
-from sgdr.search.problem.arms import ALL_ARMS, RELATIVES
-from sgdr.search.problem.relative_arms import OWN
-from sgdr.search.study.verdict import NAMES
+from sgdr.search.problem.arms import ALL_ARMS
+from sgdr.shapes import RELATIVES, SHAPES
 from tests.service.http.conftest import client_of
 
 
@@ -46,10 +45,10 @@ def test_every_answer_knows_them(study):
         table = pd.read_csv(io.StringIO(client.get("/v1/studies/relatives/trials.csv").text))
         for row in client.get("/v1/studies/relatives/trials").json()["items"]:
             arm = row["arm"]
-            assert {name for name, value in row["hparams"].items() if value is not None} == {
-                name for relative, name in OWN.items() if relative == arm
-            }
-            assert arm not in OWN or table[OWN[arm]][row["number"]] == pytest.approx(row["hparams"][OWN[arm]])
+            own = set(SHAPES[arm].own)
+            assert {name for name, value in row["hparams"].items() if value is not None} == own
+            for name in own:
+                assert table[name][row["number"]] == pytest.approx(row["hparams"][name])
         assert client.get("/v1/studies/relatives/trials", params={"sort": "hparams.gamma"}).status_code == 200
 
 
@@ -75,7 +74,7 @@ def test_every_figure_takes_them(study):
         *(best_figure(best, "error", "select_error") for best in study.ranked()),
     ]
     assert all(json.loads(json.dumps(figure, allow_nan=False)) for figure in figures)
-    assert {trace["name"] for trace in figures[1]["data"]} == set(NAMES.values())
-    assert {row["arm"] for row in found_by_arm(study)} == {NAMES[arm] for arm in study.arms}
+    assert {trace["name"] for trace in figures[1]["data"]} == {shape.words for shape in SHAPES.values()}
+    assert {row["arm"] for row in found_by_arm(study)} == {SHAPES[arm].words for arm in study.arms}
     rows = [candidate_row(each) for each in study.verdict.candidates]
     assert {row["arm"]: row["T_0"] for row in rows}["triangles"] is None

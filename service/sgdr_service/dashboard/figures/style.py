@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from sgdr.search.study.verdict import NAMES
+from sgdr.shapes import SHAPES
 
 Figure: TypeAlias = dict[str, Any]
 """`data`, `layout` and `config` in plain JSON values; `layout.meta.summary` says what it shows."""
@@ -17,16 +17,19 @@ Figure: TypeAlias = dict[str, Any]
 BLUE, VERMILION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 OLIVE, GREY = "#8C7A00", "#808080"
 PALETTE = (BLUE, VERMILION, GREEN, PINK, OLIVE)
+COLORS = {
+    "blue": BLUE,
+    "vermilion": VERMILION,
+    "green": GREEN,
+    "pink": PINK,
+    "olive": OLIVE,
+    "grey": GREY,
+}
+"""By the names that `sgdr.shapes` has for them."""
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SCALE = [[0.0, BLUE], [0.5, "#737373"], [1.0, "#BF5300"]]
 """From the best to the worst. White text has a contrast of 4.5:1 to all of it."""
-MARKS = {"restarts": (BLUE, "circle"), "cosine": (VERMILION, "diamond"), "constant": (GREEN, "square")}
-RELATIVE_MARKS = {
-    "one-cycle": (PINK, "triangle-up"),
-    "step-decay": (OLIVE, "cross"),
-    "cyclic": (GREY, "star"),
-}
 DIMMED = 0.5
 """The opacity of what did not complete."""
 GRID = "rgba(128, 128, 128, 0.25)"
@@ -69,12 +72,13 @@ def thinned(count: int, most: int) -> list[int]:
 
 def arm_name(arm: str) -> str:
     """For people; `arm` itself where it is none."""
-    return NAMES.get(arm, text(arm))
+    return SHAPES[arm].words if arm in SHAPES else text(arm)
 
 
 def arm_marker(arm: str, size: float = 7) -> dict[str, Any]:
     """The colour and the symbol that the arm has in all figures."""
-    color, symbol = {**MARKS, **RELATIVE_MARKS}.get(arm, (GREY, "x"))
+    shape = SHAPES.get(arm)
+    color, symbol = (COLORS[shape.color], shape.marker) if shape else (GREY, "x")
     return {"color": color, "symbol": symbol, "size": size}
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from nicegui import ui
 
-from sgdr.search.problem.arms import RELATIVES
 from sgdr.search.problem.declaration import Declaration
+from sgdr.shapes import RELATIVES
 from sgdr_service.dashboard.frame import heading
 from sgdr_service.dashboard.launching.form import CHOICES, HPARAMS, Values, empty, ends, placeholders
 from sgdr_service.sweeps.request import OF_RAY

@@ -6,10 +6,9 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from sgdr.search.problem.arms import RELATIVES
-from sgdr.search.study.verdict import NAMES
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.config import Settings
+from sgdr.shapes import SHAPES
 from sgdr_service.dashboard.frame import shown
 from sgdr_service.dashboard.launching.estimate import Estimate
 from sgdr_service.sweeps.sweeps import Possible
@@ -17,11 +16,7 @@ from sgdr_service.sweeps.sweeps import Possible
 UNITS = (("s", 1.0, 100), ("min", 60.0, 100), ("h", 3600.0, 72), ("days", 86400.0, float("inf")))
 """Of time: the name, its seconds, and below how many of them it is told in."""
 UNMEASURED = "How long that takes is not measured yet: the first sweep of this workload will tell."
-CONTROLS = {
-    "cosine": "of one cosine cycle",
-    "constant": "at a constant rate",
-    **{name: f"of {NAMES[name]}" for name in RELATIVES},
-}
+CONTROLS = {name: f"{shape.preposition} {shape.words}" for name, shape in SHAPES.items() if shape.is_control}
 SCALES = {"T_0": " epochs", "cycles": " cycles"}
 
 

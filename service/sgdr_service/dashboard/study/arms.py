@@ -9,7 +9,7 @@ from nicegui import ui
 
 from sgdr.schedule import FIELDS
 from sgdr.search.study.study import Study
-from sgdr.search.study.verdict import NAMES
+from sgdr.shapes import SHAPES
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.arms import arms_figure
 from sgdr_service.dashboard.figures.rows import by_arm, ranked
@@ -93,7 +93,7 @@ def found_by_arm(study: Study) -> list[dict[str, Any]]:
         best = found[0] if found else None
         rows.append(
             {
-                "arm": NAMES[arm],
+                "arm": SHAPES[arm].words,
                 "finished": finished,
                 "complete": len(found),
                 "best": best and best["value"],
@@ -108,7 +108,7 @@ def candidate_row(each: Any) -> dict[str, Any]:
     schedule = each.schedule
     return {
         "number": each.number,
-        "arm": NAMES[each.arm],
+        "arm": SHAPES[each.arm].words,
         "mean": each.mean,
         "low": each.low,
         "high": each.high,

@@ -1,0 +1,136 @@
+"""The shapes of schedule that a search tries, each declared once: its words, what is searched, how it looks.
+
+A sweep has an arm of each shape: restarts, two controls without them in every sweep, and relatives where they
+are asked for. Whoever adds a relative gives `sgdr.relatives` its formula, and `SHAPES` an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sgdr.formula import Formula
+from sgdr.relatives import Cyclic, OneCycle, StepDecay
+from sgdr.schedule import WarmRestarts
+
+MILESTONES = (30, 60, 80)
+"""Percent of the budget, of the steps in the paper of warm restarts (Loshchilov & Hutter 2017)."""
+
+Params = Mapping[str, Any]
+"""Sampled values by name."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One shape of schedule."""
+
+    name: str
+    """That of its arm; of a relative, the `kind` of its schedules."""
+    words: str
+    """For people."""
+    color: str
+    """One of the colours of the dashboard's palette."""
+    marker: str
+    """A symbol of Plotly."""
+    shared: tuple[str, ...] = ()
+    """Which of the ranges of `search.Space` are searched beside base_lr, in the order of sampling: length
+    (T_0, or the number of cycles), T_mult, eta_ratio."""
+    own: Mapping[str, Callable[[int], tuple[Any, ...]]] = field(default_factory=dict)
+    """What is searched of it alone: by name, the range for a budget in epochs, in the short form of a
+    `search.Space`. Its trials are known by these names: nothing of the workload's may have one of them."""
+    make: Callable[[Params, int], WarmRestarts | Formula] | None = None
+    """The schedule in epochs that sampled values name, for a budget; None: `search.Space` makes it."""
+    is_control: bool = True
+    is_relative: bool = False
+    """Whether it is tried only where it is asked for."""
+    evenly: int = 16
+    """How many of its trials are spread over its space before TPE begins."""
+    preposition: str = "of"
+    """Between trials and `words`."""
+
+
+def _one_cosine(params: Params, budget: int) -> WarmRestarts:
+    """At a constant rate where no eta_ratio was sampled."""
+    base_lr = float(params["base_lr"])
+    return WarmRestarts(base_lr, budget, 1, base_lr * float(params.get("eta_ratio", 1.0)))
+
+
+def _one_cycle(params: Params, budget: int) -> OneCycle:
+    return OneCycle(float(params["base_lr"]), budget, float(params["pct_start"]))
+
+
+def _step_decay(params: Params, budget: int) -> StepDecay:
+    milestones = tuple(budget * percent / 100 for percent in MILESTONES)
+    return StepDecay(float(params["base_lr"]), milestones, float(params["gamma"]))
+
+
+def _cyclic(params: Params, budget: int) -> Cyclic:
+    base_lr = float(params["base_lr"])
+    return Cyclic(base_lr, int(params["half_cycle"]), eta_min=base_lr * float(params["eta_ratio"]))
+
+
+RESTARTS = Shape(
+    name="restarts",
+    words="restarts",
+    color="blue",
+    marker="circle",
+    shared=("length", "T_mult", "eta_ratio"),
+    is_control=False,
+    # On one seed TPE follows the noise, and with fewer to begin with it finds worse schedules at a higher
+    # cost (`experiments/bench/search.py`).
+    evenly=64,
+)
+COSINE = Shape(
+    name="cosine",
+    words="one cosine cycle",
+    color="vermilion",
+    marker="diamond",
+    shared=("eta_ratio",),
+    make=_one_cosine,
+)
+CONSTANT = Shape(
+    name="constant",
+    words="a constant rate",
+    color="green",
+    marker="square",
+    make=_one_cosine,
+    preposition="at",
+)
+_RELATIVES = (
+    Shape(
+        name=OneCycle.kind,
+        words="one cycle",
+        color="pink",
+        marker="triangle-up",
+        own={"pct_start": lambda budget: (0.05, 0.5)},
+        make=_one_cycle,
+        is_relative=True,
+    ),
+    Shape(
+        name=StepDecay.kind,
+        words="step decay",
+        color="olive",
+        marker="cross",
+        own={"gamma": lambda budget: (0.05, 0.5, "log")},
+        make=_step_decay,
+        is_relative=True,
+    ),
+    Shape(
+        name=Cyclic.kind,
+        words="triangles",
+        color="grey",
+        marker="star",
+        shared=("eta_ratio",),
+        own={"half_cycle": lambda budget: (1, max(1, budget // 2), "log")},
+        make=_cyclic,
+        is_relative=True,
+    ),
+)
+
+SHAPES = {shape.name: shape for shape in (RESTARTS, COSINE, CONSTANT, *_RELATIVES)}
+"""All of them by name, in the order in which they are told."""
+CONTROLS = tuple(name for name, shape in SHAPES.items() if shape.is_control and not shape.is_relative)
+"""The controls of every sweep."""
+RELATIVES = tuple(name for name, shape in SHAPES.items() if shape.is_relative)
+"""The further controls, which are tried where they are asked for."""
