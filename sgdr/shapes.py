@@ -1,17 +1,18 @@
 """The shapes of schedule that a search tries, each declared once: its words, what is searched, how it looks.
 
 A sweep has an arm of each shape: restarts, two controls without them in every sweep, and relatives where they
-are asked for. Whoever adds a relative gives `sgdr.relatives` its formula, and `SHAPES` an entry.
+are asked for. Whoever adds a relative gives `sgdr.relatives` its formula, `SHAPES` an entry, and `FIELDS`
+what no schedule had before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sgdr.formula import Formula
-from sgdr.relatives import Cyclic, OneCycle, StepDecay
+from sgdr.relatives import ANNEALS, MODES, Cyclic, OneCycle, StepDecay
 from sgdr.schedule import WarmRestarts
 
 MILESTONES = (30, 60, 80)
@@ -134,3 +135,37 @@ CONTROLS = tuple(name for name, shape in SHAPES.items() if shape.is_control and 
 """The controls of every sweep."""
 RELATIVES = tuple(name for name, shape in SHAPES.items() if shape.is_relative)
 """The further controls, which are tried where they are asked for."""
+
+
+class Meaning(NamedTuple):
+    """What a field of a schedule may be, and what it is for."""
+
+    form: str | tuple[str, ...]
+    """A kind of number, or the words that it may be. The service says what is taken for each kind."""
+    words: str
+    example: Any = None
+
+
+FIELDS = {
+    "base_lr": Meaning("rate", "The peak rate.", 0.1),
+    "T_0": Meaning("length", "Length of the first cycle, in the unit of the steps.", 10),
+    "T_mult": Meaning("factor", "Each cycle is this many times longer than the last.", 2),
+    "eta_min": Meaning("floor", "The lowest rate, at most base_lr.", 0.0001),
+    "peak_decay": Meaning("decay", "Each restart's peak is the last one times this.", 0.9),
+    "cycles": Meaning("count or none", "Afterwards the rate stays at eta_min.", 2),
+    "length": Meaning("length", "Of the whole, in the unit of the steps.", 100),
+    "pct_start": Meaning("share", "The share of the length at which the rate is at its peak.", 0.3),
+    "div_factor": Meaning("factor", "The first rate is base_lr divided by this.", 25),
+    "final_div_factor": Meaning("factor", "The last rate is the first one divided by this.", 10_000),
+    "pct_final": Meaning("share or none", "The share of the length at which a third phase begins.", 0.85),
+    "anneal": Meaning(ANNEALS, "The form of every phase."),
+    "up": Meaning("half length", "Length of the way up of each triangle.", 20),
+    "down": Meaning("half length or none", "Length of the way down; as long as up.", 40),
+    "mode": Meaning(MODES, "How the heights of triangles change."),
+    "gamma": Meaning("decay", "By which each milestone, or step, lowers the rate.", 0.1),
+    "milestones": Meaning(
+        "lengths", "Steps from which on there is another rate, or schedule, in rising order.", [30, 60]
+    ),
+    "steps": Meaning("steps", "Length of the warm-up, in the unit of the steps.", 5),
+}
+"""The fields of all schedules that are no schedules themselves, by name: it means the same in each."""

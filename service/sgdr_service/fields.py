@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from sgdr.relatives import ANNEALS, MODES
+from sgdr.shapes import FIELDS, Meaning
 
 LARGEST = 1e200
 LARGEST_STEP = 2**63 - 1024
@@ -47,57 +47,32 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 MOST_PARTS = 100
 """Schedules and milestones of which one schedule may consist, those inside of others included."""
 Warming = Annotated[int, Field(ge=0, le=LARGEST_STEP), Whole]
-NUMBERS: dict[str, Any] = {
-    "base_lr": Annotated[Rate, Field(description="The peak rate.", examples=[0.1])],
-    "T_0": Annotated[
-        Length, Field(description="Length of the first cycle, in the unit of the steps.", examples=[10])
-    ],
-    "T_mult": Annotated[
-        Factor, Field(description="Each cycle is this many times longer than the last.", examples=[2])
-    ],
-    "eta_min": Annotated[Floor, Field(description="The lowest rate, at most base_lr.", examples=[0.0001])],
-    "peak_decay": Annotated[
-        Decay, Field(description="Each restart's peak is the last one times this.", examples=[0.9])
-    ],
-    "cycles": Annotated[
-        Count | None, Field(description="Afterwards the rate stays at eta_min.", examples=[2])
-    ],
-    "length": Annotated[Length, Field(description="Of the whole, in the unit of the steps.", examples=[100])],
-    "pct_start": Annotated[
-        Share, Field(description="The share of the length at which the rate is at its peak.", examples=[0.3])
-    ],
-    "div_factor": Annotated[
-        Factor, Field(description="The first rate is base_lr divided by this.", examples=[25])
-    ],
-    "final_div_factor": Annotated[
-        Factor, Field(description="The last rate is the first one divided by this.", examples=[10_000])
-    ],
-    "pct_final": Annotated[
-        Share | None,
-        Field(description="The share of the length at which a third phase begins.", examples=[0.85]),
-    ],
-    "anneal": Annotated[Literal[ANNEALS], Field(description="The form of every phase.")],
-    "up": Annotated[HalfLength, Field(description="Length of the way up of each triangle.", examples=[20])],
-    "down": Annotated[
-        HalfLength | None, Field(description="Length of the way down; as long as up.", examples=[40])
-    ],
-    "mode": Annotated[Literal[MODES], Field(description="How the heights of triangles change.")],
-    "gamma": Annotated[
-        Decay, Field(description="By which each milestone, or step, lowers the rate.", examples=[0.1])
-    ],
-    "milestones": Annotated[
-        list[Length],
-        Field(
-            max_length=MOST_PARTS,
-            description="Steps from which on there is another rate, or schedule, in rising order.",
-            examples=[[30, 60]],
-        ),
-    ],
-    "steps": Annotated[
-        Warming, Field(description="Length of the warm-up, in the unit of the steps.", examples=[5])
-    ],
+FORMS: dict[str, Any] = {
+    "rate": Rate,
+    "floor": Floor,
+    "decay": Decay,
+    "share": Share,
+    "share or none": Share | None,
+    "factor": Factor,
+    "count or none": Count | None,
+    "length": Length,
+    "half length": HalfLength,
+    "half length or none": HalfLength | None,
+    "lengths": Annotated[list[Length], Field(max_length=MOST_PARTS)],
+    "steps": Warming,
 }
-"""The fields of all shapes that are no schedules themselves, by name: what the library's names mean."""
+"""What is taken for each kind of number of `sgdr.shapes.FIELDS`."""
+
+
+def _described(meaning: Meaning) -> Any:
+    form = meaning.form
+    taken = FORMS[form] if isinstance(form, str) else Literal[form]
+    examples = None if meaning.example is None else [meaning.example]
+    return Annotated[taken, Field(description=meaning.words, examples=examples)]
+
+
+NUMBERS = {name: _described(meaning) for name, meaning in FIELDS.items()}
+"""The fields of all shapes that are no schedules themselves, by name."""
 
 
 class CyclePosition(BaseModel):
