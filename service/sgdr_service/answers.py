@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from sgdr.search.problem.arms import ALL_ARMS
+from sgdr.search.study.columns import FIRST, REST, Column
 from sgdr_service.fields import CyclePosition
 
 State = Literal["COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING"]
@@ -230,31 +232,44 @@ TRIAL: dict[str, JsonValue] = {
 }
 
 
-class TrialRow(BaseModel):
+class _Row(BaseModel):
     """A trial in short. T_0 is in epochs."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [TRIAL]})
-    number: int
-    state: State
-    arm: Arm | None
-    value: float | None = Field(description="None unless complete.")
-    base_lr: float | None
-    T_0: float | int | None
-    T_mult: float | int | None
-    eta_min: float | None
-    hparams: dict[str, Any] = Field(
-        description="What else is searched, by name: the workload's own values, and those of relatives. A "
-        'number that is not finite is "inf", "-inf" or "nan".'
-    )
-    seed: int | None
-    epochs: int | None = Field(description="Trained.")
-    diverged_at: int | None = Field(description="The epoch after which something was not finite.")
-    retry_of: int | None = Field(description="The trial, cut off, whose place it takes.")
-    seconds: float | None
-    started: str | None
-    error: str | None
-    foreign: bool = Field(
-        description="Whether somebody added it to the study who was no sweep: nothing is concluded from it."
+
+
+CELLS: dict[str, Any] = {
+    "number": int,
+    "state": State,
+    "arm": Arm | None,
+    "real": float | None,
+    "length": float | int | None,
+    "whole": int | None,
+    "text": str | None,
+    "flag": bool,
+}
+"""What cells may be, by the form of their column."""
+
+
+def _cells(columns: Iterable[Column]) -> dict[str, Any]:
+    return {column.name: (CELLS[column.form], Field(description=column.words)) for column in columns}
+
+
+_HPARAMS = Field(
+    description="What else is searched, by name: the workload's own values, and those of relatives. A "
+    'number that is not finite is "inf", "-inf" or "nan".'
+)
+if TYPE_CHECKING:
+    TrialRow: TypeAlias = _Row
+else:  # of columns that are known at run time alone
+    TrialRow = create_model(
+        "TrialRow",
+        __base__=_Row,
+        __doc__=_Row.__doc__,
+        __module__=__name__,
+        **_cells(FIRST),
+        hparams=(dict[str, Any], _HPARAMS),
+        **_cells(REST),
     )
 
 

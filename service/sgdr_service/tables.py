@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from sgdr.search.study.columns import flat_row, trial_columns
 from sgdr.search.study.spreadsheet import csv_text
 from sgdr.search.study.study import Study
-from sgdr.search.study.tables import CURVE_COLUMNS, flat_row, metric_column, trial_columns
+from sgdr.search.study.tables import CURVE_COLUMNS, metric_column
 
 CHUNK = 1000
 """Trials."""

@@ -12,8 +12,8 @@ from sgdr.export.parity import Job
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.types import Schedule
+from sgdr.search.study.columns import COLUMNS, searched_names
 from sgdr.search.study.study import Best, Study
-from sgdr.search.study.tables import COLUMNS, searched_names
 from sgdr.stepping import Stepping
 from sgdr_service.parity import Parity
 from sgdr_service.problems import Problem, invalid

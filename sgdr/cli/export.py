@@ -238,7 +238,7 @@ def _with_stated(study: Study) -> pd.DataFrame:
     """The trials, whose searched values are told apart from what is missing."""
     import pandas as pd
 
-    from sgdr.search.study.tables import flat_row, searched_column, searched_names
+    from sgdr.search.study.columns import flat_row, searched_column, searched_names
 
     rows = [flat_row(row) for row in study.rows]
     searched = map(searched_column, searched_names(study.attributes))

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sgdr.schedule import FIELDS
+from sgdr.search.study.columns import COLUMNS
 from sgdr.search.study.flat_names import flat_name
-from sgdr.search.study.tables import COLUMNS
 
 if TYPE_CHECKING:
     from sgdr.search.study.study import Study

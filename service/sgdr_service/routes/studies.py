@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 
+from sgdr.search.study.columns import COLUMNS
 from sgdr.search.study.study import Study
-from sgdr.search.study.tables import COLUMNS
 from sgdr_service import problems
 from sgdr_service.answers import Arm, State, StudyDetails, StudySummary, Trial, TrialRow, VerdictAnswer
 from sgdr_service.library import Library

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +12,18 @@ from optuna.trial import TrialState
 
 from sgdr.schedule import FIELDS
 from sgdr.search.storage.reader import CHUNK, Content, Curve, Reader
+from sgdr.search.study.columns import FIRST, REST, searched_column, searched_names, trial_columns
 from sgdr.search.study.flat_names import flat_name
 from sgdr.search.study.stated import stated
-from sgdr.shapes import SHAPES
 
 if TYPE_CHECKING:
     import pandas as pd
     from optuna.trial import FrozenTrial
 
-FIRST = ("number", "state", "arm", "value", *FIELDS)
-REST = ("seed", "epochs", "diverged_at", "retry_of", "seconds", "started", "error", "foreign")
-COLUMNS = (*FIRST, *REST)
-"""Of the table of trials, beside what is searched further."""
 CURVE_COLUMNS = ("number", "epoch")
 """Of the table of curves, beside the metrics."""
-_WHOLE = ("T_0", "T_mult", "seed", "epochs", "diverged_at", "retry_of")
-_REAL = ("value", "base_lr", "eta_min", "seconds")
+_TYPES = {"length": "Int64", "whole": "Int64", "real": "float64"}
+"""Of pandas, by the form of a column."""
 
 Row = dict[str, Any]
 
@@ -52,34 +48,9 @@ class Rows:
         """By the number of a trial, the place of its row."""
 
 
-def searched_names(attributes: Mapping[str, Any]) -> list[str]:
-    """What is searched beside the fields of warm restarts: of relatives, and the workload's own values.
-
-    `attributes`: those of the study.
-    """
-    own = [name for arm in attributes.get("relatives", ()) for name in SHAPES[arm].own]
-    return [*own, *attributes.get("space", {}).get("hparams", ())]
-
-
-def searched_column(name: str) -> str:
-    """The column of a searched value in a flat table of trials."""
-    return flat_name("hparams", name, COLUMNS)
-
-
 def metric_column(name: str) -> str:
     """The column of a metric in the table of curves."""
     return flat_name("metrics", name, CURVE_COLUMNS)
-
-
-def trial_columns(attributes: Mapping[str, Any]) -> list[str]:
-    """Those of the flat table of trials of a study with these attributes."""
-    return [*FIRST, *map(searched_column, searched_names(attributes)), *REST]
-
-
-def flat_row(row: Row) -> Row:
-    """A row of `Study.rows` with its searched values beside the others, by the names of `trial_columns`."""
-    searched = {searched_column(name): value for name, value in row["hparams"].items()}
-    return {**{name: row[name] for name in FIRST}, **searched, **{name: row[name] for name in REST}}
 
 
 def _changed(content: Content, before: Rows | None) -> list[int]:
@@ -151,8 +122,8 @@ def trials_table(rows: Rows) -> pd.DataFrame:
         }
         for row, trial in zip(rows.rows, rows.content.trials, strict=True)
     ]
-    whole, real = dict.fromkeys(_WHOLE, "Int64"), dict.fromkeys(_REAL, "float64")
-    return pd.DataFrame(table, columns=columns).astype({**whole, **real}).set_index("number")
+    types = {column.name: _TYPES[column.form] for column in (*FIRST, *REST) if column.form in _TYPES}
+    return pd.DataFrame(table, columns=columns).astype(types).set_index("number")
 
 
 def curves_table(curves: Iterable[tuple[int, Curve]]) -> pd.DataFrame:

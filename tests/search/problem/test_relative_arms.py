@@ -15,8 +15,9 @@ from sgdr.search.problem.arms import ALL_ARMS, ARMS, DEFAULT_SHARE, Places, arm_
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import chosen_epoch
 from sgdr.search.problem.space import Space
+from sgdr.search.study.columns import COLUMNS, flat_row, trial_columns
 from sgdr.search.sweeps.config import checked
-from sgdr.shapes import RELATIVES
+from sgdr.shapes import RELATIVES, SHAPES
 from tests.tiny import Tiny
 
 BUDGET = 8
@@ -180,6 +181,17 @@ def test_every_arm_is_trained_and_every_trial_says_its_schedule(swept):
         [0, 3, 0],
         [0, 0, 3],
     ]
+
+
+def test_what_is_searched_of_a_relative_alone_has_its_columns(swept):
+    own = [name for arm in RELATIVES for name in SHAPES[arm].own]
+    assert own == ["pct_start", "gamma", "half_cycle"]
+    columns = trial_columns(swept.attributes)
+    assert [name for name in columns if name not in COLUMNS] == own
+    assert list(swept.trials().reset_index().columns) == columns
+    for row in swept.rows:
+        assert list(flat_row(row)) == columns
+        assert [row["hparams"][name] is not None for name in own] == [row["arm"] == arm for arm in RELATIVES]
 
 
 def test_a_relatives_rates_are_those_that_it_is_trained_with(swept):

@@ -24,8 +24,8 @@ from sgdr.search.storage.connect import StorageError, open_storage
 from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.writer import writer
 from sgdr.search.strategy.quasi_random import spread
+from sgdr.search.study.columns import flat_row
 from sgdr.search.study.study import Study
-from sgdr.search.study.tables import flat_row
 from sgdr.search.sweeps.config import checked
 from sgdr.search.sweeps.create_study import create_study
 from sgdr.search.sweeps.trial_log import Record

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from sgdr import search
-from sgdr.search.study.tables import COLUMNS
+from sgdr.search.study.columns import COLUMNS
 
 STATES = ["COMPLETE", "PRUNED", "FAIL"]
 

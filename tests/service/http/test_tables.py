@@ -19,9 +19,10 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import SCHEDULE_NAMES
 from sgdr.search.storage.connect import open_storage
 from sgdr.search.strategy.quasi_random import spread
+from sgdr.search.study.columns import COLUMNS, searched_column
 from sgdr.search.study.flat_names import flat_name
 from sgdr.search.study.spreadsheet import STARTS, csv_text, guarded
-from sgdr.search.study.tables import COLUMNS, CURVE_COLUMNS, curves_table, searched_column
+from sgdr.search.study.tables import CURVE_COLUMNS, curves_table
 from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.search.sweeps.config import checked
 from sgdr.search.sweeps.create_study import create_study

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sgdr.search.study.tables import flat_row, trial_columns
+from sgdr.search.study.columns import FIRST, REST, flat_row, trial_columns
 from sgdr_service.dashboard.frame import api_url
 from sgdr_service.dashboard.here import Here
 from sgdr_service.dashboard.shared import Seen
@@ -13,7 +13,8 @@ from sgdr_service.dashboard.table import Table, column
 
 AT_ONCE = 2000
 """Rows in a message."""
-TEXTS = ("state", "arm", "started", "error", "foreign")
+TEXTS = {column.name for column in (*FIRST, *REST) if column.form in ("state", "arm", "text", "flag")}
+"""The columns that are filtered as texts."""
 
 
 class TrialsPart(Part):

@@ -1,0 +1,80 @@
+"""The columns of a table of trials, each declared once: tables, CSV, REST rows and the grid are made of them.
+
+What is searched further has columns of its own (see `searched_names`), which come after `FIRST`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from sgdr.search.study.flat_names import flat_name
+from sgdr.shapes import SHAPES
+
+Form: TypeAlias = Literal["number", "state", "arm", "real", "length", "whole", "text", "flag"]
+"""Of the cells: a trial's number, state or arm, a float, a length in epochs (a whole number in tables), an
+int, a text, or whether. Only numbers, states and flags are never None."""
+
+
+class Column(NamedTuple):
+    """One column."""
+
+    name: str
+    form: Form
+    words: str | None = None
+    """What it says, where its name does not."""
+
+
+FIRST = (
+    Column("number", "number"),
+    Column("state", "state"),
+    Column("arm", "arm"),
+    Column("value", "real", "None unless complete."),
+    Column("base_lr", "real"),
+    Column("T_0", "length"),
+    Column("T_mult", "length"),
+    Column("eta_min", "real"),
+)
+REST = (
+    Column("seed", "whole"),
+    Column("epochs", "whole", "Trained."),
+    Column("diverged_at", "whole", "The epoch after which something was not finite."),
+    Column("retry_of", "whole", "The trial, cut off, whose place it takes."),
+    Column("seconds", "real"),
+    Column("started", "text"),
+    Column("error", "text"),
+    Column(
+        "foreign",
+        "flag",
+        "Whether somebody added it to the study who was no sweep: nothing is concluded from it.",
+    ),
+)
+_FIRST = tuple(column.name for column in FIRST)
+_REST = tuple(column.name for column in REST)
+COLUMNS = (*_FIRST, *_REST)
+"""The names of all, beside what is searched further."""
+
+
+def searched_names(attributes: Mapping[str, Any]) -> list[str]:
+    """What is searched beside the fields of warm restarts: of relatives, and the workload's own values.
+
+    `attributes`: those of the study.
+    """
+    own = [name for arm in attributes.get("relatives", ()) for name in SHAPES[arm].own]
+    return [*own, *attributes.get("space", {}).get("hparams", ())]
+
+
+def searched_column(name: str) -> str:
+    """The column of a searched value in a flat table of trials."""
+    return flat_name("hparams", name, COLUMNS)
+
+
+def trial_columns(attributes: Mapping[str, Any]) -> list[str]:
+    """Those of the flat table of trials of a study with these attributes."""
+    return [*_FIRST, *map(searched_column, searched_names(attributes)), *_REST]
+
+
+def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `Study.rows` with its searched values beside the others, by the names of `trial_columns`."""
+    searched = {searched_column(name): value for name, value in row["hparams"].items()}
+    return {**{name: row[name] for name in _FIRST}, **searched, **{name: row[name] for name in _REST}}
