@@ -204,7 +204,11 @@ def test_the_defaults_that_are_shown_are_those_that_are_meant(sweeps):
         ("cpus_per_worker", "all", "cpus_per_worker='all' must be a number"),
         ("gpus_per_worker", "0.5", "gpus_per_worker=0.5 is for engine='ray'"),
         ("controls", "1", "controls=1 must be less than 1"),
-        ("relatives", "cyclic, sine", "relatives='sine' must be 'one-cycle', 'step-decay' or 'cyclic'"),
+        (
+            "relatives",
+            "cyclic, sine",
+            f"relatives='sine' must be {', '.join(map(repr, RELATIVES[:-1]))} or {RELATIVES[-1]!r}",
+        ),
         ("seed", "-1", "seed=-1 must be greater than or equal to 0"),
         ("timeout", "30m", "timeout='30m' must be a number"),
         ("timeout", "61", "timeout=61.0 must be at most 60.0"),
