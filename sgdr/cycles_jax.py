@@ -11,12 +11,16 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+
+from sgdr.cycles import GrowingCycles
+from sgdr.extras import needed_by
+
+with needed_by("a schedule whose fields are arrays"):
+    import jax.numpy as jnp
+    from jax import Array, lax
 
 from sgdr import pairs
-from sgdr.cycles import GrowingCycles
 from sgdr.pairs import Pair
 
 _FEW_ROWS = 64  # boundaries that are searched by selection, in registers; more are gathered from memory

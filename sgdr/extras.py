@@ -1,8 +1,42 @@
-"""What an adapter says where its framework is not installed."""
+"""What is said where an optional package is missing: one line that names the extra which installs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SEARCH = (
+    "jax",
+    "matplotlib",
+    "optax",
+    "optuna",
+    "pandas",
+    "psutil",
+    "rich",
+    "safetensors",
+    "scipy",
+    "sqlalchemy",
+    "typer",
+)
+"""Of the extra `search`, by the names that are imported."""
 
 
-def missing(package: str, extra: str) -> ImportError:
-    """The error for an adapter without its framework, naming the extra that installs it."""
-    return ImportError(
-        f"sgdr.adapters.{extra} needs {package}, which is not installed; pip install 'sgdr[{extra}]'"
-    )
+class MissingPackage(ImportError):
+    """A package of an extra that is not installed."""
+
+
+def missing(user: str, package: str, extra: str) -> MissingPackage:
+    """The error for `user`, what the caller asked for, without that package, naming the extra that has it."""
+    return MissingPackage(f"{user} needs {package}, which is not installed; pip install 'sgdr[{extra}]'")
+
+
+@contextmanager
+def needed_by(user: str) -> Iterator[None]:
+    """Says what to install where an import in this block finds no such package of the extra `search`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in SEARCH:
+            raise
+        raise missing(user, package, "search") from error

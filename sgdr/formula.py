@@ -11,6 +11,7 @@ import numpy as np
 from sgdr import checks
 from sgdr.checks import checked_step, checked_steps, is_array, is_jax
 from sgdr.cycles import Number
+from sgdr.extras import needed_by
 from sgdr.schedule import Field
 
 
@@ -24,7 +25,8 @@ class Formula:
     def __call__(self, step: Any) -> Any:
         """The rate at `step`. Raises ValueError for one that is negative, not finite or not a number."""
         if is_jax(step) or holds_array(self):
-            import jax.numpy as jnp
+            with needed_by("a schedule whose fields are arrays"):
+                import jax.numpy as jnp
 
             return self._rates(jnp, _jax_step(step))
         if isinstance(step, np.ndarray):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sgdr.checks import checked_step, checked_steps, factor, is_array, is_jax, number, unboxed
 from sgdr.cycles import Cycle, Number
+from sgdr.extras import needed_by
 from sgdr.schedule import Field, register_pytree
 
 
@@ -117,7 +118,8 @@ class Warmup:
         return np.where(steps < self.steps, first * (steps / max(self.steps, 1)), later)
 
     def _rates_jax(self, step: Any) -> Any:
-        import jax.numpy as jnp
+        with needed_by("a schedule whose rates are arrays"):
+            import jax.numpy as jnp
 
         step = jnp.asarray(step)
         length = jnp.asarray(self.steps).astype(step.dtype)

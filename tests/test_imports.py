@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import sgdr
+from sgdr.extras import SEARCH
 
 ROOT = Path(__file__).parent.parent
 EXTRAS = (
@@ -32,16 +34,32 @@ MODULES = sorted(
 FRAMEWORKS = tuple(f"sgdr.adapters.{name}" for name in ("torch", "keras", "braintools"))
 NEED_FRAMEWORK = [name for name in MODULES if name.startswith(FRAMEWORKS)]
 NEED_RAY = [name for name in MODULES if name.startswith("sgdr.search.tune")]
-BLOCKED = f"""
+
+
+def without(*packages: str) -> str:
+    """Code that makes imports of these packages fail, as where they are not installed."""
+    return f"""
 import importlib, sys
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {EXTRAS!r}:
+        if name.split(".")[0] in {packages!r}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Missing())
 """
+
+
+BLOCKED = without(*EXTRAS)
+CORE = (
+    "sgdr",
+    "sgdr.export",
+    "sgdr.relatives",
+    "sgdr.saved_state",
+    "sgdr.search",
+    "sgdr.stepping",
+)
+"""What is offered where the library is installed without any extra."""
 
 
 def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -81,7 +99,7 @@ def test_optuna_s_private_modules_are_imported_by_the_storage_wing_alone():
     assert found == {Path("sgdr/search/storage")}
 
 
-def test_every_module_is_imported_and_a_sweep_runs_with_no_extra_installed(tmp_path):
+def test_every_module_is_imported_and_a_sweep_runs_with_no_extra_but_the_search_s(tmp_path):
     assert len(MODULES) > 20
     names = [name for name in MODULES if name not in (*NEED_RAY, *NEED_FRAMEWORK)]
     (tmp_path / "tiny.py").write_text((ROOT / "tests" / "tiny.py").read_text())
@@ -94,6 +112,48 @@ def test_every_module_is_imported_and_a_sweep_runs_with_no_extra_installed(tmp_p
     done = python(code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert python(BLOCKED + "import sklearn", tmp_path).returncode == 1  # the block blocks
+
+
+def test_the_packages_of_the_search_are_those_of_its_extra():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert [re.split("[>=]", needed)[0] for needed in extras["search"]] == list(SEARCH)
+
+
+def test_schedules_need_numpy_alone_and_the_rest_says_what_to_install(tmp_path):
+    code = without(*EXTRAS, *SEARCH) + (
+        f"for name in {CORE!r}:\n    importlib.import_module(name)\n"
+        "import numpy as np\nfrom sgdr import WarmRestarts, Warmup, export, relatives, search\n"
+        "schedule = WarmRestarts(0.1, 10)\n"
+        "assert schedule(np.arange(20)).shape == (20,) and relatives.OneCycle(0.1, 10)(3) > 0\n"
+        "codes = [export.code(schedule, target, steps_per_epoch=5, budget=20) for target in export.TARGETS]\n"
+        "assert all(codes)\n"
+        "search.workload(metric='error', direction='minimize', budget=6)(lambda run: None)\n"
+        "calls = (\n"
+        "    lambda: search.sweep,\n"
+        "    lambda: search.find('digits'),\n"
+        "    lambda: importlib.import_module('sgdr.plot'),\n"
+        "    lambda: importlib.import_module('sgdr.adapters.optax'),\n"
+        "    lambda: WarmRestarts(np.array([0.1, 0.2]), 10)(3),\n"
+        "    lambda: relatives.OneCycle(np.array([0.1, 0.2]), 10)(3),\n"
+        "    lambda: Warmup(WarmRestarts(np.array([0.1, 0.2]), 10), 3)(1),\n"
+        ")\n"
+        "for call in calls:\n"
+        "    try:\n        call()\n"
+        "    except (ImportError, ValueError) as error:\n        print(error)\n"
+        "from sgdr.__main__ import main\nsys.argv[1:] = ['studies']\nassert main() == 2\n"
+    )
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    users = (
+        "sgdr.search.sweep needs optuna",
+        "workload 'digits' needs optax",
+        "sgdr.plot needs matplotlib",
+        "sgdr.adapters.optax needs jax",
+        *["a schedule whose fields are arrays needs jax"] * 3,
+    )
+    said = "{}, which is not installed; pip install 'sgdr[search]'"
+    assert done.stdout.splitlines() == [said.format(user) for user in users]
+    assert done.stderr == f"sgdr: {said.format('the command sgdr needs typer')}\n"
 
 
 @pytest.mark.slow

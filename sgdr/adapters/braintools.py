@@ -6,9 +6,9 @@ from math import isclose, log
 from typing import Any
 
 from sgdr import checks
-from sgdr.adapters.extras import missing
 from sgdr.checks import checked_step, is_array
 from sgdr.cycles import Number
+from sgdr.extras import missing
 from sgdr.saved_state import differences, plain, warn_of_changes
 from sgdr.schedule import WarmRestarts
 from sgdr.stateful import CosineAnnealingWarmRestarts as Scheduler
@@ -18,7 +18,7 @@ try:
     from brainstate import State
     from braintools.optim import LRScheduler
 except ImportError as error:
-    raise missing("braintools", "braintools") from error
+    raise missing("sgdr.adapters.braintools", "braintools", "braintools") from error
 
 from jax.core import Tracer
 

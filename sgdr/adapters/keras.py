@@ -14,8 +14,8 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sgdr.adapters.extras import missing
 from sgdr.checks import is_array
+from sgdr.extras import missing
 from sgdr.saved_state import plain
 from sgdr.schedule import WarmRestarts
 from sgdr.warmup import Warmup
@@ -25,7 +25,7 @@ try:
     from keras import ops
 except ImportError as error:
     if error.name == "keras":
-        raise missing("Keras", "keras") from error
+        raise missing("sgdr.adapters.keras", "Keras", "keras") from error
     raise ImportError(
         f"Keras is set to a backend that cannot be imported: {error}; set KERAS_BACKEND to jax, torch or "
         "tensorflow, whichever is installed, before keras is imported"

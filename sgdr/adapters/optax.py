@@ -7,10 +7,12 @@ is for who wants to see the rate, clip gradients, or give groups of parameters s
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
-import jax
-import optax
-
 from sgdr import checks
+from sgdr.extras import needed_by
+
+with needed_by("sgdr.adapters.optax"):
+    import jax
+    import optax
 
 Schedule: TypeAlias = Callable[[Any], Any]
 

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
+from sgdr.extras import needed_by
 from sgdr.search.problem.workload import CallableWorkload, Run, Workload, find, registered
 
 # The decorator takes the name of its module as an attribute of this package; imports by path still find both.
@@ -76,7 +77,8 @@ def __getattr__(name: str) -> Any:
     home = "tune" if name in _TUNE else _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    with needed_by(f"sgdr.search.{name}"):
+        return getattr(importlib.import_module(f"{__name__}.{home}"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,12 +4,12 @@ Both keep one number, the step at which they stand, and derive the rest from it:
 restart, at every epoch that they are sent to, and however they were resumed.
 """
 
-from sgdr.adapters.extras import missing
+from sgdr.extras import missing
 
 try:
     import torch  # noqa: F401
 except ImportError as error:
-    raise missing("PyTorch", "torch") from error
+    raise missing("sgdr.adapters.torch", "PyTorch", "torch") from error
 
 from sgdr.adapters.torch.cosine import CosineAnnealingWarmRestarts
 from sgdr.adapters.torch.following import WarmRestartsLR

@@ -14,8 +14,8 @@ _PACKAGES = {
 }
 _INSTALL = {
     "torch": "pip install 'sgdr[torch]'",
-    "optax": "pip install optax",
-    "keras": "pip install 'sgdr[keras]'",
+    "optax": "pip install 'sgdr[search]'",
+    "keras": "pip install 'sgdr[keras]' jax",
     "braintools": "pip install 'sgdr[braintools]'",
     "transformers": "pip install 'transformers[torch]'",
 }

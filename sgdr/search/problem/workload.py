@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sgdr import checks
+from sgdr.extras import MissingPackage, needed_by
 from sgdr.schedule import WarmRestarts
 from sgdr.stepping import Interval, checked_interval
 
@@ -199,7 +200,10 @@ def _loaded(name: str, path: str) -> Any:
     """The object at `path`, or what it returns where it is a class or a function without arguments."""
     module_name, _, attribute = path.partition(":")
     try:
-        found: Any = importlib.import_module(module_name)
+        with needed_by(f"workload {name!r}"):
+            found: Any = importlib.import_module(module_name)
+    except MissingPackage as error:
+        raise ValueError(str(error)) from error
     except ModuleNotFoundError as error:
         its_own = module_name == error.name or module_name.startswith(f"{error.name}.")
         hint = "run from the folder that holds it, or install" if its_own else "it is imported there: install"
