@@ -55,7 +55,9 @@ def split() -> tuple[Examples, Examples]:
 def _read() -> Examples:
     package = importlib.util.find_spec("sklearn")
     if package is None or package.origin is None:
-        raise ValueError("digits: scikit-learn, which carries them, is missing: pip install sgdr[workloads]")
+        raise ValueError(
+            "digits: scikit-learn, which carries them, is missing: pip install 'sgdr[workloads]'"
+        )
     # `import sklearn.datasets` takes seconds, reading the table that it would read takes none.
     table = Path(package.origin).parent / TABLE
     if table.exists():

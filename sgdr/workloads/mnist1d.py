@@ -63,7 +63,7 @@ def examples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         version = importlib.metadata.version("mnist1d")
     except importlib.metadata.PackageNotFoundError as error:
         raise ValueError(
-            "mnist1d: the package of this name, its generator, is missing: pip install sgdr[workloads]"
+            "mnist1d: the package of this name, its generator, is missing: pip install 'sgdr[workloads]'"
         ) from error
     made = cached(f"mnist1d-{version}-{count}-{seed}", lambda: _generate(count, seed))
     return made["signals"], made["labels"]

@@ -22,7 +22,7 @@ def digits_torch() -> CallableWorkload:
     Imports PyTorch only where it trains. Raises ValueError where there is none.
     """
     if importlib.util.find_spec("torch") is None:
-        raise ValueError("digits-torch: PyTorch, which trains it, is missing: pip install sgdr[torch]")
+        raise ValueError("digits-torch: PyTorch, which trains it, is missing: pip install 'sgdr[torch]'")
     return train
 
 
