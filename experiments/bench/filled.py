@@ -21,6 +21,7 @@ from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arms import DEFAULT_SHARE, next_arm
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import value
+from sgdr.search.problem.seeds import trial_seed
 from sgdr.search.storage.connect import open_storage, shown
 from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.writer import writer
@@ -28,7 +29,6 @@ from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.strategy.restart_aware import rungs
 from sgdr.search.sweeps.config import Settings, checked
 from sgdr.search.sweeps.create_study import study_name
-from sgdr.search.sweeps.worker import trial_seed
 
 DIGITS = Declaration(
     name="digits",

@@ -28,13 +28,14 @@ from sgdr.search.evaluation.finalists import Candidate
 from sgdr.search.evaluation.race import Rounds
 from sgdr.search.problem.arms import ARMS, DEFAULT_SHARE, Places, arm_of
 from sgdr.search.problem.objective import value
+from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.space import Space
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.study.study import Best
 from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.phase_timer import Stopwatch
 from sgdr.search.sweeps.trial_log import Record
-from sgdr.search.sweeps.worker import Plan, Worker, arm_seed
+from sgdr.search.sweeps.worker import Plan, Worker
 
 SLOTS = 16
 FACTOR = 3
@@ -200,7 +201,7 @@ def ours(
     storage = InMemoryStorage()
     storage.create_new_study([StudyDirection.MINIMIZE], "replay")
     record = Record(storage, "replay")
-    arms = {name: settings.arm(name, seed, arm_seed(seed, place, 0)) for place, name in enumerate(ARMS)}
+    arms = {name: settings.arm(name, seed, sampler_seed(seed, place, 0)) for place, name in enumerate(ARMS)}
     plan = Plan(
         trials=trials,
         budget=table.budget,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from optuna.distributions import BaseDistribution
 
 from sgdr import checks
@@ -22,6 +21,7 @@ from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
 from sgdr.search.problem import hparams as numbers
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.objective import OBJECTIVES, chosen_epoch
+from sgdr.search.problem.seeds import comparison_seed
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import (
     CallableWorkload,
@@ -31,9 +31,6 @@ from sgdr.search.problem.workload import (
     check_functions,
     find,
 )
-
-COMPARED = 2
-"""Sets the seeds of comparisons apart from others that are drawn from the same number."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +98,11 @@ def compare(
         check_functions(found, numbers.examples(numbers.dtypes(found, drawn)))
         for schedule in schedules.values():
             rates(schedule, budget, found.steps_per_epoch)  # so that what gives none is known before all
+    seed, seeds = whole("seed", seed, 0), whole("seeds", seeds, 1)
+    run_seeds = [comparison_seed(seed, index) for index in range(seeds)]
     jobs = [
         _job(number, schedule, budget, each, given, objective, bool(ensembles))
-        for each in _seeds(whole("seed", seed, 0), whole("seeds", seeds, 1))
+        for each in run_seeds
         for number, schedule in enumerate(schedules.values())
     ]
     epochs = 0
@@ -190,12 +189,6 @@ def _troughs(schedule: Schedule, budget: int) -> list[int]:
     """The ends of its cycles, in epochs; none of a schedule that has no cycles."""
     listed = getattr(schedule, "troughs", None)
     return listed(budget=budget) if listed else []
-
-
-def _seeds(seed: int, count: int) -> list[int]:
-    """So many seeds, the first ones the same whatever the count."""
-    drawn = (np.random.SeedSequence([seed, index, 0, COMPARED]) for index in range(count))
-    return [int(each.generate_state(1)[0] >> 1) for each in drawn]
 
 
 def _check(

@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
+from sgdr.search.problem.seeds import confirmation_seed
 from sgdr.search.problem.types import Schedule
 from sgdr.search.study.study import Best, Study
-
-FRESH = 1
-"""Sets the seeds of confirmations apart from others that are drawn from the same number."""
 
 
 @dataclass
@@ -87,8 +83,7 @@ def fresh_seeds(study: Study, count: int) -> list[int]:
     seeds: dict[int, None] = {}
     index = 0
     while len(seeds) < count:
-        drawn = np.random.SeedSequence([study.attributes["seed"], index, 0, FRESH]).generate_state(1)
-        seed = int(drawn[0] >> 1)
+        seed = confirmation_seed(study.attributes["seed"], index)
         if seed not in used:
             seeds[seed] = None
         index += 1

@@ -18,6 +18,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from sgdr.search.problem.seeds import space_shift
+
 
 def spread(
     distributions: Mapping[str, BaseDistribution], index: int, seed: int, finest: str | None = None
@@ -32,8 +34,9 @@ def spread(
     steps = {name: ratio**-place for place, name in enumerate(others, 1)}
     if finest is not None:
         steps[finest] = _golden(1) ** -1
-    shift = np.random.default_rng([seed, len(distributions)]).random(len(distributions))
-    places = (shift + index * np.array([steps[name] for name in distributions])) % 1
+    places = (
+        space_shift(seed, len(distributions)) + index * np.array([steps[name] for name in distributions])
+    ) % 1
     return {
         name: _at(distribution, float(place))
         for (name, distribution), place in zip(distributions.items(), places, strict=True)

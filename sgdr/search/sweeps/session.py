@@ -18,6 +18,7 @@ from sgdr.search.backend.allocation import Fitting
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.slots import Slots
 from sgdr.search.problem.arms import Places
+from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage.claims import RETRY_OF
 from sgdr.search.storage.schema import ENQUEUED
@@ -26,7 +27,7 @@ from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.enqueued import placed
 from sgdr.search.sweeps.phase_timer import Stopwatch
 from sgdr.search.sweeps.trial_log import Record
-from sgdr.search.sweeps.worker import Plan, Progress, Worker, arm_seed
+from sgdr.search.sweeps.worker import Plan, Progress, Worker
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _arms(settings: Settings, begun: Begun) -> dict[str, Arm]:
     record, seed = begun.record, begun.seed
     before = len(record.trials)
     arms = {
-        name: settings.arm(name, seed, arm_seed(seed, place, before, begun.worker))
+        name: settings.arm(name, seed, sampler_seed(seed, place, before, begun.worker))
         for place, name in enumerate(settings.arms)
     }
     for trial in record.known():

@@ -19,6 +19,7 @@ from sgdr.search.backend.curves import Curves, Pace
 from sgdr.search.backend.slots import FINITE, LONGEST_CALL, Pending, Restorable, Slots
 from sgdr.search.problem.arms import Places, arm_of
 from sgdr.search.problem.objective import value
+from sgdr.search.problem.seeds import trial_seed
 from sgdr.search.problem.space import Space
 from sgdr.search.problem.types import Schedule
 from sgdr.search.strategy.enumeration import Exhausted
@@ -374,18 +375,6 @@ def _next_trough(training: Training) -> int:
     """The end of the present cycle, or of the budget where that is sooner."""
     troughs = training.schedule.troughs(budget=training.budget)
     return int(min((trough for trough in troughs if trough > training.epochs), default=training.budget))
-
-
-def trial_seed(seed: int, number: int) -> int:
-    """The seed of a trial, a whole number below 2^31: the same for the same sweep and number."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
-
-
-def arm_seed(seed: int, place: int, begun: int, worker: int = 0) -> int:
-    """The seed of an arm's sampler, once the study has so many trials: other numbers than any trial's, and
-    of each worker of a launch its own."""
-    entropy = [seed, place, begun, *([worker] if worker else [])]
-    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
 def _short(curve: list[float]) -> list[float]:

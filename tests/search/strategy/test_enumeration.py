@@ -189,9 +189,9 @@ def test_the_same_seed_gives_the_same_points_with_fixed_values_as_ever(tiny, sam
 
 
 def made_seed(settings):
-    from sgdr.search.sweeps.worker import arm_seed
+    from sgdr.search.problem.seeds import sampler_seed
 
-    return arm_seed(settings.seed, 0, 0)
+    return sampler_seed(settings.seed, 0, 0)
 
 
 def test_trials_of_an_earlier_run_are_known_by_choices():
