@@ -2,12 +2,14 @@
 
 from sgdr import relatives as relatives
 from sgdr.cycles import Cycle
+from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
 from sgdr.snapshot_ensembles import Snapshot, ensemble, snapshots
 from sgdr.stateful import CosineAnnealingWarmRestarts, SchedulerState
 from sgdr.warmup import Warmup
 
 __all__ = [
+    "ArgumentError",
     "CosineAnnealingWarmRestarts",
     "Cycle",
     "SchedulerState",

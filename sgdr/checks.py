@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgdr.cycles import Number, StepArray
+from sgdr.errors import ArgumentError, bad_field
 
 _LARGEST = 1e200  # leaves room for the lengths of cycles within the range of a float
 
@@ -70,13 +71,14 @@ def checked_steps(steps: NDArray[Any]) -> StepArray:
     if steps.dtype.kind == "f":
         return steps.astype(np.float64)
     if steps.size and steps.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"step must be below 2**63 in an array, got {steps.max()}; call with a Python int")
+        most = steps.max().item()
+        raise bad_field("step", most, "must be below 2**63 in an array", "call with a Python int")
     return steps.astype(np.int64)
 
 
-def bad_step(name: str, value: Any) -> ValueError:
-    kinds = "; give an int, a float or an array of them" if name == "step" else "; count from step 0"
-    return ValueError(f"{name} must be a finite number >= 0, got {_shown(value)}{kinds}")
+def bad_step(name: str, value: Any) -> ArgumentError:
+    fix = "give an int, a float or an array of them" if name == "step" else "count from step 0"
+    return bad_field(name, value, "must be a finite number >= 0", fix, shown=_shown(value))
 
 
 def _shown(value: Any) -> str:
@@ -86,7 +88,7 @@ def _shown(value: Any) -> str:
 def _check(name: str, value: Any, good: Callable[[Number], bool], wanted: str, fix: str) -> Any:
     known = number(value)
     if known is None or not good(known):
-        raise ValueError(f"{name} must be {wanted}, got {_shown(value)}; {fix}")
+        raise bad_field(name, value, f"must be {wanted}", fix, shown=_shown(value))
     return known
 
 
@@ -154,7 +156,7 @@ def norm(name: str, value: Any) -> Any:
 
 def mapping(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"{name} must be a mapping, got {_shown(value)}; give a dict")
+        raise bad_field(name, value, "must be a mapping", "give a dict", shown=_shown(value))
     return value
 
 

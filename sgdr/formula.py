@@ -11,6 +11,7 @@ import numpy as np
 from sgdr import checks
 from sgdr.checks import checked_step, checked_steps, is_array, is_jax
 from sgdr.cycles import Number
+from sgdr.errors import bad_field
 from sgdr.extras import needed_by
 from sgdr.schedule import Field
 
@@ -102,7 +103,7 @@ def _times(value: Any, factor: Field) -> Any:
     if not callable(value):
         return value * factor
     if not hasattr(value, "scaled"):
-        raise ValueError(f"schedules must have scaled() for this, got {value!r}; give e.g. a WarmRestarts")
+        raise bad_field("schedules", value, "must have scaled() for this", "give e.g. a WarmRestarts")
     return value.scaled(factor)
 
 
@@ -112,5 +113,5 @@ def _plain(value: Any) -> Any:
     if not callable(value):
         return value
     if not hasattr(value, "to_dict"):
-        raise ValueError(f"schedules must have to_dict() for this, got {value!r}; give e.g. a WarmRestarts")
+        raise bad_field("schedules", value, "must have to_dict() for this", "give e.g. a WarmRestarts")
     return value.to_dict()

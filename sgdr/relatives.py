@@ -21,6 +21,7 @@ import numpy as np
 from sgdr import checks
 from sgdr.checks import is_array
 from sgdr.cycles import Number, cycles_of
+from sgdr.errors import bad_field
 from sgdr.formula import Formula, holds_array, real, since
 from sgdr.schedule import Field, WarmRestarts, register_pytree
 from sgdr.warmup import Warmup
@@ -71,8 +72,8 @@ class OneCycle(Formula):
         self._check(anneal=lambda name, value: _one_of(name, value, ANNEALS))
         given = self.pct_start, self.pct_final
         if self.pct_final is not None and not holds_array(given) and self.pct_final <= self.pct_start:
-            raise ValueError(
-                f"pct_final must exceed pct_start={self.pct_start!r}, got {self.pct_final!r}; raise it"
+            raise bad_field(
+                "pct_final", self.pct_final, f"must exceed pct_start={self.pct_start!r}", "raise it"
             )
 
     def troughs(self, budget: Number) -> list[int]:
@@ -127,9 +128,8 @@ class Cyclic(Formula):
         self._check(eta_min=checks.lowest_rate, gamma=checks.decay)
         self._check(mode=lambda name, value: _one_of(name, value, MODES))
         if not holds_array((self.base_lr, self.eta_min)) and self.eta_min > self.base_lr:
-            raise ValueError(
-                f"eta_min must not exceed base_lr={self.base_lr!r}, got {self.eta_min!r}; lower eta_min"
-            )
+            most = f"must not exceed base_lr={self.base_lr!r}"
+            raise bad_field("eta_min", self.eta_min, most, "lower eta_min")
 
     def scaled(self, steps_per_epoch: Field) -> Self:
         """The same schedule with both lengths times `steps_per_epoch`, and gamma for each step."""
@@ -200,10 +200,9 @@ class Joined(Formula):
         object.__setattr__(self, "schedules", _callables("schedules", self.schedules))
         self._check(milestones=_ascending)
         if len(self.milestones) != len(self.schedules) - 1:
-            raise ValueError(
-                f"milestones must be one fewer than the {len(self.schedules)} schedules, "
-                f"got {self.milestones!r}; give the step at which each but the first begins"
-            )
+            count = f"must be one fewer than the {len(self.schedules)} schedules"
+            fix = "give the step at which each but the first begins"
+            raise bad_field("milestones", self.milestones, count, fix)
 
     def restarts(self, until: Number) -> list[int]:
         """The restarts < `until` of each schedule in its own part; where the next begins is none."""
@@ -305,29 +304,29 @@ def _triangle(xp: Any, step: Any, length: Any) -> tuple[Any, Any, Any]:
 def _share(name: str, value: Any) -> float:
     number = checks.positive(name, value)
     if number >= 1:
-        raise ValueError(f"{name} must be a share > 0 and < 1, got {value!r}; give e.g. {name}=0.3")
+        raise bad_field(name, value, "must be a share > 0 and < 1", f"give e.g. {name}=0.3")
     return float(number)
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> Any:
     if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}; give {name}={known[0]!r}")
+        raise bad_field(name, value, f"must be one of {', '.join(known)}", f"give {name}={known[0]!r}")
     return value
 
 
 def _ascending(name: str, value: Any) -> tuple[Number, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ValueError(f"{name} must be steps in rising order, got {value!r}; give e.g. {name}=(30, 60)")
+        raise bad_field(name, value, "must be steps in rising order", f"give e.g. {name}=(30, 60)")
     steps = tuple(checks.positive(name, each) for each in value)
     if any(a >= b for a, b in pairwise(steps)):
-        raise ValueError(f"{name} must be steps in rising order, got {steps!r}; sort them, each once")
+        raise bad_field(name, steps, "must be steps in rising order", "sort them, each once")
     return steps
 
 
 def _callables(name: str, value: Any) -> tuple[Any, ...]:
     given = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
     if not given or not all(map(callable, given)):
-        raise ValueError(f"{name} must be callables from step to rate, got {value!r}; give at least one")
+        raise bad_field(name, value, "must be callables from step to rate", "give at least one")
     return given
 
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from sgdr import checks
 from sgdr.checks import bad_step, checked_step, checked_steps, is_array, is_jax
 from sgdr.cycles import Cycle, Cycles, FloatArray, Number, cycles_of
+from sgdr.errors import bad_field
 
 if TYPE_CHECKING:
     import jax
@@ -96,7 +97,7 @@ class WarmRestarts:
             object.__setattr__(self, name, value if is_array(value) else check(name, value))
         base_lr, eta_min = self.base_lr, self.eta_min
         if not is_array(base_lr) and not is_array(eta_min) and eta_min > base_lr:
-            raise ValueError(f"eta_min must not exceed base_lr={base_lr!r}, got {eta_min!r}; lower eta_min")
+            raise bad_field("eta_min", eta_min, f"must not exceed base_lr={base_lr!r}", "lower eta_min")
 
     @overload
     def __call__(self, step: float) -> float: ...
@@ -193,10 +194,8 @@ class WarmRestarts:
         T_mult = checks.at_least_one("T_mult", T_mult)
         total = _boundary(1, T_mult, cycles)
         if budget < total:
-            raise ValueError(
-                f"budget must be at least {math.ceil(total)} for cycles={cycles} with T_mult={T_mult!r}, "
-                f"got {budget!r}; raise budget or lower cycles"
-            )
+            least = f"must be at least {math.ceil(total)} for cycles={cycles} with T_mult={T_mult!r}"
+            raise bad_field("budget", budget, least, "raise budget or lower cycles")
         return cls(base_lr, int(budget // total), T_mult, eta_min, peak_decay)
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sgdr.checks import checked_step, checked_steps, factor, is_array, is_jax, number, unboxed
 from sgdr.cycles import Cycle, Number
+from sgdr.errors import bad_field
 from sgdr.extras import needed_by
 from sgdr.schedule import Field, register_pytree
 
@@ -40,12 +41,12 @@ class Warmup:
 
     def __post_init__(self) -> None:
         if not callable(self.schedule):
-            raise ValueError(f"schedule must be callable, got {self.schedule!r}; give e.g. a WarmRestarts")
+            raise bad_field("schedule", self.schedule, "must be callable", "give e.g. a WarmRestarts")
         if is_array(unboxed(self.steps)):
             return
         steps = number(self.steps)
         if not isinstance(steps, int) or steps < 0:
-            raise ValueError(f"steps must be an int >= 0, got {self.steps!r}; use steps=0 for no warm-up")
+            raise bad_field("steps", self.steps, "must be an int >= 0", "use steps=0 for no warm-up")
         object.__setattr__(self, "steps", steps)
 
     def __call__(self, step: Any) -> Any:
@@ -102,9 +103,7 @@ class Warmup:
     def _own(self, method: str) -> Callable[..., Any]:
         """That method of the schedule. Raises ValueError where it has none."""
         if not hasattr(self.schedule, method):
-            raise ValueError(
-                f"schedule must have {method}(), got {self.schedule!r}; wrap e.g. a WarmRestarts"
-            )
+            raise bad_field("schedule", self.schedule, f"must have {method}()", "wrap e.g. a WarmRestarts")
         return getattr(self.schedule, method)  # type: ignore[no-any-return]
 
     def _shifted(self, listed: Callable[[Number], list[int]], limit: Number) -> list[int]:

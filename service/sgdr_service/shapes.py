@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 from pydantic.json_schema import SkipJsonSchema
 
+from sgdr.errors import ArgumentError
 from sgdr.formula import Formula
 from sgdr.relatives import KINDS, cosine_annealing
 from sgdr.schedule import WarmRestarts
@@ -44,9 +45,9 @@ class Shaped(BaseModel):
         try:
             made = make(**values)
             return Warmup(made, given["warmup"]) if given["warmup"] else made
-        except ValueError as error:
-            name = str(error).partition(" ")[0]  # with which the library's messages begin
-            raise problems.invalid(f"{location}.{name}" if name in values else location, str(error)) from None
+        except ArgumentError as error:
+            place = f"{location}.{error.name}" if error.name in values else location
+            raise problems.invalid(place, str(error)) from None
 
 
 def _shape_of(asked: Any) -> str:

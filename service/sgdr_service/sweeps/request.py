@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from sgdr.errors import ArgumentError
 from sgdr.search.problem.arms import DEFAULT_SHARE
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.problem.space import RATES, Space
@@ -133,9 +134,9 @@ def checked_name(study: str) -> str:
     """The name as it is. Raises ValueError where no study can have it, or it is too long."""
     study_name(study)
     if len(study) > LONGEST_NAME:
-        raise ValueError(
-            f"study={study[:LONGEST_NAME]!r}… must have at most {LONGEST_NAME} characters, not {len(study):,}"
-        )
+        reason = f"must have at most {LONGEST_NAME} characters, not {len(study):,}"
+        message = f"study={study[:LONGEST_NAME]!r}… {reason}"
+        raise ArgumentError("study", study, reason, message=message)
     return study
 
 
@@ -153,13 +154,19 @@ def _short_form(name: str, given: JsonValue) -> Any:
     if isinstance(given, Mapping):
         choices = given.get("choices")
         if set(given) != {"choices"} or not isinstance(choices, list) or not choices:
-            raise ValueError(f'hparams {name!r}: {given!r} must be {{"choices": [...]}}, with one at least')
+            reason = 'must be {"choices": [...]}, with one at least'
+            raise _bad_hparam(name, given, reason, f"{given!r} {reason}")
         if any(isinstance(choice, list | dict) for choice in choices):
-            raise ValueError(f"hparams {name!r}: choices must be numbers, texts, true, false or null")
+            raise _bad_hparam(name, given, "choices must be numbers, texts, true, false or null")
         numbers = choices
     else:
         numbers = given if isinstance(given, list) else [given]
     for number in numbers:
         if isinstance(number, int | float) and abs(number) > RATES[1]:
-            raise ValueError(f"hparams {name!r}: numbers must lie within ±{RATES[1]:g}")
+            raise _bad_hparam(name, given, f"numbers must lie within ±{RATES[1]:g}")
     return choices if isinstance(given, Mapping) else _as_tuple(given)
+
+
+def _bad_hparam(name: str, given: JsonValue, reason: str, words: str | None = None) -> ArgumentError:
+    message = f"hparams {name!r}: {words or reason}"
+    return ArgumentError(name, given, reason, within="hparams", message=message)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import optuna
 
+from sgdr.errors import ArgumentError
 from sgdr.search.backend.interrupts import terminate_as_interrupt, uninterrupted
 from sgdr.search.storage.connect import StorageError, default_url, open_storage, storage_errors
 from sgdr.search.sweeps.worker import TooManyFailures
@@ -84,7 +85,7 @@ def _words(failure: BaseException) -> str:
     """Why it failed, for clients: to whom the address of the service's cluster is not told."""
     if isinstance(failure, TooManyFailures):
         return str(failure)
-    if isinstance(failure, ValueError) and str(failure).startswith("address="):
+    if isinstance(failure, ArgumentError) and failure.name == "address":
         return NO_CLUSTER
     return own_words(failure)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import secrets
 import socket
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from optuna.storages import BaseStorage
 
+from sgdr.errors import ArgumentError
 from sgdr.search.backend.devices import cores
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError, storage_errors
@@ -35,11 +35,14 @@ PLACE = "the service's storage"
 
 
 class Invalid(ValueError):
-    """A sweep that cannot be; `field` names the argument, where one is at fault."""
+    """A sweep that cannot be.
 
-    def __init__(self, message: str, field: str | None = None) -> None:
+    `field` names the argument, where one is at fault, and `hparam` the one of its values, where it is one.
+    """
+
+    def __init__(self, message: str, field: str | None = None, hparam: str | None = None) -> None:
         super().__init__(message)
-        self.field = field
+        self.field, self.hparam = field, hparam
 
 
 class Conflict(ValueError):
@@ -217,7 +220,7 @@ class Sweeps:
         cluster = self._cluster(request)
         request = self._bounded(request, declared, cluster)
         settings = self._checked(request, declared)
-        with _invalid(request):
+        with _invalid():
             checked_name(name)
         return Possible(name, request, settings, cluster)
 
@@ -249,7 +252,7 @@ class Sweeps:
     def _cluster(self, request: SweepRequest) -> Cluster | None:
         """Its workers on Ray, None for the engine local; connects to nothing. Raises `Invalid`."""
         on_ray = request.engine == "ray"
-        with _invalid(request):
+        with _invalid():
             found = checked_cluster(**request.crew(), address=self.ray_address if on_ray else None)
         if request.engine not in engines():
             raise Invalid(
@@ -284,7 +287,7 @@ class Sweeps:
         return request.model_copy(update={"timeout": timeout})
 
     def _checked(self, request: SweepRequest, declared: Declaration) -> Settings:
-        with _invalid(request):
+        with _invalid():
             return checked(declared, **request.arguments())
 
     def _refuse_conflicts(self, storage: BaseStorage, name: str, settings: Settings, resume: bool) -> None:
@@ -324,12 +327,12 @@ def _number(storage: BaseStorage, name: str) -> int:
 
 
 @contextmanager
-def _invalid(request: SweepRequest) -> Iterator[None]:
-    """Turns the library's ValueError into `Invalid`, with the field by whose name it begins."""
+def _invalid() -> Iterator[None]:
+    """Turns the library's ValueError into `Invalid`, with the field that an `ArgumentError` names."""
     try:
         yield
+    except ArgumentError as error:
+        field, hparam = (error.within, error.name) if error.within else (error.name, None)
+        raise Invalid(str(error), field if field in SweepRequest.model_fields else None, hparam) from error
     except ValueError as error:
-        words = re.match(r"\w*", str(error))
-        named = words[0] if words else ""
-        field = "hparams" if named in request.hparams else named
-        raise Invalid(str(error), field if field in SweepRequest.model_fields else None) from error
+        raise Invalid(str(error)) from error

@@ -9,6 +9,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution
 
 from sgdr import checks
+from sgdr.errors import ArgumentError, bad_field
 from sgdr.search.backend.allocation import Fitting
 from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
@@ -19,7 +20,7 @@ from sgdr.search.evaluation.comparison import Compared, Comparison
 from sgdr.search.evaluation.ensemble import Ensemble
 from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
 from sgdr.search.problem import hparams as numbers
-from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.objective import OBJECTIVES, chosen_epoch
 from sgdr.search.problem.seeds import comparison_seed
 from sgdr.search.problem.types import Schedule
@@ -88,8 +89,7 @@ def compare(
     ensembles = checks.plain(ensembles)
     budget = found.budget if budget is None else whole("budget", budget, 1)
     count = None if slots == "auto" else whole("slots", slots, 1)
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
+    one_of("objective", objective, OBJECTIVES)
     _check(found, schedules, given, ensembles)
     drawn: dict[str, BaseDistribution] = {}
     if not isinstance(found, CallableWorkload):
@@ -199,27 +199,24 @@ def _check(
 ) -> None:
     """Raises ValueError where they cannot be."""
     if not isinstance(schedules, Mapping) or not schedules:
-        raise ValueError(
-            f"schedules must be at least one by name, got {schedules!r}; give e.g. {{'cosine': …}}"
-        )
+        fix = "give e.g. {'cosine': …}"
+        raise bad_field("schedules", schedules, "must be at least one by name", fix)
     for name, schedule in schedules.items():
         if not isinstance(name, str) or not callable(schedule):
-            raise ValueError(
-                f"schedules must be callables by name, got {name!r}: {schedule!r}; give e.g. a WarmRestarts"
-            )
+            shown = f"{name!r}: {schedule!r}"
+            fix = "give e.g. a WarmRestarts"
+            raise bad_field("schedules", schedule, "must be callables by name", fix, shown=shown)
     declared = sorted(getattr(workload, "hparams", None) or {})
     if sorted(hparams) != declared:
         takes = ", ".join(declared) or "none"
-        raise ValueError(
-            f"hparams={dict(hparams)!r} must have a value for each of the workload's: {takes}; give those"
-        )
+        reason = f"must have a value for each of the workload's: {takes}"
+        raise ArgumentError("hparams", dict(hparams), reason, "give those")
     if not isinstance(ensembles, list | tuple):
-        raise ValueError(f"ensembles={ensembles!r} must be a list of numbers of models; give e.g. [3, None]")
+        reason = "must be a list of numbers of models"
+        raise ArgumentError("ensembles", ensembles, reason, "give e.g. [3, None]")
     for size in ensembles:
         if size is not None:
             whole("ensembles", size, 1)
     if ensembles and isinstance(workload, CallableWorkload):
-        raise ValueError(
-            f"ensembles={tuple(ensembles)!r} need a workload with predict() and score(), "
-            f"{workload.name!r} is a function; give ensembles=()"
-        )
+        reason = f"need a workload with predict() and score(), {workload.name!r} is a function"
+        raise ArgumentError("ensembles", tuple(ensembles), reason, "give ensembles=()")

@@ -9,6 +9,7 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from sgdr.errors import ArgumentError
 from sgdr.search.evaluation import sequential_test
 from sgdr.search.problem.objective import sign
 from sgdr.search.study.flat_names import flat_name
@@ -96,7 +97,7 @@ class Comparison:
         """
         for given in (name, other):
             if given not in self.names:
-                raise ValueError(f"name={given!r} must be one of {', '.join(self.names)}")
+                raise ArgumentError("name", given, f"must be one of {', '.join(self.names)}")
         ours, theirs = (
             dict(zip(self.values.index, self.values[each], strict=True)) for each in (name, other)
         )

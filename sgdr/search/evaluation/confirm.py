@@ -11,6 +11,7 @@ from functools import partial
 
 from optuna.distributions import json_to_distribution
 
+from sgdr.errors import ArgumentError
 from sgdr.search.backend.allocation import Fitting
 from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
@@ -67,7 +68,7 @@ def confirm(
     url = default_url() if storage is None else storage
     read = load(study, url)
     if seeds > MOST_SEEDS:
-        raise ValueError(f"seeds={seeds!r} must be at most {MOST_SEEDS:,}")
+        raise ArgumentError("seeds", seeds, f"must be at most {MOST_SEEDS:,}")
     candidates = finalists(read, top)
     use_all_cores()  # before a workload that is read by its name puts anything on a device
     found = _workload(read, workload)
@@ -129,15 +130,13 @@ def _workload(study: Study, given: Workload | CallableWorkload | str | None) -> 
     except ValueError as error:
         if given is not None:
             raise
-        raise ValueError(
-            f"study {study.name!r} was made with the workload {kept['workload']!r}, which is not registered; "
-            "give it as --workload package.module:object, or in Python as workload=object"
-        ) from error
+        reason = f"was made with the workload {kept['workload']!r}, which is not registered"
+        fix = "give it as --workload package.module:object, or in Python as workload=object"
+        message = f"study {study.name!r} {reason}; {fix}"
+        raise ArgumentError("workload", None, reason, fix, message=message) from error
     for name in ("name", "metric", "direction", "select_metric", *SAID_LATER):
         now, then = getattr(found, name, None), kept.get("workload" if name == "name" else name)
         if now != then and not (name in SAID_LATER and None in (now, then)):
-            raise ValueError(
-                f"workload={found.name!r} has {name} {now!r}, study {study.name!r} was made with {then!r}; "
-                "give the workload that it was made with"
-            )
+            reason = f"has {name} {now!r}, study {study.name!r} was made with {then!r}"
+            raise ArgumentError("workload", found.name, reason, "give the workload that it was made with")
     return found

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgdr import checks
+from sgdr.errors import ArgumentError
 from sgdr.search.problem.space import distribution
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 WHOLE, REAL = np.dtype(np.int32), np.dtype(np.float32)
 LARGEST, SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
 """Of float32; what is smaller, devices take for 0."""
+NUMBERS_ONLY = ("must be a number", "the engine takes numbers only")
+TOO_WIDE = "does not fit into float32, in which it reaches update()"
 
 
 def dtypes(
@@ -47,7 +50,7 @@ def fixed(name: str, value: Any) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution
 
     if not isinstance(value, bool) and checks.number(value) is None:
-        raise ValueError(f"hparams {name!r}: {value!r} must be a number; the engine takes numbers only")
+        raise _bad(name, value, *NUMBERS_ONLY)
     return CategoricalDistribution([value])
 
 
@@ -62,7 +65,9 @@ def check(workload: Any, drawn: Mapping[str, BaseDistribution]) -> None:
     for name, each in drawn.items():
         choices = getattr(each, "choices", ())
         if any(isinstance(choice, str) or choice is None for choice in choices):
-            raise ValueError(f"hparams {name!r} has choices {choices!r}; the engine takes numbers only")
+            reason, fix = f"has choices {choices!r}", NUMBERS_ONLY[1]
+            message = f"hparams {name!r} {reason}; {fix}"
+            raise ArgumentError(name, choices, reason, fix, within="hparams", message=message)
         for value in choices or _ends(each):
             fitted(name, value, types[name])
 
@@ -71,27 +76,29 @@ def fitted(name: str, value: Any, dtype: np.dtype[Any]) -> Any:
     """The value in that type. Raises ValueError where it would become another number."""
     number = float(value) if isinstance(value, bool | np.bool_) and dtype == REAL else checks.number(value)
     if number is None:
-        raise ValueError(f"hparams {name!r}: {value!r} must be a number; the engine takes numbers only")
+        raise _bad(name, value, *NUMBERS_ONLY)
     if dtype == WHOLE:
         if not (-(2**31) <= number < 2**31 and number == int(number)):
-            raise ValueError(
-                f"hparams {name!r}: {value!r} does not fit into int32, in which whole values reach update(); "
-                "keep to whole numbers within 2^31, or declare it with floats"
+            raise _bad(
+                name,
+                value,
+                "does not fit into int32, in which whole values reach update()",
+                "keep to whole numbers within 2^31, or declare it with floats",
             )
         return dtype.type(int(number))
     if number == 0 or (isinstance(number, float) and not math.isfinite(number)):
         return dtype.type(number)
     if not SMALLEST <= abs(number) <= LARGEST:
-        raise ValueError(
-            f"hparams {name!r}: {value!r} does not fit into float32, in which it reaches update(); keep its "
-            f"size within {SMALLEST:.3g} to {LARGEST:.3g}"
-        )
+        raise _bad(name, value, TOO_WIDE, f"keep its size within {SMALLEST:.3g} to {LARGEST:.3g}")
     if isinstance(number, int) and int(np.float32(number)) != number:
-        raise ValueError(
-            f"hparams {name!r}: {value!r} does not fit into float32, in which it reaches update(); declare "
-            "and search it with whole numbers alone, which are int32 there"
-        )
+        fix = "declare and search it with whole numbers alone, which are int32 there"
+        raise _bad(name, value, TOO_WIDE, fix)
     return dtype.type(number)
+
+
+def _bad(name: str, value: Any, reason: str, fix: str) -> ArgumentError:
+    message = f"hparams {name!r}: {value!r} {reason}; {fix}"
+    return ArgumentError(name, value, reason, fix, within="hparams", message=message)
 
 
 def _ends(given: Any) -> list[float]:

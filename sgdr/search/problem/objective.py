@@ -8,6 +8,7 @@ import numpy as np
 
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
+from sgdr.search.problem.arguments import one_of
 
 OBJECTIVES = ("best-epoch", "best-trough", "final")
 
@@ -27,8 +28,7 @@ def chosen_epoch(
     a relative that has none the last; final: the last. Of equals the first. Raises ValueError for an unknown
     objective, an empty curve, or one that reaches no trough.
     """
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
+    one_of("objective", objective, OBJECTIVES)
     if not len(select):
         raise ValueError("a curve of no epochs has no value; train at least one epoch")
     if objective == "final":

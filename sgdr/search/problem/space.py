@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgdr import checks
+from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.types import Schedule
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
@@ -24,6 +25,7 @@ LARGEST = 2**31 - 1
 """Of a whole number: the population counts in int32."""
 RATES = (1e-36, 1e36)
 """What float32 holds with room on both sides."""
+BEGIN_ABOVE_0 = "must begin above 0: its scale is logarithmic"
 SCHEDULE_NAMES = ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio")
 
 Range = tuple[float, float]
@@ -57,26 +59,26 @@ class Space:
         if self.base_lr is not None:
             low, high = _range("base_lr", self.base_lr)
             if low <= 0:
-                raise ValueError(f"base_lr={self.base_lr!r} must begin above 0: its scale is logarithmic")
+                raise ArgumentError("base_lr", self.base_lr, BEGIN_ABOVE_0)
             if low < RATES[0] or high > RATES[1]:
-                raise ValueError(f"base_lr={self.base_lr!r} must lie from {RATES[0]:g} to {RATES[1]:g}")
+                raise ArgumentError("base_lr", self.base_lr, f"must lie from {RATES[0]:g} to {RATES[1]:g}")
         if self.T_0 is not None:
             low, high = _range("T_0", self.T_0)
             if low < 1 or low != int(low) or high != int(high):
-                raise ValueError(f"T_0={self.T_0!r} must be whole epochs from 1, as 1:60")
+                raise ArgumentError("T_0", self.T_0, "must be whole epochs from 1, as 1:60")
         factors = self.T_mult if isinstance(self.T_mult, Sequence) else (self.T_mult,)
         if not factors or any(isinstance(m, bool) or not isinstance(m, int) or m < 1 for m in factors):
-            raise ValueError(f"T_mult={self.T_mult!r} must be whole numbers of at least 1, as 1,2,3")
+            raise ArgumentError("T_mult", self.T_mult, "must be whole numbers of at least 1, as 1,2,3")
         if max(factors) > LARGEST:
-            raise ValueError(f"T_mult={self.T_mult!r} must be below 2^31")
+            raise ArgumentError("T_mult", self.T_mult, "must be below 2^31")
         low, high = _range("eta_ratio", self.eta_ratio)
         if low < 0 or high > 1:
-            raise ValueError(f"eta_ratio={self.eta_ratio!r} must lie from 0 to 1: it is eta_min / base_lr")
+            raise ArgumentError("eta_ratio", self.eta_ratio, "must lie from 0 to 1: it is eta_min / base_lr")
         for name in self.hparams:
             if not isinstance(name, str) or not name:
-                raise ValueError(f"hparams has {name!r} for a name; give each value a name that is a text")
+                raise bad_hparam_name(name, " for a name", "give each value a name that is a text")
             if name in SCHEDULE_NAMES:
-                raise ValueError(f"hparams has {name!r}, which names a part of the schedule; rename it")
+                raise bad_hparam_name(name, ", which names a part of the schedule", "rename it")
             distribution(name, self.hparams[name])
 
     def _factors(self) -> tuple[int, ...]:
@@ -91,13 +93,15 @@ class Space:
         unknown = sorted(set(self.hparams) - set(declared))
         if unknown:
             known = ", ".join(sorted(declared)) or "none"
-            raise ValueError(f"hparams {', '.join(unknown)}: workload {workload.name!r} takes {known}")
+            reason = f"workload {workload.name!r} takes {known}"
+            message = f"hparams {', '.join(unknown)}: {reason}"
+            raise ArgumentError("hparams", self.hparams, reason, message=message)
         base_lr = self.base_lr
         if base_lr is None:
             base_lr = getattr(workload, "base_lr", None) or DEFAULT_BASE_LR
         low, high = _range("T_0", (1, budget) if self.T_0 is None else self.T_0)
         if low > budget:
-            raise ValueError(f"T_0={self.T_0!r} begins above the budget of {budget} epochs; lower it")
+            raise ArgumentError("T_0", self.T_0, f"begins above the budget of {budget} epochs", "lower it")
         space = replace(
             self,
             base_lr=_range("base_lr", base_lr),
@@ -198,15 +202,14 @@ class Space:
                 total += T_mult ** (most + 1)
                 most += 1
         if fewest > most:
-            raise ValueError(
-                f"T_0={shortest}:{longest} with T_mult={T_mult} closes no budget of {budget} epochs; "
-                "widen T_0"
-            )
+            reason, fix = f"with T_mult={T_mult} closes no budget of {budget} epochs", "widen T_0"
+            message = f"T_0={shortest}:{longest} {reason}; {fix}"
+            raise ArgumentError("T_0", (shortest, longest), reason, fix, message=message)
         return fewest, most
 
 
 def distribution(name: str, given: Any) -> BaseDistribution:
-    """An Optuna distribution from a short form (see `Space.hparams`). Raises ValueError naming `name`."""
+    """An Optuna distribution from a short form (see `Space.hparams`). Raises ArgumentError."""
     from optuna.distributions import (
         BaseDistribution,
         CategoricalDistribution,
@@ -219,29 +222,36 @@ def distribution(name: str, given: Any) -> BaseDistribution:
     if isinstance(given, BaseDistribution):
         return given
     if isinstance(given, np.ndarray) and given.ndim:
-        raise ValueError(
-            f"{name}={given!r} may be a range or choices; give a tuple for one, a list for the other"
-        )
+        fix = "give a tuple for one, a list for the other"
+        raise ArgumentError(name, given, "may be a range or choices", fix, within="hparams")
     given = checks.plain(given)
     if isinstance(given, list) and given:
         return CategoricalDistribution(given)
     log = isinstance(given, tuple) and len(given) == 3 and given[2] == "log"
-    low, high = _range(name, given[:2] if log else given)
+    low, high = _range(name, given[:2] if log else given, within="hparams")
     if log and low <= 0:
-        raise ValueError(f"{name}={given!r} must begin above 0: its scale is logarithmic")
+        raise ArgumentError(name, given, BEGIN_ABOVE_0, within="hparams")
     whole = isinstance(low, int) and isinstance(high, int)
     return IntDistribution(low, high, log=log) if whole else FloatDistribution(low, high, log=log)
 
 
-def _range(name: str, given: Any) -> Any:
+def bad_hparam_name(name: Any, why: str, fix: str) -> ArgumentError:
+    """The error of a workload's value that cannot have the name which it has."""
+    return ArgumentError(
+        "hparams", name, f"has {name!r}{why}", fix, message=f"hparams has {name!r}{why}; {fix}"
+    )
+
+
+def _range(name: str, given: Any, within: str | None = None) -> Any:
     """(low, high) of a range or a single number."""
     given = checks.plain(given)
     pair = (given, given) if isinstance(given, int | float) else given
     numbers = isinstance(pair, Sequence) and len(pair) == 2 and not isinstance(pair, str)
     if not numbers or any(isinstance(x, bool) or not isinstance(x, int | float) for x in pair):
-        raise ValueError(f"{name}={given!r} must be a range of two numbers, low and high, or one number")
+        reason = "must be a range of two numbers, low and high, or one number"
+        raise ArgumentError(name, given, reason, within=within)
     if not all(abs(x) < math.inf for x in pair):
-        raise ValueError(f"{name}={given!r} must be finite")
+        raise ArgumentError(name, given, "must be finite", within=within)
     if pair[0] > pair[1]:
-        raise ValueError(f"{name}={given!r} is inverted: give the low end first")
+        raise ArgumentError(name, given, "is inverted: give the low end first", within=within)
     return pair[0], pair[1]

@@ -21,6 +21,8 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler
 from optuna.trial import FrozenTrial
 
+from sgdr.errors import ArgumentError
+
 GRID, POINT = "search_space", "grid_id"
 """The system attributes in which a `GridSampler` keeps its grid, and which of its points a trial is."""
 
@@ -64,11 +66,11 @@ def check_enumerable(sampler: BaseSampler, distributions: Distributions) -> None
         if isinstance(each, FloatDistribution) and each.step is None and not each.single()
     ]
     if isinstance(sampler, BruteForceSampler) and real:
-        raise ValueError(
-            f"sampler=BruteForceSampler tries every value, and {', '.join(real)} "
-            f"{'are ranges' if len(real) > 1 else 'is a range'} of real numbers: fix each by one number, or "
-            "give a list of choices where it is of the workload's own"
-        )
+        ranges = "are ranges" if len(real) > 1 else "is a range"
+        reason = f"tries every value, and {', '.join(real)} {ranges} of real numbers"
+        fix = "fix each by one number, or give a list of choices where it is of the workload's own"
+        message = f"sampler=BruteForceSampler {reason}: {fix}"
+        raise ArgumentError("sampler", sampler, reason, fix, message=message)
 
 
 def is_of_sampler(sampler: BaseSampler, trial: FrozenTrial) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 
+from sgdr.errors import ArgumentError
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 
 PRUNERS = ("restart-aware", "hyperband", "median", "none")
@@ -21,9 +22,11 @@ def named_pruner(name: str | BasePruner, budget: int, objective: str) -> BasePru
     Raises ValueError for an unknown name, or a `RestartAwarePruner` that was made for something else.
     """
     if isinstance(name, RestartAwarePruner) and (name.budget, name.objective) != (budget, objective):
-        raise ValueError(
-            f"pruner={name!r} is made for another budget or objective than {budget} epochs and "
-            f"{objective!r}; give the same"
+        raise ArgumentError(
+            "pruner",
+            name,
+            f"is made for another budget or objective than {budget} epochs and {objective!r}",
+            "give the same",
         )
     if isinstance(name, BasePruner):
         return name
@@ -37,7 +40,7 @@ def named_pruner(name: str | BasePruner, budget: int, objective: str) -> BasePru
         return MedianPruner(n_startup_trials=8, n_warmup_steps=budget // 10, n_min_trials=4)
     if name == "none":
         return NopPruner()
-    raise ValueError(f"pruner={name!r} must be one of {', '.join(PRUNERS)}, or an Optuna pruner")
+    raise ArgumentError("pruner", name, f"must be one of {', '.join(PRUNERS)}, or an Optuna pruner")
 
 
 def rungs(pruner: BasePruner, budget: int) -> frozenset[int]:

@@ -21,7 +21,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.shapes import RELATIVES
 
@@ -147,8 +147,7 @@ class RestartAwarePruner(BasePruner):
         """
         budget = whole("budget", budget, 1)
         reduction_factor = whole("reduction_factor", reduction_factor, 2)
-        if objective not in OBJECTIVES:
-            raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
+        one_of("objective", objective, OBJECTIVES)
         self.budget, self.objective, self.reduction_factor = budget, objective, reduction_factor
         self.rungs = rungs(budget)
         self._memory: WeakKeyDictionary[BaseStorage, _Memory] = WeakKeyDictionary()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgdr import checks
-from sgdr.search.problem.arguments import whole
+from sgdr.errors import ArgumentError
+from sgdr.search.problem.arguments import one_of, whole
 
 ENGINES = ("local", "ray")
 MOST_WORKERS = 1000
@@ -41,8 +42,7 @@ def checked_cluster(
 
     `address` None: `$SGDR_RAY_ADDRESS` where it is set.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine={engine!r} must be one of {', '.join(ENGINES)}")
+    one_of("engine", engine, ENGINES)
     given = {
         "workers": (workers, 1),
         "cpus_per_worker": (cpus_per_worker, 1),
@@ -52,10 +52,10 @@ def checked_cluster(
     if engine == "local":
         for name, (value, default) in given.items():
             if value != default:
-                raise ValueError(f"{name}={value!r} is for engine='ray'; give that too, or leave {name} out")
+                raise ArgumentError(name, value, "is for engine='ray'", f"give that too, or leave {name} out")
         return None
     if (count := whole("workers", workers, 1)) > MOST_WORKERS:
-        raise ValueError(f"workers={workers!r} must be at most {MOST_WORKERS}")
+        raise ArgumentError("workers", workers, f"must be at most {MOST_WORKERS}")
     return Cluster(
         count,
         _amount("cpus_per_worker", cpus_per_worker, LEAST),
@@ -67,9 +67,9 @@ def checked_cluster(
 def _amount(name: str, value: Any, least: float) -> float:
     number = checks.number(value)
     if number is None or not least <= number < math.inf:
-        raise ValueError(f"{name}={value!r} must be a number from {least}")
+        raise ArgumentError(name, value, f"must be a number from {least}")
     if 0 < number < LEAST:
-        raise ValueError(f"{name}={value!r} must be at least {LEAST}")
+        raise ArgumentError(name, value, f"must be at least {LEAST}")
     if number > 1 and number != int(number):
-        raise ValueError(f"{name}={value!r} must be a whole number, or a fraction below 1")
+        raise ArgumentError(name, value, "must be a whole number, or a fraction below 1")
     return float(number)

@@ -15,12 +15,13 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from sgdr import checks
+from sgdr.errors import ArgumentError
 from sgdr.search.problem import hparams
-from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import OBJECTIVES
-from sgdr.search.problem.space import Space
+from sgdr.search.problem.space import Space, bad_hparam_name
 from sgdr.search.strategy.enumeration import check_enumerable
 from sgdr.search.strategy.named import named_pruner, rungs
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
@@ -146,17 +147,17 @@ def checked(
     """
     trials = whole("trials", trials, 1)
     budget = workload.budget if budget is None else whole("budget", budget, 1)
-    _one_of("objective", objective, OBJECTIVES)
+    one_of("objective", objective, OBJECTIVES)
     if not isinstance(sampler, BaseSampler):
-        _one_of("sampler", sampler, SAMPLERS)
+        one_of("sampler", sampler, SAMPLERS)
     if (checks.number(slots) or 0) > MOST_SLOTS:
-        raise ValueError(f"slots={slots!r} must be at most {MOST_SLOTS}")
+        raise ArgumentError("slots", slots, f"must be at most {MOST_SLOTS}")
     share = checks.number(controls)
     if share is None or not 0 <= share < 1:
-        raise ValueError(f"controls={controls!r} must be a share of the trials, from 0 to below 1")
+        raise ArgumentError("controls", controls, "must be a share of the trials, from 0 to below 1")
     seconds = checks.number(timeout)
     if timeout is not None and (seconds is None or not 0 < seconds < math.inf):
-        raise ValueError(f"timeout={timeout!r} must be a positive number of seconds")
+        raise ArgumentError("timeout", timeout, "must be a positive number of seconds")
     arms = _relatives(relatives, share)
     _check_steps(workload, budget)
     declared: Any = workload  # what a space is resolved for may be a workload or its declaration
@@ -164,7 +165,7 @@ def checked(
     for arm in arms:
         for name in SHAPES[arm].own:
             if name in resolved.hparams:
-                raise ValueError(f"hparams has {name!r}, which names a part of {arm}; rename it")
+                raise bad_hparam_name(name, f", which names a part of {arm}", "rename it")
     if workload.kind == "arrays":
         hparams.check(workload, resolved.hparams)
     if isinstance(sampler, BaseSampler):
@@ -220,26 +221,23 @@ def _brief(value: Any) -> str:
 def _seed(seed: Any) -> int:
     number = whole("seed", seed, 0)
     if number > LARGEST_SEED:
-        raise ValueError(f"seed={seed!r} must be below 2^32")
+        raise ArgumentError("seed", seed, "must be below 2^32")
     return number
-
-
-def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{name}={value!r} must be one of {', '.join(known)}")
 
 
 def _relatives(given: Sequence[str], controls: float) -> tuple[str, ...]:
     """In their order, each once. Raises ValueError for what is none, and for too many."""
     names = (given,) if isinstance(given, str) else tuple(given)
     for name in names:
-        _one_of("relatives", name, RELATIVES)
+        one_of("relatives", name, RELATIVES)
     found = tuple(name for name in RELATIVES if name in names)
     share = controls * (1 + len(found) / 2)
     if found and not 0 < share < 1:
-        raise ValueError(
-            f"controls={controls!r} with relatives {', '.join(found)}, each half as many, are {share:.0%} of "
-            "the trials; give controls so that it is more than none and fewer than all"
+        raise ArgumentError(
+            "controls",
+            controls,
+            f"with relatives {', '.join(found)}, each half as many, are {share:.0%} of the trials",
+            "give controls so that it is more than none and fewer than all",
         )
     return found
 
@@ -247,7 +245,7 @@ def _relatives(given: Sequence[str], controls: float) -> tuple[str, ...]:
 def _check_steps(workload: Declaration, budget: int) -> None:
     steps = workload.steps_per_epoch or 1
     if budget * steps >= 2**31:
-        raise ValueError(f"budget={budget} epochs of {steps} steps are more than 2^31 steps; lower it")
+        raise ArgumentError("budget", budget, f"epochs of {steps} steps are more than 2^31 steps", "lower it")
 
 
 def _versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from sgdr.errors import ArgumentError
 from sgdr.search.storage.connect import open_storage, shown, sqlite_file
 from sgdr.search.storage.leases import refuse_if_swept
 from sgdr.search.study.readable import SAID_LATER, fault, made_by_sweep
@@ -20,11 +21,13 @@ BEGUN_STATES = tuple(state for state in TrialState if state != TrialState.WAITIN
 def study_name(name: str) -> str:
     """The name as it is. Raises ValueError where no study can have it."""
     if not isinstance(name, str) or not name.strip() or "/" in name:
-        raise ValueError(f"study={name!r} must be a text that is not empty and has no '/'")
+        raise ArgumentError("study", name, "must be a text that is not empty and has no '/'")
     if name in (".", "..") or any(unicodedata.category(each) in ("Cc", "Cs") for each in name):
-        raise ValueError(
-            f"study={name!r} must be a name without line breaks and other control characters, and neither . "
-            "nor .., which clients take out of a URL"
+        raise ArgumentError(
+            "study",
+            name,
+            "must be a name without line breaks and other control characters, and neither . nor .., which "
+            "clients take out of a URL",
         )
     return name
 

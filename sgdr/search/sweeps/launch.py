@@ -14,6 +14,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
+from sgdr.errors import ArgumentError
 from sgdr.search.artifacts.snapshots import study_folder
 from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
@@ -128,7 +129,7 @@ def sweep(
     cluster = checked_cluster(engine, workers, cpus_per_worker, gpus_per_worker, address)
     if cluster is not None:
         if importlib.util.find_spec("ray") is None:
-            raise ValueError("engine='ray' needs Ray: pip install 'sgdr[ray]'")
+            raise ArgumentError("engine", "ray", "needs Ray: pip install 'sgdr[ray]'")
         # A GPU of this machine is the workers', should JAX look at it here.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with stopwatch.phase("setup"):
@@ -197,12 +198,13 @@ def _without_trials(settings: Settings) -> list[str]:
 def _folder(checkpoints: str | os.PathLike[str]) -> Path:
     path = Path(checkpoints).absolute()
     if path.exists() and not path.is_dir():
-        raise ValueError(f"checkpoints={str(checkpoints)!r} is a file; name a folder")
+        raise ArgumentError("checkpoints", str(checkpoints), "is a file", "name a folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
         if not os.access(path, os.W_OK):
             raise PermissionError("it cannot be written to")
     except OSError as error:
         why = error.strerror or str(error)
-        raise ValueError(f"checkpoints={str(checkpoints)!r} cannot be used: {why}; name another") from error
+        reason = f"cannot be used: {why}"
+        raise ArgumentError("checkpoints", str(checkpoints), reason, "name another") from error
     return path

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from sgdr import checks
+from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.space import SCHEDULE_NAMES, Space
@@ -27,16 +28,15 @@ def schedule_of(config: Config, space: Space, budget: int) -> tuple[WarmRestarts
     and for values that cannot be.
     """
     if "base_lr" not in config:
-        raise ValueError(f"config {_names(config)} has no base_lr; give the peak learning rate")
+        raise _bad(config, "has no base_lr", "give the peak learning rate")
     closed = "cycles" in config
     if closed == ("T_0" in config):
-        raise ValueError(
-            f"config {_names(config)} must have T_0, the epochs of the first cycle, or cycles, their number, "
-            "and not both"
+        raise _bad(
+            config, "must have T_0, the epochs of the first cycle, or cycles, their number, and not both"
         )
     eta_ratio = float(config.get("eta_ratio", 0.0))
     if eta_ratio < 0:
-        raise ValueError(f"eta_ratio={eta_ratio!r} must not be below 0: it is eta_min / base_lr")
+        raise ArgumentError("eta_ratio", eta_ratio, "must not be below 0: it is eta_min / base_lr")
     # Population-based training multiplies values past the ends of their ranges.
     params = {"T_mult": 1, **config, "eta_ratio": min(eta_ratio, 1.0)}
     return replace(space, closed=closed).schedule(params, budget)
@@ -54,11 +54,12 @@ def hparams_of(config: Config, space: Space) -> dict[str, Any]:
     found |= {name: _only(each) for name, each in fixed.items() if name not in found}
     lacking = [name for name in space.hparams if name not in found]
     if lacking:
-        raise ValueError(f"config {_names(config)} has no {', '.join(lacking)}, which the workload takes")
+        raise _bad(config, f"has no {', '.join(lacking)}, which the workload takes")
     unknown = [name for name in given if name not in (*SCHEDULE_NAMES, *OTHERS, *space.hparams)]
     if unknown:
         known = ", ".join([*SCHEDULE_NAMES, "seed", *space.hparams])
-        raise ValueError(f"config has {', '.join(unknown)}, which nobody takes; give {known}")
+        reason, fix = f"has {', '.join(unknown)}, which nobody takes", f"give {known}"
+        raise ArgumentError("config", config, reason, fix, message=f"config {reason}; {fix}")
     return found
 
 
@@ -70,7 +71,7 @@ def seed_of(config: Config) -> int:
     if "seed" in config:
         seed = whole("seed", config["seed"], 0)
         if seed >= 2**32:
-            raise ValueError(f"seed={seed!r} must be below 2^32")
+            raise ArgumentError("seed", seed, "must be below 2^32")
         return seed
     plain = {name: checks.plain(config[name]) for name in sorted(config)}
     text = json.dumps(plain, sort_keys=True, default=str)
@@ -82,5 +83,6 @@ def _only(distribution: Any) -> Any:
     return distribution.choices[0] if hasattr(distribution, "choices") else distribution.low
 
 
-def _names(config: Config) -> str:
-    return str(sorted(map(str, config)))
+def _bad(config: Config, reason: str, fix: str = "") -> ArgumentError:
+    message = f"config {sorted(map(str, config))} {reason}" + (f"; {fix}" if fix else "")
+    return ArgumentError("config", config, reason, fix, message=message)

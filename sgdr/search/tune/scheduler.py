@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
-from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.problem.space import Space
 from sgdr.search.strategy.restart_aware import credited, keeps, rungs, standing, to_fall
@@ -52,10 +53,9 @@ class RestartAwareScheduler(FIFOScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         budget = whole("budget", budget, 1)
         reduction_factor = whole("reduction_factor", reduction_factor, 2)
-        if objective not in OBJECTIVES:
-            raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
+        one_of("objective", objective, OBJECTIVES)
         if mode is not None and mode not in MODES:
-            raise ValueError(f"mode={mode!r} must be 'min' or 'max'")
+            raise ArgumentError("mode", mode, "must be 'min' or 'max'")
         self.budget, self.objective, self.reduction_factor = budget, objective, reduction_factor
         self._metric, self._mode, self._time_attr = metric, mode, time_attr
         self._losses: dict[str, dict[int, float]] = {}
@@ -69,9 +69,11 @@ class RestartAwareScheduler(FIFOScheduler):
         """Takes what it has not been given. Raises ValueError for a metric that is no curve."""
         if self._metric is None:
             if metric == WORTH:
-                raise ValueError(
-                    f"metric={WORTH!r} is the best so far, and restarts are seen in the curve itself: give "
-                    "RestartAwareScheduler(budget, metric=...) the name of the value that it is read from"
+                raise ArgumentError(
+                    "metric",
+                    WORTH,
+                    "is the best so far, and restarts are seen in the curve itself: give "
+                    "RestartAwareScheduler(budget, metric=...) the name of the value that it is read from",
                 )
             self._metric = metric or DEFAULT_METRIC
         self._mode = self._mode or mode
@@ -80,10 +82,10 @@ class RestartAwareScheduler(FIFOScheduler):
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Raises ValueError for a trial without T_0, and where it is not known what is compared."""
         if self._metric is None or self._mode is None:
-            raise ValueError(
-                f"metric={self._metric!r}, mode={self._mode!r}: give both to tune.TuneConfig or to "
-                "RestartAwareScheduler"
-            )
+            fix = "give both to tune.TuneConfig or to RestartAwareScheduler"
+            message = f"metric={self._metric!r}, mode={self._mode!r}: {fix}"
+            lacking = "metric" if self._metric is None else "mode"
+            raise ArgumentError(lacking, None, "is not known", fix, message=message)
         self._schedule(trial, {})  # refused before it trains
         self._failed.discard(trial.trial_id)
 

@@ -14,6 +14,7 @@ from optuna.distributions import (
 from ray import tune
 from ray.tune.search.sample import Domain
 
+from sgdr.errors import ArgumentError
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.space import Space
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
@@ -60,10 +61,9 @@ def _check_ends(space: Space, has_workload: bool, budget: int | None) -> None:
     }
     left = " and ".join(name for name, is_open in ends.items() if is_open)
     if left:
-        raise ValueError(
-            f"the space leaves {left} open: give workload=, whose ranges and budget are taken, or budget= "
-            "and a Space that has base_lr"
-        )
+        reason = f"leaves {left} open"
+        fix = "give workload=, whose ranges and budget are taken, or budget= and a Space that has base_lr"
+        raise ArgumentError("space", space, reason, fix, message=f"the space {reason}: {fix}")
 
 
 def _longest(space: Space) -> int:

@@ -21,7 +21,7 @@ from sgdr.search.backend.population import Population
 from sgdr.search.backend.processes import ProcessSlots
 from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem import hparams
-from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import OBJECTIVES, sign, value
 from sgdr.search.problem.space import Space
@@ -73,8 +73,7 @@ def trainable(
             f"workload {workload.name!r} is defined in the main script, which the workers do not run; define "
             "it in a module that they can import"
         )
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective={objective!r} must be one of {', '.join(OBJECTIVES)}")
+    one_of("objective", objective, OBJECTIVES)
     for name in declared.hparams:
         if name in ("seed", "hparams"):
             raise ValueError(

@@ -10,6 +10,7 @@ from sgdr_service.sweeps.host_lock import HostLock
 from sgdr_service.sweeps.own_words import LONGEST, own_words
 from sgdr_service.sweeps.run import NO_CLUSTER, _terminated_at, _words
 
+from sgdr.errors import ArgumentError
 from sgdr.search.backend.interrupts import terminate_as_interrupt
 from sgdr.search.sweeps.worker import TooManyFailures
 
@@ -70,7 +71,9 @@ def test_only_errors_that_are_written_for_users_are_told(error, told):
 
 
 def test_the_address_of_the_cluster_is_not_told():
-    unreached = caused(ValueError("address='10.0.0.1:6379' leads to no Ray cluster"), OSError("10.0.0.1"))
+    unreached = caused(
+        ArgumentError("address", "10.0.0.1:6379", "leads to no Ray cluster"), OSError("10.0.0.1")
+    )
     assert _words(unreached) == NO_CLUSTER
     assert _words(TooManyFailures("all have failed")) == "all have failed"
     assert _words(OSError("address=1")) == "OSError"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from sgdr.cycles import Cycle, Number
+from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
 from sgdr.warmup import Warmup
 from sgdr_service.dashboard.explorer import fields
@@ -42,8 +43,8 @@ class Explored:
         values = fields.read((fields.NAME, *fields.SCHEDULE), texts)
         try:
             return replace(self, **values)
-        except ValueError as error:  # each is good by itself, but one exceeds the other
-            raise Faults({"eta_min": str(error)}) from None
+        except ArgumentError as error:  # each is good by itself, but one exceeds the other
+            raise Faults({error.name: str(error)}) from None
 
     @property
     def schedule(self) -> WarmRestarts | Warmup:

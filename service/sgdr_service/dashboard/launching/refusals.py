@@ -60,7 +60,5 @@ def _field(refused: Invalid, hparams: Collection[str]) -> str:
     if refused.field in RANGES:
         return ends(refused.field)[0]
     if refused.field == "hparams":
-        words = str(refused)
-        at_fault = (name for name in hparams if words.startswith((f"{name}=", f"hparams {name!r}")))
-        return next((f"{HPARAMS}{name}" for name in at_fault), ELSEWHERE)
+        return f"{HPARAMS}{refused.hparam}" if refused.hparam in hparams else ELSEWHERE
     return refused.field or ELSEWHERE

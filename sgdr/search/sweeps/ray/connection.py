@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from sgdr.errors import ArgumentError
 from sgdr.search.backend.devices import cores
 from sgdr.search.sweeps.cluster import Cluster
 
@@ -130,19 +131,24 @@ def _connect(cluster: Cluster) -> None:
         ray.init(address=cluster.address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise ValueError(
-            f"address={cluster.address!r} leads to no Ray cluster that takes us ({reason}); start one by "
-            "`ray start --head`, or leave address out to use this machine; where it has a token, set "
-            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or a file ~/.ray/auth_token"
+        raise ArgumentError(
+            "address",
+            cluster.address,
+            f"leads to no Ray cluster that takes us ({reason})",
+            "start one by `ray start --head`, or leave address out to use this machine; where it has a "
+            "token, set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or a file ~/.ray/auth_token",
         ) from error
 
 
 def _check_memory(workers: int) -> None:
     free = psutil.virtual_memory().available
     if workers * WORKER_BYTES > free:
-        raise ValueError(
-            f"workers={workers} need about {workers * WORKER_BYTES / 2**30:.3g} GiB, and this machine has "
-            f"{free / 2**30:.3g} GiB free; ask for {max(1, free // WORKER_BYTES)} at most, or name a cluster"
+        raise ArgumentError(
+            "workers",
+            workers,
+            f"need about {workers * WORKER_BYTES / 2**30:.3g} GiB, and this machine has {free / 2**30:.3g} "
+            "GiB free",
+            f"ask for {max(1, free // WORKER_BYTES)} at most, or name a cluster",
         )
 
 
