@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from sgdr.search.storage.leases import EXPIRE_SECONDS, Claim, living
+from sgdr.search.storage.leases import EXPIRE_SECONDS, Claim, living, running_process
 
 SWEEP = "sweep"
 """nonce, request (all arguments), requested (seconds since the epoch), host."""
@@ -133,10 +133,4 @@ def this_process() -> dict[str, Any]:
 
 def local_process(process: Mapping[str, Any]) -> psutil.Process | None:
     """The process of a record of this host; None when it is gone."""
-    try:
-        found = psutil.Process(process["pid"])
-        # A number is used again by another process, so the time at which it began is compared too.
-        same = abs(found.create_time() - process["create_time"]) < 1
-        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        return None
+    return running_process(process["pid"], process["create_time"])

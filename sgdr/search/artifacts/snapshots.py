@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from sgdr.search.problem import leaves
 from sgdr.search.problem.workload import State, Workload
 from sgdr.search.storage.connect import sqlite_file
 
@@ -80,7 +81,7 @@ class Snapshots:
         from safetensors.numpy import save
 
         arrays, forms = {}, {}
-        for name, leaf in _leaves(state):
+        for name, leaf in leaves.named(state):
             arrays[name], forms[name] = _stored(leaf), _form(leaf)
         header = {
             "trial": trial,
@@ -143,7 +144,7 @@ def load(path: Path, workload: Workload) -> State:
 
     _, forms, arrays = _read(path)
     shapes = jax.eval_shape(workload.init, jax.eval_shape(lambda: jax.random.key(0)))
-    needed = {name: _form(leaf) for name, leaf in _leaves(shapes)}
+    needed = {name: _form(leaf) for name, leaf in leaves.named(shapes)}
     for name in dict.fromkeys([*needed, *forms]):
         if forms.get(name) != needed.get(name):
             raise ValueError(
@@ -151,10 +152,10 @@ def load(path: Path, workload: Workload) -> State:
                 f"{forms.get(name, 'not there')} in it, {needed.get(name, 'not there')} in the workload"
             )
     try:
-        leaves = [_restored(arrays[name], leaf) for name, leaf in _leaves(shapes)]
+        restored = [_restored(arrays[name], leaf) for name, leaf in leaves.named(shapes)]
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"snapshot {str(path)!r} does not hold what its header says: {error}") from error
-    return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+    return jax.tree.unflatten(jax.tree.structure(shapes), restored)
 
 
 def _read(
@@ -194,38 +195,22 @@ def _write(path: Path, data: bytes) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _leaves(state: State) -> list[tuple[str, Any]]:
-    """The leaves of a state, or of its shapes, by their place in it: `state.params[0]['weight']`."""
-    import jax
-
-    paths = jax.tree_util.tree_leaves_with_path(state)
-    return [(f"state{jax.tree_util.keystr(path)}", leaf) for path, leaf in paths]
-
-
 def _form(leaf: Any) -> str:
     """As errors show it: `float32[64, 10]`, or `key<fry>[]` of a key of JAX."""
     return f"{leaf.dtype}{list(leaf.shape)}"
 
 
-def _is_key(leaf: Any) -> bool:
-    import jax
-    import jax.numpy as jnp
-
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
 def _stored(leaf: Any) -> np.ndarray[Any, Any]:
     """The array that is written for a leaf: a key's words, and as bytes what the format does not know."""
-    import jax
     import numpy as np
 
-    array = np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf, order="C")
+    array = np.asarray(leaves.words(leaf), order="C")
     return array if array.dtype.name in _PLAIN_TYPES else np.frombuffer(array.tobytes(), np.uint8)
 
 
 def _restored(array: np.ndarray[Any, Any], shape: jax.ShapeDtypeStruct) -> Any:
     """The leaf for which `_stored` gave `array`. Raises ValueError where it cannot be."""
-    if _is_key(shape):
+    if leaves.is_key(shape):
         return _restored_key(array, shape)
     if shape.dtype.name not in _PLAIN_TYPES:
         array = array.view(shape.dtype).reshape(shape.shape)
@@ -238,12 +223,6 @@ def _restored_key(array: np.ndarray[Any, Any], shape: jax.ShapeDtypeStruct) -> j
     import jax
     import jax.numpy as jnp
 
-    kinds = []
-
-    def words(keys: jax.Array) -> Any:
-        kinds.append(jax.random.key_impl(keys))
-        return jax.random.key_data(keys)
-
-    needed = jax.eval_shape(words, shape)
-    restored: jax.Array = jax.random.wrap_key_data(jnp.asarray(_restored(array, needed)), impl=kinds[0])
+    needed, kind = leaves.words_of(shape)
+    restored: jax.Array = jax.random.wrap_key_data(jnp.asarray(_restored(array, needed)), impl=kind)
     return restored

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from sgdr.search.problem import leaves
 from sgdr.search.problem.workload import State
 
 
@@ -55,10 +56,10 @@ class Rows:
         return self._write(states, jax.device_put(np.int32(slot), whole), row)
 
     def _check(self, row: State) -> None:
-        needed = {name: f"{leaf.dtype}{list(leaf.shape[1:])}" for name, leaf in _leaves(self._shapes)}
+        needed = {name: f"{leaf.dtype}{list(leaf.shape[1:])}" for name, leaf in leaves.named(self._shapes)}
         given = {
             name: f"{getattr(leaf, 'dtype', type(leaf).__name__)}{list(np.shape(leaf))}"
-            for name, leaf in _leaves(row)
+            for name, leaf in leaves.named(row)
         }
         for name in dict.fromkeys([*needed, *given]):
             if given.get(name) != needed.get(name):
@@ -71,34 +72,19 @@ class Rows:
             raise ValueError(f"state is the tree {form_given}, and {form} in the workload")
 
 
-def _leaves(state: State) -> list[tuple[str, Any]]:
-    paths = jax.tree_util.tree_leaves_with_path(state)
-    return [(f"state{jax.tree_util.keystr(path)}", leaf) for path, leaf in paths]
-
-
-def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
 def _plain(leaf: Any) -> Any:
-    return np.asarray(jax.random.key_data(leaf)) if _is_key(leaf) else leaf
+    return np.asarray(leaves.words(leaf)) if leaves.is_key(leaf) else leaf
 
 
 def _zeros(split: NamedSharding, shape: jax.ShapeDtypeStruct) -> Any:
-    if not _is_key(shape):
+    if not leaves.is_key(shape):
         return jax.device_put(np.zeros(shape.shape, shape.dtype), split)
-    kinds = []
-
-    def words(keys: jax.Array) -> Any:
-        kinds.append(jax.random.key_impl(keys))
-        return jax.random.key_data(keys)
-
-    plain = _zeros(split, jax.eval_shape(words, shape))
-    return jax.random.wrap_key_data(plain, impl=kinds[0])
+    of_words, kind = leaves.words_of(shape)
+    return jax.random.wrap_key_data(_zeros(split, of_words), impl=kind)
 
 
 def _row(slot: int, leaf: jax.Array) -> Any:
-    if _is_key(leaf):
+    if leaves.is_key(leaf):
         words = _row(slot, jax.random.key_data(leaf))
         return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
     # Indexing the whole array would be a program of its own, compiled for every shape of leaf.
@@ -116,7 +102,7 @@ def _write(slots: int, states: State, slot: jax.Array, row: State) -> State:
     place = jnp.clip(own, 0, slots - 1)
 
     def written(leaf: jax.Array, given: jax.Array) -> Any:
-        if _is_key(leaf):
+        if leaves.is_key(leaf):
             words = written(jax.random.key_data(leaf), given)
             return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
         kept = jax.lax.dynamic_index_in_dim(leaf, place, keepdims=False)

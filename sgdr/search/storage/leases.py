@@ -204,12 +204,18 @@ def _process_lives(claim: Claim) -> bool | None:
     """Whether the process of a lease lives; None where it cannot be seen from here."""
     if claim["host"] != socket.gethostname() or claim.get("namespace", _namespace()) != _namespace():
         return None
+    return running_process(claim["pid"], claim["started"]) is not None
+
+
+def running_process(pid: int, began: float) -> psutil.Process | None:
+    """The process of this host that has that number and began at that time; None when it is gone."""
     try:
         # A number is used again by another process, so the time at which it began is compared too.
-        process = psutil.Process(claim["pid"])
-        return abs(process.create_time() - claim["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        is_same = abs(process.create_time() - began) < 1
+        return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
-        return False
+        return None
 
 
 def _namespace() -> str:
