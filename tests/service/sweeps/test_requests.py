@@ -18,10 +18,12 @@ from sgdr.search.storage.connect import StorageError
 from sgdr.search.sweeps.cluster import Cluster
 
 HPARAMS = {"decay": FloatDistribution(0.0, 1.0), "depth": IntDistribution(1, 4)}
+ALIKE = {"controls": FloatDistribution(0.0, 1.0)}
 KNOWN = {
     "arrays": Declaration("arrays", "error", "minimize", 6, "arrays", 2, None, None, HPARAMS),
     "function": Declaration("function", "error", "minimize", 6, "callable", None, None, None, HPARAMS),
     "long": Declaration("long", "error", "minimize", 600, "callable", None, None, None, {}),
+    "alike": Declaration("alike", "error", "minimize", 6, "callable", None, None, None, ALIKE),
     "odd": Declaration("a/b", "error", "minimize", 6, "callable", None, None, None, {}),
 }
 LIMITS = {
@@ -151,6 +153,15 @@ def test_sweeps_that_cannot_be_are_refused_and_nothing_is_written(sweeps, tmp_pa
         sweeps.submit(asked(**arguments))
     assert refused.value.field == field and "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_and_a_value_of_the_workload_may_have_one_name(sweeps):
+    told = {"relatives": ["cyclic"], "controls": 0.9}
+    for arguments, named in ((told, ("controls", None)), ({}, ("hparams", "controls"))):
+        with pytest.raises(Invalid, match=r"^controls=") as refused:
+            hparams = {"controls": 0.5 if arguments else [1, 0]}
+            sweeps.check(asked(workload="alike", hparams=hparams, **arguments))
+        assert (refused.value.field, refused.value.hparam) == named
 
 
 ON_RAY = [
