@@ -7,7 +7,6 @@ import pytest
 
 from sgdr import search
 from sgdr.search.storage.connect import sqlite_file
-from sgdr.shapes import RELATIVES
 
 
 @pytest.fixture(scope="module")
