@@ -40,6 +40,7 @@ DIGITS = Declaration(
     base_lr=(1e-3, 1.0),
     select_metric="select_error",
     hparams={},
+    interval="step",
 )
 METRICS = ("error", "loss", "select_error", "select_loss")
 SHARES = {"pruned": 0.7, "complete": 0.25, "diverged": 0.03, "failed": 0.01, "cut off": 0.01}

@@ -42,7 +42,7 @@ TIMED = 31
 
 def settings(own: optuna.samplers.BaseSampler | None) -> Settings:
     """Of a sweep over the usual space: with the product's sampler, or with the user's own."""
-    declared = Declaration("curves", "error", "minimize", BUDGET, "arrays", 1, None, None, {})
+    declared = Declaration("curves", "error", "minimize", BUDGET, "arrays", 1, None, None, {}, "step")
     return Settings(
         workload=declared,
         trials=max(SO_FAR),

@@ -115,8 +115,8 @@ class Running:
     def __init__(self, url: str) -> None:
         self.url = url
         decay = {"decay": FloatDistribution(0.0, 1.0)}
-        quick = Declaration("quick", "error", "minimize", 3, "callable", None, None, None, decay)
-        slow = Declaration("slow", "error", "minimize", 4, "callable", None, None, None, {})
+        quick = Declaration("quick", "error", "minimize", 3, "callable", None, None, None, decay, None)
+        slow = Declaration("slow", "error", "minimize", 4, "callable", None, None, None, {}, None)
         self.declarations = Told(quick=quick, slow=slow, stubborn=slow, flaky=quick)
         self.sweeps = self.make_sweeps()
         with self.sweeps.storage():

@@ -29,7 +29,7 @@ from sgdr.search.sweeps.shared_record import Launch, SharedRecord
 
 EPOCHS = 10
 TRIAL_SECONDS = 0.05
-DECLARED = Declaration("sleeping", "error", "minimize", EPOCHS, "callable", None, None, None, {})
+DECLARED = Declaration("sleeping", "error", "minimize", EPOCHS, "callable", None, None, None, {}, None)
 
 
 def settings(trials: int) -> Settings:

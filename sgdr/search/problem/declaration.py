@@ -32,7 +32,7 @@ class Declaration:
     select_metric: str | None
     hparams: Mapping[str, BaseDistribution]
     """The further values that it takes, by name."""
-    interval: Interval | None = "step"
+    interval: Interval | None
     """How often its rate changes; None for a callable workload that does not say."""
 
     @classmethod

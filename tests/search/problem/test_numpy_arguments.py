@@ -31,6 +31,7 @@ def declared(**changes):
         "base_lr": None,
         "select_metric": None,
         "hparams": {},
+        "interval": "step",
     }
     return Declaration(**{**values, **changes})
 

@@ -69,6 +69,7 @@ def swept(storage, values, dtype=np.float64, direction="minimize"):
         base_lr=(0.1, 1.0),
         select_metric=None,
         hparams={},
+        interval=None,
     )
     settings = settings_of(declared, trials=1, pruner="restart-aware", slots=1, controls=0, seed=0)
     create_study(storage, "exact", settings, resume=False)

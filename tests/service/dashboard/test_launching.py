@@ -32,8 +32,8 @@ from sgdr.search.sweeps.create_study import create_study
 from sgdr.shapes import RELATIVES
 
 HPARAMS = {"decay": FloatDistribution(1e-6, 0.1, log=True), "depth": IntDistribution(1, 4)}
-ARRAYS = Declaration("arrays", "error", "minimize", 20, "arrays", 5, (0.01, 2.0), None, HPARAMS)
-FUNCTION = Declaration("function", "error", "minimize", 6, "callable", None, None, None, {})
+ARRAYS = Declaration("arrays", "error", "minimize", 20, "arrays", 5, (0.01, 2.0), None, HPARAMS, "step")
+FUNCTION = Declaration("function", "error", "minimize", 6, "callable", None, None, None, {}, None)
 LIMITS = {
     "max_running": 1,
     "max_queued": 2,
@@ -378,7 +378,7 @@ def test_distributions_have_their_short_form(searched, form):
     assert short_form(searched) == form
     if form is not None:
         request = SweepRequest.model_validate({"workload": "arrays", "hparams": {"x": form}})
-        known = Declaration("x", "error", "minimize", 9, "callable", None, None, None, {"x": searched})
+        known = Declaration("x", "error", "minimize", 9, "callable", None, None, None, {"x": searched}, None)
         assert request.space().resolved(known, 9).hparams["x"] == searched
 
 

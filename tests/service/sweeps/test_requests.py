@@ -20,11 +20,11 @@ from sgdr.search.sweeps.cluster import Cluster
 HPARAMS = {"decay": FloatDistribution(0.0, 1.0), "depth": IntDistribution(1, 4)}
 ALIKE = {"controls": FloatDistribution(0.0, 1.0)}
 KNOWN = {
-    "arrays": Declaration("arrays", "error", "minimize", 6, "arrays", 2, None, None, HPARAMS),
-    "function": Declaration("function", "error", "minimize", 6, "callable", None, None, None, HPARAMS),
-    "long": Declaration("long", "error", "minimize", 600, "callable", None, None, None, {}),
-    "alike": Declaration("alike", "error", "minimize", 6, "callable", None, None, None, ALIKE),
-    "odd": Declaration("a/b", "error", "minimize", 6, "callable", None, None, None, {}),
+    "arrays": Declaration("arrays", "error", "minimize", 6, "arrays", 2, None, None, HPARAMS, "step"),
+    "function": Declaration("function", "error", "minimize", 6, "callable", None, None, None, HPARAMS, None),
+    "long": Declaration("long", "error", "minimize", 600, "callable", None, None, None, {}, None),
+    "alike": Declaration("alike", "error", "minimize", 6, "callable", None, None, None, ALIKE, None),
+    "odd": Declaration("a/b", "error", "minimize", 6, "callable", None, None, None, {}, None),
 }
 LIMITS = {
     "max_running": 1,
