@@ -16,6 +16,7 @@ from sgdr.search.problem.workload import CallableWorkload, Run, Workload, find, 
 from sgdr.search.problem.workload import workload as workload
 
 if TYPE_CHECKING:
+    from sgdr.search.artifacts.snapshots import load_snapshot as load_snapshot
     from sgdr.search.evaluation.compare import CompareProgress as CompareProgress
     from sgdr.search.evaluation.compare import compare as compare
     from sgdr.search.evaluation.comparison import Comparison as Comparison
@@ -62,6 +63,7 @@ _HOME = {
     "confirm": "evaluation.confirm",
     "delete": "study.study",
     "load": "study.study",
+    "load_snapshot": "artifacts.snapshots",
     "read_csv": "study.spreadsheet",
     "studies": "study.study",
     "sweep": "sweeps.launch",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sgdr.search.artifacts.snapshots import Snapshot, Snapshots, load
+from sgdr.search.artifacts.snapshots import Snapshot, Snapshots, load_snapshot
 from sgdr.search.problem.workload import State, Workload
 
 CHECKPOINT_SECONDS = 10.0
@@ -79,7 +79,7 @@ class Checkpoints:
         for snapshot in reversed(self._snapshots.of(trial)):
             try:
                 curves = json.loads(_curves(snapshot.path).read_text())
-                state = load(snapshot.path, self._workload)
+                state = load_snapshot(snapshot.path, self._workload)
             except (OSError, ValueError) as error:
                 self._on_remark(f"trial {trial} begins anew: {error}")
                 continue

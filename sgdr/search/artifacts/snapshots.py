@@ -135,7 +135,7 @@ class Snapshots:
                 path.unlink(missing_ok=True)
 
 
-def load(path: Path, workload: Workload) -> State:
+def load_snapshot(path: Path, workload: Workload) -> State:
     """The state in a snapshot, in NumPy arrays, of the form that the workload's `init` gives.
 
     Raises ValueError where there is no such file, it is cut short or no snapshot, or of another workload.

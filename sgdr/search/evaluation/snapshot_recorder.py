@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from sgdr.search.artifacts.snapshots import Snapshots, load
+from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.backend.population import Population
 from sgdr.search.evaluation.ensemble import Ensemble, has_ensemble
 from sgdr.search.evaluation.fixed_runs import Job, Trained
@@ -98,7 +98,7 @@ class Keeper:
         kept = self._attributes
         select = curves[kept["select_metric"] or kept["metric"]]
         epoch = chosen_epoch(job.objective, select, job.schedule, kept["direction"])
-        together = self._ensembles.score(load(path, self._workload) for path in paths)
+        together = self._ensembles.score(load_snapshot(path, self._workload) for path in paths)
         return {
             "ensemble": together[kept["metric"]],
             "single": float(curves[kept["metric"]][epoch - 1]),

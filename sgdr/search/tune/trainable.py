@@ -14,7 +14,7 @@ from ray.air.constants import TRAINING_ITERATION
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.artifacts.snapshots import Snapshots, load
+from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.backend.curves import Curves
 from sgdr.search.backend.devices import cores, share_gpu_memory
 from sgdr.search.backend.population import Population
@@ -225,7 +225,7 @@ class _WorkloadTrainable(tune.Trainable):
             )
         snapshot = found[-1]
         workload: Any = self._workload  # of arrays: a callable one has no checkpoint
-        state = load(snapshot.path, workload)
+        state = load_snapshot(snapshot.path, workload)
         # Without a seed of its own, a config that has changed would name another than it began with.
         self._begin(self._config, None if "seed" in self._config else snapshot.seed)
         assert isinstance(self._slots, Population)

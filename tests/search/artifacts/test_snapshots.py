@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from sgdr import WarmRestarts
-from sgdr.search.artifacts.snapshots import Snapshots, folder, load
+from sgdr.search.artifacts.snapshots import Snapshots, folder, load_snapshot
 from sgdr.search.backend.devices import local_devices
 from sgdr.search.backend.population import Population
 from sgdr.search.problem.supervised import Supervised
@@ -117,7 +117,7 @@ def test_trained_model_is_restored_bit_for_bit(snapshots: Snapshots) -> None:
     state = population.state(1)
     path = snapshots.save(12, 123, 4, state, values)
     assert path.name == "trial-00012-seed-123-epoch-0004.safetensors"
-    restored = load(path, workload)
+    restored = load_snapshot(path, workload)
     assert jax.tree.structure(restored) == jax.tree.structure(state)
     assert [bits(leaf) for leaf in jax.tree.leaves(restored)] == [
         bits(leaf) for leaf in jax.tree.leaves(state)
@@ -131,7 +131,7 @@ def test_trained_model_is_restored_bit_for_bit(snapshots: Snapshots) -> None:
 
 
 def test_leaves_of_every_kind_are_restored(snapshots: Snapshots, kinds: State) -> None:
-    restored = load(snapshots.save(1, 2, 3, kinds, {}), Kinds())
+    restored = load_snapshot(snapshots.save(1, 2, 3, kinds, {}), Kinds())
     assert jax.tree.structure(restored) == jax.tree.structure(kinds)
     for before, after in zip(jax.tree.leaves(kinds), jax.tree.leaves(restored), strict=True):
         assert bits(before) == bits(after)
@@ -223,7 +223,7 @@ def test_damage_is_said_and_the_file_named(
     path = snapshots.save(1, 2, 3, kinds, {})
     damage(path)
     with pytest.raises(ValueError, match=said) as caught:
-        load(path, Kinds())
+        load_snapshot(path, Kinds())
     assert str(path) in str(caught.value)
 
 
@@ -240,7 +240,7 @@ def test_snapshots_of_another_model_are_refused(
 ) -> None:
     path = snapshots.save(1, 2, 3, saved().init(jax.random.key(0)), {})
     with pytest.raises(ValueError, match=rf"does not fit workload 'kinds': {said}"):
-        load(path, loaded())
+        load_snapshot(path, loaded())
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])
@@ -307,3 +307,12 @@ def test_folder_of_a_strange_name_can_be_made(tmp_path: Path) -> None:
         snapshots = Snapshots(folder(f"sqlite:///{tmp_path}/a.db", name))
         path = snapshots.save(1, 2, 3, np.zeros(3), {"name": float(len(name))})
         assert [each.path for each in snapshots.all()] == [path]
+
+
+def test_the_older_name_loads_the_same_and_warns(snapshots: Snapshots) -> None:
+    from sgdr.search.snapshots import load
+
+    path = snapshots.save(1, 2, 3, Kinds().init(jax.random.key(0)), {})
+    with pytest.warns(DeprecationWarning, match=r"use sgdr\.search\.load_snapshot"):
+        older = load(path, Kinds())
+    assert jax.tree.structure(older) == jax.tree.structure(load_snapshot(path, Kinds()))

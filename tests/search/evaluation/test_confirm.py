@@ -15,7 +15,7 @@ import optax
 import pytest
 
 from sgdr import WarmRestarts, search
-from sgdr.search.artifacts.snapshots import Snapshots, load
+from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.evaluation import confirm as confirmation
 from sgdr.search.evaluation import race, sequential_test
 from sgdr.search.evaluation.confirm import CONFIRMATION
@@ -580,7 +580,7 @@ def test_models_at_the_last_troughs_and_of_the_value_are_kept_and_restore_to_it(
         assert set(troughs) <= epochs and len(epochs - set(troughs)) <= 1
         assert each.values[first] in {snapshot.values["error"] for snapshot in snapshots}
         for snapshot in snapshots:
-            found = jax.jit(workload.evaluate)(load(snapshot.path, workload))
+            found = jax.jit(workload.evaluate)(load_snapshot(snapshot.path, workload))
             assert {name: float(value) for name, value in found.items()} == pytest.approx(
                 dict(snapshot.values), rel=1e-6
             )
@@ -602,7 +602,9 @@ def test_the_ensemble_of_the_last_troughs_is_told_beside_the_best_model_and_not_
         assert each.ensemble["troughs"] == len(troughs)
         assert each.ensemble["single"] == each.values[first]
         paths = [s.path for s in Snapshots(study.snapshot_folder).of(each.number) if s.epoch in troughs]
-        predictions = jnp.mean(jnp.stack([workload.predict(load(path, workload)) for path in paths]), 0)
+        predictions = jnp.mean(
+            jnp.stack([workload.predict(load_snapshot(path, workload)) for path in paths]), 0
+        )
         assert each.ensemble["ensemble"] == pytest.approx(float(workload.score(predictions)["error"]))
     assert search.load("s", url).verdict == verdict
     trained.clear()
