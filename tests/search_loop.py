@@ -9,7 +9,7 @@ from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.sweeps.config import Settings, checked
 from sgdr.search.sweeps.create_study import create_study
-from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import Begun, places, run
 from sgdr.search.sweeps.trial_log import Record
 
@@ -87,5 +87,5 @@ def searched(
     record = Record(storage, name, said)
     slots = Falling(settings.slots or 1)
     begun = Begun(record, seed, places(settings, record))
-    reached, _ = run(settings, begun, slots, Stopwatch(), on_remark=said)
+    reached, _ = run(settings, begun, slots, PhaseTimer(), on_remark=said)
     return reached, slots

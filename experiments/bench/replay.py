@@ -33,7 +33,7 @@ from sgdr.search.problem.space import Space
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.study.study import Best
 from sgdr.search.sweeps.config import Settings
-from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.trial_log import Record
 from sgdr.search.sweeps.worker import Plan, Worker
 
@@ -214,7 +214,7 @@ def ours(
         seed=seed,
     )
     slots = TableSlots(table, grid, column)
-    Worker(slots, record, arms, plan, Stopwatch()).run()
+    Worker(slots, record, arms, plan, PhaseTimer()).run()
     ended = record.trials
     record.close()
     curves = [trial.user_attrs["curve"]["error"] for trial in ended]

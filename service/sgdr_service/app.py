@@ -17,16 +17,16 @@ from starlette.middleware.cors import CORSMiddleware
 
 from sgdr.search.storage.connect import sqlite_file
 from sgdr_service import auth, documentation, problems
-from sgdr_service.closing import closing_event
-from sgdr_service.edge import Edge
 from sgdr_service.events import Feeds
-from sgdr_service.library import Library
 from sgdr_service.metrics import Metrics
+from sgdr_service.middleware import Edge
 from sgdr_service.parity import Parity
 from sgdr_service.root_path import RootPath, address
 from sgdr_service.routes import best, operations, rates, studies, sweeps, workloads
 from sgdr_service.sessions import Sessions
 from sgdr_service.settings import Settings, read_settings
+from sgdr_service.shutdown import closing_event
+from sgdr_service.study_cache import Library
 from sgdr_service.sweeps.declarations import Declarations
 from sgdr_service.sweeps.dispatcher import Dispatcher
 from sgdr_service.sweeps.status import status
@@ -135,7 +135,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with closing_event() as closing:
         app.state.feeds = Feeds(partial(sweeps.state_of, app.state.library), closing)
         if app.state.settings.shows_dashboard:
-            from sgdr_service.dashboard.here import prepare
+            from sgdr_service.dashboard.context import prepare
 
             prepare(app.state, closing)
         dispatcher.start()

@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import from_json
 from starlette.datastructures import QueryParams
 
-from sgdr_service.fields import Step
+from sgdr_service.parameter_types import Step
 from sgdr_service.problems import invalid
 from sgdr_service.shapes import DEFAULT, MODELS, NESTED, PARAMETERS, AnyShape, Schedule, Shaped
 

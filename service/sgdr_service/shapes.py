@@ -15,7 +15,7 @@ from sgdr.relatives import KINDS, cosine_annealing
 from sgdr.schedule import WarmRestarts
 from sgdr.warmup import Warmup
 from sgdr_service import problems
-from sgdr_service.fields import MOST_PARTS, NUMBERS, Warming
+from sgdr_service.parameter_types import MOST_PARTS, NUMBERS, Warming
 
 Schedule: TypeAlias = WarmRestarts | Formula | Warmup
 """Any schedule of the library."""

@@ -23,7 +23,7 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import Space
 from sgdr.search.storage.connect import open_storage
 from sgdr.search.sweeps.config import Settings, checked
-from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import Begun, places, run
 from sgdr.search.sweeps.shared_record import Launch, SharedRecord
 
@@ -101,7 +101,7 @@ def ours(url: str, study: str, place: int, launch: str, trials: int) -> None:
     record = SharedRecord(storage, study, Launch(launch, 0, frozenset()), place)
     wanted = settings(trials)
     begun = Begun(record, 0, places(wanted, record), place)
-    run(wanted, begun, Sleeping(), Stopwatch())
+    run(wanted, begun, Sleeping(), PhaseTimer())
 
 
 def plain(url: str, study: str, place: int, launch: str, trials: int) -> None:

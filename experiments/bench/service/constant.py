@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI, Query
 from sgdr_service import logs
 from sgdr_service.app import create_app
-from sgdr_service.fields import NUMBERS, Step
+from sgdr_service.parameter_types import NUMBERS, Step
 from sgdr_service.settings import read_settings
 
 BaseLr, T0, TMult, EtaMin = (

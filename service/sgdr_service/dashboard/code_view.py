@@ -8,8 +8,8 @@ from sgdr import export
 from sgdr.export.parity import drafted
 from sgdr.schedule import WarmRestarts
 from sgdr.stepping import Stepping
-from sgdr_service.dashboard.frame import code_block, heading
-from sgdr_service.views import code_of, jobs_of
+from sgdr_service.dashboard.layout import code_block, heading
+from sgdr_service.presenters import code_of, jobs_of
 
 FRAMEWORKS = {
     "torch": "PyTorch",

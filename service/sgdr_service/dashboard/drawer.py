@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi.concurrency import run_in_threadpool
 
 from sgdr.search.study.study import Study
-from sgdr_service.dashboard.frame import dialog, link, remark, trial_url
+from sgdr_service.dashboard.layout import dialog, link, remark, trial_url
 from sgdr_service.dashboard.trial_view import show_trial
+from sgdr_service.presenters import trial
 from sgdr_service.problems import Problem
-from sgdr_service.views import trial
 
 
 async def show_in_drawer(study: Study, number: int) -> None:

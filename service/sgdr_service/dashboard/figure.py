@@ -9,7 +9,7 @@ from typing import Any, Self
 from nicegui import ui
 
 from sgdr_service.dashboard.figures.style import empty
-from sgdr_service.dashboard.frame import heading
+from sgdr_service.dashboard.layout import heading
 
 FORMATS = ("png", "svg")
 TRIAL_OF = "{ const trial = e.points?.[0]?.customdata; if (Number.isInteger(trial)) emit(trial); }"

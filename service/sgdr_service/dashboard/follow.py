@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import background_tasks, ui
 
-from sgdr_service.dashboard.frame import remark
-from sgdr_service.dashboard.here import Here
-from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.context import Here
+from sgdr_service.dashboard.layout import remark
+from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.problems import Problem
 
 PAUSE_SECONDS = 1.0

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from sgdr_service.auth import current_hash
-from sgdr_service.dashboard.gate import PREFIX
+from sgdr_service.dashboard.auth_middleware import PREFIX
 from sgdr_service.root_path import address
 from sgdr_service.sessions import COOKIE, SECONDS, Sessions, session_of
 from sgdr_service.tokens import matches

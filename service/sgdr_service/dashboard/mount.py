@@ -14,8 +14,8 @@ from nicegui import core, ui
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sgdr_service.dashboard import login
-from sgdr_service.dashboard.gate import PREFIX, Gate
-from sgdr_service.dashboard.here import KEY, ROOT
+from sgdr_service.dashboard.auth_middleware import PREFIX, Gate
+from sgdr_service.dashboard.context import KEY, ROOT
 from sgdr_service.dashboard.pages import compare, explorer, launch, studies, study, trial
 from sgdr_service.root_path import address
 

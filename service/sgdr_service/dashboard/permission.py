@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.context import Here
 
 NO_TOKEN = "This service has no token, so nothing can be started or cancelled: run `sgdr token`."
 

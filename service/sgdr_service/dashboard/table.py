@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
-from sgdr_service.dashboard.frame import heading, in_browser
+from sgdr_service.dashboard.layout import heading, in_browser
 
 LONGEST_AS_A_WHOLE = 12
 """Rows of a table that grows with them; a longer one scrolls."""

@@ -13,7 +13,7 @@ from sgdr_service.dashboard.explorer.link import explorer_url
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.curves import Drawn
 from sgdr_service.dashboard.figures.trial import trial_figure
-from sgdr_service.dashboard.frame import facts, link, remark, shown, told
+from sgdr_service.dashboard.layout import facts, link, remark, shown, told
 from sgdr_service.dashboard.table import Table, column
 
 COLUMNS = (

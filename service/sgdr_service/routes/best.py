@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sgdr.search.study.study import Best, Study
 from sgdr.stepping import Interval
 from sgdr_service import problems
-from sgdr_service.answers import CODED, OVERALL, BestOverall, BestRate, CodedBest
-from sgdr_service.fields import Step
+from sgdr_service.parameter_types import Step
 from sgdr_service.parity import Parity
+from sgdr_service.presenters import coded
 from sgdr_service.problems import Problem
 from sgdr_service.routes.studies import Name, Studies, answer
+from sgdr_service.schemas import CODED, OVERALL, BestOverall, BestRate, CodedBest
 from sgdr_service.shapes import cycle_at
-from sgdr_service.strict import StrictRoute
-from sgdr_service.views import coded
+from sgdr_service.strict_params import StrictRoute
 
 MOST_BEST = 100
 LARGEST_EPOCH = 10**9

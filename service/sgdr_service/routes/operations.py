@@ -9,9 +9,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict
 
 from sgdr_service import problems
-from sgdr_service.library import Library
 from sgdr_service.metrics import Metrics
-from sgdr_service.strict import StrictRoute
+from sgdr_service.strict_params import StrictRoute
+from sgdr_service.study_cache import Library
 
 health_router = APIRouter(tags=["operations"], route_class=StrictRoute)
 metrics_router = APIRouter(tags=["operations"], route_class=StrictRoute)

@@ -15,12 +15,12 @@ from pydantic_core import to_json
 
 from sgdr.schedule import WarmRestarts
 from sgdr_service import problems
+from sgdr_service.etag import pure
 from sgdr_service.extent import cycles_until, is_far, parts
-from sgdr_service.fields import LARGEST_STEP, MOST_PARTS, CyclePosition, Step, Whole
-from sgdr_service.pure import pure
+from sgdr_service.parameter_types import LARGEST_STEP, MOST_PARTS, CyclePosition, Step, Whole
 from sgdr_service.shape_query import ScheduleQuery
 from sgdr_service.shapes import AnyShape, Schedule, cycle_at
-from sgdr_service.strict import StrictRoute
+from sgdr_service.strict_params import StrictRoute
 
 MOST_IN_RANGE = 1_000_000
 MOST_LISTED = 100_000

@@ -16,12 +16,12 @@ from pydantic_core import from_json, to_json
 from sgdr.search.storage.connect import StorageError
 from sgdr_service import auth, problems
 from sgdr_service.events import Feeds
-from sgdr_service.library import RETRY_SECONDS, Library
 from sgdr_service.paging import Limit, Offset, Page, cut
 from sgdr_service.problems import Problem
 from sgdr_service.root_path import address
 from sgdr_service.routes.studies import Name, Studies, answer
-from sgdr_service.strict import StrictRoute
+from sgdr_service.strict_params import StrictRoute
+from sgdr_service.study_cache import RETRY_SECONDS, Library
 from sgdr_service.sweeps.declarations import WorkloadUnavailable
 from sgdr_service.sweeps.record import ACTIVE
 from sgdr_service.sweeps.request import SweepRequest

@@ -11,7 +11,7 @@ from sgdr.search.problem.workload import registered
 from sgdr_service import problems
 from sgdr_service.problems import Problem
 from sgdr_service.routes.studies import answer
-from sgdr_service.strict import StrictRoute
+from sgdr_service.strict_params import StrictRoute
 from sgdr_service.sweeps.declarations import Declarations, WorkloadUnavailable
 
 router = APIRouter(prefix="/v1/workloads", tags=["workloads"], route_class=StrictRoute)

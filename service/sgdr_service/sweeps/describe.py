@@ -16,7 +16,7 @@ from sgdr.search.problem import hparams
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.workload import CallableWorkload, check_functions, find
 from sgdr_service.sweeps.children import NICENESS
-from sgdr_service.sweeps.own_words import own_words
+from sgdr_service.sweeps.public_errors import public_words
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def _answer(name: str) -> dict[str, Any]:
         return declared.to_dict()
     except BaseException as error:  # sys.exit() in a module too
         traceback.print_exc()
-        return {"error": own_words(error)}
+        return {"error": public_words(error)}
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from sgdr.search.storage.leases import EXPIRE_SECONDS, Claim, living, running_process
+from sgdr.search.storage.leases import EXPIRE_SECONDS, LeaseRecord, living, running_process
 
 SWEEP = "sweep"
 """nonce, request (all arguments), requested (seconds since the epoch), host."""
@@ -102,12 +102,12 @@ def _alive(process: Mapping[str, Any], attributes: Mapping[str, Any], now: float
     return now - process["started"] < EXPIRE_SECONDS or bool(living(attributes, now))
 
 
-def at_work(attributes: Mapping[str, Any], now: float) -> list[Claim]:
+def at_work(attributes: Mapping[str, Any], now: float) -> list[LeaseRecord]:
     """The leases of those that may be at a study: first whoever began to sweep it, then its workers."""
     return sorted(living(attributes, now).values(), key=is_of_launch)
 
 
-def is_of_launch(claim: Claim) -> bool:
+def is_of_launch(claim: LeaseRecord) -> bool:
     """Whether a lease is that of a worker which another process, with a lease of its own, has launched."""
     return claim.get("launch") is not None
 

@@ -22,7 +22,7 @@ from sgdr.search.storage.connect import StorageError, default_url, open_storage,
 from sgdr.search.sweeps.worker import TooManyFailures
 from sgdr_service.sweeps.children import NICENESS, TRY_LATER
 from sgdr_service.sweeps.host_lock import HostLock
-from sgdr_service.sweeps.own_words import own_words
+from sgdr_service.sweeps.public_errors import public_words
 from sgdr_service.sweeps.record import END, PROCESS, SweepRecord, end_of, read_record, this_process
 from sgdr_service.sweeps.request import SweepRequest
 
@@ -87,7 +87,7 @@ def _words(failure: BaseException) -> str:
         return str(failure)
     if isinstance(failure, ArgumentError) and failure.name == "address":
         return NO_CLUSTER
-    return own_words(failure)
+    return public_words(failure)
 
 
 def _is_cancelled(now: SweepRecord | None, begun: SweepRecord) -> bool:

@@ -24,7 +24,7 @@ from sgdr.search.study.study import Study
 from sgdr.search.sweeps.cluster import ENGINES, Cluster, checked_cluster
 from sgdr.search.sweeps.config import Settings, checked
 from sgdr.search.sweeps.create_study import check_existing, create_study
-from sgdr_service.held import HeldStorage
+from sgdr_service.storage_handle import HeldStorage
 from sgdr_service.sweeps.declarations import Declarations, WorkloadUnavailable
 from sgdr_service.sweeps.record import CANCEL, SWEEP, SweepRecord, at_work, read_record
 from sgdr_service.sweeps.request import OF_RAY, SweepRequest, checked_name

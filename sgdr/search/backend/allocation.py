@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 
-class Fitting:
+class SlotAllocator:
     """Slots in the making: made, they are known to be possible; `finish` does what takes long."""
 
     def __init__(
@@ -66,13 +66,13 @@ class Fitting:
         made = self._made
         if isinstance(made, ProcessSlots):
             return made
-        while (fitting := self._compiled(made)) < made.slots:
+        while (fewer := self._compiled(made)) < made.slots:
             what = f"slots={made.slots} need more memory than the device has free"
-            if not self._automatic or not fitting:
+            if not self._automatic or not fewer:
                 raise ValueError(f"{what}; give fewer slots, or a smaller model or batch")
-            self._on_remark(f"{what}; {fitting} are used")
+            self._on_remark(f"{what}; {fewer} are used")
             made.close()
-            made = self._population(fitting)
+            made = self._population(fewer)
         return made
 
     def _compiled(self, population: Population) -> int:

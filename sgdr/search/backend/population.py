@@ -18,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search.backend.rate_table import RateTable, Schedules
-from sgdr.search.backend.slot_states import Rows
+from sgdr.search.backend.slot_states import SlotStates
 from sgdr.search.backend.slots import FINITE, LONGEST_CALL
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.hparams import dtypes, fitted
@@ -125,7 +125,7 @@ class Population:
     def _trace(self, workload: Workload) -> None:
         advance = partial(_advance, workload)
         self._shapes = jax.eval_shape(partial(_initial, workload), self._lanes.seed)
-        self._rows = Rows(self._shapes, self._split, self._options)
+        self._rows = SlotStates(self._shapes, self._split, self._options)
         one_device = self.slots // self._split.num_devices
         shard = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((one_device, *leaf.shape[1:]), leaf.dtype),

@@ -17,7 +17,7 @@ from sgdr.search.problem import leaves
 from sgdr.search.problem.workload import State
 
 
-class Rows:
+class SlotStates:
     """Of states of one form."""
 
     def __init__(self, shapes: State, split: NamedSharding, options: dict[str, Any] | None) -> None:

@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution
 
 from sgdr import checks
 from sgdr.errors import ArgumentError, bad_field
-from sgdr.search.backend.allocation import Fitting
+from sgdr.search.backend.allocation import SlotAllocator
 from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
 from sgdr.search.backend.population import Population
@@ -113,7 +113,7 @@ def compare(
         on_progress(CompareProgress(epochs, len(jobs) * budget))
 
     with terminate_as_interrupt():
-        driven = Fitting(found, count, len(jobs), drawn, on_remark, any_schedule=True).finish()
+        driven = SlotAllocator(found, count, len(jobs), drawn, on_remark, any_schedule=True).finish()
         try:
             models = _Models(found, driven, ensembles)
             trained = retrain(driven, jobs, on_epochs, models.watch)

@@ -12,14 +12,14 @@ from functools import partial
 from optuna.distributions import json_to_distribution
 
 from sgdr.errors import ArgumentError
-from sgdr.search.backend.allocation import Fitting
+from sgdr.search.backend.allocation import SlotAllocator
 from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
 from sgdr.search.backend.population import Population
 from sgdr.search.evaluation import sequential_test
 from sgdr.search.evaluation.finalists import Candidate, finalists, fresh_seeds
 from sgdr.search.evaluation.race import CONFIRMATION, ConfirmProgress, Rounds
-from sgdr.search.evaluation.snapshot_recorder import Keeper
+from sgdr.search.evaluation.snapshot_recorder import SnapshotRecorder
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
@@ -82,18 +82,18 @@ def confirm(
             hparams = {name: json_to_distribution(each) for name, each in drawn.items()}
             jobs = len(candidates) * sequential_test.looks(seeds)[0]
             relatives = bool(read.attributes.get("relatives"))
-            driven = Fitting(found, count, jobs, hparams, on_remark, any_schedule=relatives).finish()
+            driven = SlotAllocator(found, count, jobs, hparams, on_remark, any_schedule=relatives).finish()
             try:
-                keeper = None
+                recorder = None
                 if troughs and isinstance(driven, Population) and not isinstance(found, CallableWorkload):
-                    keeper = Keeper(read, found, driven, troughs, on_remark)
-                _recall(read, candidates, fresh, keeper)
+                    recorder = SnapshotRecorder(read, found, driven, troughs, on_remark)
+                _recall(read, candidates, fresh, recorder)
 
                 def progressed(progress: ConfirmProgress) -> None:
                     lease.renew()
                     on_progress(progress)
 
-                rounds = Rounds(read, candidates, fresh, driven, keeper, progressed)
+                rounds = Rounds(read, candidates, fresh, driven, recorder, progressed)
                 verdict = rounds.race(partial(opened.set_study_user_attr, number, CONFIRMATION))
             finally:
                 driven.close()
@@ -109,12 +109,12 @@ def confirm(
 
 
 def _recall(
-    study: Study, candidates: Sequence[Candidate], seeds: Sequence[int], keeper: Keeper | None
+    study: Study, candidates: Sequence[Candidate], seeds: Sequence[int], recorder: SnapshotRecorder | None
 ) -> None:
     """Takes what an earlier confirmation has found; runs whose models are missing are trained again."""
     for each in candidates:
         each.recall(study.attributes.get(CONFIRMATION, {}))
-        if keeper and keeper.lacks(each.best.number, seeds[0], each.ensemble is not None):
+        if recorder and recorder.lacks(each.best.number, seeds[0], each.ensemble is not None):
             each.values.pop(seeds[0], None)
 
 

@@ -11,7 +11,7 @@ from sgdr.search.backend.slots import Slots
 from sgdr.search.evaluation import sequential_test
 from sgdr.search.evaluation.finalists import Candidate
 from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
-from sgdr.search.evaluation.snapshot_recorder import Keeper
+from sgdr.search.evaluation.snapshot_recorder import SnapshotRecorder
 from sgdr.search.problem.objective import chosen_epoch, sign
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Confirmed, Verdict, in_words
@@ -44,11 +44,11 @@ class Rounds:
         candidates: Sequence[Candidate],
         seeds: Sequence[int],
         slots: Slots,
-        keeper: Keeper | None,
+        recorder: SnapshotRecorder | None,
         on_progress: Callable[[ConfirmProgress], None],
     ) -> None:
         self._study, self._candidates, self._seeds, self._slots = study, candidates, seeds, slots
-        self._keeper, self._on_progress = keeper, on_progress
+        self._recorder, self._on_progress = recorder, on_progress
         self._sign = sign(study.attributes["direction"])
         self._done = 0
 
@@ -87,14 +87,14 @@ class Rounds:
             trained += epochs
             self._on_progress(ConfirmProgress(done, len(self._seeds), len(racing_now), trained, planned))
 
-        watch = self._keeper.watch if self._keeper else lambda slot, trained: None
+        watch = self._recorder.watch if self._recorder else lambda slot, trained: None
         for each in retrain(self._slots, jobs, on_epochs, watch):
             self._take(each)
         self._done = done
 
     def _job(self, candidate: Candidate, seed: int) -> Job:
         best = candidate.best
-        watched = self._keeper is not None and seed == self._seeds[0]
+        watched = self._recorder is not None and seed == self._seeds[0]
         objective = candidate.objective(self._study.attributes["objective"])
         return Job(best.number, best.schedule, best.budget, seed, best.hparams, objective, watched)
 
@@ -106,8 +106,8 @@ class Rounds:
             candidate.failed = f"diverged at epoch {trained.diverged_at} on seed {trained.job.seed}"
         else:
             candidate.values[trained.job.seed], candidate.epochs[trained.job.seed] = self._read(trained)
-            if trained.job.watched and self._keeper:
-                candidate.ensemble = self._keeper.ensemble(trained.job, trained.curves)
+            if trained.job.watched and self._recorder:
+                candidate.ensemble = self._recorder.ensemble(trained.job, trained.curves)
 
     def _read(self, trained: Trained) -> tuple[float, int]:
         """What a run is worth, and the epoch at which it is."""

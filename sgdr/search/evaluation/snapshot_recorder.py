@@ -18,7 +18,7 @@ from sgdr.search.problem.workload import State, Workload
 from sgdr.search.study.study import Study
 
 
-class Keeper:
+class SnapshotRecorder:
     """Watches runs epoch by epoch, writes their snapshots, and scores the ensemble of each."""
 
     def __init__(

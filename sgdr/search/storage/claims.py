@@ -38,7 +38,7 @@ MANY = 1000
 
 
 @dataclass(frozen=True)
-class Granted:
+class ClaimedTrial:
     """A trial of one's own."""
 
     number: int
@@ -51,14 +51,14 @@ class Granted:
 class Claims(Protocol):
     """Claims trials of one study."""
 
-    def claim(self, worker: str, count: int, retries: Sequence[int], most: int) -> list[Granted]:
+    def claim(self, worker: str, count: int, retries: Sequence[int], most: int) -> list[ClaimedTrial]:
         """At most `count` trials for the worker: of `retries` those that nobody repeats, then those that are
         waiting, then new ones.
 
         No more than keep the number of trials that are running or finished within `most`.
         """
 
-    def take(self, worker: str, trials: Sequence[int]) -> list[Granted]:
+    def take(self, worker: str, trials: Sequence[int]) -> list[ClaimedTrial]:
         """Those of these trials, by Optuna's id, that are waiting still, for the worker."""
 
     def abandon(self, trials: Mapping[int, Mapping[str, Any]]) -> None:
@@ -80,7 +80,7 @@ class LockedClaims:
         self._settled, self._settled_id = Counter[TrialState](), -1
         """The states of the first trials up to that id, which have all finished."""
 
-    def claim(self, worker: str, count: int, retries: Sequence[int], most: int) -> list[Granted]:
+    def claim(self, worker: str, count: int, retries: Sequence[int], most: int) -> list[ClaimedTrial]:
         """See `Claims`."""
         table = models.TrialModel
         with self._engine.begin() as connection:
@@ -91,7 +91,7 @@ class LockedClaims:
                 return []
             repeated = self._taken(connection, retries)
             again = [each for each in retries if each not in repeated][:room]
-            enqueued: list[Granted] = []
+            enqueued: list[ClaimedTrial] = []
             if counts[TrialState.WAITING]:
                 waiting = self._waiting.order_by(table.number).limit(room - len(again))
                 enqueued = self._take(connection, worker, waiting)
@@ -110,7 +110,9 @@ class LockedClaims:
                 return enqueued
             insert = sa.insert(table).returning(table.trial_id, sort_by_parameter_order=True)
             ids = list(connection.execute(insert, rows).scalars())
-            granted = [Granted(first + place, ids[place], retry_of) for place, retry_of in enumerate(wanted)]
+            granted = [
+                ClaimedTrial(first + place, ids[place], retry_of) for place, retry_of in enumerate(wanted)
+            ]
             attributes = [
                 attribute_row(each.trial_id, name, value)
                 for each in granted
@@ -119,7 +121,7 @@ class LockedClaims:
             connection.execute(sa.insert(models.TrialUserAttributeModel), attributes)
         return [*granted[: len(again)], *enqueued, *granted[len(again) :]]
 
-    def take(self, worker: str, trials: Sequence[int]) -> list[Granted]:
+    def take(self, worker: str, trials: Sequence[int]) -> list[ClaimedTrial]:
         """See `Claims`."""
         table = models.TrialModel
         with self._engine.begin() as connection:
@@ -136,11 +138,11 @@ class LockedClaims:
 
     def _take(
         self, connection: sa.Connection, worker: str, waiting: sa.Select[tuple[int, int]]
-    ) -> list[Granted]:
+    ) -> list[ClaimedTrial]:
         """Takes those trials. They lose what is written again when they are begun."""
         table, attribute = models.TrialModel, models.TrialUserAttributeModel
         granted = [
-            Granted(row.number, row.trial_id, retry_of=None, enqueued=True)
+            ClaimedTrial(row.number, row.trial_id, retry_of=None, enqueued=True)
             for row in connection.execute(waiting)
         ]
         ids = [each.trial_id for each in granted]
@@ -231,9 +233,9 @@ class NumberedClaims:
         self._settled, self._settled_live = 0, 0
         """The first so many trials have all finished, so many of them as was asked for."""
 
-    def claim(self, worker: str, count: int, retries: Sequence[int], most: int) -> list[Granted]:
+    def claim(self, worker: str, count: int, retries: Sequence[int], most: int) -> list[ClaimedTrial]:
         """See `Claims`."""
-        granted: list[Granted] = []
+        granted: list[ClaimedTrial] = []
         trials = self._trials()
         for retry_of in chain(retries, repeat(None)):
             if len(granted) == count or self._live(trials) >= most:
@@ -255,19 +257,19 @@ class NumberedClaims:
             if self._live(before) >= most or (retry_of is not None and _repeats(before, retry_of)):
                 self.abandon({trial_id: {WITHDRAWN: True}})
             else:
-                granted.append(Granted(number, trial_id, retry_of))
+                granted.append(ClaimedTrial(number, trial_id, retry_of))
         return granted
 
-    def take(self, worker: str, trials: Sequence[int]) -> list[Granted]:
+    def take(self, worker: str, trials: Sequence[int]) -> list[ClaimedTrial]:
         """See `Claims`. Two workers may come to the same trial: the storage lets one of them begin it."""
-        granted: list[Granted] = []
+        granted: list[ClaimedTrial] = []
         for trial_id in trials:
             with suppress(UpdateFinishedTrialError):
                 if self._storage.set_trial_state_values(trial_id, TrialState.RUNNING):
                     for name, value in _enqueued(worker).items():
                         self._storage.set_trial_user_attr(trial_id, name, value)
                     number = self._storage.get_trial_number_from_id(trial_id)
-                    granted.append(Granted(number, trial_id, None, True))
+                    granted.append(ClaimedTrial(number, trial_id, None, True))
         return granted
 
     def _trials(self) -> list[FrozenTrial]:

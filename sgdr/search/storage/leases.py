@@ -31,7 +31,7 @@ model may take long, but a worker that hangs is to lose its trials at last."""
 
 NEEDED = {"host", "pid", "started", "seen", "ended"}
 """Of what a lease says, what it takes to know whether its worker is at work."""
-Claim = dict[str, Any]
+LeaseRecord = dict[str, Any]
 """What a lease says: host, namespace, pid, started, seen, ended, launch, place, notes."""
 
 
@@ -45,9 +45,9 @@ class Lease:
         clock: Callable[[], float] = time.time,
         launch: str | None = None,
         place: int | None = None,
-        patiently: Callable[[Callable[[bool], None]], None] = lambda action: action(False),
+        retrying: Callable[[Callable[[bool], None]], None] = lambda action: action(False),
     ) -> None:
-        """Takes the lease. `clock` gives seconds since the epoch; `patiently` writes, as `Patience` does.
+        """Takes the lease. `clock` gives seconds since the epoch; `retrying` writes, as `Retrying` does.
 
         `launch` is the launcher's lease, and `place` this worker's among its workers: None where the study is
         to be this worker's alone. Then it raises ValueError when another worker has it, which is looked for
@@ -61,10 +61,10 @@ class Lease:
         self._ended = threading.Event()
         self._touched = time.monotonic()
         self._writing = threading.Lock()
-        patiently(lambda unsure: self._write(ended=False))
+        retrying(lambda maybe_applied: self._write(ended=False))
         if launch is None:
             try:
-                patiently(lambda unsure: self._refuse())
+                retrying(lambda maybe_applied: self._refuse())
             except BaseException:
                 with contextlib.suppress(Exception):  # the failure itself is already on its way to the user
                     self.end()
@@ -124,7 +124,7 @@ class Watch:
         self._heard: dict[str, tuple[Any, float]] = {}
         """By worker, what its lease said it was seen, and when that was first read."""
 
-    def forgive(self) -> None:
+    def reset(self) -> None:
         """Gives everybody a new term: while the storage was away, nobody could renew."""
         self._heard.clear()
 
@@ -136,7 +136,7 @@ class Watch:
             if self._heard.get(worker, (None, 0.0))[0] != claim["seen"]:
                 self._heard[worker] = claim["seen"], now
 
-        def gone(worker: str, claim: Claim) -> bool:
+        def gone(worker: str, claim: LeaseRecord) -> bool:
             # One that hangs, or is stopped, has a process too.
             return now - self._heard[worker][1] >= EXPIRE_SECONDS or _process_lives(claim) is False
 
@@ -144,7 +144,7 @@ class Watch:
         return left - _at_work(claims, gone)
 
 
-def leases(attributes: Mapping[str, Any]) -> dict[str, Claim]:
+def leases(attributes: Mapping[str, Any]) -> dict[str, LeaseRecord]:
     """What all leases among a study's attributes say, by worker; what somebody else wrote there is none."""
     return {
         key.removeprefix(PREFIX): claim
@@ -164,7 +164,7 @@ def predecessors(attributes: Mapping[str, Any], launch: str, place: int, but: st
     }
 
 
-def end_lease(storage: BaseStorage, study_id: int, worker: str, claim: Claim) -> None:
+def end_lease(storage: BaseStorage, study_id: int, worker: str, claim: LeaseRecord) -> None:
     """Ends the lease of a worker that is dead."""
     storage.set_study_user_attr(study_id, PREFIX + worker, {**claim, "ended": True})
 
@@ -182,11 +182,11 @@ def refuse_if_swept(
             )
 
 
-def living(attributes: Mapping[str, Any], now: float) -> dict[str, Claim]:
+def living(attributes: Mapping[str, Any], now: float) -> dict[str, LeaseRecord]:
     """The leases among a study's attributes whose worker may still be at work, by worker."""
     claims = leases(attributes)
 
-    def gone(worker: str, claim: Claim) -> bool:
+    def gone(worker: str, claim: LeaseRecord) -> bool:
         alive = _process_lives(claim)
         return not alive if alive is not None else now - claim["seen"] >= EXPIRE_SECONDS
 
@@ -194,13 +194,13 @@ def living(attributes: Mapping[str, Any], now: float) -> dict[str, Claim]:
     return {worker: claim for worker, claim in claims.items() if worker in working}
 
 
-def _at_work(claims: Mapping[str, Claim], gone: Callable[[str, Claim], bool]) -> set[str]:
+def _at_work(claims: Mapping[str, LeaseRecord], gone: Callable[[str, LeaseRecord], bool]) -> set[str]:
     """The workers that have not ended and are not `gone`, nor is their launcher."""
     there = {worker for worker, claim in claims.items() if not claim["ended"] and not gone(worker, claim)}
     return {worker for worker in there if claims[worker].get("launch") not in claims.keys() - there}
 
 
-def _process_lives(claim: Claim) -> bool | None:
+def _process_lives(claim: LeaseRecord) -> bool | None:
     """Whether the process of a lease lives; None where it cannot be seen from here."""
     if claim["host"] != socket.gethostname() or claim.get("namespace", _namespace()) != _namespace():
         return None

@@ -15,7 +15,7 @@ LONGEST_PAUSE = 5.0
 Result = TypeVar("Result")
 
 
-class Patience:
+class Retrying:
     """Does what is asked again and again while the storage is away."""
 
     def __init__(
@@ -33,19 +33,19 @@ class Patience:
 
         Raises what it raises, but outages only once they have lasted too long.
         """
-        began, pause, unsure = time.monotonic(), 0.1, False
+        began, pause, maybe_applied = time.monotonic(), 0.1, False
         while True:
             try:
-                done = action(unsure)
+                done = action(maybe_applied)
             except Exception as error:
                 if not is_outage(error) or time.monotonic() - began > self._seconds:
                     raise
                 if pause > 1 > pause / 2:  # a deadlock, or a lost connection, is over by then
                     self._on_remark("the storage is away; waiting for it")
-                unsure = True
+                maybe_applied = True
                 self._sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
-                if unsure:
+                if maybe_applied:
                     self._on_return()
                 return done

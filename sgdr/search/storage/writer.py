@@ -29,11 +29,11 @@ KNOWN_SCHEMA = 12
 class Writer(Protocol):
     """Writes the trials of one study."""
 
-    def write(self, trials: Sequence[FrozenTrial], unsure: bool = False) -> set[int]:
+    def write(self, trials: Sequence[FrozenTrial], maybe_applied: bool = False) -> set[int]:
         """Makes the storage hold what these trials now are; a new one is added in the order given.
 
-        `unsure`: this may have been done before, in part or in whole. Returns the numbers of those that
-        somebody else has ended: nothing of them is written any more.
+        `maybe_applied`: this may have been done before, in part or in whole. Returns the numbers of those
+        that somebody else has ended: nothing of them is written any more.
         """
 
     def claimed(self, number: int, trial_id: int, attributes: Iterable[str]) -> None:
@@ -88,11 +88,11 @@ class CallWriter:
         """See `Writer`."""
         self._stored[number] = _Stored(trial_id, begun=False, attributes=set(attributes))
 
-    def write(self, trials: Sequence[FrozenTrial], unsure: bool = False) -> set[int]:
+    def write(self, trials: Sequence[FrozenTrial], maybe_applied: bool = False) -> set[int]:
         """See `Writer`. A trial's state is written last: one that counts as finished is whole."""
         lost = set()
         for trial in trials:
-            if unsure:
+            if maybe_applied:
                 self._look(trial)
             if trial.number not in self._stored:
                 trial_id = self._storage.create_new_trial(self._study_id, template_trial=trial)
@@ -147,11 +147,11 @@ class BulkWriter:
         """See `Writer`."""
         self._stored[number] = _Stored(trial_id, begun=False, attributes=set(attributes))
 
-    def write(self, trials: Sequence[FrozenTrial], unsure: bool = False) -> set[int]:
+    def write(self, trials: Sequence[FrozenTrial], maybe_applied: bool = False) -> set[int]:
         """See `Writer`. All or nothing."""
-        rows = _Rows()
+        rows = _PendingInserts()
         with self._engine.begin() as connection:
-            if unsure:
+            if maybe_applied:
                 self._look(connection, trials)
             new = [trial for trial in trials if trial.number not in self._stored]
             old = [trial for trial in trials if trial.number in self._stored]
@@ -264,7 +264,7 @@ def utc(local: datetime | None) -> datetime | None:
     return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
 
 
-class _Rows:
+class _PendingInserts:
     """Rows of the tables that belong to trials."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from sgdr.search.study.best import Best as Best
 from sgdr.search.study.best import Ranked, as_best, stepping_of
 from sgdr.search.study.readable import fault, is_readable, made_by_sweep
 from sgdr.search.study.summary import Summary
-from sgdr.search.study.tables import Rows, curves_table, trials_table
+from sgdr.search.study.tables import TrialRows, curves_table, trials_table
 from sgdr.search.study.verdict import Verdict
 from sgdr.stepping import Stepping
 
@@ -47,7 +47,7 @@ class Study:
         self._file = OpenedFile(storage)
         self._refreshing = Lock()
         self._now = Summary(self._read(Content()))
-        self._rows: Rows | None = None
+        self._rows: TrialRows | None = None
 
     def refresh(self) -> bool:
         """Reads what is new in the storage. Returns whether anything is.
@@ -219,11 +219,11 @@ class Study:
         place = rows.places.get(number)
         return None if place is None else rows.rows[place]
 
-    def _current_rows(self) -> Rows:
+    def _current_rows(self) -> TrialRows:
         content, rows = self._now.content, self._rows
         if rows is None or rows.content is not content:
             with storage_errors(self.url):
-                rows = self._rows = Rows(content, self._reader, rows)
+                rows = self._rows = TrialRows(content, self._reader, rows)
         return rows
 
     def trials(self) -> pd.DataFrame:

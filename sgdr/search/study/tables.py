@@ -28,10 +28,10 @@ _TYPES = {"length": "Int64", "whole": "Int64", "real": "float64"}
 Row = dict[str, Any]
 
 
-class Rows:
+class TrialRows:
     """The rows of one content, by number; those of trials that did not change come from an earlier one."""
 
-    def __init__(self, content: Content, reader: Reader, before: Rows | None = None) -> None:
+    def __init__(self, content: Content, reader: Reader, before: TrialRows | None = None) -> None:
         self.content = content
         searched = searched_names(content.attributes)
         places = _changed(content, before)
@@ -53,7 +53,7 @@ def metric_column(name: str) -> str:
     return flat_name("metrics", name, CURVE_COLUMNS)
 
 
-def _changed(content: Content, before: Rows | None) -> list[int]:
+def _changed(content: Content, before: TrialRows | None) -> list[int]:
     """The places of trials that are not those of before; of two contents, only what had not ended differs."""
     trials = content.trials
     if before is None:
@@ -108,7 +108,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def trials_table(rows: Rows) -> pd.DataFrame:
+def trials_table(rows: TrialRows) -> pd.DataFrame:
     """A row a trial; values and starts as Optuna has them."""
     import pandas as pd
 

@@ -28,7 +28,7 @@ from sgdr.search.study.study import Best, Study, load
 from sgdr.search.sweeps.cluster import checked_cluster
 from sgdr.search.sweeps.config import Settings, checked
 from sgdr.search.sweeps.create_study import create_study, going_on, open_existing, study_name
-from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import Begun, places, work
 from sgdr.search.sweeps.trial_log import Record
 from sgdr.search.sweeps.worker import Progress
@@ -125,14 +125,14 @@ def sweep(
     Raises ValueError for bad arguments, before anything is written; StorageError when the storage fails;
     TooManyFailures when the workload does; KeyboardInterrupt, after everything is written, on Ctrl-C.
     """
-    stopwatch, began = Stopwatch(), time.monotonic()
+    timer, began = PhaseTimer(), time.monotonic()
     cluster = checked_cluster(engine, workers, cpus_per_worker, gpus_per_worker, address)
     if cluster is not None:
         if importlib.util.find_spec("ray") is None:
             raise ArgumentError("engine", "ray", "needs Ray: pip install 'sgdr[ray]'")
         # A GPU of this machine is the workers', should JAX look at it here.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    with stopwatch.phase("setup"):
+    with timer.phase("setup"):
         use_all_cores()  # before a workload that is read by its name puts anything on a device
         found = find(workload) if isinstance(workload, str) else workload
         settings = checked(
@@ -169,7 +169,7 @@ def sweep(
     deadline = None if settings.timeout is None else began + settings.timeout
     with storage_errors(url), terminate_as_interrupt():
         if cluster is None:
-            did = work(found, settings, opening, begin, folder, deadline, stopwatch, on_progress, on_remark)
+            did = work(found, settings, opening, begin, folder, deadline, timer, on_progress, on_remark)
         else:
             from sgdr.search.sweeps.ray.launcher import work_on_ray
 
@@ -179,7 +179,7 @@ def sweep(
     return Result(
         study=load(name, url),
         reached=did.reached,
-        timing={**did.timing, "wall": stopwatch.wall()},
+        timing={**did.timing, "wall": timer.wall()},
         compilations=did.compilations,
         slots=did.slots,
         devices=did.devices,

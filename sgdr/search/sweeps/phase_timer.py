@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Stopwatch:
+class PhaseTimer:
     """Seconds of wall time by phase; what happens in an inner phase does not count for the outer one."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Stopwatch:
             self._running.pop()
 
     def wall(self) -> float:
-        """Seconds since the stopwatch was made."""
+        """Seconds since the timer was made."""
         return time.perf_counter() - self._began
 
     def _turn(self) -> None:

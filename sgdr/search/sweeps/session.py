@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from sgdr.search.artifacts.checkpoints import Checkpoints
-from sgdr.search.backend.allocation import Fitting
+from sgdr.search.backend.allocation import SlotAllocator
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.slots import Slots
 from sgdr.search.problem.arms import Places
@@ -25,7 +25,7 @@ from sgdr.search.storage.schema import ENQUEUED
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.enqueued import placed
-from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.trial_log import Record
 from sgdr.search.sweeps.worker import Plan, Progress, Worker
 
@@ -64,7 +64,7 @@ def work(
     begin: Callable[[BaseStorage], Begun],
     checkpoints: Path | None,
     deadline: float | None,
-    stopwatch: Stopwatch,
+    timer: PhaseTimer,
     on_progress: Callable[[Progress], None],
     on_remark: Callable[[str], None],
 ) -> Worked:
@@ -74,44 +74,44 @@ def work(
     `checkpoints` is the folder of the study's.
     """
     compiled_before = compilations()
-    with stopwatch.phase("setup"):
+    with timer.phase("setup"):
         hparams, any_schedule = settings.space.hparams, bool(settings.relatives)
-        fitting = Fitting(workload, settings.slots, settings.trials, hparams, on_remark, any_schedule)
+        allocator = SlotAllocator(workload, settings.slots, settings.trials, hparams, on_remark, any_schedule)
         kept = None
         if checkpoints is not None and not isinstance(workload, CallableWorkload):
             kept = Checkpoints(checkpoints, workload, on_remark)
     with ThreadPoolExecutor(1) as pool:
         # XLA compiles on one core what keeps Python free to set up the storage on another.
-        compiling = pool.submit(fitting.finish)
-        with stopwatch.phase("setup"):
+        compiling = pool.submit(allocator.finish)
+        with timer.phase("setup"):
             storage = opening()
-        with stopwatch.phase("compile"):
+        with timer.phase("compile"):
             slots = compiling.result()
 
     def described() -> dict[str, Any]:
         compiled = compilations() - compiled_before
-        return {"slots": slots.slots, "devices": fitting.devices, "compilations": compiled}
+        return {"slots": slots.slots, "devices": allocator.devices, "compilations": compiled}
 
     try:
-        with stopwatch.phase("setup"):
+        with timer.phase("setup"):
             begun = begin(storage)
 
         def progressed(progress: Progress) -> None:
-            timing = dict(stopwatch.seconds)
+            timing = dict(timer.seconds)
             begun.record.note(epochs=progress.epochs, timing=timing, **described())
             on_progress(progress)
 
-        reached, epochs = run(settings, begun, slots, stopwatch, deadline, kept, progressed, on_remark)
+        reached, epochs = run(settings, begun, slots, timer, deadline, kept, progressed, on_remark)
     finally:
         slots.close()
-    return Worked(reached=reached, epochs=epochs, timing=dict(stopwatch.seconds), **described())
+    return Worked(reached=reached, epochs=epochs, timing=dict(timer.seconds), **described())
 
 
 def run(
     settings: Settings,
     begun: Begun,
     slots: Slots,
-    stopwatch: Stopwatch,
+    timer: PhaseTimer,
     deadline: float | None = None,
     checkpoints: Checkpoints | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -122,10 +122,10 @@ def run(
     Returns whether the search has come to its end, and how many epochs were trained.
     """
     try:
-        with stopwatch.phase("setup"):
+        with timer.phase("setup"):
             arms = _arms(settings, begun)
         plan = _plan(settings, begun, deadline)
-        worker = Worker(slots, begun.record, arms, plan, stopwatch, on_progress, checkpoints, on_remark)
+        worker = Worker(slots, begun.record, arms, plan, timer, on_progress, checkpoints, on_remark)
         return worker.run(), worker.epochs
     finally:
         begun.record.interrupt()

@@ -17,12 +17,11 @@ from typing import Any
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from sgdr.search.storage.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, Granted, claims
-from sgdr.search.storage.leases import Claim as LeaseClaim
-from sgdr.search.storage.leases import Lease, Watch, end_lease, leases, predecessors
+from sgdr.search.storage.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, ClaimedTrial, claims
+from sgdr.search.storage.leases import Lease, LeaseRecord, Watch, end_lease, leases, predecessors
 from sgdr.search.storage.reader import Content, reader
 from sgdr.search.storage.schema import BEGUN, ENQUEUED, WORKER
-from sgdr.search.sweeps.trial_log import Claim, Record, Repeats, TakenOver
+from sgdr.search.sweeps.trial_log import Record, Repeats, TakenOver, TrialPlan
 
 SYNC_SECONDS = 1.0
 """Between two looks at what the others have done."""
@@ -46,7 +45,7 @@ class Launch:
     """Those of the earlier ones that are to be trained again."""
 
 
-class Dismissed(KeyboardInterrupt):
+class StopRequested(KeyboardInterrupt):
     """This worker is to end: it was asked to, or its launcher is gone."""
 
 
@@ -85,20 +84,20 @@ class SharedRecord(Record):
             self._id,
             launch=self._launch.lease,
             place=self._own_place,
-            patiently=self._patiently,
+            retrying=self._retrying,
         )
 
     def _begin(self) -> None:
-        self._patiently(lambda unsure: self._look())
+        self._retrying(lambda maybe_applied: self._look())
         kept = self._content.attributes
-        self._bury(predecessors(kept, self._launch.lease, self._own_place, self.worker))
-        self._patiently(lambda unsure: self._look())
+        self._reap(predecessors(kept, self._launch.lease, self._own_place, self.worker))
+        self._retrying(lambda maybe_applied: self._look())
         self._news = {}  # these are given by `known`
 
     def _returned(self) -> None:
-        self._watch.forgive()
+        self._watch.reset()
 
-    def claim(self, count: int, trials: int) -> list[Claim]:
+    def claim(self, count: int, trials: int) -> list[TrialPlan]:
         """See `Record.claim`: what others have claimed meanwhile is not claimed again."""
         if not count:
             return []
@@ -107,10 +106,10 @@ class SharedRecord(Record):
         if self._is_sync_due():
             self._sync()
         else:  # what was cut off meanwhile comes before anything new
-            self._patiently(lambda unsure: self._look())
+            self._retrying(lambda maybe_applied: self._look())
         if trials - self.ended - self._counts[TrialState.RUNNING] <= 0:
             return []
-        granted = self._patiently(lambda unsure: self._claim(count, trials, unsure))
+        granted = self._retrying(lambda maybe_applied: self._claim(count, trials, maybe_applied))
         if not granted:
             return []
         waiting = {each.number: self._trials.get(each.number) for each in granted if each.enqueued}
@@ -119,11 +118,11 @@ class SharedRecord(Record):
             self._writer.claimed(each.number, each.trial_id, written)
             self._granted.add(each.number)
         # Those that come before in number are there, whoever claimed them, once this one is.
-        self._patiently(lambda unsure: self._look())
+        self._retrying(lambda maybe_applied: self._look())
         return [self._as_claim(each.number, waiting.get(each.number)) for each in granted]
 
-    def _claim(self, count: int, trials: int, unsure: bool) -> list[Granted]:
-        if unsure:  # what may have been claimed is given back: it may be one too many
+    def _claim(self, count: int, trials: int, maybe_applied: bool) -> list[ClaimedTrial]:
+        if maybe_applied:  # what may have been claimed is given back: it may be one too many
             self._look()
             self._claims.abandon({trial._trial_id: {} for trial in self._strays()})
             self._look()
@@ -135,19 +134,19 @@ class SharedRecord(Record):
         foreign = (trial for trial in self.trials if trial.number not in self._states)
         return sum(trial.state in LIVE for trial in foreign)
 
-    def _as_claim(self, number: int, waiting: FrozenTrial | None) -> Claim:
+    def _as_claim(self, number: int, waiting: FrozenTrial | None) -> TrialPlan:
         """A trial that repeats one which was never begun has its place.
 
         `waiting`: an enqueued one as it was before it was taken.
         """
         own = self._trials[number]
         if ENQUEUED in own.user_attrs and RETRY_OF not in own.user_attrs:
-            return replace(Claim.of(number, [], 0), enqueued=waiting or own)
+            return replace(TrialPlan.of(number, [], 0), enqueued=waiting or own)
         attempts = self._attempts(own)
         if ENQUEUED in attempts[-1].user_attrs:
-            return Claim.of(number, attempts[1:], 0)
+            return TrialPlan.of(number, attempts[1:], 0)
         here = min(trial.number for trial in attempts if trial.number >= self._launch.first)
-        return Claim.of(number, attempts[1:], self._new_before(here))
+        return TrialPlan.of(number, attempts[1:], self._new_before(here))
 
     def _new_before(self, number: int) -> int:
         """How many new trials were claimed in this launch before that one: the same, whoever counts."""
@@ -162,11 +161,11 @@ class SharedRecord(Record):
             self._new.append(self._new[-1] + is_new)
         return self._new[number - first]
 
-    def give_back(self, claims: Sequence[Claim]) -> None:
+    def give_back(self, claims: Sequence[TrialPlan]) -> None:
         """See `Record.give_back`."""
         ids = [self._trials[claim.number]._trial_id for claim in claims]
-        self._patiently(lambda unsure: self._claims.abandon({each: {WITHDRAWN: True} for each in ids}))
-        self._patiently(lambda unsure: self._look())
+        self._retrying(lambda maybe_applied: self._claims.abandon({each: {WITHDRAWN: True} for each in ids}))
+        self._retrying(lambda maybe_applied: self._look())
 
     def retry(self, trial: FrozenTrial) -> str | None:
         """See `Record.retry`."""
@@ -178,18 +177,18 @@ class SharedRecord(Record):
         trial.intermediate_values.update(values)
         self._changed(trial)
 
-    def news(self) -> list[FrozenTrial]:
-        """See `Record.news`: with what they have reported."""
+    def changed_trials(self) -> list[FrozenTrial]:
+        """See `Record.changed_trials`: with what they have reported."""
         began = time.monotonic()
         own = [trial for trial in self._news.values() if trial.number in self._states]
         found = [trial for trial in own if BEGUN in trial.user_attrs]
         self._news = {}
         running = [copy.copy(trial) for trial in found if trial.state == TrialState.RUNNING]
-        reports = self._patiently(lambda unsure: self._reader.reports(running)) if running else {}
+        reports = self._retrying(lambda maybe_applied: self._reader.reports(running)) if running else {}
         for trial in running:
             trial.intermediate_values = reports.get(trial.number, {})
         ended = [trial for trial in found if trial.state.is_finished()]
-        known = self._patiently(lambda unsure: list(self._with_reports(ended)))
+        known = self._retrying(lambda maybe_applied: list(self._with_reports(ended)))
         self._pause += (time.monotonic() - began) / SYNC_SHARE
         return [*running, *known]
 
@@ -213,30 +212,30 @@ class SharedRecord(Record):
     def _sync(self) -> None:
         """Takes what the others have done, and ends the trials of those that died.
 
-        Raises `Dismissed` where this worker is to end, `TakenOver` where it was taken to be dead.
+        Raises `StopRequested` where this worker is to end, `TakenOver` where it was taken to be dead.
         """
         began = time.monotonic()
-        self._patiently(lambda unsure: self._look())
+        self._retrying(lambda maybe_applied: self._look())
         if dead := self._dead():
             # They may have ended as they should: what they wrote last is there by now.
-            self._patiently(lambda unsure: self._look())
+            self._retrying(lambda maybe_applied: self._look())
             dead &= self._dead()
         self._news |= {each.number: each for each in self._unfinished() if not self._is_mine(each)}
         attributes = self._content.attributes
         known = leases(attributes)
         launcher = known.get(self._launch.lease)
         if attributes.get(STOP) == self._launch.lease or self._launch.lease in dead:
-            raise Dismissed
+            raise StopRequested
         if launcher is None or launcher["ended"]:
-            raise Dismissed
+            raise StopRequested
         if known[self.worker]["ended"] or self._taken:
             self._broken = True
             raise TakenOver("it was not heard of for long, and its trials were given to others")
         strays = {each._trial_id: dict[str, Any]() for each in self._strays()}
         if dead or strays:
-            self._bury(dead)
-            self._patiently(lambda unsure: self._claims.abandon(strays))
-            self._patiently(lambda unsure: self._look())
+            self._reap(dead)
+            self._retrying(lambda maybe_applied: self._claims.abandon(strays))
+            self._retrying(lambda maybe_applied: self._look())
         self._looked = time.monotonic()
         self._pause = max(SYNC_SECONDS, (self._looked - began) / SYNC_SHARE)
 
@@ -295,16 +294,16 @@ class SharedRecord(Record):
             or (self._is_mine(trial) and trial.number not in self._granted)
         ]
 
-    def _bury(self, workers: Iterable[str]) -> None:
+    def _reap(self, workers: Iterable[str]) -> None:
         """Ends what dead workers were training, and their leases."""
         for worker in workers:
             theirs = [trial for trial in self._unfinished() if trial.user_attrs.get(WORKER) == worker]
             whys = {trial._trial_id: self._why(trial) for trial in theirs}
             claim = leases(self._content.attributes)[worker]
-            self._patiently(partial(self._bury_one, whys, worker, claim))
+            self._retrying(partial(self._reap_one, whys, worker, claim))
 
-    def _bury_one(
-        self, trials: Mapping[int, dict[str, Any]], worker: str, claim: LeaseClaim, unsure: bool
+    def _reap_one(
+        self, trials: Mapping[int, dict[str, Any]], worker: str, claim: LeaseRecord, maybe_applied: bool
     ) -> None:
         self._claims.abandon(trials)
         end_lease(self._storage, self._id, worker, claim)
@@ -317,7 +316,7 @@ class SharedRecord(Record):
     def interrupt(self) -> None:
         """See `Record.interrupt`; what is claimed and not begun is given back."""
         if not self._broken:
-            self._patiently(lambda unsure: self._give_back())
+            self._retrying(lambda maybe_applied: self._give_back())
         super().interrupt()
 
     def _give_back(self) -> None:

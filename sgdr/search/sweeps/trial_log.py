@@ -23,10 +23,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.search.backend.interrupts import uninterrupted
 from sgdr.search.backend.slots import MOST_ATTEMPTS
-from sgdr.search.storage.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, Granted, claims
+from sgdr.search.storage.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, ClaimedTrial, claims
 from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.reader import Content, chunks, reader
-from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.retry import Retrying
 from sgdr.search.storage.schema import BEGUN, ENQUEUED, WORKER
 from sgdr.search.storage.writer import writer
 
@@ -40,7 +40,7 @@ class TakenOver(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Claim:
+class TrialPlan:
     """A trial that is to be begun."""
 
     number: int
@@ -56,11 +56,11 @@ class Claim:
     """It, or the first of all that it repeats, as somebody had enqueued that; else None."""
 
     @staticmethod
-    def of(number: int, repeated: Sequence[FrozenTrial], place: int) -> Claim:
+    def of(number: int, repeated: Sequence[FrozenTrial], place: int) -> TrialPlan:
         """The claim of that trial, which repeats these, the first of them last; each may have been claimed
         and never begun."""
         begun = [trial for trial in repeated if BEGUN in trial.user_attrs]
-        return Claim(
+        return TrialPlan(
             number=number,
             again=begun[0] if begun else None,
             place=place,
@@ -82,11 +82,11 @@ class Record:
         """
         self.name = name
         self._storage = storage
-        self._patiently = Patience(on_remark, self._returned)
-        self._id = self._patiently(lambda unsure: storage.get_study_id_from_name(name))
-        kept = self._patiently(lambda unsure: storage.get_study_user_attrs(self._id))
+        self._retrying = Retrying(on_remark, self._returned)
+        self._id = self._retrying(lambda maybe_applied: storage.get_study_id_from_name(name))
+        kept = self._retrying(lambda maybe_applied: storage.get_study_user_attrs(self._id))
         self._metric = kept.get("metric", "")
-        directions = self._patiently(lambda unsure: storage.get_study_directions(self._id))
+        directions = self._retrying(lambda maybe_applied: storage.get_study_directions(self._id))
         self._minimize = directions[0] == StudyDirection.MINIMIZE
         self._writer, self._reader = writer(storage, self._id), reader(storage, self._id)
         self._claims = claims(storage, self._id)
@@ -115,14 +115,14 @@ class Record:
             raise
 
     def _take_lease(self) -> Lease:
-        return Lease(self._storage, self._id, patiently=self._patiently)
+        return Lease(self._storage, self._id, retrying=self._retrying)
 
     def _begin(self) -> None:
         """Takes what the study has."""
-        content = self._patiently(lambda unsure: self._reader.read(Content()))
+        content = self._retrying(lambda maybe_applied: self._reader.read(Content()))
         dead = [trial for trial in content.own if trial.state == TrialState.RUNNING]
-        self._patiently(lambda unsure: self._claims.abandon({trial._trial_id: {} for trial in dead}))
-        content = self._patiently(lambda unsure: self._reader.read(content))
+        self._retrying(lambda maybe_applied: self._claims.abandon({trial._trial_id: {} for trial in dead}))
+        content = self._retrying(lambda maybe_applied: self._reader.read(content))
         self._foreign = content.foreign
         self._know(content.trials)
         self.again.extend(interrupted(content.own))
@@ -165,39 +165,39 @@ class Record:
         """The finished and failed trials of earlier runs, each with its whole curve as its reports."""
         return self._with_reports([trial for trial in self.own if trial.state.is_finished()])
 
-    def claim(self, count: int, trials: int) -> list[Claim]:
+    def claim(self, count: int, trials: int) -> list[TrialPlan]:
         """The trials to begin next: at most `count`, and no more than are needed to finish `trials`.
 
         Those that were cut off come first, then those that somebody has enqueued, then new ones.
         """
         room = min(count, trials - sum(self._counts[state] for state in LIVE))
-        claimed: list[Claim] = []
+        claimed: list[TrialPlan] = []
         while self.again and len(claimed) < room:
-            claimed.append(Claim.of(self._next, self._attempts(self.again.popleft()), self._place))
+            claimed.append(TrialPlan.of(self._next, self._attempts(self.again.popleft()), self._place))
             self._next += 1
         claimed += self._take(room - len(claimed))
         while len(claimed) < room:
-            claimed.append(Claim.of(self._next, [], self._place))
+            claimed.append(TrialPlan.of(self._next, [], self._place))
             self._next += 1
             self._place += 1
         return claimed
 
-    def _take(self, count: int) -> list[Claim]:
+    def _take(self, count: int) -> list[TrialPlan]:
         """Trials that have been waiting since before the study was read."""
-        claimed: list[Claim] = []
+        claimed: list[TrialPlan] = []
         while self._waiting and len(claimed) < count:
             trial = self._waiting.popleft()
-            for granted in self._patiently(partial(self._take_one, trial._trial_id)):
+            for granted in self._retrying(partial(self._take_one, trial._trial_id)):
                 self._writer.claimed(granted.number, granted.trial_id, (WORKER, ENQUEUED))
-                claimed.append(replace(Claim.of(granted.number, [], self._place), enqueued=trial))
+                claimed.append(replace(TrialPlan.of(granted.number, [], self._place), enqueued=trial))
         return claimed
 
-    def _take_one(self, trial_id: int, unsure: bool) -> list[Granted]:
+    def _take_one(self, trial_id: int, maybe_applied: bool) -> list[ClaimedTrial]:
         return self._claims.take(self.worker, [trial_id])
 
     def begin(
         self,
-        claim: Claim,
+        claim: TrialPlan,
         params: Mapping[str, Any],
         distributions: Mapping[str, BaseDistribution],
         attributes: Mapping[str, Any],
@@ -230,12 +230,12 @@ class Record:
         """How many trials are to be trained whose parameters are known: cut-off ones and enqueued ones."""
         return len(self.again) + self._counts[TrialState.WAITING]
 
-    def give_back(self, claims: Sequence[Claim]) -> None:
+    def give_back(self, claims: Sequence[TrialPlan]) -> None:
         """Makes as if these, the last new ones that were claimed, had not been."""
         self._next -= len(claims)
         self._place -= len(claims)
 
-    def refuse(self, claim: Claim, error: str) -> None:
+    def refuse(self, claim: TrialPlan, error: str) -> None:
         """Ends a claimed trial that cannot be begun."""
         self.end(self.begin(claim, {}, {}, {}), TrialState.FAIL, None, {"error": error})
 
@@ -327,7 +327,7 @@ class Record:
                 )
                 yield known
 
-    def news(self) -> list[FrozenTrial]:
+    def changed_trials(self) -> list[FrozenTrial]:
         """Trials that others have begun or ended since it was asked last: none, where there are no others."""
         return []
 
@@ -357,19 +357,19 @@ class Record:
 
         Raises `TakenOver` where somebody else has ended one of these trials.
         """
-        self._patiently(lambda unsure: self._lease.renew())
+        self._retrying(lambda maybe_applied: self._lease.renew())
         self._flush(until)
 
     def _flush(self, until: Callable[[], bool] = lambda: False) -> None:
         while self._unwritten and not until():
             # Where writing fails it may have been done nevertheless: writing more could do it twice.
             self._broken = True
-            self._patiently(self._write_batch)
+            self._retrying(self._write_batch)
 
-    def _write_batch(self, unsure: bool) -> None:
+    def _write_batch(self, maybe_applied: bool) -> None:
         trials = [self._trials[number] for number in self._unwritten[:BATCH]]
         with uninterrupted():
-            lost = self._writer.write(trials, unsure)
+            lost = self._writer.write(trials, maybe_applied)
             if lost:
                 raise TakenOver(f"trial {min(lost)} was ended by somebody else while it was trained here")
             self._broken = False
@@ -382,7 +382,7 @@ class Record:
             self._give_up()
             return
         self._flush()
-        self._patiently(lambda unsure: self._lease.end())
+        self._retrying(lambda maybe_applied: self._lease.end())
 
     def _give_up(self) -> None:
         with contextlib.suppress(Exception):  # the failure itself is already on its way to the user

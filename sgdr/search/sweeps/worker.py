@@ -25,8 +25,8 @@ from sgdr.search.problem.types import Schedule
 from sgdr.search.strategy.enumeration import Exhausted
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.enqueued import placed
-from sgdr.search.sweeps.phase_timer import Stopwatch
-from sgdr.search.sweeps.trial_log import Claim, Record
+from sgdr.search.sweeps.phase_timer import PhaseTimer
+from sgdr.search.sweeps.trial_log import Record, TrialPlan
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,14 @@ class Worker:
         record: Record,
         arms: Mapping[str, Arm],
         plan: Plan,
-        stopwatch: Stopwatch,
+        timer: PhaseTimer,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         checkpoints: Checkpoints | None = None,
         on_remark: Callable[[str], None] = lambda remark: None,
     ) -> None:
         self._on_remark = on_remark
         self._slots, self._record, self._arms, self._plan = slots, record, arms, plan
-        self._stopwatch, self._on_progress, self._checkpoints = stopwatch, on_progress, checkpoints
+        self._stopwatch, self._on_progress, self._checkpoints = timer, on_progress, checkpoints
         self._training: dict[int, Training] = {}
         self._pace = Pace()
         self._single: set[str] = set()
@@ -167,7 +167,7 @@ class Worker:
                     self._give_back(claims[place:])
                     break
 
-    def _give_back(self, claims: Sequence[Claim]) -> None:
+    def _give_back(self, claims: Sequence[TrialPlan]) -> None:
         """Gives back what the sampler has nothing to try for; what is training goes on to its end."""
         self._record.give_back(claims)
         self._record.note(exhausted=True)
@@ -175,12 +175,12 @@ class Worker:
     def _hear(self) -> None:
         """Tells the arms what other workers have begun and ended."""
         with self._stopwatch.phase("sampler"):
-            for trial in self._record.news():
+            for trial in self._record.changed_trials():
                 for arm in self._arms.values():
                     if arm.searches(trial.params):
                         arm.see(trial)
 
-    def _start(self, slot: int, claim: Claim) -> bool:
+    def _start(self, slot: int, claim: TrialPlan) -> bool:
         """Begins a trial; False where it cannot be begun, which is noted with it."""
         plan, again = self._plan, claim.again
         try:
@@ -202,7 +202,7 @@ class Worker:
             self._restore(slot, training)
         return True
 
-    def _asked(self, claim: Claim) -> tuple[Arm, Trial]:
+    def _asked(self, claim: TrialPlan) -> tuple[Arm, Trial]:
         """The arm of a claimed trial, and its parameters. Raises `Refused` for such as are of no arm."""
         if claim.again is not None:
             params = claim.again.params

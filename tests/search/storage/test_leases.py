@@ -23,7 +23,7 @@ from sgdr.search.storage.leases import (
     living,
     predecessors,
 )
-from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.retry import Retrying
 from tests.faults import CallFaults, away
 
 
@@ -135,7 +135,7 @@ def test_a_watch_that_forgives_begins_anew():
     there = attributes_of(a=lease_of())
     watch.dead(there, but="")
     clock.now += EXPIRE_SECONDS + 1
-    watch.forgive()
+    watch.reset()
     assert watch.dead(there, but="") == set()
     clock.now += EXPIRE_SECONDS - 1
     assert watch.dead(there, but="") == set()
@@ -203,7 +203,7 @@ def test_a_lease_is_taken_once_the_storage_is_back():
     number = faults.inner.create_new_study([StudyDirection.MINIMIZE], "s")
     for at, done in itertools.product((1, 2, 3), (False, True)):
         with faults.at(at, after=away) if done else faults.at(at, before=away):
-            lease = Lease(faults.storage, number, patiently=Patience(sleep=lambda seconds: None))
+            lease = Lease(faults.storage, number, retrying=Retrying(sleep=lambda seconds: None))
         assert set(living(faults.inner.get_study_user_attrs(number), 0.0)) == {lease.worker}
         lease.end()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgdr.search.storage import retry
-from sgdr.search.storage.retry import LONGEST_PAUSE, PATIENCE_SECONDS, Patience
+from sgdr.search.storage.retry import LONGEST_PAUSE, PATIENCE_SECONDS, Retrying
 from tests.faults import Away
 
 
@@ -24,8 +24,8 @@ class World:
         if monkeypatch is not None:
             monkeypatch.setattr(retry.time, "monotonic", lambda: self.now)
 
-    def patience(self, **given: Any) -> Patience:
-        return Patience(self.remarks.append, self.returned, sleep=self.sleep, **given)
+    def retrying(self, **given: Any) -> Retrying:
+        return Retrying(self.remarks.append, self.returned, sleep=self.sleep, **given)
 
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -34,8 +34,8 @@ class World:
     def returned(self) -> None:
         self.returns += 1
 
-    def act(self, unsure: bool) -> str:
-        self.told.append(unsure)
+    def act(self, maybe_applied: bool) -> str:
+        self.told.append(maybe_applied)
         if self.now < self.back:
             raise Away(f"at {self.now}")
         return "done"
@@ -43,14 +43,14 @@ class World:
 
 def test_what_goes_well_is_done_once():
     world = World()
-    assert world.patience()(world.act) == "done"
+    assert world.retrying()(world.act) == "done"
     assert world.told == [False] and world.pauses == world.remarks == [] and world.returns == 0
 
 
 @pytest.mark.parametrize("back", [0.05, 0.5, 60.0, 600.0])
 def test_what_fails_is_done_again_until_the_storage_is_back(monkeypatch, back):
     world = World(monkeypatch, back)
-    assert world.patience()(world.act) == "done"
+    assert world.retrying()(world.act) == "done"
     assert world.told == [False] + [True] * len(world.pauses)
     assert world.returns == 1
     assert back <= world.now <= back + LONGEST_PAUSE
@@ -61,22 +61,22 @@ def test_what_fails_is_done_again_until_the_storage_is_back(monkeypatch, back):
 
 def test_every_outage_is_remarked_once(monkeypatch):
     world = World(monkeypatch, 100.0)
-    patiently = world.patience()
-    patiently(world.act)
-    patiently(world.act)
+    retrying = world.retrying()
+    retrying(world.act)
+    retrying(world.act)
     world.back = world.now + 100
-    patiently(world.act)
+    retrying(world.act)
     assert len(world.remarks) == 2 and "the storage is away" in world.remarks[0]
     assert world.returns == 2
 
 
 @pytest.mark.parametrize("seconds", [0.0, 30.0, PATIENCE_SECONDS])
-def test_patience_ends(monkeypatch, seconds):
+def test_retrying_ends(monkeypatch, seconds):
     world = World(monkeypatch, float("inf"))
     with pytest.raises(Away, match=f"at {world.now}"):
-        world.patience(seconds=-1.0)(world.act)
+        world.retrying(seconds=-1.0)(world.act)
     with pytest.raises(Away):
-        world.patience(seconds=seconds)(world.act)
+        world.retrying(seconds=seconds)(world.act)
     assert seconds < world.now <= seconds + LONGEST_PAUSE
     assert world.returns == 0
 
@@ -86,12 +86,12 @@ def test_other_errors_are_raised_at_once_also_after_an_outage(error):
     world = World()
     errors = iter([error, Away(), error])
 
-    def fail(unsure: bool) -> None:
+    def fail(maybe_applied: bool) -> None:
         raise next(errors)
 
     for pauses in (0, 1):
         with pytest.raises(type(error)):
-            world.patience()(fail)
+            world.retrying()(fail)
         assert len(world.pauses) == pauses
     assert world.returns == 0
 
@@ -101,12 +101,12 @@ def test_it_is_unsure_of_all_but_the_first_attempt(failures):
     world, left = World(), iter([*failures, False])
     told = []
 
-    def act(unsure: bool) -> int:
-        told.append(unsure)
+    def act(maybe_applied: bool) -> int:
+        told.append(maybe_applied)
         if next(left):
             raise Away
         return 3
 
-    assert world.patience()(act) == 3
+    assert world.retrying()(act) == 3
     tries = 1 + [*failures, False].index(False)
     assert told == [False] + [True] * (tries - 1)

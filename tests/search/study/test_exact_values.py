@@ -13,7 +13,7 @@ from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.study.study import Study
 from sgdr.search.sweeps.create_study import create_study
-from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import Begun, places, run
 from sgdr.search.sweeps.trial_log import Record
 from tests.search_loop import settings_of
@@ -75,7 +75,7 @@ def swept(storage, values, dtype=np.float64, direction="minimize"):
     create_study(storage, "exact", settings, resume=False)
     record = Record(storage, "exact")
     begun = Begun(record, 0, places(settings, record))
-    assert run(settings, begun, Reporting(values, dtype), Stopwatch())[0]
+    assert run(settings, begun, Reporting(values, dtype), PhaseTimer())[0]
     number = storage.get_study_id_from_name("exact")
     return Study("exact", "sqlite:///exact.db", storage, number)
 

@@ -29,12 +29,12 @@ from optuna.trial import FrozenTrial, TrialState
 from sgdr.search.storage.claims import LIVE, RETRY_OF
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX
-from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.retry import Retrying
 from sgdr.search.storage.schema import WORKER
 from sgdr.search.sweeps import shared_record
 from sgdr.search.sweeps import trial_log as record_module
-from sgdr.search.sweeps.shared_record import Dismissed, Launch, SharedRecord, end_launch
-from sgdr.search.sweeps.trial_log import FINISHED, Claim, Record, TakenOver
+from sgdr.search.sweeps.shared_record import Launch, SharedRecord, StopRequested, end_launch
+from sgdr.search.sweeps.trial_log import FINISHED, Record, TakenOver, TrialPlan
 from tests.faults import CallFaults, Faults, Killed, StatementFaults, away, killed
 
 SPACE = {"base_lr": FloatDistribution(1e-6, 1.0, log=True)}
@@ -50,7 +50,7 @@ class Hand:
     record: SharedRecord
     place: int
     order: Launch
-    claims: list[Claim] = field(default_factory=list)
+    claims: list[TrialPlan] = field(default_factory=list)
     running: list[FrozenTrial] = field(default_factory=list)
     going_on: bool = True
     suspected: bool = False
@@ -208,7 +208,7 @@ class SharedStudy(RuleBasedStateMachine):
             assert all(trial.state.is_finished() for trial in self._trials())
             self.launcher.close()
         else:
-            self._bury(self.launcher)
+            self._reap(self.launcher)
         self._open()
 
     # What holds.
@@ -288,7 +288,7 @@ class SharedStudy(RuleBasedStateMachine):
         """Does it; a worker that was taken to be dead may find that out, and ends then as `work` ends it."""
         try:
             action(hand)
-        except (TakenOver, Dismissed):
+        except (TakenOver, StopRequested):
             assert hand.suspected
             with suppress(TakenOver):
                 hand.record.interrupt()
@@ -340,9 +340,9 @@ class SharedStudy(RuleBasedStateMachine):
 
     def _look_dead(self, hand: Hand) -> None:
         hand.suspected = True
-        self._bury(hand.record)
+        self._reap(hand.record)
 
-    def _bury(self, record: Record) -> None:
+    def _reap(self, record: Record) -> None:
         record._lease._ended.set()
         key = PREFIX + record.worker
         claim = self._attributes()[key]
@@ -376,7 +376,7 @@ def on_sqlite(folder: Path) -> Faults:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits, and every write looks at the others."""
-    monkeypatch.setattr(record_module, "Patience", partial(Patience, sleep=lambda seconds: None))
+    monkeypatch.setattr(record_module, "Retrying", partial(Retrying, sleep=lambda seconds: None))
     monkeypatch.setattr(shared_record, "SYNC_SECONDS", 0.0)
     monkeypatch.setattr(shared_record, "SYNC_SHARE", float("inf"))
 

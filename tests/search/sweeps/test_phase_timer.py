@@ -19,7 +19,7 @@ def clock(monkeypatch):
 
 
 def test_an_inner_phase_does_not_count_for_the_outer(clock):
-    watch = phase_timer.Stopwatch()
+    watch = phase_timer.PhaseTimer()
     clock.now += 1
     with watch.phase("train"):
         clock.now += 2
@@ -36,7 +36,7 @@ def test_an_inner_phase_does_not_count_for_the_outer(clock):
 
 
 def test_a_phase_that_fails_is_counted_and_ended(clock):
-    watch = phase_timer.Stopwatch()
+    watch = phase_timer.PhaseTimer()
     with pytest.raises(KeyError), watch.phase("train"), watch.phase("storage"):
         clock.now += 3
         raise KeyError

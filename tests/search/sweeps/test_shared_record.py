@@ -24,11 +24,18 @@ from sgdr.search.storage import leases as lease
 from sgdr.search.storage.claims import LOST, RETRY_OF, WITHDRAWN
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX, end_lease, leases
-from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.retry import Retrying
 from sgdr.search.storage.schema import WORKER
 from sgdr.search.sweeps import shared_record
 from sgdr.search.sweeps import trial_log as record_module
-from sgdr.search.sweeps.shared_record import MOST_RETRIES, STOP, Dismissed, Launch, SharedRecord, end_launch
+from sgdr.search.sweeps.shared_record import (
+    MOST_RETRIES,
+    STOP,
+    Launch,
+    SharedRecord,
+    StopRequested,
+    end_launch,
+)
 from sgdr.search.sweeps.trial_log import Record, TakenOver
 from tests.faults import CallFaults, Faults, StatementFaults, away
 
@@ -39,7 +46,7 @@ MANY = 100
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits, and every write looks at the others."""
-    monkeypatch.setattr(record_module, "Patience", partial(Patience, sleep=lambda seconds: None))
+    monkeypatch.setattr(record_module, "Retrying", partial(Retrying, sleep=lambda seconds: None))
     monkeypatch.setattr(shared_record, "SYNC_SECONDS", 0.0)
     monkeypatch.setattr(shared_record, "SYNC_SHARE", float("inf"))
 
@@ -119,22 +126,22 @@ def test_what_one_does_the_others_hear_of(launched: Launched) -> None:
     one.reported(first, {1: 0.75, 2: float("nan")})
     one.write()
     other.write()
-    heard = {trial.number: trial for trial in other.news()}
-    assert heard.keys() == {0, 1} and other.news() == []
+    heard = {trial.number: trial for trial in other.changed_trials()}
+    assert heard.keys() == {0, 1} and other.changed_trials() == []
     assert heard[0].params == first.params and heard[0].state == TrialState.RUNNING
     assert repr(heard[0].intermediate_values) == "{1: 0.75, 2: nan}" and heard[1].intermediate_values == {}
     complete(one, first)
     one.end(second, TrialState.FAIL, None, {"error": "oops"})
     one.write()
     other.write()
-    heard = {trial.number: trial for trial in other.news()}
+    heard = {trial.number: trial for trial in other.changed_trials()}
     assert heard[0].state == TrialState.COMPLETE and heard[0].intermediate_values == {1: 0.75, 2: 0.5}
     assert heard[1].state == TrialState.FAIL
     other.write()
-    assert other.news() == one.news() == []
+    assert other.changed_trials() == one.changed_trials() == []
     assert (other.finished, other.ended, other.failed, other.best) == (1, 1, 1, 0.5)
     late = launched.worker(2)
-    assert [trial.number for trial in late.known()] == [0, 1] and late.news() == []
+    assert [trial.number for trial in late.known()] == [0, 1] and late.changed_trials() == []
     for record in (one, other, late):
         record.interrupt()
 
@@ -313,7 +320,7 @@ def test_workers_end_with_their_launcher_or_when_it_says_so(launched: Launched, 
     else:
         launched.storage.set_study_user_attr(launched.study, STOP, launched.launch.lease)
     for act in (record.write, lambda: record.wait(MANY), lambda: record.claim(1, MANY)):
-        with pytest.raises(Dismissed):
+        with pytest.raises(StopRequested):
             act()
     record.interrupt()
     assert all(trial.state == TrialState.FAIL for trial in launched.trials())
@@ -418,7 +425,7 @@ def play(launched: Launched) -> None:
     while running or other.wait(6):
         for trial in running:
             complete(other, trial)
-        other.news()
+        other.changed_trials()
         running = begin(other, 2, most=6)
     other.interrupt()
     end_launch(launched.storage, "s", launched.launch)
@@ -590,7 +597,7 @@ def test_foreign_trials_are_no_part_of_a_launch(launched: Launched, storage: Bas
     complete(one, first)
     one.write()
     other.write()
-    assert [trial.number for trial in other.news()] == [0]
+    assert [trial.number for trial in other.changed_trials()] == [0]
     assert (other.best, other.ended, other.finished) == (0.5, 1, 1)
     other.give_back([claim])
     assert launched.trials()[3].user_attrs[WITHDRAWN] and not other.again

@@ -18,7 +18,7 @@ from sgdr.search.backend.slots import MOST_ATTEMPTS
 from sgdr.search.problem.space import Space
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX, living
-from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.retry import Retrying
 from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.sweeps import trial_log as record_module
 from sgdr.search.sweeps.trial_log import BATCH, Record
@@ -323,7 +323,7 @@ def test_a_database_that_fails_at_any_statement_loses_and_doubles_nothing(tmp_pa
 def test_a_storage_that_is_away_for_a_moment_is_waited_for(
     tmp_path, monkeypatch, distributions, kind, step, done
 ):
-    monkeypatch.setattr(record_module, "Patience", partial(Patience, sleep=lambda seconds: None))
+    monkeypatch.setattr(record_module, "Retrying", partial(Retrying, sleep=lambda seconds: None))
     template = open_storage(f"sqlite:///{tmp_path}/template.db", create=True)
     template.create_new_study([StudyDirection.MINIMIZE], "s")
     close_storage(template)

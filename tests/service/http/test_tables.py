@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 from sgdr_service.dashboard.figures.parallel import parallel
-from sgdr_service.dashboard.frame import told
+from sgdr_service.dashboard.layout import told
 from sgdr_service.tables import curves_csv
 
 from sgdr import WarmRestarts, search

@@ -7,7 +7,7 @@ import time
 import pytest
 from sgdr_service.sweeps.children import TRY_LATER
 from sgdr_service.sweeps.host_lock import HostLock
-from sgdr_service.sweeps.own_words import LONGEST, own_words
+from sgdr_service.sweeps.public_errors import LONGEST, public_words
 from sgdr_service.sweeps.run import NO_CLUSTER, _terminated_at, _words
 
 from sgdr.errors import ArgumentError
@@ -67,7 +67,7 @@ def caused(error, cause):
     ids=["value", "empty", "long", "other", "interrupt", "wrapped", "reworded"],
 )
 def test_only_errors_that_are_written_for_users_are_told(error, told):
-    assert own_words(error) == told
+    assert public_words(error) == told
 
 
 def test_the_address_of_the_cluster_is_not_told():

@@ -8,7 +8,7 @@ from dataclasses import replace
 from nicegui import ui
 
 from sgdr_service.dashboard.explorer.state import MOST, Exploration
-from sgdr_service.dashboard.frame import heading
+from sgdr_service.dashboard.layout import heading
 
 
 class Chooser:

@@ -6,7 +6,7 @@ from sgdr.export.parity import Job
 from sgdr.stepping import Interval
 from sgdr_service.dashboard.explorer.fields import plain
 from sgdr_service.dashboard.explorer.state import Explored
-from sgdr_service.views import code_of
+from sgdr_service.presenters import code_of
 
 OWN = "sgdr"
 """What code for this library is called; other targets are those of `sgdr.export`."""

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from sgdr.schedule import WarmRestarts
 from sgdr.warmup import Warmup
+from sgdr_service.dashboard.auth_middleware import PREFIX
 from sgdr_service.dashboard.explorer import fields
 from sgdr_service.dashboard.explorer.fields import Faults, number, plain
 from sgdr_service.dashboard.explorer.state import MOST, Exploration, Explored
-from sgdr_service.dashboard.gate import PREFIX
 
 PARTS = ("budget", "steps_per_epoch", "edited", "log", "schedule")
 FIELDS = tuple(each.name for each in fields.SCHEDULE)

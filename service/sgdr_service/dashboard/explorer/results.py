@@ -12,7 +12,7 @@ from sgdr_service.dashboard.code_view import FRAMEWORKS
 from sgdr_service.dashboard.explorer import closing, cycles
 from sgdr_service.dashboard.explorer.code import OWN, code
 from sgdr_service.dashboard.explorer.state import Exploration
-from sgdr_service.dashboard.frame import code_block, heading, remark
+from sgdr_service.dashboard.layout import code_block, heading, remark
 from sgdr_service.dashboard.table import Table, column
 
 COLUMNS = (

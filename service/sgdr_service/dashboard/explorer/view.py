@@ -20,7 +20,7 @@ from sgdr_service.dashboard.explorer.setting import Setting
 from sgdr_service.dashboard.explorer.state import Exploration
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.schedules import schedules
-from sgdr_service.dashboard.frame import in_browser, readdress
+from sgdr_service.dashboard.layout import in_browser, readdress
 
 REST_SECONDS = 0.3
 """Without a change, before all but the figure is worked out again."""

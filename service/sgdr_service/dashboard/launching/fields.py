@@ -9,8 +9,8 @@ from nicegui import ui
 
 from sgdr.search.problem.declaration import Declaration
 from sgdr.shapes import RELATIVES
-from sgdr_service.dashboard.frame import heading
 from sgdr_service.dashboard.launching.form import CHOICES, HPARAMS, Values, empty, ends, placeholders
+from sgdr_service.dashboard.layout import heading
 from sgdr_service.sweeps.request import OF_RAY
 from sgdr_service.sweeps.sweeps import engines
 

@@ -12,8 +12,7 @@ from nicegui import ui
 
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import DEFAULT_BASE_LR
-from sgdr_service.dashboard.frame import code_block, facts, go, heading, link, remark, resume_url, study_url
-from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.launching.commands import command_line, curl
 from sgdr_service.dashboard.launching.estimate import Earlier, Estimate, estimate
 from sgdr_service.dashboard.launching.fields import Fields
@@ -21,6 +20,7 @@ from sgdr_service.dashboard.launching.form import Values, as_json
 from sgdr_service.dashboard.launching.prefill import free_name
 from sgdr_service.dashboard.launching.refusals import REFUSALS, told
 from sgdr_service.dashboard.launching.words import summary
+from sgdr_service.dashboard.layout import code_block, facts, go, heading, link, remark, resume_url, study_url
 from sgdr_service.dashboard.permission import token_field, why_not
 from sgdr_service.problems import Problem
 from sgdr_service.sweeps.request import SweepRequest

@@ -9,8 +9,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.config import Settings
 from sgdr.shapes import SHAPES
-from sgdr_service.dashboard.frame import shown
 from sgdr_service.dashboard.launching.estimate import Estimate
+from sgdr_service.dashboard.layout import shown
 from sgdr_service.sweeps.sweeps import Possible
 
 UNITS = (("s", 1.0, 100), ("min", 60.0, 100), ("h", 3600.0, 72), ("days", 86400.0, float("inf")))

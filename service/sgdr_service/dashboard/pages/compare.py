@@ -10,10 +10,10 @@ from nicegui import ui
 
 from sgdr.schedule import FIELDS
 from sgdr.search.study.study import Study
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.history import compared
-from sgdr_service.dashboard.frame import as_page, compare_url, frame, readdress, remark
-from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.layout import as_page, compare_url, frame, readdress, remark
 from sgdr_service.dashboard.table import Table, column
 from sgdr_service.problems import Problem
 

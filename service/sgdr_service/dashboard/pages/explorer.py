@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.explorer.link import read
 from sgdr_service.dashboard.explorer.view import View
-from sgdr_service.dashboard.frame import as_page, frame, remark
-from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.layout import as_page, frame, remark
 
 MOST_TOLD = 10
 """Faults of a link."""

@@ -6,11 +6,11 @@ from fastapi.concurrency import run_in_threadpool
 from nicegui import ui
 
 from sgdr.search.problem.workload import ENTRY_POINTS, registered
-from sgdr_service.dashboard.frame import as_page, code_block, frame, heading, remark
-from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.launching.form import empty
 from sgdr_service.dashboard.launching.launcher import Launcher
 from sgdr_service.dashboard.launching.prefill import Prefilled, to_resume
+from sgdr_service.dashboard.layout import as_page, code_block, frame, heading, remark
 from sgdr_service.dashboard.permission import NO_TOKEN
 
 OWN = f"""[project.entry-points."{ENTRY_POINTS}"]

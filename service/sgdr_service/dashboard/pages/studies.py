@@ -10,8 +10,11 @@ from fastapi.concurrency import run_in_threadpool
 from nicegui import ui
 
 from sgdr.search.study.study import Study
+from sgdr_service.dashboard.auth_middleware import PREFIX
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figures.history import best_so_far, sparkline
-from sgdr_service.dashboard.frame import (
+from sgdr_service.dashboard.launching.commands import typed
+from sgdr_service.dashboard.layout import (
     as_page,
     code_block,
     frame,
@@ -22,10 +25,7 @@ from sgdr_service.dashboard.frame import (
     state_chip,
     study_url,
 )
-from sgdr_service.dashboard.gate import PREFIX
-from sgdr_service.dashboard.here import Here
-from sgdr_service.dashboard.launching.commands import typed
-from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.problems import Problem
 from sgdr_service.sweeps.status import status
 

@@ -10,8 +10,9 @@ from nicegui import ui
 
 from sgdr.search.storage.connect import StorageError
 from sgdr.search.study.study import Study
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.follow import follow
-from sgdr_service.dashboard.frame import (
+from sgdr_service.dashboard.layout import (
     api_url,
     as_page,
     compare_url,
@@ -24,9 +25,8 @@ from sgdr_service.dashboard.frame import (
     shown,
     state_chip,
 )
-from sgdr_service.dashboard.here import Here
 from sgdr_service.dashboard.permission import token_field, why_not
-from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study import arms, curves, overview, space, trials
 from sgdr_service.dashboard.study.part import Part
 from sgdr_service.sweeps.status import SERVICE, SweepStatus, status

@@ -7,11 +7,11 @@ import re
 from fastapi.concurrency import run_in_threadpool
 from nicegui import ui
 
-from sgdr_service.dashboard.frame import api_url, as_page, frame, link, study_url, trial_url
-from sgdr_service.dashboard.here import Here
+from sgdr_service.dashboard.context import Here
+from sgdr_service.dashboard.layout import api_url, as_page, frame, link, study_url, trial_url
 from sgdr_service.dashboard.trial_view import show_trial
+from sgdr_service.presenters import trial
 from sgdr_service.problems import Problem
-from sgdr_service.views import trial
 
 NUMBER = re.compile("[0-9]{1,18}")
 

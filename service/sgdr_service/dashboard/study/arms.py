@@ -10,16 +10,16 @@ from nicegui import ui
 from sgdr.schedule import FIELDS
 from sgdr.search.study.study import Study
 from sgdr.shapes import SHAPES
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.arms import arms_figure
 from sgdr_service.dashboard.figures.rows import by_arm, ranked
-from sgdr_service.dashboard.frame import (
+from sgdr_service.dashboard.launching.commands import typed
+from sgdr_service.dashboard.layout import (
     code_block,
     remark,
 )
-from sgdr_service.dashboard.here import Here
-from sgdr_service.dashboard.launching.commands import typed
-from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study.part import Part
 from sgdr_service.dashboard.table import Table, column
 

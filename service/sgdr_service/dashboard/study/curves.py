@@ -8,12 +8,12 @@ from typing import Any
 from nicegui import ui
 
 from sgdr.search.study.study import Study
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.curves import Drawn, curves
 from sgdr_service.dashboard.figures.rows import outcome
-from sgdr_service.dashboard.frame import slider
-from sgdr_service.dashboard.here import Here
-from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.layout import slider
+from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study.part import Part
 
 MOST = 50

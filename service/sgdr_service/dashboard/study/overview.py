@@ -10,13 +10,13 @@ from nicegui import ui
 from sgdr.schedule import WarmRestarts
 from sgdr.search.study.study import Best, Study
 from sgdr_service.dashboard.code_view import show_code
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.explorer.link import explorer_url
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.history import history
 from sgdr_service.dashboard.figures.trial import best_figure
-from sgdr_service.dashboard.frame import facts, heading, link, remark, shown, told, trial_url
-from sgdr_service.dashboard.here import Here
-from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.layout import facts, heading, link, remark, shown, told, trial_url
+from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study.part import Part
 
 

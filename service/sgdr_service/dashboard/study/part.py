@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.drawer import show_in_drawer
-from sgdr_service.dashboard.here import Here
-from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.render_cache import Seen
 
 
 class Part(ABC):

@@ -6,13 +6,13 @@ from functools import partial
 
 from nicegui import ui
 
+from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.importance import importance_figure, importances
 from sgdr_service.dashboard.figures.parallel import parallel
 from sgdr_service.dashboard.figures.space import heat_map, scatter
-from sgdr_service.dashboard.frame import slider
-from sgdr_service.dashboard.here import Here
-from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.layout import slider
+from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study.part import Part
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sgdr.search.study.columns import FIRST, REST, flat_row, trial_columns
-from sgdr_service.dashboard.frame import api_url
-from sgdr_service.dashboard.here import Here
-from sgdr_service.dashboard.shared import Seen
+from sgdr_service.dashboard.context import Here
+from sgdr_service.dashboard.layout import api_url
+from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study.part import Part
 from sgdr_service.dashboard.table import Table, column
 

@@ -127,7 +127,7 @@ def _connect(cluster: Cluster) -> None:
         )
         return
     try:
-        _knock(cluster.address)
+        _probe(cluster.address)
         ray.init(address=cluster.address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
@@ -152,7 +152,7 @@ def _check_memory(workers: int) -> None:
         )
 
 
-def _knock(address: str) -> None:
+def _probe(address: str) -> None:
     """Raises OSError where nobody answers at HOST:PORT: Ray itself would go on trying for many minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():

@@ -17,14 +17,14 @@ from optuna.storages import BaseStorage
 from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage import grpc_server
 from sgdr.search.storage.connect import sqlite_file
-from sgdr.search.storage.leases import Claim, leases
-from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.leases import LeaseRecord, leases
+from sgdr.search.storage.retry import Retrying
 from sgdr.search.study.study import Study, load
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.ray.connection import connected
-from sgdr.search.sweeps.ray.crew import Crew
-from sgdr.search.sweeps.ray.worker import Order
+from sgdr.search.sweeps.ray.tune_run import TuneRun
+from sgdr.search.sweeps.ray.worker import WorkerSpec
 from sgdr.search.sweeps.session import Begun, Worked
 from sgdr.search.sweeps.shared_record import Launch, end_launch, stop_launch
 from sgdr.search.sweeps.trial_log import Record
@@ -54,7 +54,7 @@ def work_on_ray(
     Raises ValueError where it has not, TooManyFailures where workers die again and again, and what these
     raise.
     """
-    at_end = Patience(on_remark, seconds=END_SECONDS)
+    at_end = Retrying(on_remark, seconds=END_SECONDS)
     path = tuple(str(Path(entry).absolute()) for entry in sys.path)
     with ExitStack() as afterwards, ExitStack() as stack:
         host = stack.enter_context(connected(cluster, on_remark))
@@ -66,9 +66,9 @@ def work_on_ray(
         record, name = begun.record, begun.record.name
         afterwards.callback(record.close)
         launch = Launch(record.worker, record.next_number, frozenset(each.number for each in record.again))
-        afterwards.callback(at_end, lambda unsure: end_launch(storage, name, launch))
+        afterwards.callback(at_end, lambda maybe_applied: end_launch(storage, name, launch))
         shared = _for_workers(url, cluster, host, stack)
-        order = Order(
+        spec = WorkerSpec(
             packed=packed,
             path=path,
             cores=cluster.cores,
@@ -80,7 +80,7 @@ def work_on_ray(
             places=begun.places,
             checkpoints=checkpoints,
         )
-        crew = stack.enter_context(Crew(order, cluster))
+        crew = stack.enter_context(TuneRun(spec, cluster))
         study = load(name, url)
         watching = _Watching(crew, record, study, settings.trials, cluster.workers, on_progress, on_remark)
         try:
@@ -89,10 +89,10 @@ def work_on_ray(
             on_remark("interrupted: the workers end what they are at, or are ended after half a minute")
             raise
         finally:
-            at_end(lambda unsure: stop_launch(storage, name, launch))
+            at_end(lambda maybe_applied: stop_launch(storage, name, launch))
             crew.wait(END_SECONDS)
         crew.check()
-    at_end(lambda unsure: study.refresh())
+    at_end(lambda maybe_applied: study.refresh())
     did = _together(study, settings.trials, launch, cluster)
     if crew.deaths and not did.reached and not watching.late:
         raise TooManyFailures(f"no worker is left; the last that died said {crew.deaths[-1]}")
@@ -114,7 +114,7 @@ class _Watching:
 
     def __init__(
         self,
-        crew: Crew,
+        crew: TuneRun,
         record: Record,
         study: Study,
         trials: int,
@@ -125,7 +125,7 @@ class _Watching:
         self._crew, self._record, self._study = crew, record, study
         self._trials, self._workers = trials, workers
         self._on_progress, self._on_remark = on_progress, on_remark
-        self._patiently = Patience(on_remark)
+        self._retrying = Retrying(on_remark)
         self._remarked: set[str] = set()
         self.late = False
         """Whether it stopped at its deadline."""
@@ -139,7 +139,7 @@ class _Watching:
         """
         while not self._crew.ended(POLL_SECONDS):
             self._record.write()  # and so renews the launcher's lease
-            self._patiently(lambda unsure: self._study.refresh())
+            self._retrying(lambda maybe_applied: self._study.refresh())
             self._show(_claims(self._study, self._record.worker))
             self._check_deaths()
             if self._study.finished >= self._trials and not self._study.counts.get("RUNNING"):
@@ -148,7 +148,7 @@ class _Watching:
             if self.late:
                 return
 
-    def _show(self, claims: list[Claim]) -> None:
+    def _show(self, claims: list[LeaseRecord]) -> None:
         study = self._study
         for claim in claims:
             for remark in claim["notes"].get("remarks", ()):
@@ -183,7 +183,7 @@ def _described(workers: int, devices: str) -> str:
     return f"{count}, each {devices}" if devices else count
 
 
-def _claims(study: Study, launcher: str) -> list[Claim]:
+def _claims(study: Study, launcher: str) -> list[LeaseRecord]:
     """The leases of all workers of a launch, those that have ended too."""
     return [claim for claim in leases(study.attributes).values() if claim.get("launch") == launcher]
 

@@ -1,4 +1,4 @@
-"""What runs on Ray: one worker of a launch, from the unpacking of its order to its last report."""
+"""What runs on Ray: one worker of a launch, from the unpacking of its spec to its last report."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sgdr.search.backend.devices import limit_cores, share_gpu_memory, use_all_c
 from sgdr.search.problem.arms import Places
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import StorageError, open_storage, storage_errors
-from sgdr.search.storage.retry import Patience
+from sgdr.search.storage.retry import Retrying
 from sgdr.search.sweeps.config import Settings
-from sgdr.search.sweeps.phase_timer import Stopwatch
+from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import Begun, work
-from sgdr.search.sweeps.shared_record import Dismissed, Launch, SharedRecord
+from sgdr.search.sweeps.shared_record import Launch, SharedRecord, StopRequested
 from sgdr.search.sweeps.worker import TooManyFailures
 
 ENDINGS: dict[str, type[Exception]] = {
@@ -31,7 +31,7 @@ ENDINGS: dict[str, type[Exception]] = {
 
 
 @dataclass(frozen=True)
-class Order:
+class WorkerSpec:
     """What a worker is to do; it is the same for all of a launch."""
 
     packed: bytes
@@ -49,7 +49,7 @@ class Order:
     checkpoints: Path | None
 
 
-def train(config: dict[str, Any], order: Order) -> None:
+def train(config: dict[str, Any], spec: WorkerSpec) -> None:
     """The function that Ray Tune calls: `config["worker"]` is the place of the worker.
 
     Ends without an error where it is no use to start it again, and reports why.
@@ -58,55 +58,55 @@ def train(config: dict[str, Any], order: Order) -> None:
 
     kind = said = ""
     try:
-        with suppress(Dismissed):
-            _work(int(config["worker"]), order)
+        with suppress(StopRequested):
+            _work(int(config["worker"]), spec)
     except tuple(ENDINGS.values()) as error:
         kind = next(name for name, each in ENDINGS.items() if isinstance(error, each))
         said = f"{error} (said by a worker on {socket.gethostname()})"
     tune.report({"kind": kind, "error": said})
 
 
-def _work(place: int, order: Order) -> None:
-    stopwatch = Stopwatch()
+def _work(place: int, spec: WorkerSpec) -> None:
+    timer = PhaseTimer()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with stopwatch.phase("setup"):
-        workload, settings = _unpacked(order)
-        limit_cores(order.cores)
-        processes = settings.slots or order.cores if isinstance(workload, CallableWorkload) else 1
-        _share_gpu(order.gpus, processes)
+    with timer.phase("setup"):
+        workload, settings = _unpacked(spec)
+        limit_cores(spec.cores)
+        processes = settings.slots or spec.cores if isinstance(workload, CallableWorkload) else 1
+        _share_gpu(spec.gpus, processes)
         use_all_cores()
     remarks: list[str] = []
 
     def begin(storage: BaseStorage) -> Begun:
-        record = SharedRecord(storage, order.study, order.launch, place, remarks.append)
+        record = SharedRecord(storage, spec.study, spec.launch, place, remarks.append)
         record.note(remarks=remarks)
-        return Begun(record, order.seed, order.places, place)
+        return Begun(record, spec.seed, spec.places, place)
 
     def opening() -> BaseStorage:
         # A worker may be started again just when the database is.
-        return Patience(remarks.append)(lambda unsure: open_storage(order.url, create=True))
+        return Retrying(remarks.append)(lambda maybe_applied: open_storage(spec.url, create=True))
 
-    with storage_errors(order.url):
+    with storage_errors(spec.url):
         work(
             workload,
             settings,
             opening,
             begin,
-            order.checkpoints,
+            spec.checkpoints,
             None,
-            stopwatch,
+            timer,
             lambda progress: None,
             remarks.append,
         )
 
 
-def _unpacked(order: Order) -> tuple[Workload | CallableWorkload, Settings]:
+def _unpacked(spec: WorkerSpec) -> tuple[Workload | CallableWorkload, Settings]:
     """The workload and the settings. Raises ValueError where they are not to be had on this machine."""
     from ray import cloudpickle
 
-    sys.path[:0] = [entry for entry in order.path if entry not in sys.path]
+    sys.path[:0] = [entry for entry in spec.path if entry not in sys.path]
     try:
-        workload, settings = cloudpickle.loads(order.packed)
+        workload, settings = cloudpickle.loads(spec.packed)
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from fastapi.concurrency import run_in_threadpool
 
 from sgdr.search.study.study import Study
-from sgdr_service.library import Library
+from sgdr_service.study_cache import Library
 
 Made = TypeVar("Made")
 

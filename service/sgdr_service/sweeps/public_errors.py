@@ -6,7 +6,7 @@ LONGEST = 500
 """Characters."""
 
 
-def own_words(error: BaseException) -> str:
+def public_words(error: BaseException) -> str:
     """A ValueError's message, which is written for users; of any other error its kind alone.
 
     Where the library has put an error of the user's code into words, that error counts.

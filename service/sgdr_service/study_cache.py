@@ -15,8 +15,8 @@ from optuna.storages import BaseStorage
 from sgdr.search.storage.connect import StorageError
 from sgdr.search.study.readable import is_readable
 from sgdr.search.study.study import Study
-from sgdr_service.held import HeldStorage
 from sgdr_service.problems import Problem
+from sgdr_service.storage_handle import HeldStorage
 
 FAILURES = (StorageError, StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError)
 MOST_OPEN = 256

@@ -9,7 +9,7 @@ import threading
 from typing import Any, Self
 
 from sgdr.search.sweeps.cluster import Cluster
-from sgdr.search.sweeps.ray.worker import ENDINGS, Order, train
+from sgdr.search.sweeps.ray.worker import ENDINGS, WorkerSpec, train
 
 STOP_SECONDS = 10.0
 """For Ray Tune to end a run."""
@@ -23,11 +23,11 @@ QUIET = {
 hangs when all is done."""
 
 
-class Crew:
+class TuneRun:
     """A run of Ray Tune with a trial for each worker; Tune starts anew what died."""
 
-    def __init__(self, order: Order, cluster: Cluster) -> None:
-        self._order, self._cluster = order, cluster
+    def __init__(self, spec: WorkerSpec, cluster: Cluster) -> None:
+        self._order, self._cluster = spec, cluster
         self._over, self._stopping = threading.Event(), threading.Event()
         self.deaths: list[str] = []
         """Of workers that ended with an error of no kind that is known: what each said last."""
@@ -80,7 +80,7 @@ class Crew:
         resources = tune.PlacementGroupFactory(
             [{"CPU": self._cluster.cpus_per_worker, "GPU": self._cluster.gpus_per_worker}]
         )
-        trainable = tune.with_resources(tune.with_parameters(train, order=self._order), resources)
+        trainable = tune.with_resources(tune.with_parameters(train, spec=self._order), resources)
         return tune.Tuner(
             trainable,
             param_space={"worker": tune.grid_search(list(range(self._cluster.workers)))},
@@ -89,13 +89,13 @@ class Crew:
                 storage_path=folder,
                 verbose=0,
                 stop=_stopper(self._stopping),
-                callbacks=[_mourner(self.deaths)],
+                callbacks=[_reaper(self.deaths)],
                 failure_config=tune.FailureConfig(max_failures=-1),
             ),
         ).fit()
 
 
-def _mourner(deaths: list[str]) -> Any:
+def _reaper(deaths: list[str]) -> Any:
     """Notes every worker that dies, whether or not it is started again."""
     from ray.tune import Callback
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sgdr_service.edge import host_name
+from sgdr_service.middleware import host_name
 from sgdr_service.root_path import address, own_path
 from sgdr_service.sessions import Sessions, session_of
 from sgdr_service.settings import Settings

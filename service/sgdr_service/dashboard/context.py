@@ -11,11 +11,11 @@ from fastapi import Request
 from starlette.datastructures import State
 
 from sgdr_service.auth import current_hash
-from sgdr_service.dashboard.shared import Seen, Shared
+from sgdr_service.dashboard.render_cache import Seen, Shared
 from sgdr_service.events import Feeds
-from sgdr_service.library import Library
 from sgdr_service.sessions import Sessions, session_of
 from sgdr_service.settings import Settings
+from sgdr_service.study_cache import Library
 from sgdr_service.sweeps.declarations import Declarations
 from sgdr_service.sweeps.sweeps import Sweeps
 from sgdr_service.tokens import matches

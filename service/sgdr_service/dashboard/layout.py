@@ -15,8 +15,8 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from sgdr.search.study.flat_names import flat_name
-from sgdr_service.dashboard.gate import PREFIX
-from sgdr_service.dashboard.here import DARK, ROOT, Here
+from sgdr_service.dashboard.auth_middleware import PREFIX
+from sgdr_service.dashboard.context import DARK, ROOT, Here
 from sgdr_service.problems import Problem
 from sgdr_service.sweeps.record import ACTIVE
 

@@ -4,7 +4,7 @@ import pytest
 from fastapi import Depends, FastAPI, Request, Response, WebSocket
 from sgdr_service import auth
 from sgdr_service.dashboard import login
-from sgdr_service.dashboard.gate import Gate
+from sgdr_service.dashboard.auth_middleware import Gate
 from sgdr_service.problems import add_handlers
 from sgdr_service.root_path import RootPath
 from sgdr_service.sessions import COOKIE, MOST, SECONDS, Sessions

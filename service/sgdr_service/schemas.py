@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from sgdr.search.problem.arms import ALL_ARMS
 from sgdr.search.study.columns import FIRST, REST, Column
-from sgdr_service.fields import CyclePosition
+from sgdr_service.parameter_types import CyclePosition
 
 State = Literal["COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING"]
 if TYPE_CHECKING:
