@@ -76,6 +76,22 @@ def test_own_script(tmp_path: Path, sgdr: Sgdr) -> None:
     assert "Best schedule of study 'train'" in done.stdout
 
 
+def test_what_was_found_drives_an_optimizer(
+    tmp_path: Path, sgdr: Sgdr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    from sgdr.adapters.torch import WarmRestartsLR
+
+    (tmp_path / "my_script.py").write_text(block("script"))
+    done = sgdr("sweep", "--workload", "my_script:train", "--trials", "3", "--budget", "3", "--slots", "2")
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    optimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters())
+    names = {"WarmRestartsLR": WarmRestartsLR, "optimizer": optimizer, "loader": range(5)}
+    exec(block("found"), names)
+    assert optimizer.param_groups[0]["lr"] == names["schedule"](0)
+
+
 def test_torch_workload(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     (tmp_path / "torch_digits.py").write_text(block("torch"))
