@@ -65,9 +65,11 @@ class Known:
     def update(self, state, lr, step, key, hparams):
         extra = sum(hparams.values(), 0.0)
         first = step == 0
+        # In multiples of 2^-16: else it may be rounded in another way for one slot a device than for more.
+        by_luck = jnp.round(2**16 * self._given[1] * luck(state["word"], lr)) / 2**16
         return {
             "word": state["word"],
-            "luck": jnp.where(first, self._given[1] * luck(state["word"], lr) + extra, state["luck"]),
+            "luck": jnp.where(first, by_luck + extra, state["luck"]),
             "peak": jnp.where(first, lr, state["peak"]),
             "last": lr,
             "jumps": state["jumps"] + (lr > 1.0001 * state["last"]),

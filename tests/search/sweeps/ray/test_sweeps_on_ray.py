@@ -290,12 +290,12 @@ def test_a_killed_driver_is_resumed_at_once(sweep: Sweep) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_worker_that_hangs_loses_its_trials_to_the_others(sweep: Sweep) -> None:
-    sweep.begin(600, "--workers", "2", "--timeout", f"{EXPIRE_SECONDS + 60}s", workload=SLOWER)
+    sweep.begin(600, "--workers", "2", "--timeout", f"{EXPIRE_SECONDS + 120}s", workload=SLOWER)
     sweep.wait_for(2)
     hung = sweep.workers()[0]
     os.kill(hung["pid"], signal.SIGSTOP)
     try:
-        sweep.end(timeout=EXPIRE_SECONDS + 180)
+        sweep.end(timeout=EXPIRE_SECONDS + 240)
     finally:
         if psutil.pid_exists(hung["pid"]):
             os.kill(hung["pid"], signal.SIGKILL)
