@@ -63,7 +63,7 @@ def cycle(step: Any, T_0: Any, T_mult: Any, cycles: Any = None) -> tuple[Array, 
     largest int), else floats.
     """
     steps, T_0, T_mult = split(step), _simplest(T_0), _simplest(T_mult)
-    work = jnp.dtype(jnp.float64 if steps.whole.dtype.itemsize == 8 else jnp.float32)
+    work = _work_type(steps)
     largest = int(np.iinfo(steps.whole.dtype).max)
     if _is_integer(T_0) and _is_integer(T_mult) and not _exceeds(T_0, largest):
         index, position, length, size = _whole_cycle(steps, T_0, T_mult, work)
@@ -114,8 +114,7 @@ def passes_boundary(step: Any, T_0: Any, T_mult: Any, limit: Any = None) -> Arra
 def located(step: Any, T_0: Any, T_mult: Any) -> tuple[Array, Array]:
     """Index of the cycle of each step, and the fraction of the cycle still to go."""
     steps = split(step)
-    work = jnp.dtype(jnp.float64 if steps.whole.dtype.itemsize == 8 else jnp.float32)
-    return locate(steps, _simplest(T_0), _simplest(T_mult), work)
+    return locate(steps, _simplest(T_0), _simplest(T_mult), _work_type(steps))
 
 
 def placed(step: Any, length: Any) -> tuple[Array, Array, Array]:
@@ -123,19 +122,20 @@ def placed(step: Any, length: Any) -> tuple[Array, Array, Array]:
 
     How far is as exact as a float can be also just after a restart, where 1 - fraction would be rounding.
     """
-    steps = split(step)
-    work = jnp.dtype(jnp.float64 if steps.whole.dtype.itemsize == 8 else jnp.float32)
-    length = _simplest(length)
+    steps, length = split(step), _simplest(length)
+    work = _work_type(steps)
     if _is_integer(length) and not _exceeds(length, int(np.iinfo(steps.whole.dtype).max)):
-        position = _whole_cycle(steps, length, 1, work)[1].astype(work)
-        done = position if steps.part is None else position + steps.part.astype(work)
-        index, remaining = _locate_whole(steps, length, 1, work)
-        return index, done, remaining
-    index, left = _equal_real_cycles(steps, _pair(length, work), work)
+        index, position, whole_length, size = _whole_cycle(steps, length, 1, work)
+        done = position.astype(work)
+        if steps.part is not None:
+            done = done + steps.part.astype(work)
+        return index, done, _remaining_of_whole(steps, position, whole_length, size)
+    pair = _pair(length, work)
+    index, left = _equal_real_cycles(steps, pair, work)
     done = left[0]
     if steps.part is not None:  # see `_remaining`
         done = done + (steps.part - lax.stop_gradient(steps.part)).astype(work)
-    return index, done, _remaining(steps, left, _pair(length, work))
+    return index, done, _remaining(steps, left, pair)
 
 
 def split(step: Any) -> Steps:
@@ -156,6 +156,11 @@ def split(step: Any) -> Steps:
     return Steps(jnp.nan_to_num(whole).astype(kind), step - whole)
 
 
+def _work_type(steps: Steps) -> Any:
+    """The type of the floats in which such steps are located."""
+    return jnp.dtype(jnp.float64 if steps.whole.dtype.itemsize == 8 else jnp.float32)
+
+
 def locate(steps: Steps, T_0: Any, T_mult: Any, work: Any) -> tuple[Array, Array]:
     """Index of the cycle of each step, and in type `work` the fraction of the cycle still to go."""
     largest = int(np.iinfo(steps.whole.dtype).max)
@@ -173,9 +178,14 @@ def locate(steps: Steps, T_0: Any, T_mult: Any, work: Any) -> tuple[Array, Array
 
 def _locate_whole(steps: Steps, T_0: Any, T_mult: Any, work: Any) -> tuple[Array, Array]:
     index, position, length, size = _whole_cycle(steps, T_0, T_mult, work)
+    return index, _remaining_of_whole(steps, position, length, size)
+
+
+def _remaining_of_whole(steps: Steps, position: Array, length: Array, size: Array) -> Array:
+    """The fraction still to go at a position in a cycle of whole length (see `_whole_cycle`)."""
     fits = size < 0.99 * float(np.iinfo(length.dtype).max)
-    togo = jnp.where(fits, (length - position).astype(work), size - position.astype(work))
-    return index, (togo if steps.part is None else togo - steps.part.astype(work)) / size
+    togo = jnp.where(fits, (length - position).astype(size.dtype), size - position.astype(size.dtype))
+    return (togo if steps.part is None else togo - steps.part.astype(size.dtype)) / size
 
 
 def _whole_cycle(steps: Steps, T_0: Any, T_mult: Any, work: Any) -> tuple[Array, Array, Array, Array]:
