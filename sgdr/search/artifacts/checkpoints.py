@@ -18,7 +18,7 @@ from sgdr.search.artifacts.snapshots import Snapshot, Snapshots, load_snapshot
 from sgdr.search.problem.workload import State, Workload
 
 CHECKPOINT_SECONDS = 10.0
-"""Of training, that are to be lost before a trial is kept (again)."""
+"""Seconds of training that there must be to lose before a trial is kept (again)."""
 
 
 @dataclass(frozen=True)

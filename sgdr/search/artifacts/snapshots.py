@@ -48,9 +48,9 @@ class Snapshot:
 
 
 def folder(url: str, study: str) -> Path:
-    """Where the snapshots of a study are: beside the file of SQLite, else under the current folder.
+    """The folder of the snapshots of a study: beside the file of SQLite, else under the current folder.
 
-    A folder of its own for every name, also where the file system takes A for a. Raises ValueError for what
+    Every name has one of its own, also where the file system takes A for a. Raises ValueError for what
     is no URL.
     """
     file = sqlite_file(url)
@@ -96,23 +96,23 @@ class Snapshots:
         return path
 
     def path(self, trial: int, seed: int, epoch: int) -> Path:
-        """Where such a snapshot is, if it is there."""
+        """The path of the snapshot of that trial, seed and epoch, whether it is there or not."""
         return self.folder / f"trial-{trial:05d}-seed-{seed}-epoch-{epoch:04d}{SUFFIX}"
 
     def all(self) -> list[Snapshot]:
-        """Those that can be read, by trial, seed and epoch."""
+        """The snapshots that can be read, by trial, seed and epoch."""
         return self._matching("trial-*")
 
     def of(self, trial: int) -> list[Snapshot]:
-        """Those of one trial, by seed and epoch."""
+        """The snapshots of one trial that can be read, by seed and epoch."""
         return self._matching(f"trial-{trial:05d}-*")
 
     def clear(self, trial: int, seed: int) -> None:
-        """Removes those of one trial under one seed."""
+        """Removes the snapshots of one trial under one seed."""
         self._remove(f"trial-{trial:05d}-seed-{seed}-*")
 
     def delete(self) -> None:
-        """Removes them all, and the folder where nothing else is in it."""
+        """Removes all snapshots, and the folder where nothing else is in it."""
         self._remove("trial-*")
         with contextlib.suppress(OSError):  # there is something else in it, or it never was
             self.folder.rmdir()
@@ -196,7 +196,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _form(leaf: Any) -> str:
-    """As errors show it: `float32[64, 10]`, or `key<fry>[]` of a key of JAX."""
+    """The dtype and shape of a leaf, as errors show them: `float32[64, 10]`, `key<fry>[]` of a key of JAX."""
     return f"{leaf.dtype}{list(leaf.shape)}"
 
 

@@ -1,1 +1,1 @@
-"""Who runs: slots that train trials side by side, in one compiled program or in processes."""
+"""Slots that train trials side by side, in one compiled program or in processes."""

@@ -16,7 +16,7 @@ CALL_SECONDS = 0.25
 
 
 class Curves(dict[str, list[float]]):
-    """Of one run: values by name, one an epoch."""
+    """The values of one run by name, one an epoch."""
 
     def extend(self, values: Mapping[str, np.ndarray[Any, Any]], slot: int) -> None:
         """Appends what a call has given in that slot: `values` are [epochs, K]."""
@@ -42,7 +42,7 @@ class Pace:
         self._epoch_seconds = CALL_SECONDS
 
     def epochs(self, most: int) -> int:
-        """At least one, at most so many and `LONGEST_CALL`."""
+        """The epochs of the next call: at least one, at most `most` and `LONGEST_CALL`."""
         return max(1, min(most, LONGEST_CALL, int(CALL_SECONDS / self._epoch_seconds)))
 
     @contextmanager

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     import jax
 
 SLOTS_PER_CORE = 8
-"""On a CPU: enough to hide the cost of starting each operation, few enough for the caches."""
+"""Slots per core of a CPU: enough to hide the cost of starting each operation, few enough for the caches."""
 SLOTS_PER_ACCELERATOR = 64
 MEMORY_SHARE = 0.8
-"""Of the free memory, that a population may take."""
+"""The share of the free memory that a population may take."""
 GPU_MEMORY_SHARE = 0.9
-"""Of a GPU's memory, for all that share it together."""
+"""The share of a GPU's memory that those on it may take together."""
 
 
 _limit: list[int] = []
 
 
 def limit_cores(count: int) -> None:
-    """Has this process, one of several on a machine, use no more than so many of its cores."""
+    """Limits this process, one of several on a machine, to so many of its cores."""
     _limit[:] = [count]
 
 

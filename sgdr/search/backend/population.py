@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 INITIAL = 2**32 - 1
-"""In place of a step, for the key of the initial state; no step comes so far."""
+"""The number that stands in place of a step for the key of the initial state; no step comes so far."""
 
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_multi_thread_eigen": False, "xla_backend_optimization_level": 2}
 """Every core is a device of its own already: more threads than cores would only get in each other's way. And
@@ -44,9 +44,9 @@ class Lanes(NamedTuple):
     seed: Any
     """uint32 [K]: decides the initial state and the key of every step."""
     schedule: WarmRestarts | RateTable
-    """In steps: T_0 and T_mult int32 [K], the others float32 [K]."""
+    """The schedules, in steps: of a `WarmRestarts` T_0 and T_mult int32 [K], the others float32 [K]."""
     hparams: dict[str, Any]
-    """[K] each, whole ones int32, the others float32."""
+    """The workload's own values by name: [K] each, whole ones int32, the others float32."""
 
     @classmethod
     def idle(cls, slots: int, hparams: Mapping[str, np.dtype[Any]]) -> Lanes:

@@ -32,8 +32,8 @@ STOP_SECONDS = 5.0
 """How long a process may take to end by itself before it is killed."""
 
 Message = tuple[str, Any]
-"""To a process: train, grant, stop. From it, behind the serial number of the trial: value, said, error,
-idle."""
+"""The kind and the content of a message. To a process: train, grant, stop. From it, behind the serial number
+of the trial: value, said, error, idle."""
 
 
 class ProcessSlots:
@@ -323,7 +323,7 @@ def _serve(packed: bytes, connection: Connection, lifeline: Connection, threads:
 
 
 class _Failing:
-    """In place of a workload that could not be had: tells so for every trial."""
+    """A stand-in for a workload that could not be had: it says so for every trial."""
 
     def __init__(self, why: str) -> None:
         self._why = why

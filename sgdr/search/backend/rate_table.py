@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 
 class RateTable(NamedTuple):
-    """In place of the schedules of K slots, for one call: a pytree, and a callable, as a schedule is."""
+    """The rates of K slots for one call, in place of schedules: a pytree, and a callable, as they are."""
 
     first: Any
     """int32 [K]: the step of the first rate."""
@@ -23,7 +23,7 @@ class RateTable(NamedTuple):
     """float32 [K, steps of the longest call]."""
 
     def __call__(self, step: Any) -> Any:
-        """Of one slot: its rate at that step of the call."""
+        """The rate of one slot at that step of its trial, one of those of the call."""
         return self.rates[step - self.first]
 
 
@@ -49,7 +49,7 @@ class Schedules:
 
 
 def rates(schedule: Schedule, budget: int, steps_per_epoch: int) -> Array:
-    """Of all steps of a budget in epochs: float32, worked out in float64.
+    """The rates of all steps of a budget in epochs: float32, worked out in float64.
 
     `schedule` is in epochs: it is scaled to steps, or called with fractions of epochs where it has no
     `scaled`. Raises ValueError where it gives anything but a number that float32 holds for each step.

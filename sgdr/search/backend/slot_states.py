@@ -18,7 +18,7 @@ from sgdr.search.problem.workload import State
 
 
 class SlotStates:
-    """Of states of one form."""
+    """Makes, reads and writes the states of K slots, all of one form."""
 
     def __init__(self, shapes: State, split: NamedSharding, options: dict[str, Any] | None) -> None:
         """`shapes` are of all K slots; `options` are for the compiler."""

@@ -16,7 +16,7 @@ MOST_ATTEMPTS = 3
 """How often a run is begun whose process dies."""
 
 FINITE = "_finite"
-"""Among the values of an epoch: 1.0 where all values and the whole state of the slot were finite."""
+"""The name of a value of every epoch: 1.0 where all values and the whole state of the slot were finite."""
 
 
 class Pending(Protocol):
@@ -29,10 +29,10 @@ class Pending(Protocol):
         """Values by name, float [epochs, K]. NaN where a slot has none."""
 
     def failed(self) -> dict[int, str | None]:
-        """After `read`: the slots whose trial failed, and its error; None where the process died."""
+        """The slots whose trial failed, and its error, after `read`; None where the process died."""
 
     def said(self) -> dict[int, dict[str, Any]]:
-        """After `read`: by slot, what the trials said of themselves, as attributes to be kept with them."""
+        """What the trials said of themselves, by slot, after `read`: attributes to be kept with them."""
 
 
 class Slots(Protocol):

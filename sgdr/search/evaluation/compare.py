@@ -39,9 +39,9 @@ class CompareProgress:
     """How far a comparison is."""
 
     epochs: int
-    """Trained, over all runs."""
+    """Epochs trained, over all runs."""
     planned: int
-    """To be trained, where no run diverges."""
+    """Epochs to be trained, where no run diverges."""
 
 
 def compare(
@@ -133,10 +133,10 @@ class _Models:
         self._ensemble = Ensemble(workload) if sizes else None
         self._states: dict[tuple[int, int], list[State]] = {}
         self.scores: dict[tuple[int, int], dict[str, float]] = {}
-        """By the number of the schedule and the seed."""
+        """The values of a run's ensembles by label, by the number of its schedule and its seed."""
 
     def watch(self, slot: int, trained: Trained) -> None:
-        """Is told after every epoch of a run."""
+        """Hears of a run after every epoch; keeps its models at its last troughs, scores them at its end."""
         assert self._ensemble is not None and isinstance(self._slots, Population)
         job, run = trained.job, (trained.job.number, trained.job.seed)
         most = max((size for size in self._sizes if size is not None), default=1)

@@ -23,10 +23,10 @@ class Compared:
     """A schedule, trained on one seed."""
 
     name: str
-    """Of the schedule."""
+    """The name of the schedule."""
     seed: int
     curves: Mapping[str, Sequence[float]] = field(repr=False)
-    """By name, a value an epoch."""
+    """The curves of the run by name, a value an epoch."""
     epoch: int | None
     """The epoch, from 1, at which its value is read; None where it diverged."""
     ensembles: Mapping[str, float] = field(default_factory=dict)
@@ -48,11 +48,11 @@ class Comparison:
     budget: int
     """Epochs of every run."""
     labels: tuple[str, ...] = ()
-    """Of the ensembles that were asked for."""
+    """The labels of the ensembles that were asked for."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Of the schedules, as they were given."""
+        """The names of the schedules, as they were given."""
         return tuple(dict.fromkeys(run.name for run in self.runs))
 
     @cached_property
@@ -62,7 +62,7 @@ class Comparison:
 
     @cached_property
     def ensembles(self) -> dict[str, pd.DataFrame]:
-        """Their values, by label; NaN for a schedule with fewer troughs."""
+        """The values of the ensembles, by label; NaN for a schedule with fewer troughs."""
         return {label: self._frame(self._together(label)) for label in self.labels}
 
     def table(self) -> pd.DataFrame:
@@ -90,7 +90,7 @@ class Comparison:
         return pd.DataFrame(rows)
 
     def difference(self, name: str, other: str) -> sequential_test.Difference:
-        """By how much the values of one schedule are higher than another's, paired by seed: `mean`, and a
+        """How much higher the values of one schedule are than another's, paired by seed: `mean`, and a
         95 % interval from `low` to `high`.
 
         Raises ValueError for a name that there is not, and for fewer than two seeds.
@@ -132,7 +132,7 @@ class Comparison:
 
     @cached_property
     def _worst(self) -> float:
-        """Of all values of runs that did not diverge."""
+        """The worst of all values of runs that did not diverge."""
         to_loss = sign(self.direction)
         losses = [to_loss * x for run in self.runs if run.epoch is not None for x in run.curves[self.metric]]
         return to_loss * max(losses, default=math.nan)

@@ -20,23 +20,23 @@ class Candidate:
     best: Best
     arm: str
     values: dict[int, float] = field(default_factory=dict)
-    """By seed, as measured."""
+    """The values by seed, as measured."""
     epochs: dict[int, int] = field(default_factory=dict)
-    """By seed, the epoch at which the value was read."""
+    """The epoch at which the value was read, by seed."""
     failed: str | None = None
     """Why it is out, if it is."""
     by_error: bool = False
-    """Whether by an error of its training, which is tried again next time, and not since it diverged."""
+    """Whether it is out by an error of its training, which is tried again next time, and has not diverged."""
     ensemble: Mapping[str, float] | None = None
     """See `verdict.Confirmed`."""
 
     def objective(self, of_study: str) -> str:
-        """By what it is read: the study's objective, but a control at its best epoch where others may choose
+        """The objective by which to read it: the study's, but for a control best-epoch where others choose
         among their troughs: it has one alone, and arms are compared with equally many looks."""
         return "best-epoch" if of_study == "best-trough" and self.arm != "restarts" else of_study
 
     def kept(self) -> dict[str, Any]:
-        """In plain JSON values, for `recall`."""
+        """What the candidate gave so far, in plain JSON values, for `recall`."""
         values = {str(seed): value for seed, value in self.values.items()}
         epochs = {str(seed): epoch for seed, epoch in self.epochs.items()}
         failed = None if self.by_error else self.failed

@@ -17,14 +17,14 @@ class Job:
     """A schedule to train on a seed."""
 
     number: int
-    """Of the trial whose schedule it is."""
+    """The number of the trial whose schedule it is; in a comparison, that of the schedule."""
     schedule: Schedule
-    """In epochs."""
+    """The schedule, in epochs."""
     budget: int
     seed: int
     hparams: Mapping[str, Any]
     objective: str
-    """By which it is to be read."""
+    """The objective by which the run is to be read."""
     watched: bool = False
     """Whether it is to be looked at after every epoch."""
 

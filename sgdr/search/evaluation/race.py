@@ -25,14 +25,14 @@ class ConfirmProgress:
     """How far a confirmation is."""
 
     seeds: int
-    """That those still in the race have after this round."""
+    """The number of seeds that those still in the race have after this round."""
     most: int
     candidates: int
-    """Still in the race."""
+    """Candidates still in the race."""
     epochs: int
-    """Trained in this round, over all of them."""
+    """Epochs trained in this round, over all candidates."""
     planned: int
-    """To be trained in this round."""
+    """Epochs to be trained in this round."""
 
 
 class Rounds:
@@ -205,7 +205,7 @@ class Rounds:
         )
 
     def _as_measured(self, difference: sequential_test.Difference) -> dict[str, float]:
-        """In units of the metric, restarts minus control."""
+        """The difference in units of the metric, restarts minus control."""
         ends = sorted((self._sign * difference.low, self._sign * difference.high))
         return {
             "mean": self._sign * difference.mean,

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import stats
 
 MOST_SEEDS = 1_000_000
-"""That anybody would train: a difference that needs more is rounding."""
+"""The most seeds that anybody would train: a difference that needs more is rounding."""
 ERROR = 0.05
 """The probability, over both sides and all looks, of finding a difference where there is none."""
 BEHIND = 0.05
@@ -34,7 +34,7 @@ SAME = 1e-5
 
 Array = np.ndarray[Any, Any]
 Values = Mapping[int, float]
-"""Of a candidate, by seed; lower is better."""
+"""The values of a candidate, by seed; lower is better."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Difference:
 
 
 def looks(seeds: int) -> list[int]:
-    """After how many seeds it is looked, in rising order, the last after all: each time twice as many."""
+    """The numbers of seeds after which to look, in rising order, the last that of all: each twice as many."""
     return sorted({min(seeds, max(FEWEST, math.ceil(seeds / 2**k))) for k in range(LOOKS)})
 
 

@@ -29,7 +29,7 @@ class SnapshotRecorder:
         troughs: int,
         on_remark: Callable[[str], None],
     ) -> None:
-        """Of each run the last `troughs` troughs are kept."""
+        """Keeps the models at the last `troughs` troughs of each run."""
         self._attributes, self._snapshots = study.attributes, Snapshots(study.snapshot_folder)
         self._workload, self._population, self._troughs = workload, population, troughs
         self._on_remark = on_remark
@@ -45,7 +45,7 @@ class SnapshotRecorder:
         return all(snapshot.seed != seed for snapshot in self._snapshots.of(number))
 
     def watch(self, slot: int, trained: Trained) -> None:
-        """Is told after every epoch of a run, and takes the model where it is to be kept."""
+        """Hears of a run after every epoch, and takes its model where that is to be kept."""
         job, epoch = trained.job, trained.epochs
         if epoch == 1:
             self._snapshots.clear(job.number, job.seed)

@@ -13,11 +13,11 @@ from sgdr.schedule import WarmRestarts
 from sgdr.shapes import CONSTANT, CONTROLS, COSINE, RESTARTS, SHAPES
 
 ARMS = (RESTARTS.name, *CONTROLS)
-"""Of every search."""
+"""The names of the arms of every search."""
 ALL_ARMS = tuple(SHAPES)
-"""Those, and the relatives that may be arms too."""
+"""The names of all arms: those of `ARMS`, and the relatives that may be arms too."""
 DEFAULT_SHARE = 0.25
-"""Of the trials, for both controls together."""
+"""The share of the trials that is for both controls together."""
 BLOCK = 64
 """Trials of which the controls have their share."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Declaration:
-    """As much of a workload as is needed to check the arguments of a sweep, and to make its study."""
+    """What a workload declares: as much as it takes to check a sweep's arguments and to make its study."""
 
     name: str
     metric: str
@@ -26,7 +26,7 @@ class Declaration:
     kind: str
     """"arrays": pure functions of arrays (`Workload`); "callable": a function (`CallableWorkload`)."""
     steps_per_epoch: int | None
-    """None for a callable workload that does not say."""
+    """Optimizer updates in an epoch; None for a callable workload that does not say."""
     base_lr: Range | None
     """The range in which a sweep searches it, unless it says otherwise."""
     select_metric: str | None
@@ -59,7 +59,7 @@ class Declaration:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain JSON values; `from_dict` reads it."""
+        """The declaration in plain JSON values; `from_dict` reads them."""
         from optuna.distributions import distribution_to_json
 
         hparams = {name: distribution_to_json(each) for name, each in self.hparams.items()}

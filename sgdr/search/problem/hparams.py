@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WHOLE, REAL = np.dtype(np.int32), np.dtype(np.float32)
 LARGEST, SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
-"""Of float32; what is smaller, devices take for 0."""
+"""The largest number of float32, and its smallest normal one; what is smaller, devices take for 0."""
 NUMBERS_ONLY = ("must be a number", "the engine takes numbers only")
 TOO_WIDE = "does not fit into float32, in which it reaches update()"
 
@@ -29,7 +29,7 @@ TOO_WIDE = "does not fit into float32, in which it reaches update()"
 def dtypes(
     workload: Any, names: Collection[str] | Mapping[str, BaseDistribution]
 ) -> dict[str, np.dtype[Any]]:
-    """In what type each of these values reaches `update`.
+    """The type in which each of these values reaches `update`.
 
     int32 where the workload declares whole numbers, and the search, where `names` says what it draws from,
     keeps to them; else float32. `workload` may be its declaration.

@@ -15,7 +15,7 @@ ROUNDS = 6
 
 
 def shuffled(places: jax.Array, n: int, seed: jax.Array, epoch: jax.Array) -> jax.Array:
-    """Where `places` (int32 in [0, n)) go in a permutation of range(n) that `seed` (uint32) and `epoch` name.
+    """Maps `places` (int32 in [0, n)) by a permutation of range(n) that `seed` (uint32) and `epoch` name.
 
     Returns int32 of the same shape. A Feistel network over Z_a x Z_b with a·b just at or above n; what falls
     outside is walked along its orbit until it falls inside (Black and Rogaway, "Ciphers with arbitrary

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_LR = (1e-3, 1.0)
 LARGEST = 2**31 - 1
-"""Of a whole number: the population counts in int32."""
+"""The largest factor that a space may have: the population counts in int32."""
 RATES = (1e-36, 1e36)
 """What float32 holds with room on both sides."""
 BEGIN_ABOVE_0 = "must begin above 0: its scale is logarithmic"

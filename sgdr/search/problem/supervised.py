@@ -19,9 +19,9 @@ from sgdr.search.problem.workload import check_declaration
 Params = Any
 Array = np.ndarray[Any, Any]
 PerExample = Callable[[jax.Array, jax.Array], jax.Array]
-"""(predictions [n, ...], targets [n, ...]) to one value per example [n]."""
+"""A function from (predictions [n, ...], targets [n, ...]) to one value per example [n]."""
 LEAST = float(np.finfo(np.float32).tiny)
-"""In place of a smaller probability, whose logarithm would be infinite."""
+"""The probability that is taken for a smaller one, whose logarithm would be infinite."""
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:

@@ -75,7 +75,7 @@ class Run(Protocol):
     """What a callable workload is given: the trial to train, and where to report."""
 
     schedule: WarmRestarts
-    """In epochs: `schedule(epoch + step / steps_per_epoch)` is the rate of a step."""
+    """The schedule, in epochs: `schedule(epoch + step / steps_per_epoch)` is the rate of a step."""
     budget: int
     """Epochs to train."""
     seed: int

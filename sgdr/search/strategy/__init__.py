@@ -1,1 +1,1 @@
-"""Who decides: samplers say which schedule a trial tries, pruners whether it goes on."""
+"""Samplers, which say which schedule a trial tries, and pruners, which say whether it goes on."""

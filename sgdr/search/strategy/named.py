@@ -13,7 +13,7 @@ CHECKS = 20
 """How often in a budget a pruner without rungs of its own is asked."""
 
 FIRST_SHARE = 1 / 27
-"""Of the budget, before Hyperband's first rung; its factor is 3."""
+"""The share of the budget before Hyperband's first rung; its factor is 3."""
 
 
 def named_pruner(name: str | BasePruner, budget: int, objective: str) -> BasePruner:

@@ -26,8 +26,8 @@ from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.shapes import RELATIVES
 
 SHARES = (1 / 80, 1 / 4, 1 / 2)
-"""Of the budget, at which trials are compared. Right at the start, which tells the hopeless; then not before
-long: in between, high rates and long cycles lag behind, and they are the ones that win in the end."""
+"""Shares of the budget at which trials are compared. Right at the start, which tells the hopeless; then not
+before long: in between, high rates and long cycles lag behind, and they are the ones that win in the end."""
 WINDOW = 3
 """Epochs whose mean is taken: one alone is noise, and the best of many would be luck."""
 CREDIT = 2.0
@@ -37,7 +37,7 @@ WILD = 5.0
 """Median absolute deviations above the median, from which a standing is wild: it exploded, and how far says
 nothing of how much trials differ."""
 TOO_GOOD = 10.0
-"""Times the median, by which a standing must lie below it as well to be wild: the first trials that learn at
+"""How many times the median a standing must lie below it as well to be wild: the first trials that learn at
 all may be far better than most."""
 LARGEST = 1e300
 """What is taken for a larger loss, so that a sum or a difference of several is finite."""
@@ -79,7 +79,7 @@ def _held(loss: float) -> float:
 
 
 def _mean(losses: Mapping[int, float], known: Sequence[int], end: int) -> float:
-    """Of the last epochs up to `end`; not finite where none is known."""
+    """The mean of the last epochs up to `end`; not finite where none is known."""
     last = [losses[at] for at in known if end - WINDOW < at <= end]
     return sum(last) / len(last) if last else math.inf
 
@@ -222,9 +222,9 @@ class _Memory:
     """What a pruner knows of the trials of a storage: it would be computed again at every decision."""
 
     places: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
-    """By trial and rung: what a trial had reported there does not change."""
+    """What `_place` gave, by trial and rung: what a trial had reported there does not change."""
     asked: dict[int, tuple[int, bool]] = field(default_factory=dict)
-    """By trial, the step at which it was asked last, and the answer."""
+    """The step at which a trial was asked last, and the answer, by trial."""
 
 
 def _schedule(trial: FrozenTrial) -> WarmRestarts:

@@ -33,7 +33,7 @@ from sgdr.shapes import SHAPES
 
 SAMPLERS = (TPESampler, RandomSampler)
 PRUNERS = (RestartAwarePruner, HyperbandPruner, MedianPruner, NopPruner)
-"""To which a trial that was forgotten makes no difference, or little."""
+"""The pruners to which a trial that was forgotten makes no difference, or little."""
 
 
 class Arm:

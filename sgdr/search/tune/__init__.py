@@ -1,4 +1,4 @@
-"""For users of Ray Tune: the search space, the trainable of a workload, and the restart-aware scheduler."""
+"""The search space, the trainable of a workload, and the restart-aware scheduler for users of Ray Tune."""
 
 try:
     import ray.tune as _installed  # noqa: F401

@@ -59,9 +59,9 @@ class RestartAwareScheduler(FIFOScheduler):
         self.budget, self.objective, self.reduction_factor = budget, objective, reduction_factor
         self._metric, self._mode, self._time_attr = metric, mode, time_attr
         self._losses: dict[str, dict[int, float]] = {}
-        """By trial and epoch."""
+        """The losses by trial and epoch."""
         self._places: dict[int, dict[str, tuple[float, float]]] = {rung: {} for rung in rungs(budget)}
-        """By rung and trial: its standing, and how far its rate had still to fall. They do not change."""
+        """A trial's standing, and how far its rate had yet to fall, by rung and trial. They do not change."""
         self._failed: set[str] = set()
         self._stopped = 0
 

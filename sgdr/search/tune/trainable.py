@@ -30,7 +30,7 @@ from sgdr.search.tune.config import Config, hparams_of, schedule_of, seed_of
 from sgdr.search.tune.results import EPOCH, RATE, T_0, TAKEN, TROUGH, WORTH
 
 CURVES = "curves.json"
-"""Beside the snapshot in a checkpoint."""
+"""The name of the file with the curves, beside the snapshot in a checkpoint."""
 
 
 def trainable(
@@ -172,7 +172,7 @@ class _WorkloadTrainable(tune.Trainable):
         return self._result()
 
     def _result(self) -> dict[str, Any]:
-        """Of the last epoch."""
+        """The result of the last epoch."""
         epoch, schedule, metric = self._curves.epochs, self._schedule, self._workload.metric
         result = {name: curve[-1] for name, curve in self._curves.items() if name != FINITE}
         diverged = self._curves.diverged_at is not None
