@@ -52,14 +52,14 @@ class Claims(Protocol):
     """Claims trials of one study."""
 
     def claim(self, worker: str, count: int, retries: Sequence[int], most: int) -> list[ClaimedTrial]:
-        """At most `count` trials for the worker: of `retries` those that nobody repeats, then those that are
-        waiting, then new ones.
+        """Claims at most `count` trials for the worker: of `retries` those that nobody repeats, then those
+        that are waiting, then new ones.
 
         No more than keep the number of trials that are running or finished within `most`.
         """
 
     def take(self, worker: str, trials: Sequence[int]) -> list[ClaimedTrial]:
-        """Those of these trials, by Optuna's id, that are waiting still, for the worker."""
+        """Takes for the worker those of these trials, by Optuna's id, that are waiting still."""
 
     def abandon(self, trials: Mapping[int, Mapping[str, Any]]) -> None:
         """Ends as failed those of these trials, by Optuna's id, that are running, and adds attributes."""
@@ -180,7 +180,7 @@ class LockedClaims:
         return counts
 
     def _taken(self, connection: sa.Connection, retries: Sequence[int]) -> set[int]:
-        """Those that are repeated already: a trial is repeated by a later one."""
+        """The numbers of trials that are repeated already: a trial is repeated by a later one."""
         if not retries:
             return set()
         trial, attribute = models.TrialModel, models.TrialUserAttributeModel

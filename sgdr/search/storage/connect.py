@@ -1,4 +1,4 @@
-"""From a URL to an Optuna storage, SQLite by default, with errors that a person can act on."""
+"""Opening an Optuna storage from a URL, SQLite by default, with errors that a person can act on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ DEFAULT_URL = "sqlite:///sgdr.db"
 BUSY_SECONDS = 60
 """How long SQLite waits for another writer before it says that the database is locked."""
 MAKING_ATTEMPTS = 5
-"""On a server: tables, Optuna's note of its version and Alembic's are made one after the other."""
+"""The most attempts to open a storage on a server while another process makes its tables: these, Optuna's
+note of its version and Alembic's are made one after the other."""
 
 
 class StorageError(RuntimeError):
@@ -90,7 +91,7 @@ def _open(url: str, engine: dict[str, Any], create: bool) -> RDBStorage:
 
 
 def _other_schema(url: str, said: str) -> ValueError:
-    """Of a schema that this Optuna does not read, from what it said."""
+    """The error for a schema that this Optuna does not read, from what it said."""
     if "storage upgrade" in said:
         return ValueError(
             f"storage {shown(url)!r} was made by an older version of Optuna; run "
@@ -188,7 +189,7 @@ def shown(url: str) -> str:
 
 
 _SECRET = re.compile(r"(?i:pass(?!file)|pwd|secret)\w*")
-"""Of the names of options that drivers take in a URL's query."""
+"""The pattern of the names of options by which drivers take a secret in a URL's query."""
 
 
 def _masked(text: str) -> str:

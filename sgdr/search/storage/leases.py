@@ -30,7 +30,7 @@ HUNG_SECONDS = 3600.0
 model may take long, but a worker that hangs is to lose its trials at last."""
 
 NEEDED = {"host", "pid", "started", "seen", "ended"}
-"""Of what a lease says, what it takes to know whether its worker is at work."""
+"""The parts of a lease that it takes to know whether its worker is at work."""
 LeaseRecord = dict[str, Any]
 """What a lease says: host, namespace, pid, started, seen, ended, launch, place, notes."""
 
@@ -122,7 +122,7 @@ class Watch:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._heard: dict[str, tuple[Any, float]] = {}
-        """By worker, what its lease said it was seen, and when that was first read."""
+        """What each worker's lease said of when it was seen, and the time at which that was first read."""
 
     def reset(self) -> None:
         """Gives everybody a new term: while the storage was away, nobody could renew."""
@@ -219,7 +219,7 @@ def running_process(pid: int, began: float) -> psutil.Process | None:
 
 
 def _namespace() -> str:
-    """Of process numbers: two containers of one host name may give the same number out."""
+    """The namespace of process numbers: two containers of one host name may give the same number out."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:

@@ -63,7 +63,10 @@ def _is_outage(error: BaseException) -> bool:
 
 
 def _may_be_reached_later(text: str) -> bool:
-    """Of a connection that failed or was lost. Of several addresses, the server at one may have refused."""
+    """Whether the database may be reached later, from what was said of a connection that failed or was lost.
+
+    Of several addresses, the server at one may have refused.
+    """
     said = SAID_BY_SERVER.findall(text)
     if said:
         return all(_STARTS_OR_STOPS.search(each) for each in said)

@@ -10,11 +10,12 @@ from sqlalchemy.exc import DBAPIError
 
 CONNECT_SECONDS = 10
 LOST_SECONDS = 30
-"""After how long a peer that does not answer any more counts as gone."""
+"""Seconds after which a peer that does not answer any more counts as gone."""
 IDLE_SECONDS = 60
 """How long the server keeps a transaction, and so its locks, of somebody who has vanished in it."""
 KEPT_CONNECTIONS, MORE_CONNECTIONS = 2, 13
-"""Of a process: those kept open, and those that threads may open besides. A worker writes from one thread."""
+"""The numbers of connections of a process: those kept open, and those that threads may open besides. A worker
+writes from one thread."""
 
 
 def with_driver(url: URL) -> URL:

@@ -38,7 +38,7 @@ CHUNK = 500
 
 Item = TypeVar("Item")
 Curve = dict[str, list[float]]
-"""By name, a value an epoch."""
+"""The values of a trial by name, one an epoch."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Content:
 
     attributes: dict[str, Any] = field(default_factory=dict)
     trials: list[FrozenTrial] = field(default_factory=list)
-    """By number, without curves and intermediate values."""
+    """The trials by number, without curves and intermediate values."""
     unfinished: Mapping[int, int] = field(default_factory=dict)
-    """Of the trials that may still change: Optuna's id, and the place in `trials`."""
+    """The places in `trials` of those that may still change, by Optuna's id."""
     foreign: frozenset[int] = frozenset()
     """Optuna's ids of the trials that are not the sweep's (see `own_trials`)."""
 
@@ -102,7 +102,7 @@ class Reader(Protocol):
         """The number and the curve of those of the trials that are there and have one, in their order."""
 
     def reports(self, trials: Sequence[FrozenTrial]) -> dict[int, dict[int, float]]:
-        """By number, what was reported of these trials by epochs, where anything was."""
+        """What was reported of these trials, by number and by epoch, where anything was."""
 
 
 def reader(storage: BaseStorage, study_id: int) -> Reader:
@@ -177,7 +177,7 @@ class BulkReader:
         return content
 
     def _heads(self, connection: sa.Connection, before: Content) -> list[Any]:
-        """Of trials that are new or may have changed: id, number, state, start and end, in UTC."""
+        """The id, number, state, start and end, in UTC, of trials that are new or may have changed."""
         again = [
             head
             for ids in chunks(list(before.unfinished))
@@ -245,7 +245,7 @@ def _trials(connection: sa.Connection, heads: Sequence[Any]) -> Iterator[FrozenT
 
 
 def _attributes(rows: Iterable[Any]) -> dict[int, dict[str, Any]]:
-    """By trial, from rows of its id, a name and a text."""
+    """The attributes of each trial, by its id, from rows of that id, a name and a text."""
     found: dict[int, dict[str, Any]] = defaultdict(dict)
     for trial_id, name, text in rows:
         found[trial_id][sys.intern(name)] = json.loads(text)
@@ -262,7 +262,7 @@ def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 def _local(utc: datetime | None) -> datetime | None:
-    """As Optuna gives times: without a zone, in that of this machine."""
+    """The time as Optuna gives it: without a zone, in that of this machine."""
     return None if utc is None else utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
 
 

@@ -19,6 +19,6 @@ FORMS: dict[str, type | tuple[type, ...]] = {
     "seconds": (int, float),
     "error": str,
 }
-"""Of what a sweep writes with its trials."""
+"""The types of the user attributes that a sweep writes with its trials, by name."""
 OWN_ATTRIBUTES = (BEGUN, ENQUEUED, *FORMS)
 """User attributes that a worker writes with its trials."""

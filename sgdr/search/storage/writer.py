@@ -37,7 +37,7 @@ class Writer(Protocol):
         """
 
     def claimed(self, number: int, trial_id: int, attributes: Iterable[str]) -> None:
-        """Is told of a trial that the storage has already, with these attributes and no parameters."""
+        """Notes that the storage has this trial already, with these attributes and no parameters."""
 
 
 def writer(storage: BaseStorage, study_id: int) -> Writer:
@@ -191,7 +191,7 @@ class BulkWriter:
         return set(connection.execute(found).scalars())
 
     def _ended(self, connection: sa.Connection, trials: Sequence[FrozenTrial]) -> dict[int, TrialState]:
-        """By number, the states of those that are not running any more; nobody can end the others now."""
+        """The states of those that are not running any more, by number; nobody can end the others now."""
         if not trials:
             return {}
         if connection.dialect.name == "sqlite":  # it has no lock but that of the whole database
@@ -241,7 +241,7 @@ class BulkWriter:
 
 
 def lock_study(connection: sa.Connection, study_id: int) -> None:
-    """Has workers of a study take their numbers one after the other, as Optuna's own calls do."""
+    """Makes workers of a study take their numbers one after the other, as Optuna's own calls do."""
     table = models.StudyModel.__table__
     mine = table.c.study_id == study_id
     if connection.dialect.name == "sqlite":

@@ -27,7 +27,7 @@ class Best:
     number: int
     value: float
     schedule: Schedule
-    """In epochs: a `WarmRestarts`, or one of `sgdr.relatives`."""
+    """The schedule, in epochs: a `WarmRestarts`, or one of `sgdr.relatives`."""
     epoch: int
     """The epoch, from 1, whose model has the value."""
     budget: int
@@ -35,7 +35,7 @@ class Best:
     hparams: Mapping[str, Any]
     seed: int
     curves: Mapping[str, list[float]] = field(repr=False)
-    """By name, a value an epoch."""
+    """The values of the trial by name, one an epoch."""
     arm: str
     """One of `arms.ALL_ARMS`."""
     confirmed: Confirmed | None
@@ -44,7 +44,7 @@ class Best:
     """How many optimizer updates its epochs have, and how often its rate changes."""
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain JSON values, without the curves; T_0, restarts and the epoch are in epochs."""
+        """The trial in plain JSON values, without the curves; T_0, restarts and the epoch are in epochs."""
         again = self.confirmed
         return {
             "number": self.number,

@@ -12,8 +12,8 @@ from sgdr.search.study.flat_names import flat_name
 from sgdr.shapes import SHAPES
 
 Form: TypeAlias = Literal["number", "state", "arm", "real", "length", "whole", "text", "flag"]
-"""Of the cells: a trial's number, state or arm, a float, a length in epochs (a whole number in tables), an
-int, a text, or whether. Only numbers, states and flags are never None."""
+"""The form of a column's cells: a trial's number, state or arm, a float, a length in epochs (a whole number
+in tables), an int, a text, or a flag. Only numbers, states and flags are never None."""
 
 
 class Column(NamedTuple):
@@ -70,7 +70,7 @@ def searched_column(name: str) -> str:
 
 
 def trial_columns(attributes: Mapping[str, Any]) -> list[str]:
-    """Those of the flat table of trials of a study with these attributes."""
+    """The columns of the flat table of trials of a study with these attributes."""
     return [*_FIRST, *map(searched_column, searched_names(attributes)), *_REST]
 
 

@@ -1,4 +1,4 @@
-"""By what attributes a study is known to be a sweep's, and whether it can be read by them."""
+"""The attributes by which a study is known to be a sweep's, and whether it can be read by them."""
 
 from __future__ import annotations
 

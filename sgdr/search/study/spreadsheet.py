@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""With these, after spaces or at once, what a spreadsheet runs begins, unless it is a number; the wide ones
-are those of East Asian keyboards."""
+"""The characters with which, after spaces or at once, a text begins that a spreadsheet runs, unless it is a
+number; the wide ones are those of East Asian keyboards."""
 
 
 def csv_text(table: pd.DataFrame, header: bool = True) -> str:

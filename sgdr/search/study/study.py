@@ -130,7 +130,7 @@ class Study:
 
     @property
     def started(self) -> datetime | None:
-        """When its first trial began."""
+        """The time at which the first trial of the sweep began; None before."""
         return self._now.started
 
     @property
@@ -140,7 +140,7 @@ class Study:
 
     @property
     def snapshot_folder(self) -> Path:
-        """Where `confirm` keeps its finalists' models (see `snapshots`)."""
+        """The folder in which `confirm` keeps its finalists' models (see `snapshots`)."""
         return snapshots.folder(self.url, self.name)
 
     @property
@@ -194,7 +194,7 @@ class Study:
         return next(iter(self._bests(now, found)), None)
 
     def _bests(self, now: Summary, trials: Sequence[FrozenTrial]) -> list[Best]:
-        """Those of these trials whose curves can be read."""
+        """These trials as `Best`, but those whose curves cannot be read."""
         curves = dict(self._curves(trials))
         if len(curves) < len(trials):  # a trial that was deleted by hand is missing, or the whole study
             self._read(now.content)
@@ -234,7 +234,7 @@ class Study:
         return trials_table(self._current_rows())
 
     def schedule(self, number: int) -> Schedule | None:
-        """That of a trial, in epochs; None where the trial was not begun by a sweep.
+        """The schedule of a trial, in epochs; None where the trial was not begun by a sweep.
 
         Raises ValueError where there is no such trial.
         """
@@ -249,7 +249,7 @@ class Study:
         return stepping_of(self._trial(number).user_attrs, self.attributes)
 
     def curve(self, number: int) -> dict[str, list[float]]:
-        """By name, the values of a trial, one an epoch; empty before it has ended, and of a foreign one.
+        """The values of a trial by name, one an epoch; empty before it has ended, and of a foreign one.
 
         Raises ValueError where there is no such trial.
         """

@@ -26,19 +26,19 @@ _OUTCOMES = {
     "WAITING": "waiting",
 }
 FOREIGN = "foreign"
-"""In place of the outcome of a trial that is not the sweep's."""
+"""The word in place of the outcome of a trial that is not the sweep's."""
 _ORDER = (*_OUTCOMES.values(), "diverged", "failed", FOREIGN)
 
 
 class Summary:
-    """Of one content, which does not change; see `Study` for what each means."""
+    """What follows from one content, which does not change; see `Study` for what each property means."""
 
     def __init__(self, content: Content) -> None:
         self.content = content
 
     @cached_property
     def places(self) -> dict[int, int]:
-        """By the number of a trial, its place among all: where some were deleted by hand, it is another."""
+        """The place of each trial among all, by its number: where some were deleted by hand, these differ."""
         return {trial.number: place for place, trial in enumerate(self.content.trials)}
 
     @cached_property
@@ -71,7 +71,7 @@ class Summary:
 
     @cached_property
     def last_error(self) -> str | None:
-        """Of the last trial that failed by itself."""
+        """The first line of the error of the last trial that failed by itself."""
         errors = (trial.user_attrs["error"] for trial in reversed(self.own) if _failed(trial))
         error = next(errors, None)
         return None if error is None else next(iter(str(error).splitlines()), "")
@@ -85,7 +85,7 @@ class Summary:
 
     @cached_property
     def started(self) -> datetime | None:
-        """When the first trial began."""
+        """The time at which the first trial began."""
         return min((trial.datetime_start for trial in self.own if trial.datetime_start), default=None)
 
     @cached_property
@@ -119,7 +119,7 @@ class Summary:
 
 
 def outcome(state: str, *, diverged: bool, failed: bool) -> str:
-    """Of a trial in that state of Optuna's, as `Study.outcomes` means it; `failed`: by its own error."""
+    """The outcome of a trial in that state of Optuna's (see `Study.outcomes`); `failed`: by its own error."""
     if state == "PRUNED" and diverged:
         return "diverged"
     return "failed" if state == "FAIL" and failed else _OUTCOMES[state]

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 CURVE_COLUMNS = ("number", "epoch")
-"""Of the table of curves, beside the metrics."""
+"""The columns of the table of curves, beside the metrics."""
 _TYPES = {"length": "Int64", "whole": "Int64", "real": "float64"}
-"""Of pandas, by the form of a column."""
+"""The types of pandas, by the form of a column."""
 
 Row = dict[str, Any]
 
@@ -45,7 +45,7 @@ class TrialRows:
             row = _row(trial, epochs[trial.number], searched, foreign)
             self.rows[place : place + 1] = [row]
         self.places = {trial.number: place for place, trial in enumerate(content.trials)}
-        """By the number of a trial, the place of its row."""
+        """The place of each row, by the number of its trial."""
 
 
 def metric_column(name: str) -> str:

@@ -19,17 +19,17 @@ class Confirmed:
     """A trial's schedule, trained again on seeds that the search has not seen."""
 
     number: int
-    """Of the trial."""
+    """The number of the trial."""
     arm: str
     schedule: Schedule
-    """In epochs: a `WarmRestarts`, or one of `sgdr.relatives`."""
+    """The schedule, in epochs: a `WarmRestarts`, or one of `sgdr.relatives`."""
     hparams: Mapping[str, Any]
     searched: float
-    """Its value in the search, which is partly luck."""
+    """The value of the trial in the search, which is partly luck."""
     values: Mapping[int, float] = field(repr=False)
-    """By seed."""
+    """The values by seed."""
     mean: float | None
-    """Of the values; None where it was trained on no seed to the end."""
+    """The mean of the values; None where the trial was trained on no seed to the end."""
     low: float | None
     high: float | None
     """The 95 % interval of the mean."""
@@ -38,8 +38,8 @@ class Confirmed:
     failed: str | None = None
     """Why it is out: it diverged, or its training failed, on one of the seeds."""
     ensemble: Mapping[str, float] | None = None
-    """Of its run on the first seed: `ensemble`, the value of the mean prediction of the models at its last
-    `troughs`, and `single`, that of its best model alone. None where the workload can't say."""
+    """The values of the trial's run on the first seed: `ensemble`, that of the mean prediction of the models
+    at its last `troughs`, and `single`, that of its best model alone. None where the workload can't say."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ class Verdict:
         return None if first.mean is None else first
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain JSON values; a searched number that is not finite is "inf", "-inf" or "nan"."""
+        """The verdict as plain JSON; a searched number that is not finite is "inf", "-inf" or "nan"."""
         made = self.attribute()
         for each in made["candidates"]:
             each["hparams"] = all_stated(each["hparams"])
         return made
 
     def attribute(self) -> dict[str, Any]:
-        """As a study keeps it, with every number; `from_dict` reads it."""
+        """The verdict as a study keeps it, with every number; `from_dict` reads it."""
         made = asdict(self)
         for each, candidate in zip(made["candidates"], self.candidates, strict=True):
             each["schedule"] = candidate.schedule.to_dict()

@@ -1,1 +1,1 @@
-"""Who loops: a sweep from its options to the last trial, alone or with other workers."""
+"""Running a sweep from its options to the last trial, alone or with other workers."""

@@ -14,7 +14,7 @@ from sgdr.search.problem.arguments import one_of, whole
 ENGINES = ("local", "ray")
 MOST_WORKERS = 1000
 LEAST = 0.01
-"""Of a core or a GPU."""
+"""The smallest share of a core or a GPU that a worker may be given."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Cluster:
     gpus_per_worker: float
     """GPUs; a fraction is that share of one GPU and of its memory."""
     address: str | None
-    """Of a Ray cluster that is there; None: one on this machine, for the time of the sweep."""
+    """The address of a Ray cluster that is there; None: one on this machine, for the time of the sweep."""
 
     @property
     def cores(self) -> int:

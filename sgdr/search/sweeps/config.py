@@ -30,7 +30,7 @@ from sgdr.search.study.readable import SAID_LATER
 from sgdr.shapes import RELATIVES, SHAPES
 
 LARGEST_SEED = 2**32 - 1
-"""Of NumPy's generator, which the samplers use."""
+"""The largest seed of NumPy's generator, which the samplers use."""
 SAMPLERS = ("tpe", "random")
 MOST_SLOTS = 2**16
 EVENLY = {name: shape.evenly for name, shape in SHAPES.items()}
@@ -226,7 +226,7 @@ def _seed(seed: Any) -> int:
 
 
 def _relatives(given: Sequence[str], controls: float) -> tuple[str, ...]:
-    """In their order, each once. Raises ValueError for what is none, and for too many."""
+    """The relatives in their order, each once. Raises ValueError for what is none, and for too many."""
     names = (given,) if isinstance(given, str) else tuple(given)
     for name in names:
         one_of("relatives", name, RELATIVES)

@@ -12,7 +12,7 @@ FIXED = "fixed_params"
 """The system attribute in which Optuna keeps what is to be trained."""
 
 Arms = Mapping[str, Mapping[str, BaseDistribution]]
-"""By the name of an arm, what is searched in it."""
+"""What is searched in each arm, by its name."""
 
 
 def placed(trial: FrozenTrial, arms: Arms) -> tuple[str, dict[str, Any]]:

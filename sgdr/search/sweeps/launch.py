@@ -47,7 +47,7 @@ class Result:
     of all."""
     compilations: int
     slots: int
-    """Of each worker."""
+    """The number of slots of each worker."""
     devices: str
     epochs: int
     """Epochs trained in this run, over all trials."""

@@ -1,4 +1,4 @@
-"""Where the time of a sweep goes."""
+"""A timer that tells where the time of a sweep goes."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Begun:
 
     record: Record
     seed: int
-    """Of the study."""
+    """The seed of the study."""
     places: Places
     worker: int = 0
     """The place of this worker among those of its launch."""
@@ -117,7 +117,7 @@ def run(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_remark: Callable[[str], None] = lambda remark: None,
 ) -> tuple[bool, int]:
-    """Has a worker drive the slots to its end, whatever that is, and gives the study up.
+    """Lets a worker drive the slots to its end, whatever that is, and gives the study up.
 
     Returns whether the search has come to its end, and how many epochs were trained.
     """

@@ -24,9 +24,9 @@ from sgdr.search.storage.schema import BEGUN, ENQUEUED, WORKER
 from sgdr.search.sweeps.trial_log import Record, Repeats, TakenOver, TrialPlan
 
 SYNC_SECONDS = 1.0
-"""Between two looks at what the others have done."""
+"""Seconds between two looks at what the others have done, at the least."""
 SYNC_SHARE = 0.05
-"""Of its time, that a worker spends on looking at most."""
+"""The share of its time that a worker spends on looking, at most."""
 MOST_RETRIES = 3
 """How often a trial is trained again whose worker died."""
 STOP = "stop"
@@ -42,7 +42,7 @@ class Launch:
     first: int
     """The number of the first trial of this launch: how many there were before."""
     again: frozenset[int]
-    """Those of the earlier ones that are to be trained again."""
+    """The numbers of the earlier trials that are to be trained again."""
 
 
 class StopRequested(KeyboardInterrupt):
@@ -68,7 +68,7 @@ class SharedRecord(Record):
         """Trials of others that have changed, or may have reported."""
         self._repeats = Repeats()
         self._failed: dict[int, FrozenTrial] = {}
-        """By number, those that are to be trained again unless they are repeated, or failed by themselves."""
+        """The trials, by number, to be trained again unless they are repeated, or failed by themselves."""
         self._granted: set[int] = set()
         """The trials that this worker knows to be its own."""
         self._new = [0]

@@ -53,7 +53,7 @@ class TrialPlan:
     first: int
     """The number of the first of all that it repeats, or its own."""
     enqueued: FrozenTrial | None = None
-    """It, or the first of all that it repeats, as somebody had enqueued that; else None."""
+    """The trial, or the first of all that it repeats, as somebody had enqueued it; else None."""
 
     @staticmethod
     def of(number: int, repeated: Sequence[FrozenTrial], place: int) -> TrialPlan:
@@ -134,7 +134,7 @@ class Record:
 
     @property
     def worker(self) -> str:
-        """By which this worker is known in the study."""
+        """The name by which this worker is known in the study."""
         return self._lease.worker
 
     @property
@@ -144,7 +144,7 @@ class Record:
 
     @property
     def own(self) -> list[FrozenTrial]:
-        """Those of the trials that are the sweep's or are waiting to be."""
+        """The trials that are the sweep's or are waiting to be."""
         return [trial for trial in self.trials if trial.number in self._states]
 
     @property
@@ -405,7 +405,7 @@ def interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 class Repeats:
-    """Which trials are repeated, and by which ones."""
+    """The trials that are repeated, and those that repeat them."""
 
     def __init__(self) -> None:
         self._by: dict[int, set[int]] = defaultdict(set)

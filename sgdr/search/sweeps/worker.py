@@ -41,10 +41,10 @@ class Plan:
     select_metric: str | None
     direction: str
     places: Places
-    """Which arm gets which trial."""
+    """The arms of the new trials."""
     seed: int
     deadline: float | None = None
-    """When to stop, in seconds of `time.monotonic`."""
+    """The time at which to stop, in seconds of `time.monotonic`."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Training:
     """A trial in a slot."""
 
     trial: FrozenTrial
-    """Of the record."""
+    """The trial as the record has it."""
     arm: Arm
     sampled: Trial
     """The same trial, of the arm."""
@@ -66,7 +66,7 @@ class Training:
     said: dict[str, Any] = field(default_factory=dict)
     """What the trial said of itself, which is kept with it."""
     kept: float = field(default_factory=time.monotonic)
-    """When its state was last kept in a checkpoint, or it was begun."""
+    """The time at which the trial's state was last kept in a checkpoint, or the trial was begun."""
     began: float = field(default_factory=time.monotonic)
 
     @property

@@ -23,11 +23,12 @@ from sgdr.search.sweeps.cluster import Cluster
 
 CONNECT_SECONDS = 5.0
 TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-"""By which Ray knows whether a cluster has a token, and which, or where."""
+"""The environment variables by which Ray knows whether a cluster has a token, and which, or where."""
 WORKER_BYTES = 600 * 2**20
 """What a worker takes of memory, at the least."""
 OBJECT_STORE_BYTES = 512 * 2**20
-"""For the workload, which every worker reads once; Ray would take a third of the memory."""
+"""The size in bytes of Ray's store, for the workload, which every worker reads once; Ray would take a third
+of the memory."""
 
 
 @contextmanager

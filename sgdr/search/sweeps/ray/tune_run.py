@@ -12,7 +12,7 @@ from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.ray.worker import ENDINGS, WorkerSpec, train
 
 STOP_SECONDS = 10.0
-"""For Ray Tune to end a run."""
+"""Seconds that Ray Tune is given to end a run."""
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -30,7 +30,7 @@ class TuneRun:
         self._order, self._cluster = spec, cluster
         self._over, self._stopping = threading.Event(), threading.Event()
         self.deaths: list[str] = []
-        """Of workers that ended with an error of no kind that is known: what each said last."""
+        """What each worker said last that ended with an error of no kind that is known."""
         self._results: Any = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="ray-tune", daemon=True)

@@ -37,13 +37,13 @@ class WorkerSpec:
     packed: bytes
     """The workload, or its registered name, and the settings: they may come from a module of the user's."""
     path: tuple[str, ...]
-    """Where the launcher looks for modules."""
+    """The paths at which the launcher looks for modules."""
     cores: int
     gpus: float
     url: str
     study: str
     seed: int
-    """Of the study."""
+    """The seed of the study."""
     launch: Launch
     places: Places
     checkpoints: Path | None
@@ -117,7 +117,7 @@ def _unpacked(spec: WorkerSpec) -> tuple[Workload | CallableWorkload, Settings]:
 
 
 def _share_gpu(gpus: float, processes: int) -> None:
-    """Has JAX take this worker's share of a GPU's memory and no more, or no GPU at all.
+    """Makes JAX take this worker's share of a GPU's memory and no more, or no GPU at all.
 
     By environment, which the processes of a callable workload inherit.
     """
