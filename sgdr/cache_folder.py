@@ -1,4 +1,4 @@
-"""Where what takes long to make is kept on disk."""
+"""The folder on disk of what takes long to make."""
 
 import os
 from pathlib import Path

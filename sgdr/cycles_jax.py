@@ -118,7 +118,7 @@ def located(step: Any, T_0: Any, T_mult: Any) -> tuple[Array, Array]:
 
 
 def placed(step: Any, length: Any) -> tuple[Array, Array, Array]:
-    """Where all cycles have that length: the index of each step's, how far into it, and the fraction to go.
+    """The index of each step's cycle, how far into it, and the fraction to go, where all have that length.
 
     How far is as exact as a float can be also just after a restart, where 1 - fraction would be rounding.
     """

@@ -18,7 +18,7 @@ SEARCH = (
     "sqlalchemy",
     "typer",
 )
-"""Of the extra `search`, by the names that are imported."""
+"""The packages of the extra `search`, by the names that are imported."""
 
 
 class MissingPackage(ImportError):

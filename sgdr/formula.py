@@ -66,7 +66,7 @@ class Formula:
 
 
 def _jax_step(step: Any) -> Any:
-    """As `WarmRestarts` takes it: JAX cannot refuse a step by its value, and one below 0 counts as 0."""
+    """The step as in `WarmRestarts`: JAX cannot refuse one by its value, and one below 0 counts as 0."""
     from sgdr.cycles_jax import split
 
     whole, part = split(step)
@@ -74,7 +74,7 @@ def _jax_step(step: Any) -> Any:
 
 
 def real(xp: Any, value: Any) -> Any:
-    """As an array of floats: float64 in NumPy, and in JAX its default type."""
+    """The value as an array of floats: float64 in NumPy, and in JAX its default type."""
     return xp.asarray(value, np.float64 if xp is np else xp.asarray(0.0).dtype)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_whole(out: Path, write: Callable[[Path], object]) -> None:
-    """Has `write` fill a file beside `out`, of the same suffix, which then takes the place of `out`.
+    """Lets `write` fill a file beside `out`, of the same suffix, which then takes the place of `out`.
 
     Raises ValueError where it cannot be written.
     """

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from sgdr.search.study.study import Study
 
 POINTS = 4000
-"""Of a drawn schedule."""
+"""The number of evenly spread points of a drawn schedule."""
 FORMATS = (".png", ".svg", ".pdf")
 MOST_RESTARTS, MOST_BEFORE = 1000, 1_000_000
-"""That are drawn, and that are counted up to the end of the drawing."""
+"""The most restarts that are drawn, and that are counted up to the end of the drawing."""
 WIDTH, HEIGHT = 8.0, 3.2
-"""Of one panel, in inches."""
+"""The width and height of one panel, in inches."""
 
 
 def schedule_figure(schedule: WarmRestarts, start: float, stop: float, unit: str = "step") -> Figure:

@@ -291,7 +291,7 @@ def from_dict(values: Mapping[str, Any]) -> WarmRestarts | Warmup | Formula:
 
 
 def _triangle(xp: Any, step: Any, length: Any) -> tuple[Any, Any, Any]:
-    """Which one of that length each step is in, how far into it, and the fraction of it still to go."""
+    """The index of each step's triangle of that length, how far into it, and the fraction still to go."""
     if xp is not np:
         from sgdr.cycles_jax import placed
 

@@ -42,9 +42,9 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "peak_decay": checks.decay,
     "cycles": checks.whole_count_or_none,
 }
-"""Of every field, by name."""
+"""The check of every field, by name."""
 FIELDS = ("base_lr", "T_0", "T_mult", "eta_min")
-"""Those that every schedule has; the others are options."""
+"""The fields that every schedule has; the others are options."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class WarmRestarts:
 
     @cached_property
     def _host_cycles(self) -> Cycles | None:
-        """Their arithmetic where all fields are Python numbers, else None."""
+        """The arithmetic of the cycles where all fields are Python numbers, else None."""
         if any(is_array(getattr(self, name)) for name in CHECKS):
             return None
         return cycles_of(self.T_0, self.T_mult)

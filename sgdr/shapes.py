@@ -27,15 +27,15 @@ class Shape:
     """One shape of schedule."""
 
     name: str
-    """That of its arm; of a relative, the `kind` of its schedules."""
+    """The name of the shape's arm; of a relative, the `kind` of its schedules."""
     words: str
-    """For people."""
+    """The words for the shape that people read."""
     color: str
     """One of the colours of the dashboard's palette."""
     marker: str
     """A symbol of Plotly."""
     shared: tuple[str, ...] = ()
-    """Which of the ranges of `search.Space` are searched beside base_lr, in the order of sampling: length
+    """The ranges of `search.Space` that are searched beside base_lr, in the order of sampling: length
     (T_0, or the number of cycles), T_mult, eta_ratio."""
     own: Mapping[str, Callable[[int], tuple[Any, ...]]] = field(default_factory=dict)
     """What is searched of it alone: by name, the range for a budget in epochs, in the short form of a
@@ -48,11 +48,11 @@ class Shape:
     evenly: int = 16
     """How many of its trials are spread over its space before TPE begins."""
     preposition: str = "of"
-    """Between trials and `words`."""
+    """The preposition between trials and `words`."""
 
 
 def _one_cosine(params: Params, budget: int) -> WarmRestarts:
-    """At a constant rate where no eta_ratio was sampled."""
+    """One cosine cycle, or a constant rate where no eta_ratio was sampled."""
     base_lr = float(params["base_lr"])
     return WarmRestarts(base_lr, budget, 1, base_lr * float(params.get("eta_ratio", 1.0)))
 

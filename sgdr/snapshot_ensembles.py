@@ -33,7 +33,7 @@ class Snapshot(Generic[Model]):
     epoch: int
     """So many steps of the schedule were done."""
     index: int
-    """Of the trough, from 0."""
+    """The index of the trough, from 0."""
     model: Model
     """What `keep` returned."""
 

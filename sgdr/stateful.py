@@ -17,7 +17,7 @@ from sgdr.schedule import Field, WarmRestarts, register_pytree
 
 @dataclass(frozen=True)
 class SchedulerState:
-    """Where a training stands in its schedules, one for each group of parameters: a value, and a JAX pytree.
+    """Schedules, one for each group of parameters, and a training's step in them: a value, and a JAX pytree.
 
     It is what `CosineAnnealingWarmRestarts` is, for `jax.jit` and `jax.lax.scan`: `step()` returns the state
     after one more step. With a Python step its results are Python numbers; with a JAX one, or traced fields,
@@ -262,7 +262,7 @@ class CosineAnnealingWarmRestarts:
         return bool(self._state.at_trough)
 
     def state(self) -> SchedulerState:
-        """Where it stands as a value, to be stepped inside `jax.jit` or `jax.lax.scan`."""
+        """The state of the scheduler as a value, to be stepped inside `jax.jit` or `jax.lax.scan`."""
         return self._state
 
     def state_dict(self) -> dict[str, Any]:

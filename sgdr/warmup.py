@@ -86,7 +86,7 @@ class Warmup:
         return self._shifted(self._own("troughs"), checked_step(budget, "budget"))
 
     def scaled(self, steps_per_epoch: Field) -> "Warmup":
-        """From epochs to steps: `steps`, and the lengths of `schedule`, times the int `steps_per_epoch`.
+        """The same with every length, `steps` too, times the int `steps_per_epoch`: from epochs to steps.
 
         Raises ValueError for a `schedule` without `scaled`.
         """
@@ -101,7 +101,7 @@ class Warmup:
         return {"kind": "warmup", "schedule": self._own("to_dict")(), "steps": self.steps}
 
     def _own(self, method: str) -> Callable[..., Any]:
-        """That method of the schedule. Raises ValueError where it has none."""
+        """The method of that name of the schedule. Raises ValueError where it has none."""
         if not hasattr(self.schedule, method):
             raise bad_field("schedule", self.schedule, f"must have {method}()", "wrap e.g. a WarmRestarts")
         return getattr(self.schedule, method)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Who may read and who may write."""
+"""The checks of who may read and who may write."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Seen = TypeVar("Seen")
 
 @dataclass
 class _Feed(Generic[Seen]):
-    """Of one thing."""
+    """What the followers of one thing share: how it stands, and the task that polls it."""
 
     version: int = 0
     latest: Seen | None = None
@@ -33,7 +33,7 @@ class _Feed(Generic[Seen]):
 
 
 class Feeds(Generic[Seen]):
-    """Of all that somebody follows; `read` gives how the thing of that name stands, to be compared by ==."""
+    """The feeds of what is followed; `read` gives how the thing of that name stands, to be compared by ==."""
 
     def __init__(self, read: Callable[[str], Seen], closing: asyncio.Event) -> None:
         self._read, self._closing = read, closing

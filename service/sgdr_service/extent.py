@@ -12,7 +12,7 @@ from sgdr.warmup import Warmup
 from sgdr_service.shapes import Schedule
 
 FAR_STEP, FAR_CYCLE = 2**53, 2**46
-"""From here on floats do not tell steps or cycles apart, and each step is worked out alone, slowly."""
+"""The step and the cycle from which on floats tell none apart, and each step is worked out alone, slowly."""
 
 
 def parts(schedule: Schedule) -> int:
@@ -47,7 +47,7 @@ def is_far(schedule: Schedule, step: float) -> bool:
 
 
 def _cycles(schedule: Schedule) -> Cycles | None:
-    """Its own cycles, not those of schedules inside; None where it has none."""
+    """The own cycles of a schedule, not those of schedules inside; None where it has none."""
     if isinstance(schedule, WarmRestarts):
         return cycles_of(schedule.T_0, schedule.T_mult)
     return cycles_of(schedule.up + schedule.down, 1) if isinstance(schedule, Cyclic) else None

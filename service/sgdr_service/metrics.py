@@ -21,7 +21,7 @@ Standing = Callable[[], tuple[Mapping[str, int], Mapping[str, int]]]
 
 
 class Metrics:
-    """Of one app."""
+    """The metrics of one app."""
 
     def __init__(self, standing: Standing) -> None:
         self._registry = CollectorRegistry()

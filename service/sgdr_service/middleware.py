@@ -33,17 +33,18 @@ PAGE_POLICY = (
     b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     b"script-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 )
-"""Of the pages of documentation, whose scripts come from here alone."""
+"""Content-Security-Policy of the pages of documentation, whose scripts come from here alone."""
 DASHBOARD_POLICY = (
     b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
     b"font-src 'self' data:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; connect-src 'self'; "
     b"worker-src 'self' blob:; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 )
-"""Of the dashboard: its framework makes functions of text. No script, and no request, leaves this origin."""
+"""Content-Security-Policy of the dashboard, whose framework makes functions of text. No script, and no
+request, leaves this origin."""
 POLICIES = {"/docs": PAGE_POLICY, "/redoc": PAGE_POLICY, "/dashboard": DASHBOARD_POLICY}
-"""By the beginning of the path."""
+"""The Content-Security-Policy of each page, by the beginning of its path."""
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
-"""That are counted by name: clients can make up any number of others."""
+"""The methods that are counted by name: clients can make up any number of others."""
 
 log = logging.getLogger("service.access")
 

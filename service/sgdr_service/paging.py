@@ -42,7 +42,7 @@ def cut(rows: Sequence[Row], limit: int, offset: int, item: Callable[[Row], Any]
 
 
 def ordered(rows: Sequence[Row], value: Callable[[Row], Any], descending: bool) -> list[Row]:
-    """By a column; empty cells come last in either order, and equals keep theirs."""
+    """The rows in the order of a column; empty cells come last in either order, and equals keep theirs."""
     filled = [row for row in rows if value(row) is not None]
     empty = [row for row in rows if value(row) is None]
     return sorted(filled, key=value, reverse=descending) + empty

@@ -21,7 +21,7 @@ MOST_KEPT = 4096
 AT_ONCE = 16
 """Schedules for which a framework is imported once."""
 RETRY_SECONDS = 600.0
-"""After which what failed is tried again, if it is asked for."""
+"""Seconds after which what failed is tried again, if it is asked for."""
 
 log = logging.getLogger("service.parity")
 
@@ -40,7 +40,7 @@ class Parity:
         self._closed = False
 
     def report(self, job: Job) -> Report:
-        """As far as it is known now; what is not measured yet will be, soon after."""
+        """The report as far as it is known now; what is not measured yet is queued, where it can be."""
         draft = drafted(job)
         if not self._measures or draft.versions is None:
             return draft

@@ -19,7 +19,7 @@ from sgdr_service.parity import Parity
 from sgdr_service.problems import Problem, invalid
 
 MOST_CYCLES = 10_000
-"""That are listed with a schedule."""
+"""The most cycles that are listed with a schedule."""
 
 
 def summary(study: Study) -> dict[str, Any]:

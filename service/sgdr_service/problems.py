@@ -97,7 +97,7 @@ def invalid(location: str, message: str) -> Problem:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI: the errors of a route."""
+    """The errors of a route with these statuses, for OpenAPI."""
     return {
         status: {
             "description": http.HTTPStatus(status).phrase,

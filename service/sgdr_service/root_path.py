@@ -1,4 +1,4 @@
-"""Where the service stands on its host: below a path, when a proxy hands on one part of a site to it."""
+"""The path below which the service stands on its host, when a proxy hands on one part of a site to it."""
 
 from __future__ import annotations
 

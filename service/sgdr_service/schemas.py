@@ -18,7 +18,7 @@ else:  # of names that are known at run time alone
     Arm = Literal[ALL_ARMS]
 
 Fields = dict[str, JsonValue]
-"""Of a schedule: those of warm restarts, or the `kind` of a relative and its own."""
+"""The fields of a schedule: those of warm restarts, or the `kind` of a relative and its own."""
 SCHEDULE: dict[str, JsonValue] = {"base_lr": 0.1548, "T_0": 4, "T_mult": 1, "eta_min": 0.00458}
 CONFIRMED: dict[str, JsonValue] = {"mean": 0.0152, "low": 0.0145, "high": 0.0159, "seeds": 64, "failed": None}
 
@@ -74,7 +74,7 @@ DIFFERENCE: dict[str, JsonValue] = {
 
 
 class RateDifference(BaseModel):
-    """Between the schedule and a framework that follows it."""
+    """The difference between the schedule and a framework that follows it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [DIFFERENCE]})
     of: str = Field(description="`code`, or how the framework's own scheduler was stepped.")

@@ -24,7 +24,7 @@ BACKLOG = 2048
 """Connections that wait to be accepted."""
 
 PARENT_SECONDS = 1.0
-"""Between two looks for the process that started this one."""
+"""Seconds between two looks for the process that started this one."""
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def serve(settings: Settings) -> bool:
 
 
 def _app(settings: Settings, started_by: int) -> FastAPI:
-    """In each process."""
+    """Makes the app, in each process."""
     logs.configure(settings.log_level)
     if os.getpid() != started_by:
         threading.Thread(target=_end_with, args=(started_by,), daemon=True).start()

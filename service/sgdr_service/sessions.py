@@ -10,11 +10,11 @@ from http.cookies import CookieError, SimpleCookie
 COOKIE = "sgdr_session"
 SECONDS = 12 * 3600.0
 MOST = 10_000
-"""That are remembered; the oldest is forgotten first."""
+"""The most sessions that are remembered; the oldest is forgotten first."""
 
 
 class Sessions:
-    """In memory alone: a restart of the service ends them, and so does another token."""
+    """The sessions, in memory alone: a restart of the service ends them, and so does another token."""
 
     def __init__(
         self, kept_hash: Callable[[], str | None], clock: Callable[[], float] = time.monotonic

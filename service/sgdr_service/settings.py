@@ -25,7 +25,7 @@ OWN_PATHS = frozenset(
         "v1",
     )
 )
-"""With which the paths of the routes begin."""
+"""The names with which the paths of the routes begin."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     parity: bool = True
     """Whether frameworks that are installed are run, in processes of their own, to measure exported code."""
     token_hash: str | None = None
-    """Of the bearer token that writing needs, as `sgdr token` prints it; None: the one in `token_file`."""
+    """Hash of the bearer token that writing needs, as `sgdr token` prints it; None: that in `token_file`."""
     token_file: Path | None = None
     """None: where `sgdr token` writes it."""
     public_reading: bool = False
@@ -65,20 +65,20 @@ class Settings(BaseSettings):
     """Sweeps that run at once; the others are queued."""
     max_queued: int = Field(100, ge=0)
     max_trials: int = Field(100_000, ge=1)
-    """Of one sweep."""
+    """The most trials of one sweep."""
     max_budget: int = Field(10_000, ge=1)
     """Epochs of one trial."""
     max_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """That one sweep may take; None: as long as it wants."""
+    """Seconds that one sweep may take; None: as long as it wants."""
     max_workers: int = Field(16, ge=1)
-    """Of one sweep on Ray."""
+    """The most workers of one sweep on Ray."""
     ray_address: str | None = None
-    """Of the Ray cluster for sweeps, auto or HOST:PORT; None: each has Ray started for it on this host."""
+    """Address of the Ray cluster for sweeps, auto or HOST:PORT; None: each has Ray started on this host."""
     checkpoints: Path | None = None
     """Folder for the states of trials at their last troughs, which all hosts of sweeps have; None: none."""
     log_level: str = "info"
     shutdown_seconds: float = Field(10.0, gt=0, allow_inf_nan=False)
-    """That requests in progress get when the service ends."""
+    """Seconds that requests in progress get when the service ends."""
 
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     @field_validator("root_path")
     @classmethod
     def _normal_path(cls, given: str) -> str:
-        """Without a slash at its end."""
+        """The path without a slash at its end."""
         path = given.rstrip("/")
         if path and not re.fullmatch(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)+", path):
             raise ValueError(

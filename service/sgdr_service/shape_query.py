@@ -67,7 +67,7 @@ class ScheduleQuery:
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
-        """Of OpenAPI, one for each field that any shape has."""
+        """The parameters for OpenAPI, one for each field that any shape has."""
         schemas: dict[str, list[dict[str, Any]]] = {}
         for model in self._models.values():
             for name, schema in model.model_json_schema()["properties"].items():
@@ -115,7 +115,7 @@ def _from_json(place: tuple[str, ...], text: str) -> Shaped:
 
 
 def _faults(error: ValidationError, place: tuple[str, ...]) -> RequestValidationError:
-    """As FastAPI raises it for a query."""
+    """The error as FastAPI raises it for a query."""
     return RequestValidationError(
         [{**fault, "loc": ("query", *place, *fault["loc"])} for fault in error.errors()]
     )

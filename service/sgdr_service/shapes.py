@@ -23,7 +23,7 @@ DEFAULT = "restarts"
 SHAPES: dict[str, Callable[..., Schedule]] = {DEFAULT: WarmRestarts, "cosine": cosine_annealing, **KINDS}
 """What makes a schedule of each shape."""
 TAG = "shape:"
-"""Before the name of a shape, in pydantic's places of errors."""
+"""The prefix of the name of a shape, in pydantic's places of errors."""
 
 
 class Shaped(BaseModel):

@@ -11,7 +11,7 @@ from sgdr.search.storage.connect import close_storage, open_storage, sqlite_file
 
 
 class HeldStorage:
-    """Of one URL. Safe for threads; opens nothing before it is asked for."""
+    """The storage of one URL. Safe for threads; opens nothing before it is asked for."""
 
     def __init__(self, url: str, *, create: bool) -> None:
         """`create`: makes what is not there. Raises ValueError for what is no URL."""

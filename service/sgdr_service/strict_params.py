@@ -51,7 +51,7 @@ class _JsonRequest(Request):
     """Reads a body by pydantic's parser: a list of fractions takes Python's three times as long."""
 
     async def json(self) -> Any:
-        """As before, also in its errors."""
+        """The parsed body, as `Request` gives it, also in its errors."""
         try:
             return from_json(await self.body())
         except ValueError:

@@ -34,7 +34,7 @@ class Library:
         self._held = HeldStorage(url, create=False)
         self._lock = threading.Lock()
         self._storage: BaseStorage | None = None
-        """That the studies are of."""
+        """The storage of the studies that are kept in memory."""
         self._open: dict[str, Study] = {}
 
     def study(self, name: str) -> Study:

@@ -30,7 +30,7 @@ def matches(token: str, kept: str) -> bool:
 
 
 def default_file() -> Path:
-    """Where `sgdr token` writes the hash."""
+    """The file into which `sgdr token` writes the hash where no other is named."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "sgdr" / "token"
 
 

@@ -150,7 +150,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         return self._state.at_trough
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it stands, as numbers, and by the names of braintools' own scheduler, which may load it."""
+        """The scheduler's state in numbers, by the names of braintools' own scheduler, which may load it."""
         return {
             "last_epoch": self._epoch,
             "base_lrs": [_number(peak) for peak in self.base_lrs],

@@ -39,7 +39,7 @@ Floats: TypeAlias = NDArray[np.float32]
 LAST_STEP = 2**31 - 1
 """The last one that Keras counts on every backend; later ones have its rate."""
 MOST_CYCLES = 2**12
-"""In a table."""
+"""The most cycles in a table."""
 EXTREME = 1e30
 """Beyond it, or below its inverse, a number is too large or small for float32."""
 
@@ -146,7 +146,7 @@ def _annealed(schedule: WarmRestarts, index: Tensor, to_go: Tensor) -> Tensor:
 
 
 def _cycles(schedule: WarmRestarts) -> Callable[[Tensor], Located]:
-    """From int32 steps >= 0 to their cycles. Raises ValueError where no table can hold them."""
+    """The function from int32 steps >= 0 to their cycles. Raises ValueError where no table can hold them."""
     T_0, T_mult = Fraction(schedule.T_0), Fraction(schedule.T_mult)
     if T_mult == 1 and 1 <= T_0 <= LAST_STEP:
         return _Equal(int(T_0)) if T_0.denominator == 1 else _EqualReal.of(T_0)

@@ -207,7 +207,7 @@ def _completed(study: Study, number: int | None) -> Best:
 
 
 def _with_code(study: Study, number: int | None) -> Best:
-    """That trial, or the best. Raises ValueError where no framework has code for its schedule."""
+    """The given trial, or the best. Raises ValueError where no framework has code for its schedule."""
     from sgdr.schedule import WarmRestarts
 
     best = _completed(study, number)
@@ -267,7 +267,7 @@ def _encoded(table: pd.DataFrame, to: str) -> str:
 
 
 def _deliver(text: str, out: Path | None) -> None:
-    """To stdout, or into a file that is then whole, or as it was. Raises ValueError where it cannot be."""
+    """Writes to stdout, or to a file that is then whole, or as it was. Raises ValueError where it cannot."""
     if out is None:
         write(text.removesuffix("\n"))
         return

@@ -35,7 +35,7 @@ FAILED = 1
 """Exit codes."""
 LARGEST_STEP = 2**63 - 1
 MOST_STEPS = 10_000_000
-"""That are computed at once."""
+"""The most steps that are computed at once."""
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 

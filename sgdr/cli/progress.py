@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 LINE_SECONDS = 10.0
-"""Between two lines where stderr is no terminal."""
+"""Seconds between two lines where stderr is no terminal."""
 
 State = TypeVar("State")
 

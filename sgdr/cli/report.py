@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sgdr.search.study.verdict import Confirmed, Verdict
 
 MOST_RESTARTS = 12
-"""That are listed one by one."""
+"""The most restarts that are listed one by one."""
 
 
 def print_json(content: Any) -> None:
@@ -59,7 +59,7 @@ def _plain(value: Any) -> str:
 
 
 def _fields(schedule: Any) -> dict[str, str]:
-    """Of a schedule, what it has."""
+    """The fields that a schedule has, as texts."""
     return {
         name: ", ".join(map(_plain, value)) if isinstance(value, list) else _plain(value)
         for name, value in schedule.to_dict().items()

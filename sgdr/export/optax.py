@@ -47,7 +47,7 @@ def code(plan: Plan) -> str:
 
 
 def _joined(plan: Plan) -> int | None:
-    """Of how many cycles an optax.sgdr_schedule is right for the whole training, None where it is not."""
+    """The number of cycles of an optax.sgdr_schedule that is right for the whole training, else None."""
     count = plan.schedule.cycles
     if count is None and plan.steps is not None:
         count = plan.cycles.locate(plan.steps - 1)[0] + 1

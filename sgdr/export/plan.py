@@ -16,9 +16,9 @@ from sgdr.stepping import Interval, checked_interval, checked_steps_per_epoch
 LAST_STEP = 2**31 - 1
 """The last one that frameworks of 32 bits count."""
 WIDTH = 88
-"""Of a line, at most, where numbers are of ordinary length."""
+"""Characters of a line, at most, where numbers are of ordinary length."""
 MOST_RESTARTS = 8
-"""That are listed."""
+"""The most restarts that are listed."""
 LOOPED = ("torch", "braintools")
 """Targets whose scheduler the training loop steps, once an epoch if need be. The others ask for a rate at
 every optimizer update."""
@@ -31,12 +31,12 @@ class Plan:
     schedule: WarmRestarts
     """T_0 and T_mult are ints where they are whole."""
     T_0: Number
-    """As it was given, in epochs where `steps_per_epoch` is known."""
+    """The T_0 that was given, in epochs where `steps_per_epoch` is known."""
     steps_per_epoch: int | None
     budget: int | None
-    """In the unit of the given T_0."""
+    """The budget in the unit of the given T_0."""
     interval: Interval | None = None
-    """As it was given; None where T_0 counts whatever steps the code."""
+    """The interval that was given; None where T_0 counts whatever steps the code."""
     held: int = 1
     """Steps through which a rate is held: those of an epoch, where it changes once an epoch."""
 
@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def cycles(self) -> Cycles:
-        """Their arithmetic, in steps."""
+        """The arithmetic of the cycles, in steps."""
         return cycles_of(self.schedule.T_0, self.schedule.T_mult)
 
     def rates(self, steps: Any) -> Any:

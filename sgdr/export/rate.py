@@ -12,7 +12,7 @@ from sgdr.cycles import Number
 from sgdr.export.plan import LAST_STEP, Plan
 
 MOST_CYCLES = 4096
-"""In a table of cycles that has no end of its own and no budget, and 256 times as many with a budget."""
+"""The most cycles in a table that has no end of its own and no budget; with a budget 256 times as many."""
 EXTREME = 1e28
 """Beyond it, or below its inverse, the lengths of cycles are too large or small for a float32."""
 

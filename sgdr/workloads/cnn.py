@@ -12,12 +12,12 @@ import jax.numpy as jnp
 from sgdr.workloads import mlp
 
 SIDE = 3
-"""Of every kernel, which moves by two pixels: strides take the place of pooling."""
+"""The side of every kernel, which moves by two pixels: strides take the place of pooling."""
 
 
 class Network(NamedTuple):
     convolutions: list[dict[str, jax.Array]]
-    """Per layer a weight [3, 3, inputs, outputs] and a bias [outputs]."""
+    """A weight [3, 3, inputs, outputs] and a bias [outputs] for each layer."""
     head: mlp.Layers
 
 

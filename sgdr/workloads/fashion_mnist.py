@@ -23,7 +23,7 @@ from sgdr.workloads import mlp as perceptron
 
 DIRECTORY = "FASHION_MNIST_DIR"
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package dataset-fashion-mnist puts the files."""
+"""The folder into which Debian's package dataset-fashion-mnist puts the files."""
 FILES = (
     ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),

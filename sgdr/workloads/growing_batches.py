@@ -18,7 +18,7 @@ from sgdr.workloads import digits, mlp
 SMALLEST, LARGEST = 32, 256
 """Batches. All of them divide the number of training examples, so that every epoch visits each."""
 OPTIMIZER = optax.sgd(1.0, momentum=0.9)
-"""Its updates are those of the rate 1, to be multiplied by the schedule's."""
+"""The optimizer, whose updates are those of the rate 1, to be multiplied by the schedule's."""
 
 Model = tuple[mlp.Layers, optax.OptState]
 
@@ -44,7 +44,7 @@ def train(run: Run) -> None:
 
 
 def batch_size(cycle: int) -> int:
-    """That of the cycle of this index: twice that of the one before, up to `LARGEST`."""
+    """The batch size of the cycle of this index: twice that of the one before, up to `LARGEST`."""
     return int(min(SMALLEST * 2**cycle, LARGEST))
 
 

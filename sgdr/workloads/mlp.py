@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 Layers = list[dict[str, jax.Array]]
-"""Per layer a weight [inputs, outputs] and a bias [outputs]."""
+"""A weight [inputs, outputs] and a bias [outputs] for each layer."""
 
 
 def init(key: jax.Array, sizes: Sequence[int]) -> Layers:

@@ -73,7 +73,7 @@ class StepRange(BaseModel):
 
 
 def _kind(steps: Any) -> str:
-    """Which of the two forms is meant, so that only its faults are told."""
+    """The form of steps that is meant, list or range, so that only its faults are told."""
     return "list" if isinstance(steps, list) else "range"
 
 
@@ -100,7 +100,7 @@ class Rates(BaseModel):
 
 
 class Restarts(BaseModel):
-    """Where cycles begin and end."""
+    """The steps at which cycles begin and end."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"restarts": [10, 30, 70], "troughs": [10, 30, 70]}]}

@@ -41,7 +41,7 @@ Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="The trial's number
 
 
 class TrialFilter:
-    """Which trials, and in what order."""
+    """A filter of trials, and the order in which they come."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ def verdict(study: Name, found: Studies) -> Response:
 
 
 def answer(content: Any) -> Response:
-    """Those plain values as JSON; what is not finite is null."""
+    """The answer with these plain values as JSON; what is not finite is null."""
     return Response(to_json(content, inf_nan_mode="null"), media_type="application/json")
 
 

@@ -18,7 +18,7 @@ from sgdr.search.problem.workload import registered
 from sgdr_service.sweeps.children import child_environment, python
 
 RETRY_SECONDS = 10.0
-"""For so long a workload that could not be loaded is not tried again."""
+"""Seconds for which a workload that could not be loaded is not tried again."""
 LONGEST_LOG = 4000
 """Characters of what a workload said before it failed."""
 

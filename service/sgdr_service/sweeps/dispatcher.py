@@ -23,8 +23,8 @@ from sgdr_service.sweeps.sweeps import Sweeps
 
 PAUSE = 20
 LONGEST_PAUSE = 5.0
-"""It waits so many times as long as a look took, up to so many seconds: a look at very many studies slows
-requests."""
+"""The pause after a look is `PAUSE` times as long as the look took, up to `LONGEST_PAUSE` seconds, unless the
+interval is longer: a look at very many studies slows requests."""
 
 RAY_SECONDS = 60.0
 """So many more may a sweep on Ray take to end: for its workers, also such as hang, and then for Ray."""
@@ -51,9 +51,9 @@ class Dispatcher:
         self._sweeps, self._interval, self._grace = sweeps, interval, grace
         self._lock = HostLock("dispatch", sweeps.url)
         self._children: dict[str, _Child] = {}
-        """By study."""
+        """The processes that were started here, by study."""
         self._asked: dict[str, float] = {}
-        """By the nonces of sweeps that were asked to end, when."""
+        """The times at which sweeps were asked to end, by their nonces."""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._works = True
@@ -73,7 +73,7 @@ class Dispatcher:
             self._thread = None
 
     def poke(self) -> None:
-        """Has it look at once."""
+        """Makes the dispatcher look at once."""
         self._sweeps.changed.set()
 
     def _loop(self) -> None:
@@ -136,7 +136,7 @@ class Dispatcher:
         log.info("sweep %r runs as process %d", study, process.pid)
 
     def _settle(self, study: str, record: SweepRecord, child: _Child) -> None:
-        """After the end of a process: logs how its sweep ended, and writes it where it did not get so far."""
+        """Logs how a sweep ended whose process is gone, and writes it where that did not get so far."""
         if record.nonce != child.nonce:
             return
         code = child.process.returncode

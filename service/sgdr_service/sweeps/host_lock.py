@@ -17,7 +17,7 @@ class HostLock:
     """A lock that at most one process on this host holds."""
 
     def __init__(self, what: str, url: str, study: str = "") -> None:
-        """Of the name `what`, for the storage at that URL, or for one study in it. Takes nothing yet."""
+        """Names the lock: `what`, for the storage at that URL, or for one study in it. Takes nothing yet."""
         file = sqlite_file(url)
         storage = shown(url) if file is None else str(file.resolve())
         name = hashlib.sha256("\n".join((what, storage, study)).encode()).hexdigest()[:32]

@@ -42,7 +42,7 @@ class SweepRecord:
     requested: float
     """Seconds since the epoch."""
     host: str
-    """Where it was asked for, and is run."""
+    """The host on which the sweep was asked for, and is run."""
     cancel: Mapping[str, Any] | None
     process: Mapping[str, Any] | None
     end: Mapping[str, Any] | None
@@ -126,7 +126,7 @@ def end_of(
 
 
 def this_process() -> dict[str, Any]:
-    """By what this process is known in records."""
+    """The entries by which this process is known in records."""
     pid = os.getpid()
     return {"host": socket.gethostname(), "pid": pid, "create_time": psutil.Process(pid).create_time()}
 

@@ -115,7 +115,7 @@ class SweepRequest(BaseModel):
         return {"space": self.space(), **given, "relatives": self.relatives or ()}
 
     def crew(self) -> dict[str, Any]:
-        """Its workers, as `sgdr.search.sweep` takes them."""
+        """The engine and its workers, as `sgdr.search.sweep` takes them."""
         return {name: getattr(self, name) for name in ("engine", *OF_RAY)}
 
     def space(self) -> Space:

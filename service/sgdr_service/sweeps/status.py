@@ -14,7 +14,7 @@ from sgdr_service.sweeps.record import SweepRecord, at_work, is_of_launch, read_
 
 SERVICE = "service"
 COMMAND_LINE = "command line"
-"""Who began a sweep; the second stands for any process that the service did not start."""
+"""The names of who began a sweep; the second stands for any process that the service did not start."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SweepStatus:
     """Trials that are complete or pruned, those of earlier runs included."""
     running: int
     workers: int
-    """That are at work."""
+    """The number of workers that are at work."""
     outcomes: Mapping[str, int]
     """See `Study.outcomes`."""
     arms: Mapping[str, int]
@@ -53,7 +53,7 @@ class SweepStatus:
     """All its arguments."""
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain JSON values."""
+        """The status in plain JSON values."""
         return asdict(self)
 
 
@@ -107,7 +107,7 @@ def _of_command_line(study: Study) -> SweepStatus:
 
 
 def _status(study: Study, state: str, **more: Any) -> SweepStatus:
-    """With what the study's trials say."""
+    """The status of a sweep in that state, with what the study's trials say."""
     counts = study.counts
     best = next(iter(study.top(1)), None)
     goes_on = state in ("running", "confirming", "cancelling")  # else RUNNING is what a dead one left

@@ -50,7 +50,7 @@ class Conflict(ValueError):
 
 
 class Full(RuntimeError):
-    """As many sweeps are queued as may be."""
+    """No more sweeps can be queued at present."""
 
 
 class NotFound(LookupError):
@@ -72,11 +72,11 @@ class Possible:
     settings: Settings
     """The same with every default filled in, and what its workload declares."""
     cluster: Cluster | None
-    """Its workers on Ray; None: one on this host."""
+    """The sweep's workers on Ray; None: one on this host."""
 
 
 def engines() -> tuple[str, ...]:
-    """Those that are installed here."""
+    """The engines that are installed here."""
     return tuple(each for each in ENGINES if each != "ray" or importlib.util.find_spec("ray") is not None)
 
 
@@ -188,7 +188,7 @@ class Sweeps:
         return self.get(name)
 
     def records(self) -> dict[str, SweepRecord]:
-        """By study, the sweeps that this service, on whatever host, was asked for. Reads no trial."""
+        """The sweeps that this service, on whatever host, was asked for, by study. Reads no trial."""
         with self.storage() as storage:
             read = {
                 study.study_name: read_record(study.user_attrs)
@@ -250,7 +250,7 @@ class Sweeps:
             raise Invalid(str(error), "workload") from error
 
     def _cluster(self, request: SweepRequest) -> Cluster | None:
-        """Its workers on Ray, None for the engine local; connects to nothing. Raises `Invalid`."""
+        """The request's workers on Ray, None for the engine local; connects to nothing. Raises `Invalid`."""
         on_ray = request.engine == "ray"
         with _invalid():
             found = checked_cluster(**request.crew(), address=self.ray_address if on_ray else None)
@@ -311,7 +311,7 @@ class Sweeps:
 
 
 def _processes(cluster: Cluster | None) -> int:
-    """That a worker may have for the slots of a function."""
+    """The most processes that a worker may have for the slots of a function."""
     return cores() if cluster is None else cluster.cores
 
 

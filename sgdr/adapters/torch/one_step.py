@@ -169,7 +169,7 @@ class FromOneStep(LRScheduler):
         return _own_peak(group)
 
     def _later_peaks(self) -> list[Rate]:
-        """Those of the groups that the optimizer has got since the last step."""
+        """The peaks of the groups that the optimizer has got since the last step."""
         return [
             plain_rate(self._peak_of(group)) for group in self.optimizer.param_groups[len(self.base_lrs) :]
         ]
@@ -218,7 +218,7 @@ class FromOneStep(LRScheduler):
 
 
 def warn_outside_of_step() -> None:
-    """For `get_lr()` where `step()` has not called it."""
+    """Warns of a call of `get_lr()` that did not come from `step()`."""
     warnings.warn("get_lr() serves step(); read the rates with get_last_lr()", UserWarning, stacklevel=3)
 
 

@@ -14,7 +14,7 @@ from sgdr.export.parity.job import Job
 from sgdr.export.parity.measured import Difference
 
 MOST_FILES = 2_000
-"""Of a kilobyte each; the older half is deleted when there are more."""
+"""The most files, of a kilobyte each; the older half is deleted when there are more."""
 
 
 def kept(job: Job) -> list[Difference] | None:

@@ -1,4 +1,4 @@
-"""Which frameworks are installed, without importing them."""
+"""The versions of frameworks that are installed, without importing them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INSTALL = {
 
 @cache
 def versions(target: str) -> dict[str, str]:
-    """Of the packages that the target runs with.
+    """The versions of the packages that the target runs with.
 
     Raises LookupError that says how to install what is missing.
     """

@@ -32,7 +32,7 @@ class Job:
 
     @cached_property
     def looked(self) -> Looked:
-        """Which steps are looked at."""
+        """The steps that are looked at."""
         return looked_at(self.plan)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Which steps are looked at when a schedule is compared with what a framework makes of it."""
+"""The steps that are looked at when a schedule is compared with what a framework makes of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sgdr.cycles import Cycles
 from sgdr.export.plan import LAST_STEP, Plan
 
 MOST_STEPS = 100_000
-"""That are looked at one after the other, from step 0 on."""
+"""The most steps that are looked at one after the other, from step 0 on."""
 MOST_RESTARTS = 1_000
 """Beyond those, at which the steps before, at and after are looked at; the last one comes on top."""
 CYCLES = 8
@@ -26,7 +26,7 @@ class Looked:
     """The steps of a training that are looked at."""
 
     steps: int
-    """Of the training, from 0."""
+    """The length of the training in steps, or of what stands for it without a budget."""
     has_budget: bool
 
     @property
@@ -46,7 +46,7 @@ class Looked:
         return np.concatenate([np.arange(self.every), np.array(sorted(around), np.int64)])
 
     def words(self) -> str:
-        """Which they are, for people."""
+        """The steps that are looked at, in words."""
         all_of_them = f"steps 0 to {self.every - 1}" if self.every > 1 else "step 0"
         if self.steps > self.every:
             all_of_them += (
@@ -56,7 +56,10 @@ class Looked:
 
 
 def looked_at(plan: Plan) -> Looked:
-    """For a training of that length; where it has none, for some cycles, and one more than limited ones."""
+    """The steps to look at of a training of the plan's length.
+
+    Where it has none, they are those of `CYCLES` cycles, or of one more than there are if there are fewer.
+    """
     if plan.steps is not None:
         return Looked(min(plan.steps, LAST_STEP), True)
     ends = plan.cycles.first_steps()

@@ -22,16 +22,16 @@ LISTED = 5
 
 @dataclass(frozen=True)
 class Difference:
-    """Between the schedule and one thing that follows it, over the steps that were looked at."""
+    """The difference between a schedule and one thing that follows it, over the steps that were looked at."""
 
     of: str
     """`CODE`, or how the framework's own scheduler was stepped."""
     largest: float | None = None
     """None where a rate is not finite, and where it failed."""
     share: float | None = None
-    """Of the peak."""
+    """The largest difference as a share of the peak."""
     step: int | None = None
-    """At which it is largest, or the first that is not finite."""
+    """The step at which the difference is largest, or the first at which it is not finite."""
     wrong: int = 0
     """How many steps are off by more than `WRONG` of the peak."""
     first_wrong: tuple[int, ...] = ()
@@ -48,7 +48,7 @@ class Difference:
 
 
 def compared(of: str, plan: Plan, steps: Steps, rates: Callable[[Steps], FloatArray]) -> Difference:
-    """Between the rates that are right and these ones at the steps."""
+    """The difference between the rates that are right and these ones at the steps."""
     peak = plan.schedule.base_lr
     try:
         theirs = rates(steps)

@@ -14,7 +14,7 @@ from sgdr.export.parity.job import Job
 from sgdr.export.parity.measured import Difference
 
 TIMEOUT_SECONDS = 120.0
-"""For the import of a framework, and a dozen schedules; on a busy machine."""
+"""Seconds for the import of a framework, and a dozen schedules, on a busy machine."""
 ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",
     "JAX_ENABLE_X64": "0",
@@ -36,7 +36,7 @@ def measured(
     environment: Mapping[str, str] | None = None,
     on_start: Started | None = None,
 ) -> list[Found]:
-    """Of each of these jobs, which are for one framework that is installed.
+    """What is found of each of these jobs, which are for one framework that is installed.
 
     What is kept on disk is not measured again, and what is measured is kept. `environment` is that of the
     process, None for this one's; `on_start` is called with the process, which may be killed.

@@ -29,7 +29,7 @@ MOST_TRIED = 256
 SAMPLES = 500
 """Steps by which settings are chosen."""
 SHORTEST = 4
-"""Of those, in a cycle."""
+"""The fewest samples in a cycle of settings that are tried, unless the plan has shorter ones."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Own:
     """A framework's own scheduler with its settings."""
 
     call: str
-    """As it is written in code."""
+    """The scheduler's call as it is written in code."""
     settings: dict[str, Any]
     rates: Callable[[Steps], FloatArray]
     """What they mean, without rounding."""
     cycles: Cycles | None
     """Theirs; None where they are not those of a schedule."""
     until: int | None = None
-    """It is looked at before this step only."""
+    """The first step at which the scheduler is not looked at any more; None: there is none."""
 
 
 def nearest(plan: Plan, target: str, looked: Looked) -> Own:
@@ -62,7 +62,7 @@ def nearest(plan: Plan, target: str, looked: Looked) -> Own:
 
 
 def mean_difference(plan: Plan, own: Own, looked: Looked) -> float:
-    """Of the rates, at steps spread evenly over those that are looked at one after the other."""
+    """The mean difference of rates, at steps spread evenly over those looked at one after the other."""
     steps = _sampled(looked)
     return float(np.abs(own.rates(steps) - plan.rates(steps)).mean())
 
@@ -73,7 +73,7 @@ def _sampled(looked: Looked) -> Steps:
 
 
 def _torch(plan: Plan, looked: Looked) -> Iterable[Own]:
-    """Its class takes ints."""
+    """The settings to try of PyTorch's class, which takes ints."""
     s = plan.schedule
     for T_0, T_mult in _whole_settings(plan, looked):
         settings = {"T_0": T_0, "T_mult": T_mult, "eta_min": s.eta_min}
@@ -82,7 +82,10 @@ def _torch(plan: Plan, looked: Looked) -> Iterable[Own]:
 
 
 def _braintools(plan: Plan, looked: Looked) -> Iterable[Own]:
-    """Its class takes real numbers too, but begins every cycle at a whole step, and drops what is left."""
+    """The settings to try of braintools' class.
+
+    It takes real numbers too, but begins every cycle at a whole step, and drops what is left.
+    """
     s = plan.schedule
     fields = {"base_lr": s.base_lr, "T_0": s.T_0, "T_mult": s.T_mult, "eta_min": s.eta_min}
     for T_0, T_mult in _whole_settings(plan, looked):
@@ -111,7 +114,10 @@ def _whole_cycles(T_0: Number, T_mult: Number) -> tuple[FloatArray, FloatArray]:
 
 
 def _keras(plan: Plan, looked: Looked) -> Iterable[Own]:
-    """Its class has every field but the number of cycles; with a floor, its peaks decay to that, not to 0."""
+    """The settings to try of Keras' class.
+
+    It has every field but the number of cycles; with a floor, its peaks decay to that, not to 0.
+    """
     s = plan.schedule
     alpha = s.eta_min / s.base_lr
     settings = {
@@ -130,7 +136,10 @@ def _keras(plan: Plan, looked: Looked) -> Iterable[Own]:
 
 
 def _optax(plan: Plan, looked: Looked) -> Iterable[Own]:
-    """Its function joins as many cycles as it is given, of any length and peak."""
+    """The settings to try of optax's function.
+
+    It joins as many cycles as it is given, of any length and peak.
+    """
     s = plan.schedule
     count = joined(plan, looked)
     until = min(next(islice(plan.cycles.first_steps(), count - 1, None)), LAST_STEP)
@@ -141,13 +150,16 @@ def _optax(plan: Plan, looked: Looked) -> Iterable[Own]:
 
 
 def joined(plan: Plan, looked: Looked) -> int:
-    """Of how many cycles the optax.sgdr_schedule is."""
+    """The number of cycles of the optax.sgdr_schedule."""
     limit = MOST_JOINED if plan.schedule.cycles is None else min(plan.schedule.cycles, MOST_JOINED)
     return min(limit, plan.cycles.locate(looked.steps - 1)[0] + 1)
 
 
 def _transformers(plan: Plan, looked: Looked) -> Iterable[Own]:
-    """Its function has equal cycles, a whole number of them in the training, and no floor."""
+    """The settings to try of transformers' function.
+
+    It has equal cycles, a whole number of them in the training, and no floor.
+    """
     s = plan.schedule
     begun = plan.cycles.locate(looked.steps - 1)[0] + 1
     for count in sorted(

@@ -21,7 +21,7 @@ DRAFTS = 1024
 
 @dataclass(frozen=True)
 class Report:
-    """Of one schedule in one framework."""
+    """The report of one schedule in one framework."""
 
     status: Status
     """Whether the framework was run."""
@@ -34,9 +34,9 @@ class Report:
     looked_at: str | None
     """The steps that are compared."""
     versions: dict[str, str] | None
-    """Of what is run."""
+    """The versions of what is run."""
     differences: tuple[Difference, ...] = ()
-    """Of the exported code, and of the framework's own scheduler in every way to step it."""
+    """The differences of the exported code, and of the framework's own scheduler in every way to step it."""
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""

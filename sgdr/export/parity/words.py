@@ -15,7 +15,7 @@ from sgdr.export.parity.own import MOST_JOINED, Own, joined, mean_difference
 from sgdr.export.plan import LAST_STEP, Plan
 
 RESTARTS = 4
-"""That are listed."""
+"""The most restarts that are listed."""
 FEW = 100
 """Wrong steps, of which the first are listed; more are the rule."""
 EXACT = 1e-9

@@ -13,17 +13,17 @@ from sgdr.export.plan import Plan
 
 
 def code(text: str, plan: Plan, steps: Steps) -> FloatArray:
-    """Of exported code."""
+    """The rates of exported code."""
     return _stepped(defined(text, "scheduler"), plan.cycles, steps)
 
 
 def by_step(plan: Plan, own: Own, steps: Steps) -> FloatArray:
-    """Of its own class, step after step."""
+    """The rates of braintools' own class, step after step."""
     return _stepped(_own(own), own.cycles, steps)
 
 
 def by_epoch(plan: Plan, own: Own, steps: Steps) -> FloatArray:
-    """Of its own class, which is told the numbers of the steps, all at once.
+    """The rates of braintools' own class, which is told the numbers of the steps, all at once.
 
     As float64 and int64 they are rounded to 32 bits where Python's own numbers would be.
     """

@@ -15,7 +15,7 @@ AT_ONCE = 4096
 
 
 def rates_of(schedule: Callable[[Any], Any], steps: Steps) -> FloatArray:
-    """Its rates at these steps, each of which it gets as an int of 32 bits."""
+    """The schedule's rates at these steps, each of which it gets as an int of 32 bits."""
     import jax
     import jax.numpy as jnp
 

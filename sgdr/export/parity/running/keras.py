@@ -10,12 +10,12 @@ from sgdr.export.plan import Plan
 
 
 def code(text: str, plan: Plan, steps: Steps) -> FloatArray:
-    """Of exported code."""
+    """The rates of exported code."""
     return rates_of(defined(text, "learning_rate"), steps)
 
 
 def called(plan: Plan, own: Own, steps: Steps) -> FloatArray:
-    """Of its own class."""
+    """The rates of Keras' own class."""
     import keras
 
     return rates_of(keras.optimizers.schedules.CosineDecayRestarts(**own.settings), steps)

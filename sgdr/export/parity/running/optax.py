@@ -12,12 +12,12 @@ from sgdr.export.plan import Plan
 
 
 def code(text: str, plan: Plan, steps: Steps) -> FloatArray:
-    """Of exported code."""
+    """The rates of exported code."""
     return rates_of(defined(text, "learning_rate"), steps)
 
 
 def joined(plan: Plan, own: Own, steps: Steps) -> FloatArray:
-    """Of its own sgdr_schedule."""
+    """The rates of optax's own sgdr_schedule."""
     import optax
 
     s = plan.schedule

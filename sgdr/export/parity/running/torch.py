@@ -14,7 +14,7 @@ from sgdr.export.plan import Plan
 
 
 def code(text: str, plan: Plan, steps: Steps) -> FloatArray:
-    """Of exported code."""
+    """The rates of exported code."""
     import torch
 
     scheduler = defined(text, "scheduler", model=torch.nn.Linear(1, 1))
@@ -22,13 +22,13 @@ def code(text: str, plan: Plan, steps: Steps) -> FloatArray:
 
 
 def by_step(plan: Plan, own: Own, steps: Steps) -> FloatArray:
-    """Of its own class, step after step."""
+    """The rates of PyTorch's own class, step after step."""
     assert own.cycles is not None
     return stepped(_own(plan, own), own.cycles, steps)
 
 
 def by_epoch(plan: Plan, own: Own, steps: Steps) -> FloatArray:
-    """Of its own class, which is told the number of the step."""
+    """The rates of PyTorch's own class, which is told the number of the step."""
     scheduler = _own(plan, own)
     rates = []
     for step in steps.tolist():

@@ -13,7 +13,7 @@ code = torch.code
 
 
 def by_step(plan: Plan, own: Own, steps: Steps) -> FloatArray:
-    """Of its function with hard restarts."""
+    """The rates of transformers' function with hard restarts."""
     from transformers.optimization import get_cosine_with_hard_restarts_schedule_with_warmup as made
 
     scheduler: Any = made(torch.optimizer(plan), **own.settings)
