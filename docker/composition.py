@@ -26,9 +26,9 @@ class Service:
     health: tuple[str, ...]
     """The command of its healthcheck; empty where it has none."""
     health_seconds: float
-    """That the command may take."""
+    """Seconds that the command of its healthcheck may take."""
     ports: tuple[int, ...]
-    """At which it listens, those for the other services alone too."""
+    """Ports at which it listens, those for the other services alone too."""
     volumes: Mapping[str, str]
     """Path in the container to the name of the volume."""
     secrets: Mapping[str, str]

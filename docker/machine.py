@@ -19,7 +19,7 @@ from database import prepared_server
 BIN = Path(sys.executable).parent
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 START_SECONDS = 120.0
-"""For a service to become healthy."""
+"""Seconds in which a service must become healthy."""
 STOP_SECONDS = 40.0
 """More than the 30 s that Ray lets what runs on a node come to its end."""
 LOG_LINES = 30
@@ -43,7 +43,7 @@ class Machine:
             (folder / name).mkdir()
 
     def port(self, service: str, port: int) -> int:
-        """Where that port of the service is."""
+        """The port of this machine at which that port of the service is."""
         return self._ports[service, port]
 
     def start(self, service: Service) -> None:
@@ -117,7 +117,7 @@ class Machine:
         return text
 
     def _paths(self, service: Service) -> dict[str, Path]:
-        """By path in the container."""
+        """The paths on this machine, by path in the container."""
         volumes = {path: self.folder / "volumes" / volume for path, volume in service.volumes.items()}
         for path in volumes.values():
             path.mkdir(exist_ok=True)

@@ -98,7 +98,7 @@ def _member(member: Any) -> str:
 
 
 def _signature(target: Any) -> str:
-    """As it is called, a line for each parameter where it is long."""
+    """The signature as it is called, a line for each parameter where it is long."""
     if target.is_class and "__init__" not in target.members:
         names = [each.name for each in target.members.values() if each.is_attribute and each.annotation]
         return f"class {target.name}({', '.join(name for name in names if name[0] != '_')})"

@@ -27,7 +27,7 @@ QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "50", "sh
 
 
 class Postgres:
-    """On a free port of the loopback, with a password; for root too, whom the server's programs refuse."""
+    """A server on a free port of the loopback, with a password; for root too, whom its programs refuse."""
 
     def __init__(self) -> None:
         """Makes an empty cluster in a folder of its own; starts nothing."""
@@ -75,7 +75,7 @@ class Postgres:
             self._process = None
 
     def restart(self, mode: str = "immediate") -> None:
-        """Its connections are lost, what was committed is not."""
+        """Stops and starts it again: its connections are lost, what was committed is not."""
         self.stop(mode)
         self.start()
 

@@ -72,7 +72,7 @@ def fill(url: str, name: str, trials: int, epochs: int = 100, seed: int = 0) -> 
 
 
 def settings_of(trials: int, epochs: int, seed: int) -> Settings:
-    """Of the sweep that would have made it. Raises ValueError for what cannot be."""
+    """The settings of the sweep that would have made the study. Raises ValueError for what cannot be."""
     return checked(
         DIGITS,
         trials=trials,

@@ -39,7 +39,7 @@ from sgdr.search.sweeps.worker import Plan, Worker
 
 SLOTS = 16
 FACTOR = 3
-"""By which the peers' rungs grow."""
+"""The factor by which the peers' rungs grow."""
 HALF_STEP = (BASE_LR[1] / BASE_LR[0]) ** 0.5
 
 
@@ -50,12 +50,12 @@ class Replayed:
     rows: np.ndarray
     """The schedule of each, as a row of the table."""
     epochs: np.ndarray
-    """Trained of each."""
+    """The epochs that each was trained for."""
     complete: np.ndarray
     """Whether it was trained to the end."""
 
     def cost(self, trials: int, budget: int) -> float:
-        """Of its first so many trials, in full trials.
+        """The cost of its first so many trials, in full trials.
 
         A search of fewer trials is the beginning of a longer one: that its last ones then compete with a few
         that come after them is the only difference.
@@ -117,7 +117,7 @@ class TableSlots:
         """Every trial sees the seed of that number; None: each its own."""
         self.slots = SLOTS
         self.rows: list[int] = []
-        """Of the trials, in the order in which they were begun."""
+        """The row of the table for each trial, in the order in which they were begun."""
         self._table, self._grid, self._seed = table, grid, seed
         self._at = [(0, 0, 0)] * SLOTS
 
@@ -167,7 +167,7 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Workload:
-    """As much of a workload as settings need."""
+    """What settings need of a workload."""
 
     name: str
     budget: int
@@ -373,9 +373,9 @@ PRUNERS: dict[str, Callable[[int], BasePruner]] = {
     ),
     "RestartAwarePruner": RestartAwarePruner,
 }
-"""By budget."""
+"""Functions by name that make a pruner for a budget."""
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: RandomSampler(seed=seed),
     "TPE": tpe,
 }
-"""By seed."""
+"""Functions by name that make a sampler from a seed."""

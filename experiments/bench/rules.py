@@ -20,9 +20,9 @@ WINDOW = 3
 
 
 class Rule(NamedTuple):
-    """At rungs, in percent of the budget, the best share by `compared` goes on.
+    """A rule: at rungs, in percent of the budget, the best share by `compared` goes on.
 
-    `credit` is that of `pruning.credited`, in interquartile ranges.
+    `credit` is that of `restart_aware.credited`, in interquartile ranges.
     """
 
     compared: str
@@ -57,7 +57,7 @@ RULES = (
 
 
 def running_mean(curves: np.ndarray) -> np.ndarray:
-    """Of the last three epochs, or as many as there are."""
+    """The mean of the last three epochs, or of as many as there are."""
     padded = np.cumsum(np.pad(curves, ((0, 0), (1, 0))), axis=1)
     ends = np.arange(1, curves.shape[1] + 1)
     starts = np.maximum(0, ends - WINDOW)

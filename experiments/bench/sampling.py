@@ -41,7 +41,7 @@ TIMED = 31
 
 
 def settings(own: optuna.samplers.BaseSampler | None) -> Settings:
-    """Of a sweep over the usual space: with the product's sampler, or with the user's own."""
+    """The settings of a sweep over the usual space: with the product's sampler, or with the user's own."""
     declared = Declaration("curves", "error", "minimize", BUDGET, "arrays", 1, None, None, {}, "step")
     return Settings(
         workload=declared,
@@ -98,7 +98,7 @@ class Trials:
         return values
 
     def schedule(self, params: dict[str, Any]) -> dict[str, float]:
-        """As the pruner reads it."""
+        """The schedule as the pruner reads it."""
         found: dict[str, float] = self._space.schedule(params, BUDGET)[0].to_dict()
         return found
 

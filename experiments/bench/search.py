@@ -1,4 +1,4 @@
-"""Which search finds the truly best schedule at what cost, replayed on complete learning curves.
+"""Tells which search finds the truly best schedule at what cost, on complete learning curves.
 
     python -m experiments.bench.search
 

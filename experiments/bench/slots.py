@@ -24,7 +24,7 @@ from sgdr.search.problem.workload import Workload, find
 
 
 def population(workload: Workload, slots: int, devices: Sequence[jax.Device]) -> Population:
-    """With a trial in every slot, compiled, and trained for an epoch. Raises MemoryError."""
+    """A population with a trial in every slot, compiled, and trained for an epoch. Raises MemoryError."""
     made = Population(workload, slots, devices)
     made.compile()
     for slot in range(slots):

@@ -31,12 +31,12 @@ MATMUL = 2048
 
 
 def matmul_flops(rows: int, inputs: int, outputs: int) -> int:
-    """Of [rows, inputs] @ [inputs, outputs]."""
+    """The FLOPs of [rows, inputs] @ [inputs, outputs]."""
     return 2 * rows * inputs * outputs
 
 
 def flops_per_step(sizes: Sequence[int], batch: int, evaluated: int, steps_per_epoch: int) -> float:
-    """Of one trial's step: forward, backward, and its part of the epoch's evaluation.
+    """The FLOPs of one trial's step: forward, backward, and its part of the epoch's evaluation.
 
     Weights' gradients cost what the forward pass does; so do the inputs', but the first layer needs none.
     """

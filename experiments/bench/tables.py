@@ -28,12 +28,12 @@ from sgdr.workloads.mnist1d import mnist1d, mnist1d_noisy
 
 SLOTS = 16
 VERSION = 1
-"""Of what the workloads and the grid are: another number makes the tables anew."""
+"""The version of what the workloads and the grid are: another number makes the tables anew."""
 METRICS = ("error", "select_error", "loss", "select_loss")
 
 BASE_LR = tuple(float(f"{rate:.3g}") for rate in np.geomspace(0.004, 0.6, 8))
 T_0 = (1, 2, 5, 10, 20, 33, 50)
-"""In percent of the budget."""
+"""The values of T_0, in percent of the budget."""
 T_MULT = (1, 2)
 ETA_RATIO = (0.0, 0.1)
 
@@ -87,9 +87,9 @@ class Table:
     name: str
     budget: int
     schedules: Sequence[WarmRestarts]
-    """In epochs."""
+    """The schedules, in epochs."""
     curves: dict[str, np.ndarray] = field(repr=False)
-    """Of each of `METRICS`, float32 [schedules, seeds, epochs]; NaN from where a trial has diverged."""
+    """The curves by `METRICS`, float32 [schedules, seeds, epochs]; NaN from where a trial has diverged."""
 
     @property
     def seeds(self) -> int:

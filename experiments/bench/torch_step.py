@@ -26,7 +26,7 @@ from sgdr.adapters.torch import CosineAnnealingWarmRestarts
 
 BASE_LR, T_0, ETA_MIN = 0.1, 50, 1e-4
 STEPS = {"float": 400, "Tensor": 40}
-"""In one turn, by the kind of rate: a tensor takes some ten times as long."""
+"""The number of steps in one turn, by the kind of rate: a tensor takes some ten times as long."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ EFFECTS = (0, 1, 2, 3, 4, 5, 6)
 """True differences, in standard errors of their mean over 64 seeds."""
 TOP = 3
 FINALISTS = 2
-"""Of each arm, of which 64 seeds are trained."""
+"""The number of finalists of each arm, of which 64 seeds are trained."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Reached:
 
     decision: str
     seeds: int
-    """Per candidate that was left at the end."""
+    """The number of seeds per candidate that was left at the end."""
     trained: int
-    """Over all candidates."""
+    """The number of seeds that were trained, over all candidates."""
 
 
 def race(losses: np.ndarray, restarts: Sequence[int], controls: Sequence[int]) -> Reached:

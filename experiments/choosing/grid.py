@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sgdr import WarmRestarts
 
 SHARES = (1 / 48, 1 / 24, 1 / 12, 1 / 6, 1 / 3, 1 / 2)
-"""Of the budget, that T_0 is."""
+"""The values of T_0 as shares of the budget."""
 FACTORS = (1, 2, 3)
 CYCLES = (2, 3, 4, 5)
 ETA_RATIO = 0.01
@@ -15,7 +15,7 @@ ONE, CONSTANT = "one cosine", "constant"
 
 
 def schedules(budget: int, peaks: Sequence[float]) -> dict[str, dict[float, WarmRestarts]]:
-    """By name and peak, in epochs."""
+    """The schedules that are compared, by name and peak, in epochs."""
     named = {ONE: {peak: WarmRestarts(peak, budget, 1, ETA_RATIO * peak) for peak in peaks}}
     named[CONSTANT] = {peak: WarmRestarts(peak, budget, 1, peak) for peak in peaks}
     for T_0 in lengths(budget):
@@ -49,10 +49,10 @@ def closed(budget: int, cycles: int, T_mult: int, peak: float) -> WarmRestarts:
 
 
 def open_name(T_0: int, T_mult: int) -> str:
-    """Of a schedule that the budget may cut off anywhere."""
+    """The name of a schedule that the budget may cut off anywhere."""
     return f"T_0={T_0} T_mult={T_mult}"
 
 
 def closed_name(cycles: int, T_mult: int) -> str:
-    """Of one that ends at a trough."""
+    """The name of a schedule that ends at a trough."""
     return f"{cycles} cycles T_mult={T_mult}"

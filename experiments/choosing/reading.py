@@ -15,21 +15,21 @@ from sgdr.search.evaluation.comparison import Comparison
 
 @dataclass(frozen=True)
 class Worth:
-    """Of one schedule, read at one moment."""
+    """What one schedule is worth, read at one moment."""
 
     mean: float
     difference: sequential_test.Difference | None
-    """To one cosine cycle, paired by seed; None for that itself."""
+    """The difference to one cosine cycle, paired by seed; None for that cycle itself."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """By the name of a schedule."""
+    """What all schedules are worth, by the name of each."""
 
     best: Mapping[str, Worth]
-    """At its best epoch."""
+    """What each is worth at its best epoch."""
     end: Mapping[str, Worth]
-    """At the end of the budget."""
+    """What each is worth at the end of the budget."""
 
 
 def read(comparison: Comparison, peaks: Mapping[str, Sequence[str]]) -> Found:

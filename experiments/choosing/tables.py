@@ -10,7 +10,7 @@ from experiments.choosing.reading import Found, Worth
 
 
 def of(found: Found, budget: int) -> str:
-    """As Markdown. A star: better than one cosine by its 95 % interval; a minus: worse."""
+    """The tables as Markdown. A star: better than one cosine by its 95 % interval; a minus: worse."""
     parts = []
     for title, worth in (("its best epoch", found.best), ("the end of the budget", found.end)):
         rows = [

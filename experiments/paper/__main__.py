@@ -22,7 +22,7 @@ from experiments.paper.training import Training
 
 KEYS = tuple(grid.settings(published.EPOCHS))
 Planned = dict[str, tuple[Training, list[Setting]]]
-"""By workload."""
+"""What is trained of each workload, by its name."""
 
 
 def main(arguments: list[str] | None = None) -> None:

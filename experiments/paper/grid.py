@@ -14,8 +14,8 @@ from sgdr.relatives import StepDecay
 from sgdr.schedule import WarmRestarts
 
 RATES = (0.1, 0.05)
-"""Of the step decays. The other schedules have the one of these as their peak that was better with steps: in
-the paper the second."""
+"""The rates of the step decays. The other schedules have the one of these as their peak that was better with
+steps: in the paper the second."""
 PEAK = 0.05
 DROPS = (60, 120, 160)
 FACTOR = 0.2
@@ -28,11 +28,11 @@ class Setting:
     """One of the schedules that are compared."""
 
     key: str
-    """By which it is chosen, and its file is named."""
+    """The key by which it is chosen, and its file is named."""
     name: str
-    """As the paper would call it, in its own 200 epochs."""
+    """What the paper would call it, in its own 200 epochs."""
     schedule: Any
-    """In epochs of the budget here."""
+    """The schedule, in epochs of the budget here."""
 
 
 def settings(budget: int, rates: tuple[float, float] = RATES, peak: float = PEAK) -> dict[str, Setting]:
@@ -57,6 +57,6 @@ def _decay(budget: int, rate: float) -> StepDecay:
 
 
 def _scaled(epochs: int, budget: int) -> int:
-    """As large a share of the budget as so many epochs are of the paper's: whole, since models are evaluated
-    at the ends of epochs, and so at least one."""
+    """The epochs that are as large a share of the budget as so many are of the paper's: whole, since models
+    are evaluated at the ends of epochs, and so at least one."""
     return max(1, round(epochs * budget / EPOCHS))

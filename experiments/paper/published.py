@@ -20,4 +20,5 @@ WRN_28_10: dict[str, tuple[float, float]] = {
 """Medians of 5 runs."""
 
 ENSEMBLES: dict[int, tuple[float, float]] = {1: (4.03, 19.57), 3: (3.51, 17.75)}
-"""Of so many last troughs of one run of WRN-28-10 with t10-double; the first are medians of 16 runs."""
+"""Errors of ensembles of so many last troughs of one run of WRN-28-10 with t10-double; the first are medians
+of 16 runs."""

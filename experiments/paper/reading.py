@@ -24,7 +24,7 @@ class Runs:
     select: np.ndarray
     """The same on the other half of the test examples: what an epoch is chosen by."""
     ensembles: dict[str, np.ndarray]
-    """Of the models at so many last troughs, or at all: the error of each seed, float [seeds]."""
+    """The error of each seed, float [seeds], by ensemble: the models at so many last troughs, or at all."""
 
     @property
     def epochs(self) -> int:
@@ -71,7 +71,7 @@ def _any(runs: Runs) -> bool:
 
 
 def recommended(runs: Runs) -> np.ndarray:
-    """After each epoch, the error of the model that one would use: float [seeds, epochs].
+    """The error after each epoch of the model that one would use: float [seeds, epochs].
 
     The paper's rule, section 3: the model of the last trough, and before the first the last model, as
     without restarts.
@@ -96,7 +96,7 @@ def readings(runs: Runs) -> dict[str, np.ndarray]:
 
 
 def default(runs: Mapping[str, Runs]) -> Runs | None:
-    """Of the step decays, the one with the lower mean error at its end; None where none was trained."""
+    """The step decay with the lower mean error at its end; None where none was trained."""
     decays = [each for each in runs.values() if each.setting.key.startswith("decay")]
     return min(decays, key=lambda each: float(each.error[:, -1].mean()), default=None)
 

@@ -16,7 +16,7 @@ from sgdr.workloads import cnn, fashion_mnist
 from sgdr.workloads.mnist1d import mnist1d
 
 IMAGES, TESTED = 3_000, 4_000
-"""Of Fashion-MNIST's 60,000 and 10,000, so that the comparison takes minutes."""
+"""The numbers of images taken of Fashion-MNIST's 60,000 and 10,000, so that the comparison takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Scene:
     words: str
     """What it is, for the table."""
     rates: tuple[float, float] = RATES
-    """Of the step decays."""
+    """The rates of the step decays."""
     peak: float = PEAK
-    """Of the others: the rate at which step decay was better, on four seeds that are not compared here."""
+    """The peak of the others: the rate at which step decay was better, on four seeds not compared here."""
     slots: int | str = "auto"
 
 

@@ -16,7 +16,7 @@ from sgdr import search
 from sgdr.search.problem.supervised import Supervised
 
 SIZES = (1, 3, None)
-"""Of the ensembles; None: of the models at all troughs."""
+"""The sizes of the ensembles; None: of the models at all troughs."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Training:
     slots: int | str
 
     def path(self, setting: Setting) -> Path:
-        """Where the runs of a schedule are kept."""
+        """The file in which the runs of a schedule are kept."""
         return self.folder / f"{setting.key}.json"
 
     def made(self, setting: Setting) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Training:
 
 
 def _runs(setting: Setting, runs: list[dict[str, Any]], epochs: int) -> Runs:
-    """As arrays, NaN where a run has diverged."""
+    """The runs as arrays, NaN where a run has diverged."""
     curves = {name: np.full((len(runs), epochs), np.nan) for name in ("error", "select")}
     for row, run in enumerate(runs):
         for name, curve in curves.items():

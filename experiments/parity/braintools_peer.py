@@ -53,14 +53,14 @@ def by_step_one_by_one(setting: Setting, steps: Steps) -> Rates:
 
 
 def by_epoch(setting: Setting, steps: Steps) -> Rates:
-    """By step(epoch), at all of these steps at once."""
+    """The rates that step(epoch) gives at all of these steps at once."""
     scheduler = _made(setting)
     scheduler.step(steps)
     return np.asarray(scheduler.current_lrs.value[0], np.float64)
 
 
 def by_epoch_one_by_one(setting: Setting, steps: Steps) -> Rates:
-    """By step(epoch), at one step after the other."""
+    """The rates that step(epoch) gives at one step after the other."""
     scheduler = _made(setting)
     rates = []
     for step in steps.tolist():
@@ -70,7 +70,7 @@ def by_epoch_one_by_one(setting: Setting, steps: Steps) -> Rates:
 
 
 def resumed(setting: Setting, steps: Steps) -> Rates:
-    """Made anew for every step, with last_epoch."""
+    """The rates of a scheduler that is made anew for every step, with last_epoch."""
     return np.array([float(_made(setting, step).current_lrs.value[0]) for step in steps.tolist()])
 
 

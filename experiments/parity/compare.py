@@ -28,7 +28,7 @@ def every(setting: Setting) -> Steps:
 
 
 def around_restarts(setting: Setting) -> Steps:
-    """Before, at and after each of them."""
+    """The steps before, at and after each restart."""
     return setting.boundaries
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 PEAK = 0.1
 """The floor is 0: then a rate is half of 1 + cos, times the peak."""
 TOLERANCE = 1e-6
-"""Of the peak."""
+"""The largest difference that still counts as right, as a share of the peak."""
 
 SPREAD = 20
 """Steps of a cycle."""
@@ -46,7 +46,7 @@ class Setting:
 
     @cached_property
     def starts(self) -> Steps:
-        """Of all cycles that are looked at, and of two after them."""
+        """The first steps of all cycles that are looked at, and of two after them."""
         begun = sum(1 for _ in takewhile(lambda start: start < self.length, map(self.start, count())))
         return np.array([int(self.start(cycle)) for cycle in range(begun + 2)])
 

@@ -14,7 +14,7 @@ from experiments.parity.judge import PEAK, Rates, Setting, Steps
 
 
 def called(setting: Setting, steps: Steps) -> Rates:
-    """At all of these steps at once."""
+    """The rates at all of these steps at once."""
     import jax
 
     rate = jax.jit(_made(setting))
@@ -24,7 +24,7 @@ def called(setting: Setting, steps: Steps) -> Rates:
 
 
 def one_by_one(setting: Setting, steps: Steps) -> Rates:
-    """At one step after the other."""
+    """The rates at one step after the other."""
     import jax
 
     rate = jax.jit(_made(setting))

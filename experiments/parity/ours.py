@@ -15,18 +15,18 @@ PADDED = 4096
 
 
 def of_array(setting: Setting, steps: Steps) -> Rates:
-    """By NumPy."""
+    """The rates by NumPy, at all of these steps at once."""
     return np.asarray(WarmRestarts(PEAK, *setting.fields)(steps))
 
 
 def one_by_one(setting: Setting, steps: Steps) -> Rates:
-    """In Python."""
+    """The rates in Python, at one step after the other."""
     schedule = WarmRestarts(PEAK, *setting.fields)
     return np.array([schedule(step) for step in steps.tolist()])
 
 
 def in_jax(setting: Setting, steps: Steps) -> Rates:
-    """Compiled, with traced fields, in float32."""
+    """The rates of the compiled schedule, with traced fields, in float32."""
     import jax.numpy as jnp
 
     schedule = WarmRestarts(jnp.float32(PEAK), *map(jnp.int32, setting.fields), jnp.float32(0))

@@ -62,7 +62,7 @@ def page(
     duration: str,
     sampled: Iterable[int],
 ) -> str:
-    """As Markdown."""
+    """The page as Markdown."""
     T_0, T_mult = ({getattr(each.fields, name) for each in settings} for name in ("T_0", "T_mult"))
     return TEXT.format(
         command=command,
@@ -133,7 +133,7 @@ def _cells(found: list[Wrong]) -> list[str]:
 
 
 def points(ways: Sequence[Way]) -> str:
-    """As CSV: a row for each way, schedule and kind."""
+    """The wrong points as CSV: a row for each way, schedule and kind."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(

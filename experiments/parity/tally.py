@@ -19,13 +19,13 @@ KINDS = {
     OTHER: "anything else",
 }
 NEAR = 0.01
-"""Of the peak: so near is a rounded rate to the exact one."""
+"""A share of the peak: so near is a rounded rate to the exact one."""
 KEPT = 10
 """Steps of a setting and a kind."""
 
 
 class Point(NamedTuple):
-    """Where a rate is wrong."""
+    """A point at which a rate is wrong."""
 
     fields: Fields
     step: int
@@ -96,7 +96,7 @@ class Way:
 
 
 def _kinds(setting: Setting, steps: Steps, rates: Rates, off: Rates) -> np.ndarray:
-    """Of wrong points, by what the rate would be the right one of."""
+    """The kinds of wrong points, by what the rate would be the right one of."""
     kinds = np.full(len(steps), OTHER, dtype=object)
     for kind, later in ((LATE, -1), (EARLY, 1)):
         position, length = setting.position(steps, later)

@@ -45,7 +45,7 @@ def by_step(setting: Setting, steps: Steps) -> Rates:
 
 
 def by_epoch(setting: Setting, steps: Steps) -> Rates:
-    """By step(epoch)."""
+    """The rates that step(epoch) gives at one step after the other."""
     scheduler = _made(setting)
     rates = []
     for step in steps.tolist():
@@ -55,7 +55,7 @@ def by_epoch(setting: Setting, steps: Steps) -> Rates:
 
 
 def resumed(setting: Setting, steps: Steps) -> Rates:
-    """Made anew for every step, which is not 0, with last_epoch the one before."""
+    """The rates of a scheduler made anew for every step, which is not 0, with last_epoch the one before."""
     return np.array([_made(setting, step - 1).optimizer.param_groups[0]["lr"] for step in steps.tolist()])
 
 

@@ -39,9 +39,9 @@ class Layout:
     train: tuple[str, ...]
     test: str
     labels: str
-    """Their key in the pickled files."""
+    """The key of the labels in the pickled files."""
     label_bytes: int
-    """Before every image in the binary files; the last of them is the label."""
+    """The number of bytes before every image in the binary files; the last of them is the label."""
 
 
 LAYOUTS = {
@@ -72,7 +72,7 @@ def read(name: str, directory: Path) -> tuple[Examples, Examples]:
 
 
 def _folder(name: str, layout: Layout, directory: Path) -> tuple[Path, str]:
-    """Where the files are, and how their names end."""
+    """The folder where the files are, and how their names end."""
     for folder, ending in ((layout.pickled, ""), (layout.binary, ".bin")):
         for place in (directory / folder, directory):
             if (place / f"{layout.test}{ending}").is_file():

@@ -21,7 +21,7 @@ GROUPS = 3
 OUTSIDE = 4
 """Layers outside of the blocks, as depths are counted; inside there are two for each block of a group."""
 KEPT = 0.9
-"""Of the running statistics at every step; the rest comes from the batch."""
+"""The share of the running statistics that is kept at every step; the rest comes from the batch."""
 EPSILON = 1e-5
 
 Weights = dict[str, Any]
@@ -29,14 +29,14 @@ Statistics = dict[str, Any]
 
 
 class Norm(NamedTuple):
-    """Of a batch normalisation, what is trained: [channels] each."""
+    """What is trained of a batch normalisation: [channels] each."""
 
     scale: jax.Array
     shift: jax.Array
 
 
 class Moments(NamedTuple):
-    """Of a batch normalisation, what stands in for a batch's own where none is trained: [channels] each."""
+    """What a batch normalisation takes for a batch's own moments where none is trained: [channels] each."""
 
     mean: jax.Array
     variance: jax.Array
@@ -76,7 +76,7 @@ def init(key: jax.Array, depth: int, width: int, classes: int) -> Network:
 
 
 def shapes_of(depth: int, width: int, classes: int) -> dict[str, Any]:
-    """Of every kernel: [height, width, inputs, outputs], the head's [inputs, outputs].
+    """The shape of every kernel: [height, width, inputs, outputs], the head's [inputs, outputs].
 
     Raises ValueError for a depth that is not 6n + 4, and for a width below 1.
     """
@@ -133,7 +133,7 @@ def _block(
 
 
 def _convolved(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
-    """With a margin of zeros, so that a stride of 1 keeps the sides."""
+    """Convolves with a margin of zeros, so that a stride of 1 keeps the sides."""
     # XLA on a CPU trains convolutions about ten times slower inside a loop, and populations loop over steps.
     convolve = _by_products if jax.default_backend() == "cpu" else _by_convolution
     return convolve(x, kernel, stride)

@@ -33,7 +33,7 @@ DECLARED = Declaration("sleeping", "error", "minimize", EPOCHS, "callable", None
 
 
 def settings(trials: int) -> Settings:
-    """Of a sweep in which each trial reports every epoch, and none is pruned for long."""
+    """The settings of a sweep in which each trial reports every epoch, and none is pruned for long."""
     return checked(
         DECLARED,
         trials=trials,
@@ -73,7 +73,7 @@ class Sleeping:
         return self
 
     def ready(self) -> bool:
-        """At once."""
+        """Whether the values can be read, which they can at once."""
         return True
 
     def read(self) -> dict[str, np.ndarray[Any, Any]]:

@@ -85,5 +85,5 @@ def kept(before: pd.DataFrame, after: pd.DataFrame) -> bool:
 
 
 def median(values: Sequence[float]) -> float:
-    """Of an odd number of values."""
+    """The median of an odd number of values."""
     return sorted(values)[len(values) // 2]

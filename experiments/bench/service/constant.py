@@ -23,7 +23,7 @@ ANSWER = {
     "lr": 0.09264023194033986,
     "cycle": {"index": 2, "start": 30, "length": 40, "position": 7},
 }
-"""Of the shape of `GET /v1/lr`."""
+"""An answer of the shape of `GET /v1/lr`."""
 
 
 def constant_app() -> FastAPI:

@@ -32,7 +32,7 @@ CONNECT_SECONDS = 60.0
 OTHERS = {"GET /v1/lr": "/v1/lr?base_lr=0.1&T_0=10&step=37", "first page of trials": PAGE}
 
 Heard = list[tuple[float, int]]
-"""When, by `time.monotonic`, and how many trials the sweep had then."""
+"""Moments of changes, by `time.monotonic`, and how many trials the sweep had then."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def measure(folder: Path, trials: int, listeners: int, changes: int) -> str:
 
 
 def _cost(server: Server, growing: Growing, changes: int) -> tuple[Cost, Heard]:
-    """While the study changes so often; and when each change was written."""
+    """The cost while the study changes so often, and when each change was written."""
     written: Heard = []
     draw = random.Random(0)
     pauses = [draw.uniform(*BETWEEN) for _ in range(changes)]

@@ -33,7 +33,7 @@ SEEN = {
     "Arms": DRAWN,
     "Trials": "() => document.querySelectorAll('.ag-center-cols-container .ag-row').length > 5",
 }
-"""When the first figure, all four of the search space, or the table of a tab is drawn."""
+"""Scripts, by tab, true once the first figure, all four of the search space, or the table is drawn."""
 NOTE_CHANGES = """() => {
   const count = () => {
     const all = [...document.querySelectorAll('.facts div')];
@@ -46,7 +46,7 @@ NOTE_CHANGES = """() => {
     if (now && now !== window.noted.at(-1)?.[1]) noted.push([Date.now() / 1000, now]);
   }).observe(document.body, { childList: true, subtree: true, characterData: true });
 }"""
-"""Has the page keep when it shows how many trials."""
+"""The script that has the page keep when it shows how many trials."""
 BETWEEN = (1.8, 2.4)
 """Seconds between two changes, drawn evenly: more than between two that a page shows."""
 WAIT_MILLISECONDS = 60_000
@@ -84,7 +84,7 @@ def _opened(browser: Browser, server: Server, tab: str = "Overview") -> Page:
 
 
 def _paint(server: Server, browser: Browser, reads: int) -> str:
-    """From the address, or from the click on a tab."""
+    """The table of seconds from the address, or from the click on a tab."""
     taken: dict[str, list[float]] = {tab: [] for tab in SEEN}
     page = _opened(browser, server)
     for _ in tracked(reads, "first paint"):
@@ -108,7 +108,7 @@ def _paint(server: Server, browser: Browser, reads: int) -> str:
 
 
 def _idle(server: Server, browser: Browser, seconds: float) -> str:
-    """Also tells of the very first time that a page is opened."""
+    """Tells what an idle page costs, and also of the very first time that a page is opened."""
     alone, _ = _cpu(server, seconds)
     began = time.perf_counter()
     page = _opened(browser, server)
@@ -132,7 +132,7 @@ def _cpu(server: Server, seconds: float) -> tuple[float, float]:
 
 
 def _browser_seconds(server: Server) -> float:
-    """Of all its processes so far."""
+    """CPU seconds of all processes of the browser so far."""
     others = [each for each in psutil.Process().children(recursive=True) if each.pid != server.process.pid]
     return sum(sum(each.cpu_times()[:2]) for each in others)
 

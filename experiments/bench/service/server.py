@@ -42,7 +42,7 @@ class Server:
         return sum(each.memory_info().rss for each in tree)
 
     def cpu_seconds(self) -> float:
-        """That it has used so far."""
+        """The CPU seconds that it has used so far."""
         used = self.process.cpu_times()
         return float(used.user + used.system)
 

@@ -130,7 +130,7 @@ def _sampled(server: Server, seconds: float) -> tuple[list[float], list[int]]:
 
 
 def memory(times: Sequence[float], sizes: Sequence[int]) -> str:
-    """Where it was after the warm-up, and the slopes of lines through all samples and the later half."""
+    """The memory after the warm-up, and the slopes of lines through all samples and the later half."""
     first = int(len(times) * WARM_UP)
     minutes, megabytes = np.array(times[first:]) / 60, np.array(sizes[first:]) / 1e6
     half = len(minutes) // 2

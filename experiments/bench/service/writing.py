@@ -29,7 +29,7 @@ BEGIN_SECONDS = 120.0
 READ = tuple(READS)[:2]
 RATE = 50
 SERVICE_NICENESS = 10
-"""Of the sweeps that the service starts."""
+"""The niceness of the sweeps that the service starts."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ WRITERS = {
 
 @contextmanager
 def paused(writer: Writer, url: str, client: httpx2.Client) -> Iterator[psutil.Process]:
-    """That writer, which has begun and stands still; it ends with the block.
+    """The writer, which has begun and stands still; it ends with the block.
 
     Raises RuntimeError where it does not begin.
     """
@@ -155,7 +155,7 @@ def cells(alone: Sequence[Sequence[float]], meanwhile: Sequence[Sequence[float]]
 
 
 Rounds = dict[str, list[list[float]]]
-"""By read, the milliseconds of each round."""
+"""The milliseconds of each round, by read."""
 
 
 def _in_turn(

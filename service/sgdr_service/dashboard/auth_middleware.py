@@ -22,7 +22,7 @@ OPEN = (f"{PREFIX}/login", f"{PREFIX}/assets/")
 """Paths that nobody needs to sign in for."""
 SOCKET = f"{PREFIX}/_nicegui_ws/"
 ASSETS = (f"{PREFIX}/_nicegui/", f"{PREFIX}/assets/")
-"""Their paths or queries name a version."""
+"""The beginnings of paths that browsers may keep for ever: they or their queries name a version."""
 FORWARDED_PREFIX = b"x-forwarded-prefix"
 """The framework would put it before the addresses of its own scripts."""
 FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")

@@ -21,9 +21,9 @@ from sgdr_service.sweeps.sweeps import Sweeps
 from sgdr_service.tokens import matches
 
 KEY = "sgdr.app"
-"""Of the app's state in a request's scope."""
+"""The key of the app's state in a request's scope."""
 ROOT = "sgdr.root_path"
-"""Of the path in a request's scope below which browsers see the app."""
+"""The key, in a request's scope, of the path below which browsers see the app."""
 DARK = "sgdr_dark"
 """The cookie that says whether pages are dark: yes, no; without it, as the browser is."""
 COLOURS = {"yes": True, "no": False}
@@ -47,12 +47,12 @@ class Here:
     """What the cards of studies show."""
     sessions: Sessions
     session: str | None
-    """Of the browser."""
+    """The session of the browser."""
     dark: bool | None
 
     @classmethod
     def of(cls, request: Request) -> Here:
-        """Where that request came to."""
+        """The app that the request came to, and the browser that it is from."""
         state: State = request.scope[KEY]
         found = {name: getattr(state, name) for name in OF_APP}
         session = session_of(request.headers.get("cookie", ""))

@@ -13,7 +13,7 @@ from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.problems import Problem
 
 PAUSE_SECONDS = 1.0
-"""Between two changes that are shown: nobody sees more."""
+"""Seconds between two changes that are shown: nobody sees more."""
 RETRY_SECONDS = 3.0
 
 

@@ -29,34 +29,34 @@ HEAD = """
 """
 
 KINDS = {**dict.fromkeys(ACTIVE, "active"), "failed": "bad", "dead": "bad"}
-"""Of states, by their colour; all others have come to rest."""
+"""The kind of each state, which gives it its colour; all others have come to rest."""
 
 Level = Literal[1, 2, 3]
 Given = ParamSpec("Given")
 
 
 def study_url(name: str) -> str:
-    """Of its page."""
+    """The URL of the study's page."""
     return f"{PREFIX}/study/{quote(name, safe='')}"
 
 
 def trial_url(study: str, number: int) -> str:
-    """Of its page."""
+    """The URL of the trial's page."""
     return f"{study_url(study)}/trial/{number}"
 
 
 def compare_url(*studies: str) -> str:
-    """Of the page that compares them."""
+    """The URL of the page that compares these studies."""
     return f"{PREFIX}/compare?{urlencode({'study': studies}, doseq=True)}"
 
 
 def resume_url(study: str) -> str:
-    """Of the form that goes on with it."""
+    """The URL of the form that goes on with the study."""
     return f"{PREFIX}/sweep?{urlencode({'resume': study})}"
 
 
 def api_url(study: str, what: str = "") -> str:
-    """Of the study, or of something of it, in the REST interface."""
+    """The URL of the study, or of something of it, in the REST interface."""
     return f"/v1/studies/{quote(study, safe='')}{what}"
 
 
@@ -192,7 +192,7 @@ class code_block(ui.element):
 
 
 def slider(label: str, most: int, value: int, changed: Callable[[], Awaitable[None]]) -> ui.slider:
-    """From 1 to `most`, under its label; `changed` is called some times a second while it is dragged."""
+    """A slider from 1 to `most`, under its label; dragging it calls `changed` some times a second."""
     ui.label(label)
     made = ui.slider(min=1, max=most, value=value).props("label-always")
     made.props["aria-label"] = label

@@ -36,7 +36,7 @@ PLAIN = """<!doctype html>
 <p><a href="{prefix}/">All studies</a></p></main></body></html>
 """
 RESPONSE_SECONDS = 60.0
-"""That a page may take to be built: a large study may have to be read first."""
+"""Seconds that a page may take to be built: a large study may have to be read first."""
 
 
 def mount(app: FastAPI) -> None:
@@ -78,7 +78,7 @@ async def _first(request: Request) -> RedirectResponse:
 
 
 async def _broken(request: Request, error: Exception) -> HTMLResponse:
-    """In place of the framework's page, which tells everybody what went wrong inside."""
+    """The answer in place of the framework's page, which tells everybody what went wrong inside."""
     del error  # it is raised again, into the log
     words = f"The service's log has it under the request id {request.scope['request_id']}."
     return _plain(request, "Internal error", words, 500)

@@ -10,7 +10,7 @@ NO_TOKEN = "This service has no token, so nothing can be started or cancelled: r
 
 
 def token_field(here: Here) -> ui.input | None:
-    """Where it is typed; None where none is needed."""
+    """The field where the token is typed; None where none is needed."""
     if here.signed_in:
         return None
     field = ui.input("Token", password=True, password_toggle_button=True).props(

@@ -38,7 +38,7 @@ class Seen(NamedTuple):
 
 
 class Shared:
-    """Of one event loop. `most`: studies of which something is kept."""
+    """What is drawn of studies, shared within one event loop. `most`: studies of which something is kept."""
 
     def __init__(self, most: int) -> None:
         self._most = most

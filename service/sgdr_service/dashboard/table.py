@@ -25,7 +25,7 @@ EMPTY_LAST = (
 
 
 def column(field: str, name: str | None = None, **options: Any) -> dict[str, Any]:
-    """Of that field of the rows; numbers are shown with four digits, and kept whole."""
+    """The column of that field of the rows; numbers are shown with four digits, and kept whole."""
     return {"field": field, "headerName": name or field, ":valueFormatter": FORMAT, **options}
 
 

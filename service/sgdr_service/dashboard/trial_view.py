@@ -95,5 +95,5 @@ def cycles_of(schedule: WarmRestarts, curve: Sequence[float | None], direction: 
 
 
 def _plain(value: Any) -> str | None:
-    """As one would type it."""
+    """The value as one would type it."""
     return None if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

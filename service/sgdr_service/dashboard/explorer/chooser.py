@@ -1,4 +1,4 @@
-"""Which of the schedules is set, and adding and removing them."""
+"""Chooses which of the schedules is set, and adds and removes them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Chooser:
         self._enable()
 
     def show(self, now: Exploration) -> None:
-        """As it is now."""
+        """Shows the schedules of the exploration as it is now."""
         before, self._now = self._now, now
         if _names(before) != _names(now) or before.edited != now.edited:
             self._radio.set_options(_names(now), value=now.edited)

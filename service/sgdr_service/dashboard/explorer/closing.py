@@ -27,7 +27,7 @@ def is_closed(explored: Explored, budget: int) -> bool:
 
 
 def said(explored: Explored, budget: int) -> str:
-    """Where the budget ends, in words that lead to the offers where that is not at a trough."""
+    """Says where the budget ends, in words that lead to the offers where that is not at a trough."""
     cycle = explored.cycle(budget)
     if _is_constant(explored, budget):
         return "The rate is constant: any budget will do."

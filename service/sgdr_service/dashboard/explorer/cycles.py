@@ -15,7 +15,7 @@ from sgdr_service.dashboard.explorer.fields import number
 from sgdr_service.dashboard.explorer.state import Explored
 
 MOST_ROWS = 200
-"""Of the table of cycles."""
+"""The most rows of the table of cycles."""
 
 
 def begun(explored: Explored, budget: int) -> int:

@@ -19,7 +19,7 @@ FIELDS = tuple(each.name for each in fields.SCHEDULE)
 
 
 def explorer_url(schedule: WarmRestarts | Warmup, budget: int, steps_per_epoch: int | None = None) -> str:
-    """Of the explorer with that schedule, whose lengths and `budget` are in epochs.
+    """The URL of the explorer with that schedule, whose lengths and `budget` are in epochs.
 
     Raises ValueError for a warm-up before anything but a WarmRestarts, and for a limited number of cycles.
     """
@@ -34,7 +34,7 @@ def explorer_url(schedule: WarmRestarts | Warmup, budget: int, steps_per_epoch: 
 
 
 def url(exploration: Exploration) -> str:
-    """Of the explorer with all that; `read` reads its query."""
+    """The URL of the explorer with that exploration; `read` reads its query."""
     pairs = [("budget", str(exploration.budget))]
     if exploration.steps_per_epoch is not None:
         pairs.append(("steps_per_epoch", str(exploration.steps_per_epoch)))

@@ -34,7 +34,7 @@ class Closing:
         self.show(now)
 
     def show(self, now: Exploration) -> None:
-        """As it is now."""
+        """Shows where the budget of the exploration ends as it is now."""
         self._box.clear()
         words = closing.said(now.current, now.budget)
         if closing.is_closed(now.current, now.budget):
@@ -64,7 +64,7 @@ class RateAt:
         self._tell()
 
     def show(self, now: Exploration) -> None:
-        """As it is now."""
+        """Shows the rate of the exploration as it is now."""
         self._now = now
         self._tell()
 
@@ -87,7 +87,7 @@ class CycleTable:
         self.show(now)
 
     def show(self, now: Exploration) -> None:
-        """As it is now."""
+        """Shows the cycles of the exploration as it is now."""
         rows = cycles.rows(now.current, now.budget, now.steps_per_epoch)
         more = cycles.begun(now.current, now.budget) - len(rows)
         self._more.text = f"{more:,} more cycles are not listed." if more else ""
@@ -109,7 +109,7 @@ class Code:
         self._tabs.value = OWN
 
     async def show(self, now: Exploration) -> None:
-        """As it is now."""
+        """Shows the code of the exploration as it is now."""
         self._now = now
         await self._draw()
 

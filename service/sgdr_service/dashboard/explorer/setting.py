@@ -9,7 +9,7 @@ from nicegui import ui
 from sgdr_service.dashboard.explorer.fields import Field, plain
 
 TYPING_MILLISECONDS = 300
-"""Without a key, before what is typed is read."""
+"""Milliseconds without a key before what is typed is read."""
 
 
 class _Slider(ui.slider):
@@ -66,7 +66,7 @@ class Setting:
             self._slider.value = place
 
     def _place(self) -> int | None:
-        """Of the stop that is nearest to the text; None where that is no value, or there are no stops."""
+        """The place of the stop nearest to the text; None where that is no value, or there are no stops."""
         try:
             return self.field.nearest(self.field.read(self.text)) if self.field.stops else None
         except ValueError:

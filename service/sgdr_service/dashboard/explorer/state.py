@@ -16,7 +16,7 @@ from sgdr_service.dashboard.explorer.fields import Faults, plain
 MOST = 8
 """Schedules: so many lines can be told apart."""
 MOST_CYCLES = 100_000
-"""Of a schedule within the budget."""
+"""The most cycles of a schedule within the budget."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Explored:
     warmup: int = 0
 
     restarts: WarmRestarts = field(init=False, repr=False, compare=False)
-    """Without the warm-up."""
+    """The schedule without the warm-up."""
 
     def __post_init__(self) -> None:
         made = WarmRestarts(self.base_lr, self.T_0, self.T_mult, self.eta_min, self.peak_decay)
         object.__setattr__(self, "restarts", made)
 
     def read(self, texts: Mapping[str, str]) -> Self:
-        """With what these texts, by field, say. Raises Faults."""
+        """The schedule with what these texts, by field, say. Raises Faults."""
         values = fields.read((fields.NAME, *fields.SCHEDULE), texts)
         try:
             return replace(self, **values)
@@ -48,7 +48,7 @@ class Explored:
 
     @property
     def schedule(self) -> WarmRestarts | Warmup:
-        """With the warm-up."""
+        """The schedule with the warm-up."""
         return Warmup(self.restarts, self.warmup) if self.warmup else self.restarts
 
     def cycle(self, epoch: Number) -> Cycle:
@@ -83,7 +83,7 @@ class Exploration:
         return self.schedules[self.edited]
 
     def read(self, texts: Mapping[str, str]) -> Self:
-        """With what these texts, by field, say of the current schedule and of what is common to all.
+        """The exploration with what these texts, by field, say of the current schedule and of what all share.
 
         Raises Faults: also where another schedule has too many cycles within a new budget.
         """
@@ -113,18 +113,18 @@ class Exploration:
                 raise Faults({"budget": f"{each.name}: {faults}"}) from None
 
     def with_current(self, schedule: Explored) -> Self:
-        """With that schedule in the place of the current one."""
+        """The exploration with that schedule in the place of the current one."""
         before, after = self.schedules[: self.edited], self.schedules[self.edited + 1 :]
         return replace(self, schedules=(*before, schedule, *after))
 
     def with_copy(self) -> Self:
-        """With a copy of the current schedule behind all others, under a new name, to be edited."""
+        """The exploration with a copy of the current schedule last, under a new name, to be edited."""
         names = {each.name for each in self.schedules}
         new = next(name for place in range(1, MOST + 1) if (name := f"Schedule {place}") not in names)
         copies = (*self.schedules, replace(self.current, name=new))
         return replace(self, schedules=copies, edited=len(self.schedules))
 
     def without_current(self) -> Self:
-        """Without the current schedule; the one before it is edited then."""
+        """The exploration without the current schedule; the one before it is edited then."""
         before, after = self.schedules[: self.edited], self.schedules[self.edited + 1 :]
         return replace(self, schedules=before + after, edited=max(self.edited - 1, 0))

@@ -23,7 +23,7 @@ from sgdr_service.dashboard.figures.schedules import schedules
 from sgdr_service.dashboard.layout import in_browser, readdress
 
 REST_SECONDS = 0.3
-"""Without a change, before all but the figure is worked out again."""
+"""Seconds without a change before all but the figure is worked out again."""
 SETTINGS = (fields.NAME, *fields.SCHEDULE, fields.BUDGET, fields.STEPS_PER_EPOCH)
 COPY = """
 try {{ await navigator.clipboard.writeText(new URL({url}, location.href).href); return true; }}

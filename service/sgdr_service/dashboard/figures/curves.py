@@ -17,7 +17,7 @@ from sgdr_service.dashboard.figures.schedules import are_drawable
 from sgdr_service.dashboard.figures.style import Figure, numbers
 
 POINTS = 2000
-"""Of a drawn curve."""
+"""The most points of a drawn curve, beside those before restarts."""
 UNFINISHED = {"PRUNED": "pruned", "FAIL": "failed"}
 
 
@@ -29,7 +29,7 @@ class Drawn:
     state: str
     arm: str
     schedule: WarmRestarts | Formula
-    """In epochs."""
+    """The schedule, in epochs."""
     curve: Sequence[float | None] = field(repr=False)
     """A value an epoch."""
 
@@ -45,7 +45,7 @@ class Drawn:
         return sorted({*(place + 1 for place in places), *self.restarts})
 
     def x(self, epochs: Sequence[int], aligned: bool) -> list[float]:
-        """Where these epochs are drawn: aligned, at the index of the cycle plus the fraction that is done."""
+        """The x of these epochs: aligned, the index of the cycle plus the fraction that is done."""
         if not aligned:
             return list(epochs)
         assert isinstance(self.schedule, WarmRestarts), "others are not aligned"

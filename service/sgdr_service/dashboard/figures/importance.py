@@ -39,7 +39,7 @@ logging.getLogger("optuna.storages._in_memory").setLevel(logging.WARNING)
 
 
 def importances(rows: Sequence[Row], hparams: Sequence[str], direction: str) -> dict[str, float]:
-    """By name, the shares, of 1 together, that searched values have in a trial with restarts being good.
+    """The shares, 1 together, that searched values have in a trial with restarts being good, by name.
 
     `hparams`: the names of the workload's own values. The most important comes first; what does not vary is
     left out. Empty where fewer than `FEWEST` trials are complete, or nothing tells them apart.

@@ -25,7 +25,7 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 
 def completed(rows: Iterable[Row]) -> list[Row]:
-    """Those of the sweep that have a value, in their order."""
+    """The completed trials of the sweep that have a value, in their order."""
     return [
         row
         for row in rows

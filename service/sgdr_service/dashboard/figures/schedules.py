@@ -18,13 +18,13 @@ from sgdr_service.dashboard.figures.style import Figure, numbers, text
 Schedule: TypeAlias = WarmRestarts | Warmup | Formula
 
 POINTS = 2000
-"""Of a drawn schedule."""
+"""The most points of a drawn schedule."""
 MOST_RESTARTS = POINTS // 2 - 1
-"""That are drawn: each takes two points."""
+"""The most restarts that are drawn: each takes two points."""
 ASIDE = 1e-12
 """So far from a restart, of its place, it is certainly before or after it."""
 DECADES = 6
-"""That a logarithmic axis shows at most: at a trough the rate may come as near to 0 as floats do."""
+"""The most decades that a logarithmic axis shows: at a trough the rate may come as near to 0 as floats do."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -59,7 +59,7 @@ def schedules(
 
 
 def rates(schedule: Schedule, stop: float) -> tuple[FloatArray, FloatArray]:
-    """At most `POINTS` places from 0 to `stop` and the rates there, so that jumps at restarts are upright.
+    """Places from 0 to `stop`, at most `POINTS`, and the rates there, so that jumps at restarts are upright.
 
     Where there are more restarts than that can show, the places are spread over all phases of the cycles:
     the line fills what lies between the troughs and the peaks.
@@ -113,7 +113,7 @@ def rate_line(x: FloatArray, y: FloatArray, name: str, unit: str, place: int = 0
 
 
 def _log_range(sampled: Sequence[FloatArray]) -> dict[str, Any]:
-    """Of the axis, in decades."""
+    """The range of the axis, in decades."""
     positive = np.concatenate(sampled)
     positive = positive[positive > 0]
     if not len(positive):

@@ -1,4 +1,4 @@
-"""Where in the space of schedules the good values are: over T_0 and T_mult, base_lr and eta_min."""
+"""The good values in the space of schedules: over T_0 and T_mult, base_lr and eta_min."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _binned(rows: Sequence[Row]) -> tuple[list[str], Cells]:
 
 
 def _edges(lengths: Sequence[float]) -> list[int]:
-    """Where bins of lengths begin, on a logarithmic scale, and last where the last has ended."""
+    """The lengths at which bins begin, on a logarithmic scale, and last where the last has ended."""
     low, after = math.floor(min(lengths)), math.floor(max(lengths)) + 1
     spaced = np.geomspace(max(low, 1), after, MOST_BINS + 1).round().astype(int).tolist()
     return sorted({low, *spaced[1:-1], after})

@@ -25,11 +25,11 @@ COLORS = {
     "olive": OLIVE,
     "grey": GREY,
 }
-"""By the names that `sgdr.shapes` has for them."""
+"""The colours by the names that `sgdr.shapes` has for them."""
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SCALE = [[0.0, BLUE], [0.5, "#737373"], [1.0, "#BF5300"]]
-"""From the best to the worst. White text has a contrast of 4.5:1 to all of it."""
+"""The colours from the best to the worst. White text has a contrast of 4.5:1 to all of it."""
 DIMMED = 0.5
 """The opacity of what did not complete."""
 GRID = "rgba(128, 128, 128, 0.25)"
@@ -52,7 +52,7 @@ def text(words: object, most: int = LONGEST) -> str:
 
 
 def number(value: float | None) -> float | None:
-    """It to 6 significant digits, which is short in JSON; None where JSON has no such number."""
+    """The value to 6 significant digits, which is short in JSON; None where JSON has no such number."""
     if value is None or not math.isfinite(value):
         return None
     return value if isinstance(value, int) else float(f"{value:.6g}")
@@ -71,7 +71,7 @@ def thinned(count: int, most: int) -> list[int]:
 
 
 def arm_name(arm: str) -> str:
-    """For people; `arm` itself where it is none."""
+    """The name of an arm for people; `arm` itself where it is none."""
     return SHAPES[arm].words if arm in SHAPES else text(arm)
 
 

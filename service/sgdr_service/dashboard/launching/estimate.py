@@ -22,7 +22,7 @@ class Earlier(NamedTuple):
     name: str
     attributes: Mapping[str, Any]
     rows: Sequence[Mapping[str, Any]]
-    """Of `Study.rows`."""
+    """The rows of the study, as `Study.rows` gives them."""
 
 
 class Measured(NamedTuple):
@@ -34,16 +34,16 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of a sweep."""
+    """What a sweep will cost."""
 
     arms: Mapping[str, int]
     """Trials that each arm will have."""
     finished: int
     """Trials that the study has already."""
     trials: int
-    """That are left to be trained."""
+    """Trials that are left to be trained."""
     epochs: int
-    """At most, over all trials that are left."""
+    """Epochs at most, over all trials that are left."""
     speed: Measured | None
     """Epochs a second."""
     kept: Measured | None
@@ -51,14 +51,14 @@ class Estimate:
 
     @property
     def seconds(self) -> float | None:
-        """That it is expected to take; at most, where `kept` is not known."""
+        """The seconds that it is expected to take; at most, where `kept` is not known."""
         if self.speed is None:
             return None
         return self.epochs * (1.0 if self.kept is None else self.kept.value) / self.speed.value
 
 
 def estimate(settings: Settings, study: str, earlier: Iterable[Earlier]) -> Estimate:
-    """Of a sweep with these settings that is kept in `study`, which may be among the earlier ones."""
+    """The estimate of a sweep with these settings kept in `study`, which may be among the earlier ones."""
     latest_first = sorted(earlier, key=_latest, reverse=True)
     finished = next((_finished(each.rows) for each in latest_first if each.name == study), [])
     trials = max(0, settings.trials - len(finished))
@@ -101,7 +101,7 @@ def kept(latest_first: Sequence[Earlier], pruner: str) -> Measured | None:
 
 
 def _latest(study: Earlier) -> float:
-    """When its last trial began, in seconds since the epoch."""
+    """The time at which its last trial began, in seconds since the epoch."""
     return max((_began(row) for row in study.rows if row["started"]), default=0.0)
 
 

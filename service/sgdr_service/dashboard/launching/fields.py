@@ -107,7 +107,7 @@ class Fields:
 
     @property
     def values(self) -> Values:
-        """As they stand; what has no field here is left to its default."""
+        """The values as they stand; what has no field here is left to its default."""
         given = {**self._fields, **self._switches}
         shown = {name: "" if field.value is None else field.value for name, field in given.items()}
         return {**empty(), **shown}
@@ -176,7 +176,7 @@ class Fields:
         self._add(name, made, hint)
 
     def _add(self, name: str, field: ui.input | ui.select, hint: str) -> None:
-        """Has the field read out with its hint and its error, which Quasar alone only shows below it."""
+        """Adds a field, read out with its hint and its error, which Quasar alone only shows below it."""
         with field.props("outlined bottom-slots hide-bottom-space"):
             with field.add_slot("hint"):
                 advice = ui.label(hint)

@@ -24,13 +24,13 @@ from sgdr.search.sweeps.config import SAMPLERS
 from sgdr_service.sweeps.request import OF_RAY, SweepRequest
 
 Values: TypeAlias = dict[str, Any]
-"""By field: text as it is typed, empty for the default; of `SWITCHES` whether they are on."""
+"""The values by field: text as it is typed, empty for the default; of `SWITCHES` whether they are on."""
 
 NUMBERS = ("trials", "budget", "slots", *OF_RAY, "controls", "seed", "timeout")
 RANGES = ("base_lr", "T_0", "eta_ratio")
 """Each has a field for its low end and one for its high end: base_lr.0 and base_lr.1."""
 LISTS = ("T_mult", "relatives")
-"""With commas between."""
+"""Fields of several values, with commas between."""
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "objective": OBJECTIVES,
     "pruner": PRUNERS,
@@ -61,7 +61,7 @@ def empty() -> Values:
 
 
 def placeholders(declared: Declaration, budget: str) -> dict[str, str]:
-    """By field, the default that an empty one means, where the field of the budget says `budget`."""
+    """The default that an empty field means, by field, where the field of the budget says `budget`."""
     ranges = _default_ranges(declared, budget)
     return {
         "study": declared.name,
@@ -165,7 +165,7 @@ def _parsed(text: str) -> Any:
 
 
 def _text(value: float | str) -> str:
-    """As one would type it."""
+    """The value as one would type it."""
     return f"{value!r}" if isinstance(value, float) else str(value)
 
 

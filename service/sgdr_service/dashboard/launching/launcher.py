@@ -28,7 +28,7 @@ from sgdr_service.sweeps.status import SweepStatus
 from sgdr_service.sweeps.sweeps import Conflict, Possible
 
 PAUSE_SECONDS = 0.5
-"""After a change, before all is checked again: somebody may still be typing."""
+"""Seconds after a change before all is checked again: somebody may still be typing."""
 UNSAID = "# The command line has no option for further values of a workload."
 UNCHOSEN = "Choose what is to be trained; it takes some seconds to load."
 
@@ -229,7 +229,7 @@ class Launcher:
                     remark(words[:1].upper() + words[1:], "error")
 
     def _point_at_faults(self, what: str) -> None:
-        """After somebody has asked for it: says where to look, and leads there."""
+        """Says where to look for faults, and leads there, after somebody has asked for it."""
         labels = self._fields.focus_fault()
         if labels or self._told:
             with self._trouble:
@@ -243,7 +243,7 @@ class Launcher:
                     ui.label(sentence)
 
     def _show_commands(self, asked: Mapping[str, Any] | None) -> None:
-        """For what is asked; None: it cannot be."""
+        """Shows the commands for what is asked; None: it cannot be."""
         self._commands.set_visibility(asked is not None)
         if asked is not None:
             sweeps = self._here.sweeps

@@ -16,7 +16,7 @@ from sgdr_service.sweeps.sweeps import engines
 
 PRUNER_NAMES = {type(named_pruner(name, 2, "best-epoch")).__name__: name for name in PRUNERS}
 MORE_TRIALS = 64
-"""Than are finished, of a study that does not say how many were asked for."""
+"""Trials beyond the finished ones, for a study that does not say how many were asked for."""
 
 
 class Prefilled(NamedTuple):

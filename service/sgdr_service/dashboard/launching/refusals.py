@@ -20,7 +20,7 @@ LONGEST_SHOWN = 100
 
 
 def told(refusal: Exception, hparams: Collection[str]) -> dict[str, str]:
-    """By field, what one of `REFUSALS` says of a sweep whose workload takes those further values."""
+    """What one of `REFUSALS` says, by field, of a sweep whose workload takes those further values."""
     words = str(refusal)
     if isinstance(refusal, ValidationError):
         return _faults(refusal)

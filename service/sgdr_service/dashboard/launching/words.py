@@ -14,7 +14,7 @@ from sgdr_service.dashboard.layout import shown
 from sgdr_service.sweeps.sweeps import Possible
 
 UNITS = (("s", 1.0, 100), ("min", 60.0, 100), ("h", 3600.0, 72), ("days", 86400.0, float("inf")))
-"""Of time: the name, its seconds, and below how many of them it is told in."""
+"""Units of time: the name, its seconds, and below how many of them it is told in."""
 UNMEASURED = "How long that takes is not measured yet: the first sweep of this workload will tell."
 CONTROLS = {name: f"{shape.preposition} {shape.words}" for name, shape in SHAPES.items() if shape.is_control}
 SCALES = {"T_0": " epochs", "cycles": " cycles"}

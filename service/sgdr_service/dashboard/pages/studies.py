@@ -51,7 +51,7 @@ class Card:
 
     @classmethod
     def of(cls, study: Study, best: str, spark: str) -> Card:
-        """As the study stands."""
+        """The card of the study as it stands."""
         stands, kept = status(study), study.attributes
         return cls(
             name=study.name,
@@ -67,7 +67,7 @@ class Card:
 
     @property
     def progress(self) -> str:
-        """In words."""
+        """How many trials are finished, in words."""
         return (
             f"{self.finished} trials" if self.trials is None else f"{self.finished} of {self.trials} trials"
         )
@@ -123,7 +123,7 @@ async def _cards(here: Here) -> list[Card]:
 
 
 def _reached(study: Study) -> tuple[str, str]:
-    """Its best value in words, and the way there as a picture."""
+    """The study's best value in words, and the way there as a picture."""
     _, values = best_so_far(study.rows, study.attributes["direction"])
     if not values:
         return "no trial is complete yet", ""

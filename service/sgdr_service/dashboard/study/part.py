@@ -26,7 +26,7 @@ class Part(ABC):
         """Draws it."""
 
     async def _again(self) -> None:
-        """After a control has changed."""
+        """Draws the study again after a control has changed."""
         if self._seen is not None:
             await self._draw(self._seen)
 
