@@ -18,9 +18,6 @@ from sgdr.stepping import Stepping
 from sgdr_service.parity import Parity
 from sgdr_service.problems import Problem, invalid
 
-MOST_CYCLES = 10_000
-"""The most cycles that are listed with a schedule."""
-
 
 def summary(study: Study) -> dict[str, Any]:
     """A `StudySummary`."""
