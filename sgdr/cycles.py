@@ -75,8 +75,8 @@ class Cycles(ABC):
     ) -> None:
         """Overwrite what floats could not decide by the exact answer, one step at a time."""
         for j in np.flatnonzero(doubtful):
-            found, _, length, position = self.locate(steps[j].item())
-            index[j] = min(found, _INT64_MAX)
+            cycle, _, length, position = self.locate(steps[j].item())
+            index[j] = min(cycle, _INT64_MAX)
             remaining[j] = (length - position) / length
 
 

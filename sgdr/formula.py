@@ -99,7 +99,7 @@ def holds_array(value: Any) -> bool:
 
 def _times(value: Any, factor: Field) -> Any:
     if isinstance(value, tuple):
-        return tuple(_times(each, factor) for each in value)
+        return tuple(_times(entry, factor) for entry in value)
     if not callable(value):
         return value * factor
     if not hasattr(value, "scaled"):
@@ -109,7 +109,7 @@ def _times(value: Any, factor: Field) -> Any:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]
+        return [_plain(entry) for entry in value]
     if not callable(value):
         return value
     if not hasattr(value, "to_dict"):

@@ -70,8 +70,8 @@ class OneCycle(Formula):
         self._check(div_factor=checks.at_least_one, final_div_factor=checks.at_least_one)
         self._check(pct_final=lambda name, value: value if value is None else _share(name, value))
         self._check(anneal=lambda name, value: _one_of(name, value, ANNEALS))
-        given = self.pct_start, self.pct_final
-        if self.pct_final is not None and not holds_array(given) and self.pct_final <= self.pct_start:
+        shares = self.pct_start, self.pct_final
+        if self.pct_final is not None and not holds_array(shares) and self.pct_final <= self.pct_start:
             raise bad_field(
                 "pct_final", self.pct_final, f"must exceed pct_start={self.pct_start!r}", "raise it"
             )
@@ -144,7 +144,7 @@ class Cyclic(Formula):
     def _rates(self, xp: Any, step: Any) -> Any:
         length = self.up + self.down
         index, risen, remaining = _triangle(xp, step, length)
-        up, down, length = (real(xp, each) for each in (self.up, self.down, length))
+        up, down, length = (real(xp, number) for number in (self.up, self.down, length))
         left = remaining * length
         height = xp.where(risen < up, risen / up, left / down)
         if self.mode == "triangular2":
@@ -213,12 +213,12 @@ class Joined(Formula):
         return self._listed("troughs", budget)
 
     def _listed(self, what: str, limit: Number) -> list[int]:
-        begins, found = (0, *self.milestones), []
+        begins, steps = (0, *self.milestones), []
         for schedule, begin, end in zip(self.schedules, begins, (*self.milestones, limit), strict=True):
             listed = getattr(schedule, what, None)
             if listed and begin < limit:
-                found += [math.ceil(begin + step) for step in listed(min(end, limit) - begin)]
-        return found
+                steps += [math.ceil(begin + step) for step in listed(min(end, limit) - begin)]
+        return steps
 
     def _rates(self, xp: Any, step: Any) -> Any:
         rate = self.schedules[0](step)
@@ -254,7 +254,7 @@ class Chained(Formula):
         return self._listed("troughs", budget)
 
     def _listed(self, what: str, limit: Number) -> list[int]:
-        lists = (getattr(each, what)(limit) for each in self.schedules if hasattr(each, what))
+        lists = (getattr(schedule, what)(limit) for schedule in self.schedules if hasattr(schedule, what))
         return sorted({step for listed in lists for step in listed})
 
     def _rates(self, xp: Any, step: Any) -> Any:
@@ -262,7 +262,7 @@ class Chained(Formula):
 
 
 KINDS: dict[str, type[Any]] = {
-    **{each.kind: each for each in (OneCycle, Cyclic, StepDecay, Joined, Chained)},
+    **{cls.kind: cls for cls in (OneCycle, Cyclic, StepDecay, Joined, Chained)},
     "warmup": Warmup,
 }
 
@@ -272,22 +272,22 @@ def from_dict(values: Mapping[str, Any]) -> WarmRestarts | Warmup | Formula:
 
     Raises ValueError for an unknown kind, a missing or unknown name, or a bad value.
     """
-    given = dict(checks.mapping("the fields of a schedule", values))
-    if "kind" not in given:
-        return WarmRestarts.from_dict(given)
-    kind = _one_of("kind", given.pop("kind"), tuple(KINDS))
+    entries = dict(checks.mapping("the fields of a schedule", values))
+    if "kind" not in entries:
+        return WarmRestarts.from_dict(entries)
+    kind = _one_of("kind", entries.pop("kind"), tuple(KINDS))
     names = {field.name: field.default is MISSING for field in fields(KINDS[kind])}
-    if not {name for name, needed in names.items() if needed} <= given.keys() <= names.keys():
+    if not {name for name, needed in names.items() if needed} <= entries.keys() <= names.keys():
         raise ValueError(
-            f"the fields of a {kind} schedule must be {', '.join(names)}, got {', '.join(given)}"
+            f"the fields of a {kind} schedule must be {', '.join(names)}, got {', '.join(entries)}"
         )
-    if "schedule" in given:
-        given["schedule"] = from_dict(given["schedule"])
-    if "schedules" in given:
-        nested = given["schedules"]
-        given["schedules"] = tuple(map(from_dict, nested)) if isinstance(nested, list | tuple) else nested
-    made: Warmup | Formula = KINDS[kind](**given)
-    return made
+    if "schedule" in entries:
+        entries["schedule"] = from_dict(entries["schedule"])
+    if "schedules" in entries:
+        nested = entries["schedules"]
+        entries["schedules"] = tuple(map(from_dict, nested)) if isinstance(nested, list | tuple) else nested
+    schedule: Warmup | Formula = KINDS[kind](**entries)
+    return schedule
 
 
 def _triangle(xp: Any, step: Any, length: Any) -> tuple[Any, Any, Any]:
@@ -317,24 +317,24 @@ def _one_of(name: str, value: Any, known: tuple[str, ...]) -> Any:
 def _ascending(name: str, value: Any) -> tuple[Number, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise bad_field(name, value, "must be steps in rising order", f"give e.g. {name}=(30, 60)")
-    steps = tuple(checks.positive(name, each) for each in value)
+    steps = tuple(checks.positive(name, step) for step in value)
     if any(a >= b for a, b in pairwise(steps)):
         raise bad_field(name, steps, "must be steps in rising order", "sort them, each once")
     return steps
 
 
 def _callables(name: str, value: Any) -> tuple[Any, ...]:
-    given = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
-    if not given or not all(map(callable, given)):
+    schedules = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
+    if not schedules or not all(map(callable, schedules)):
         raise bad_field(name, value, "must be callables from step to rate", "give at least one")
-    return given
+    return schedules
 
 
 def _has_plain_callable(schedules: Any) -> bool:
     """Whether JAX would take one for a leaf: then they are part of the structure. Called by JAX."""
     import jax
 
-    return any(callable(each) and jax.tree_util.all_leaves([each]) for each in schedules)
+    return any(callable(schedule) and jax.tree_util.all_leaves([schedule]) for schedule in schedules)
 
 
 register_pytree(

@@ -83,7 +83,7 @@ class SchedulerState:
     @property
     def _traced(self) -> bool:
         schedule = self.schedules[0]
-        return is_array(self.last_epoch) or any(is_array(each) for each in (schedule.T_0, schedule.T_mult))
+        return is_array(self.last_epoch) or any(is_array(field) for field in (schedule.T_0, schedule.T_mult))
 
     @property
     def _position(self) -> tuple[Any, Any, Any]:
@@ -160,8 +160,14 @@ class CosineAnnealingWarmRestarts:
         peak_decay: float = 1.0,
         cycles: int | None = None,
     ) -> None:
-        given = {"T_0": T_0, "T_mult": T_mult, "eta_min": eta_min, "peak_decay": peak_decay, "cycles": cycles}
-        shared = {name: _number(name, value) for name, value in given.items()}
+        arguments = {
+            "T_0": T_0,
+            "T_mult": T_mult,
+            "eta_min": eta_min,
+            "peak_decay": peak_decay,
+            "cycles": cycles,
+        }
+        shared = {name: _number(name, value) for name, value in arguments.items()}
         self._state = SchedulerState(
             tuple(WarmRestarts(base_lr=peak, **shared) for peak in _peaks(base_lr)),
             checked_step(plain(last_epoch), "last_epoch"),
@@ -267,7 +273,7 @@ class CosineAnnealingWarmRestarts:
 
     def state_dict(self) -> dict[str, Any]:
         """The step and the fields, ready for JSON; `last_epoch` alone says where it stands."""
-        shared = {each.name: getattr(self.schedules[0], each.name) for each in fields(WarmRestarts)}
+        shared = {field.name: getattr(self.schedules[0], field.name) for field in fields(WarmRestarts)}
         del shared["base_lr"]
         return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs, **shared}
 

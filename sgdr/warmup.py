@@ -66,9 +66,9 @@ class Warmup:
         Raises ValueError for a bad step; needs a `schedule` with cycles.
         """
         step = checked_step(step)
-        found: Cycle = self._own("cycle")(max(step - self.steps, 0))
-        start = found.start + self.steps
-        return replace(found, start=start, position=step - start if step < self.steps else found.position)
+        cycle: Cycle = self._own("cycle")(max(step - self.steps, 0))
+        start = cycle.start + self.steps
+        return replace(cycle, start=start, position=step - start if step < self.steps else cycle.position)
 
     def restarts(self, until: Number) -> list[int]:
         """The restarts of `schedule` < `until`, each `steps` steps later than without the warm-up.

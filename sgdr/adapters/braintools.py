@@ -57,10 +57,10 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         peak_decay: float = 1.0,
         cycles: int | None = None,
     ) -> None:
-        given = Scheduler(base_lr, T_0, T_mult, eta_min, last_epoch, peak_decay=peak_decay, cycles=cycles)
-        self._first = given.schedules[0]
-        begin: Any = given.last_epoch
-        super().__init__(given.base_lrs, begin)
+        scheduler = Scheduler(base_lr, T_0, T_mult, eta_min, last_epoch, peak_decay=peak_decay, cycles=cycles)
+        self._first = scheduler.schedules[0]
+        begin: Any = scheduler.last_epoch
+        super().__init__(scheduler.base_lrs, begin)
 
     def attach_optimizer(self, optimizer: Any) -> None:
         """Lets it set the rates of the groups of that optimizer, the present ones at once.

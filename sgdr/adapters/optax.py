@@ -46,7 +46,9 @@ def optimizer(
                 f"labels must say which of the schedules {list(schedule)} is whose, got {labels!r}; "
                 "give a tree of labels like the parameters, or one schedule"
             )
-        by_label = {label: _injected(each, make, hparams) for label, each in schedule.items()}
+        by_label = {
+            label: _injected(group_schedule, make, hparams) for label, group_schedule in schedule.items()
+        }
         transform = optax.partition(by_label, labels)
     elif labels is not None:
         raise ValueError(
@@ -97,10 +99,10 @@ def _injected(
     if not callable(schedule):
         raise ValueError(f"schedule must be callable, got {schedule!r}; give e.g. a WarmRestarts")
 
-    def made(learning_rate: Any) -> optax.GradientTransformation:
+    def make_with_rate(learning_rate: Any) -> optax.GradientTransformation:
         return make(learning_rate, **hparams)
 
-    return optax.inject_hyperparams(made)(schedule)
+    return optax.inject_hyperparams(make_with_rate)(schedule)
 
 
 def _has_rate(node: Any) -> bool:

@@ -152,7 +152,7 @@ def script(*parts: str) -> str:
     """The parts in order, as a formatter would set them: two empty lines around definitions, else one."""
     text = parts[0]
     for before, part in pairwise(parts):
-        apart = any(each.startswith(("def ", "class ", "@")) for each in (before, part))
+        apart = any(block.startswith(("def ", "class ", "@")) for block in (before, part))
         text += ("\n\n\n" if apart else "\n\n") + part
     return text + "\n"
 

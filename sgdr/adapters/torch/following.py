@@ -69,13 +69,13 @@ class WarmRestartsLR(FromOneStep):
         return cycle
 
     def _check_groups(self, fields: Mapping[str, Any], base_lrs: Sequence[Rate]) -> None:
-        given = len(fields["schedules"])
-        if given not in (1, len(base_lrs)):
+        count = len(fields["schedules"])
+        if count not in (1, len(base_lrs)):
             raise ValueError(
-                f"schedule must be one, or one for each of the {len(base_lrs)} param groups, got {given}; "
+                f"schedule must be one, or one for each of the {len(base_lrs)} param groups, got {count}; "
                 "append that of a new group to schedules"
             )
-        if given == 1 < len(base_lrs) and not base_lrs[0] > 0:
+        if count == 1 < len(base_lrs) and not base_lrs[0] > 0:
             raise ValueError(
                 f"lr of param group 0 must be > 0, got {base_lrs[0]!r}; give a rate for the others to be in "
                 "proportion to, or one schedule for each group"
@@ -121,9 +121,9 @@ class WarmRestartsLR(FromOneStep):
 
 def _listed(schedules: Any) -> list[Schedule]:
     several = list(schedules) if isinstance(schedules, list | tuple) else [schedules]
-    for each in several:
-        if not callable(each):
-            raise ValueError(f"schedule must be callable, got {each!r}; give e.g. a sgdr.WarmRestarts")
+    for schedule in several:
+        if not callable(schedule):
+            raise ValueError(f"schedule must be callable, got {schedule!r}; give e.g. a sgdr.WarmRestarts")
     return several
 
 
