@@ -60,9 +60,9 @@ def confirm(
     with importing():
         from sgdr.cli import report
 
-        found = None if workload is None else imported(workload)
+        workload_object = None if workload is None else imported(workload)
     again = shlex.join(["sgdr", *sys.argv[1:]])
-    verdict = run(study, found, storage, top, seeds, count, again)
+    verdict = run(study, workload_object, storage, top, seeds, count, again)
     if json:
         report.print_json(verdict.to_dict())
     else:

@@ -188,9 +188,9 @@ def _waiting(what: str) -> Iterator[None]:
             shown.stop()
 
 
-def _refuse(what: str, given: dict[str, object]) -> None:
+def _refuse(what: str, values: dict[str, object]) -> None:
     """Raises ValueError for the first option that is given, but has no meaning together with `what`."""
-    for option, value in given.items():
+    for option, value in values.items():
         if value is not None:
             raise ValueError(f"{option} has no meaning for {what}; leave it out")
 
@@ -212,7 +212,7 @@ def _with_code(study: Study, number: int | None) -> Best:
 
     best = _completed(study, number)
     if not isinstance(best.schedule, WarmRestarts):
-        others = (each.number for each in study.ranked() if isinstance(each.schedule, WarmRestarts))
+        others = (trial.number for trial in study.ranked() if isinstance(trial.schedule, WarmRestarts))
         instead = next((f"export --trial {other}, the best of warm restarts, or " for other in others), "")
         raise ValueError(
             f"trial {best.number} of study {study.name!r} is a {type(best.schedule).__name__}, which is not "

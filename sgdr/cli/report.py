@@ -37,10 +37,10 @@ def remark(words: str) -> None:
 
 def table(headings: list[str], rows: list[list[str]], title: str | None = None) -> None:
     """A table on stdout, whole also where the output is no terminal."""
-    made = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        made.add_row(*row)
-    console().print(made)
+        grid.add_row(*row)
+    console().print(grid)
 
 
 def console() -> Console:
@@ -79,12 +79,12 @@ def _further(schedule: Any) -> str:
 
 def _columns(schedules: list[Any]) -> tuple[list[str], list[list[str]]]:
     """Headings, and the cells of each; in a last column, where there are relatives, what they alone have."""
-    fields = [_fields(each) for each in schedules]
-    further = [_further(each) for each in schedules]
+    fields = [_fields(schedule) for schedule in schedules]
+    further = [_further(schedule) for schedule in schedules]
     also = ["others"] if any(further) else []
     cells = [
-        [*(each.get(name, "–") for name in FIELDS), *([more or "–"] if also else [])]
-        for each, more in zip(fields, further, strict=True)
+        [*(texts.get(name, "–") for name in FIELDS), *([more or "–"] if also else [])]
+        for texts, more in zip(fields, further, strict=True)
     ]
     return [*FIELDS, *also], cells
 
@@ -94,49 +94,53 @@ def outcomes(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
 
 
-def confirmed(found: Confirmed | None) -> str:
+def confirmed(confirmation: Confirmed | None) -> str:
     """What a trial gave on other seeds than the search's, in words."""
-    if found is None:
+    if confirmation is None:
         return "unconfirmed"
-    if found.failed is not None or found.mean is None:
+    if confirmation.failed is not None or confirmation.mean is None:
         return "failed"
-    return f"{_mean(found)} on {len(found.values)}"
+    return f"{_mean(confirmation)} on {len(confirmation.values)}"
 
 
-def _mean(found: Confirmed) -> str:
+def _mean(confirmation: Confirmed) -> str:
     """The mean and half of its interval."""
-    if found.mean is None or found.low is None or found.high is None:
+    if confirmation.mean is None or confirmation.low is None or confirmation.high is None:
         return "–"
-    reach = (found.high - found.low) / 2
-    return f"{number(found.mean)} ± {reach:.2g}" if len(found.values) > 1 else number(found.mean)
+    reach = (confirmation.high - confirmation.low) / 2
+    return (
+        f"{number(confirmation.mean)} ± {reach:.2g}"
+        if len(confirmation.values) > 1
+        else number(confirmation.mean)
+    )
 
 
-def verdict(found: Verdict, study: str) -> None:
+def verdict(result: Verdict, study: str) -> None:
     """The verdict in words and a table of its candidates, on stdout."""
     out = console()
-    out.print(f"\nVerdict on study {study!r}: {found}", soft_wrap=True)
-    hparams = list(found.candidates[0].hparams)
-    ensembles = any(_ensemble(each) != "–" for each in found.candidates)
+    out.print(f"\nVerdict on study {study!r}: {result}", soft_wrap=True)
+    hparams = list(result.candidates[0].hparams)
+    ensembles = any(_ensemble(candidate) != "–" for candidate in result.candidates)
     rows = []
-    columns, cells = _columns([each.schedule for each in found.candidates])
-    for each, fields in zip(found.candidates, cells, strict=True):
+    columns, cells = _columns([candidate.schedule for candidate in result.candidates])
+    for candidate, fields in zip(result.candidates, cells, strict=True):
         rows.append(
             [
-                str(each.number),
-                each.arm,
-                each.failed or _mean(each),
-                str(len(each.values)),
-                "–" if each.epoch is None else f"{each.epoch:g}",
-                number(each.searched),
+                str(candidate.number),
+                candidate.arm,
+                candidate.failed or _mean(candidate),
+                str(len(candidate.values)),
+                "–" if candidate.epoch is None else f"{candidate.epoch:g}",
+                number(candidate.searched),
                 *fields,
-                *(_plain(each.hparams[name]) for name in hparams),
-                *([_ensemble(each)] if ensembles else []),
+                *(_plain(candidate.hparams[name]) for name in hparams),
+                *([_ensemble(candidate)] if ensembles else []),
             ]
         )
     headings = [
         "trial",
         "arm",
-        f"{found.metric}, mean ± 95 %",
+        f"{result.metric}, mean ± 95 %",
         "seeds",
         "at epoch",
         "in the search",
@@ -155,13 +159,13 @@ def verdict(found: Verdict, study: str) -> None:
 
 def verdict_line(study: Study) -> None:
     """The study's verdict in one line, and whether trials have come since, on stdout."""
-    found = study.verdict
-    if found is None:
+    verdict = study.verdict
+    if verdict is None:
         console().print("No verdict on restarts yet: sgdr confirm gives it", soft_wrap=True)
         return
     now = sum(study.arms.values())
-    since = f", made when there were {found.trials} of these {now} trials" if now != found.trials else ""
-    console().print(f"Verdict{since}: {found}", soft_wrap=True)
+    since = f", made when there were {verdict.trials} of these {now} trials" if now != verdict.trials else ""
+    console().print(f"Verdict{since}: {verdict}", soft_wrap=True)
 
 
 def _label(name: str, metric: str, fields: Collection[str]) -> str:
@@ -170,10 +174,10 @@ def _label(name: str, metric: str, fields: Collection[str]) -> str:
 
 
 def _ensemble(candidate: Confirmed) -> str:
-    found = candidate.ensemble
-    if not found or found["troughs"] < 2:
+    scores = candidate.ensemble
+    if not scores or scores["troughs"] < 2:
         return "–"
-    return f"{number(found['ensemble'])} of {int(found['troughs'])} / {number(found['single'])}"
+    return f"{number(scores['ensemble'])} of {int(scores['troughs'])} / {number(scores['single'])}"
 
 
 def describe(study: Study, k: int) -> None:
@@ -207,19 +211,19 @@ def describe(study: Study, k: int) -> None:
     ]
     width = max(len(name) for name, _ in lines) + 2
     out.print("\n".join(f"  {name:<{width}}{text}" for name, text in lines))
-    columns, cells = _columns([each.schedule for each in top])
+    columns, cells = _columns([trial.schedule for trial in top])
     rows = [
         [
-            str(each.number),
-            each.arm,
-            number(each.value),
-            confirmed(each.confirmed),
-            *made,
-            *map(_plain, each.hparams.values()),
-            str(len(each.schedule.restarts(until=each.budget))),
-            str(each.epoch),
+            str(trial.number),
+            trial.arm,
+            number(trial.value),
+            confirmed(trial.confirmed),
+            *schedule_cells,
+            *map(_plain, trial.hparams.values()),
+            str(len(trial.schedule.restarts(until=trial.budget))),
+            str(trial.epoch),
         ]
-        for each, made in zip(top, cells, strict=True)
+        for trial, schedule_cells in zip(top, cells, strict=True)
     ]
     headings = [
         "trial",

@@ -78,13 +78,13 @@ def token(
     from sgdr_service.tokens import default_file, hashed, make_token, write_hash
 
     path = file or default_file()
-    made = make_token()
-    write_hash(path, made, replace=replace)
-    print(made)  # noqa: T201
-    found = "" if file is None else f" when it is told so, by SGDR_TOKEN_FILE={shlex.quote(str(path))}"
+    secret = make_token()
+    write_hash(path, secret, replace=replace)
+    print(secret)  # noqa: T201
+    condition = "" if file is None else f" when it is told so, by SGDR_TOKEN_FILE={shlex.quote(str(path))}"
     say = (
-        f"Its hash is in {path}, where `sgdr serve` finds it{found}. Elsewhere, set\n"
-        f"  SGDR_TOKEN_HASH={hashed(made)}"
+        f"Its hash is in {path}, where `sgdr serve` finds it{condition}. Elsewhere, set\n"
+        f"  SGDR_TOKEN_HASH={hashed(secret)}"
     )
     print(say, file=sys.stderr)  # noqa: T201
 

@@ -24,7 +24,7 @@ def best(
 
     loaded = load(study, storage)
     if json:
-        report.print_json([each.to_dict() for each in loaded.top(k)])
+        report.print_json([trial.to_dict() for trial in loaded.top(k)])
     else:
         report.describe(loaded, k)
         report.verdict_line(loaded)
@@ -79,11 +79,11 @@ def workloads(json: options.Json = False) -> None:
     from sgdr.cli import report
     from sgdr.search.problem.workload import registered
 
-    found = registered()
+    points = registered()
     if json:
-        report.print_json([{"name": name, "object": point.value} for name, point in found.items()])
+        report.print_json([{"name": name, "object": point.value} for name, point in points.items()])
         return
-    report.table(["workload", "object"], [[name, point.value] for name, point in found.items()])
+    report.table(["workload", "object"], [[name, point.value] for name, point in points.items()])
 
 
 def delete(

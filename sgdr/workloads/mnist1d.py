@@ -65,8 +65,8 @@ def examples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             "mnist1d: the package of this name, its generator, is missing: pip install 'sgdr[workloads]'"
         ) from error
-    made = cached(f"mnist1d-{version}-{count}-{seed}", lambda: _generate(count, seed))
-    return made["signals"], made["labels"]
+    arrays = cached(f"mnist1d-{version}-{count}-{seed}", lambda: _generate(count, seed))
+    return arrays["signals"], arrays["labels"]
 
 
 def _generate(count: int, seed: int) -> Arrays:
@@ -76,10 +76,10 @@ def _generate(count: int, seed: int) -> Arrays:
     options = get_dataset_args()
     options.num_samples, options.seed = count, seed
     with _global_random_state_kept():
-        made = make_dataset(options)
+        data = make_dataset(options)
     return {
-        "signals": np.concatenate([made["x"], made["x_test"]]).astype(np.float32),
-        "labels": np.concatenate([made["y"], made["y_test"]]).astype(np.int32),
+        "signals": np.concatenate([data["x"], data["x_test"]]).astype(np.float32),
+        "labels": np.concatenate([data["y"], data["y_test"]]).astype(np.int32),
     }
 
 
