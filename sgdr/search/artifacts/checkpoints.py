@@ -22,7 +22,7 @@ CHECKPOINT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Kept:
+class Checkpoint:
     """A trial as it was at a trough."""
 
     epoch: int
@@ -74,7 +74,7 @@ class Checkpoints:
             if old.path != saved:  # which it is where the trial has begun anew
                 self._remove(old)
 
-    def load(self, trial: int, seed: int) -> Kept | None:
+    def load(self, trial: int, seed: int) -> Checkpoint | None:
         """The trial as it was kept last; None where it was not, or what is there cannot be read."""
         for snapshot in reversed(self._snapshots.of(trial)):
             try:
@@ -84,7 +84,7 @@ class Checkpoints:
                 self._on_remark(f"trial {trial} begins anew: {error}")
                 continue
             if snapshot.seed == seed and _are_curves(curves, snapshot.epoch):
-                return Kept(snapshot.epoch, state, curves)
+                return Checkpoint(snapshot.epoch, state, curves)
         return None
 
     def forget(self, trial: int) -> None:
@@ -103,10 +103,10 @@ def _curves(snapshot: Path) -> Path:
     return snapshot.with_suffix(".json")
 
 
-def _are_curves(found: Any, epochs: int) -> bool:
+def _are_curves(curves: Any, epochs: int) -> bool:
     """Whether that is what was kept as curves of so many epochs."""
-    return isinstance(found, dict) and all(_is_curve(curve, epochs) for curve in found.values())
+    return isinstance(curves, dict) and all(_is_curve(curve, epochs) for curve in curves.values())
 
 
-def _is_curve(found: Any, epochs: int) -> bool:
-    return isinstance(found, list) and [type(value) for value in found] == epochs * [float]
+def _is_curve(curve: Any, epochs: int) -> bool:
+    return isinstance(curve, list) and [type(value) for value in curve] == epochs * [float]

@@ -118,15 +118,15 @@ class Snapshots:
             self.folder.rmdir()
 
     def _matching(self, start: str) -> list[Snapshot]:
-        found = []
+        readable = []
         for path in self.folder.glob(f"{start}{SUFFIX}"):
             try:
                 snapshot, _, _ = _read(path, arrays=False)
             except ValueError:
                 continue
             if path == self.path(snapshot.trial, snapshot.seed, snapshot.epoch):
-                found.append(snapshot)
-        return sorted(found, key=lambda each: (each.trial, each.seed, each.epoch))
+                readable.append(snapshot)
+        return sorted(readable, key=lambda snapshot: (snapshot.trial, snapshot.seed, snapshot.epoch))
 
     def _remove(self, start: str) -> None:
         # Also what a process that was killed while it wrote has left.
@@ -169,8 +169,8 @@ def _read(
             header = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
             number = {name: int(header[name]) for name in ("trial", "seed", "epoch")}
             values = {str(name): float(value) for name, value in header["values"].items()}
-            found = {name: file.get_tensor(name) for name in file.keys()} if arrays else {}  # noqa: SIM118
-            return Snapshot(**number, values=values, path=path), dict(header["arrays"]), found
+            tensors = {name: file.get_tensor(name) for name in file.keys()} if arrays else {}  # noqa: SIM118
+            return Snapshot(**number, values=values, path=path), dict(header["arrays"]), tensors
     except FileNotFoundError as error:
         raise ValueError(f"there is no snapshot {str(path)!r}") from error
     except OSError as error:

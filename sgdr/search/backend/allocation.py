@@ -37,7 +37,7 @@ class SlotAllocator:
         self._automatic = slots is None
         if isinstance(workload, CallableWorkload):
             count = min(trials, cores()) if slots is None else slots
-            self._made: Population | ProcessSlots = ProcessSlots(workload, count, cores())
+            self._slots: Population | ProcessSlots = ProcessSlots(workload, count, cores())
             self.devices = f"{count} processes on {cores()} cores"
             return
         self._devices, remark = local_devices()
@@ -49,7 +49,7 @@ class SlotAllocator:
         self._population = partial(
             Population, workload, devices=self._devices, hparams=hparams, any_schedule=any_schedule
         )
-        self._made = self._population(count)
+        self._slots = self._population(count)
 
     def _rounded(self, slots: int) -> int:
         devices = len(self._devices)
@@ -63,17 +63,17 @@ class SlotAllocator:
 
         Raises ValueError when not even one slot a device fits, or the number asked for does not.
         """
-        made = self._made
-        if isinstance(made, ProcessSlots):
-            return made
-        while (fewer := self._compiled(made)) < made.slots:
-            what = f"slots={made.slots} need more memory than the device has free"
+        if isinstance(self._slots, ProcessSlots):
+            return self._slots
+        population = self._slots
+        while (fewer := self._compiled(population)) < population.slots:
+            what = f"slots={population.slots} need more memory than the device has free"
             if not self._automatic or not fewer:
                 raise ValueError(f"{what}; give fewer slots, or a smaller model or batch")
             self._on_remark(f"{what}; {fewer} are used")
-            made.close()
-            made = self._population(fewer)
-        return made
+            population.close()
+            population = self._population(fewer)
+        return population
 
     def _compiled(self, population: Population) -> int:
         """Compiles, and returns how many slots fit: its own number if they do, else fewer, or 0."""

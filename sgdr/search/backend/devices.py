@@ -63,9 +63,9 @@ def local_devices() -> tuple[list[jax.Device], str | None]:
 
 def automatic_slots(devices: Sequence[jax.Device], trials: int) -> int:
     """How many slots suit the devices: a multiple of their number, no more than there are trials to fill."""
-    each = SLOTS_PER_CORE if devices[0].platform == "cpu" else SLOTS_PER_ACCELERATOR
-    each = min(each, -(-trials // len(devices)))
-    return each * len(devices)
+    per_device = SLOTS_PER_CORE if devices[0].platform == "cpu" else SLOTS_PER_ACCELERATOR
+    per_device = min(per_device, -(-trials // len(devices)))
+    return per_device * len(devices)
 
 
 def share_gpu_memory(share: float) -> None:

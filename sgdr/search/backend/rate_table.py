@@ -42,8 +42,8 @@ class Schedules:
         """The rates of so many epochs after the completed ones, int32 [K]; 0 beyond a slot's budget."""
         first = epoch * np.int32(self._steps_per_epoch)
         table = np.zeros((len(first), LONGEST_CALL * self._steps_per_epoch), np.float32)
-        for row, begin, given in zip(table, first, self._rates, strict=True):
-            part = given[begin : begin + epochs * self._steps_per_epoch]
+        for row, begin, slot_rates in zip(table, first, self._rates, strict=True):
+            part = slot_rates[begin : begin + epochs * self._steps_per_epoch]
             row[: len(part)] = part
         return RateTable(first, table)
 
@@ -57,25 +57,25 @@ def rates(schedule: Schedule, budget: int, steps_per_epoch: int) -> Array:
     steps = np.arange(budget * steps_per_epoch)
     try:
         if hasattr(schedule, "scaled"):
-            given = np.asarray(schedule.scaled(steps_per_epoch)(steps))
+            values = np.asarray(schedule.scaled(steps_per_epoch)(steps))
         else:
-            given = np.asarray(schedule(steps / steps_per_epoch))
+            values = np.asarray(schedule(steps / steps_per_epoch))
     except Exception as error:
         raise ValueError(
             f"schedule={schedule} fails for a NumPy array of steps ({type(error).__name__}: {error}); "
             "make it one of arrays, e.g. by jax.vmap"
         ) from error
-    if given.dtype.kind not in "iuf" or given.shape not in ((), steps.shape):
+    if values.dtype.kind not in "iuf" or values.shape not in ((), steps.shape):
         raise ValueError(
             f"schedule={schedule} must give a rate for each of {len(steps)} steps, got "
-            f"{given.dtype}{list(given.shape)}; return an array of their shape"
+            f"{values.dtype}{list(values.shape)}; return an array of their shape"
         )
-    given = np.broadcast_to(given, steps.shape)
-    good = np.abs(given) <= LARGEST
+    values = np.broadcast_to(values, steps.shape)
+    good = np.abs(values) <= LARGEST
     if not good.all():
         at = int(np.argmin(good))
         raise ValueError(
-            f"schedule={schedule} must give numbers of float32, got {given[at]} at step {at}; "
+            f"schedule={schedule} must give numbers of float32, got {values[at]} at step {at}; "
             "keep its rates finite"
         )
-    return given.astype(np.float32)
+    return values.astype(np.float32)

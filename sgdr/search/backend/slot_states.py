@@ -57,14 +57,14 @@ class SlotStates:
 
     def _check(self, row: State) -> None:
         needed = {name: f"{leaf.dtype}{list(leaf.shape[1:])}" for name, leaf in leaves.named(self._shapes)}
-        given = {
+        forms = {
             name: f"{getattr(leaf, 'dtype', type(leaf).__name__)}{list(np.shape(leaf))}"
             for name, leaf in leaves.named(row)
         }
-        for name in dict.fromkeys([*needed, *given]):
-            if given.get(name) != needed.get(name):
+        for name in dict.fromkeys([*needed, *forms]):
+            if forms.get(name) != needed.get(name):
                 raise ValueError(
-                    f"{name} is {given.get(name, 'not there')} in what is given, and "
+                    f"{name} is {forms.get(name, 'not there')} in what is given, and "
                     f"{needed.get(name, 'not there')} in the workload; give a state of the same workload"
                 )
         form, form_given = str(jax.tree.structure(self._shapes)), str(jax.tree.structure(row))
@@ -101,12 +101,12 @@ def _write(slots: int, states: State, slot: jax.Array, row: State) -> State:
     here = (own >= 0) & (own < slots)
     place = jnp.clip(own, 0, slots - 1)
 
-    def written(leaf: jax.Array, given: jax.Array) -> Any:
+    def written(leaf: jax.Array, new: jax.Array) -> Any:
         if leaves.is_key(leaf):
-            words = written(jax.random.key_data(leaf), given)
+            words = written(jax.random.key_data(leaf), new)
             return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
-        kept = jax.lax.dynamic_index_in_dim(leaf, place, keepdims=False)
-        return jax.lax.dynamic_update_index_in_dim(leaf, jnp.where(here, given, kept), place, 0)
+        old = jax.lax.dynamic_index_in_dim(leaf, place, keepdims=False)
+        return jax.lax.dynamic_update_index_in_dim(leaf, jnp.where(here, new, old), place, 0)
 
     changed: State = jax.tree.map(written, states, row)
     return changed

@@ -50,11 +50,11 @@ def next_arm(begun: Mapping[str, int], share: float, trials: int, relatives: Seq
 
 def planned(share: float, trials: int, relatives: Sequence[str] = ()) -> dict[str, int]:
     """How many of so many trials each arm will have, by its name; arms that have none are not named."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for _ in range(trials):
-        arm = next_arm(found, share, trials, relatives)
-        found[arm] = found.get(arm, 0) + 1
-    return found
+        arm = next_arm(counts, share, trials, relatives)
+        counts[arm] = counts.get(arm, 0) + 1
+    return counts
 
 
 class Places:

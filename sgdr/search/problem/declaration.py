@@ -54,7 +54,7 @@ class Declaration:
             steps_per_epoch=checks.plain(getattr(workload, "steps_per_epoch", None)),
             base_lr=_range(getattr(workload, "base_lr", None)),
             select_metric=getattr(workload, "select_metric", None),
-            hparams={name: distribution(name, given) for name, given in hparams.items()},
+            hparams={name: distribution(name, form) for name, form in hparams.items()},
             interval=workload.interval if isinstance(workload, CallableWorkload) else "step",
         )
 
@@ -62,16 +62,16 @@ class Declaration:
         """The declaration in plain JSON values; `from_dict` reads them."""
         from optuna.distributions import distribution_to_json
 
-        hparams = {name: distribution_to_json(each) for name, each in self.hparams.items()}
+        hparams = {name: distribution_to_json(domain) for name, domain in self.hparams.items()}
         return {**asdict(self), "base_lr": self.base_lr and list(self.base_lr), "hparams": hparams}
 
     @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Declaration:
+    def from_dict(cls, values: Mapping[str, Any]) -> Declaration:
         """The declaration that `to_dict` made these values of."""
         from optuna.distributions import json_to_distribution
 
-        hparams = {name: json_to_distribution(each) for name, each in kept["hparams"].items()}
-        return cls(**{**kept, "base_lr": _range(kept["base_lr"]), "hparams": hparams})
+        hparams = {name: json_to_distribution(text) for name, text in values["hparams"].items()}
+        return cls(**{**values, "base_lr": _range(values["base_lr"]), "hparams": hparams})
 
 
 def _range(base_lr: Any) -> Range | None:

@@ -38,9 +38,11 @@ def dtypes(
     known = {name: distribution(name, declared[name]) for name in names if name in declared}
     drawn = known
     if isinstance(names, Mapping):
-        drawn = {name: distribution(name, each) for name, each in names.items()}
+        drawn = {name: distribution(name, form) for name, form in names.items()}
     return {
-        name: WHOLE if all(name in each and _is_whole(each[name]) for each in (known, drawn)) else REAL
+        name: WHOLE
+        if all(name in domains and _is_whole(domains[name]) for domains in (known, drawn))
+        else REAL
         for name in names
     }
 
@@ -62,13 +64,13 @@ def examples(types: Mapping[str, np.dtype[Any]]) -> dict[str, int | float]:
 def check(workload: Any, drawn: Mapping[str, BaseDistribution]) -> None:
     """Raises ValueError where a value may be drawn that the arrays of the workload do not hold."""
     types = dtypes(workload, drawn)
-    for name, each in drawn.items():
-        choices = getattr(each, "choices", ())
+    for name, domain in drawn.items():
+        choices = getattr(domain, "choices", ())
         if any(isinstance(choice, str) or choice is None for choice in choices):
             reason, fix = f"has choices {choices!r}", NUMBERS_ONLY[1]
             message = f"hparams {name!r} {reason}; {fix}"
             raise ArgumentError(name, choices, reason, fix, within="hparams", message=message)
-        for value in choices or _ends(each):
+        for value in choices or _ends(domain):
             fitted(name, value, types[name])
 
 
@@ -101,16 +103,16 @@ def _bad(name: str, value: Any, reason: str, fix: str) -> ArgumentError:
     return ArgumentError(name, value, reason, fix, within="hparams", message=message)
 
 
-def _ends(given: Any) -> list[float]:
+def _ends(domain: Any) -> list[float]:
     """Values of a range that fit where all of them do: float32 skips whole numbers beside its ends first."""
-    step = given.step if _is_whole(given) else 0
-    return [given.low, given.high, min(given.low + step, given.high), max(given.high - step, given.low)]
+    step = domain.step if _is_whole(domain) else 0
+    return [domain.low, domain.high, min(domain.low + step, domain.high), max(domain.high - step, domain.low)]
 
 
-def _is_whole(given: BaseDistribution) -> bool:
+def _is_whole(domain: BaseDistribution) -> bool:
     """Whether only whole numbers are drawn; truth values are none."""
     from optuna.distributions import CategoricalDistribution, IntDistribution
 
-    if isinstance(given, CategoricalDistribution):
-        return all(type(choice) is int for choice in given.choices)
-    return isinstance(given, IntDistribution)
+    if isinstance(domain, CategoricalDistribution):
+        return all(type(choice) is int for choice in domain.choices)
+    return isinstance(domain, IntDistribution)

@@ -31,14 +31,14 @@ def shuffled(places: jax.Array, n: int, seed: jax.Array, epoch: jax.Array) -> ja
             right = (right + _mixed(left + key + jnp.uint32((turn + 1) * 0x85EBCA6B % 2**32)) % b) % b
         return left * b + right
 
-    found = permuted(places.astype(jnp.uint32))
+    mapped = permuted(places.astype(jnp.uint32))
     if a * b > n:
-        found = jax.lax.while_loop(
-            lambda at: jnp.any(at >= n), lambda at: jnp.where(at >= n, permuted(at), at), found
+        mapped = jax.lax.while_loop(
+            lambda at: jnp.any(at >= n), lambda at: jnp.where(at >= n, permuted(at), at), mapped
         )
     # Without the barrier, XLA computes the order again for every feature that it gathers.
-    kept: jax.Array = jax.lax.optimization_barrier(found.astype(jnp.int32))
-    return kept
+    computed_once: jax.Array = jax.lax.optimization_barrier(mapped.astype(jnp.int32))
+    return computed_once
 
 
 def _sides(n: int) -> tuple[int, int]:

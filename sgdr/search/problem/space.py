@@ -124,8 +124,8 @@ class Space:
 
         base_lr, eta_ratio, T_0 = self._ranges()
         if self.closed:
-            each = [self._cycles(factor, budget) for factor in self._factors()]
-            low, high = min(low for low, _ in each), max(high for _, high in each)
+            bounds = [self._cycles(factor, budget) for factor in self._factors()]
+            low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
             length = {"cycles": IntDistribution(low, high, log=True)}
         else:
             length = {"T_0": IntDistribution(*T_0, log=True)}
@@ -208,7 +208,7 @@ class Space:
         return fewest, most
 
 
-def distribution(name: str, given: Any) -> BaseDistribution:
+def distribution(name: str, form: Any) -> BaseDistribution:
     """An Optuna distribution from a short form (see `Space.hparams`). Raises ArgumentError."""
     from optuna.distributions import (
         BaseDistribution,
@@ -217,20 +217,20 @@ def distribution(name: str, given: Any) -> BaseDistribution:
         IntDistribution,
     )
 
-    if isinstance(given, CategoricalDistribution):
-        return CategoricalDistribution(checks.plain(given.choices))
-    if isinstance(given, BaseDistribution):
-        return given
-    if isinstance(given, np.ndarray) and given.ndim:
+    if isinstance(form, CategoricalDistribution):
+        return CategoricalDistribution(checks.plain(form.choices))
+    if isinstance(form, BaseDistribution):
+        return form
+    if isinstance(form, np.ndarray) and form.ndim:
         fix = "give a tuple for one, a list for the other"
-        raise ArgumentError(name, given, "may be a range or choices", fix, within="hparams")
-    given = checks.plain(given)
-    if isinstance(given, list) and given:
-        return CategoricalDistribution(given)
-    log = isinstance(given, tuple) and len(given) == 3 and given[2] == "log"
-    low, high = _range(name, given[:2] if log else given, within="hparams")
+        raise ArgumentError(name, form, "may be a range or choices", fix, within="hparams")
+    form = checks.plain(form)
+    if isinstance(form, list) and form:
+        return CategoricalDistribution(form)
+    log = isinstance(form, tuple) and len(form) == 3 and form[2] == "log"
+    low, high = _range(name, form[:2] if log else form, within="hparams")
     if log and low <= 0:
-        raise ArgumentError(name, given, BEGIN_ABOVE_0, within="hparams")
+        raise ArgumentError(name, form, BEGIN_ABOVE_0, within="hparams")
     whole = isinstance(low, int) and isinstance(high, int)
     return IntDistribution(low, high, log=log) if whole else FloatDistribution(low, high, log=log)
 
@@ -242,16 +242,16 @@ def bad_hparam_name(name: Any, why: str, fix: str) -> ArgumentError:
     )
 
 
-def _range(name: str, given: Any, within: str | None = None) -> Any:
+def _range(name: str, value: Any, within: str | None = None) -> Any:
     """(low, high) of a range or a single number."""
-    given = checks.plain(given)
-    pair = (given, given) if isinstance(given, int | float) else given
+    value = checks.plain(value)
+    pair = (value, value) if isinstance(value, int | float) else value
     numbers = isinstance(pair, Sequence) and len(pair) == 2 and not isinstance(pair, str)
     if not numbers or any(isinstance(x, bool) or not isinstance(x, int | float) for x in pair):
         reason = "must be a range of two numbers, low and high, or one number"
-        raise ArgumentError(name, given, reason, within=within)
+        raise ArgumentError(name, value, reason, within=within)
     if not all(abs(x) < math.inf for x in pair):
-        raise ArgumentError(name, given, "must be finite", within=within)
+        raise ArgumentError(name, value, "must be finite", within=within)
     if pair[0] > pair[1]:
-        raise ArgumentError(name, given, "is inverted: give the low end first", within=within)
+        raise ArgumentError(name, value, "is inverted: give the low end first", within=within)
     return pair[0], pair[1]

@@ -176,7 +176,7 @@ class Supervised:
                 return output
             return jax.nn.softmax(output.astype(jnp.promote_types(output.dtype, jnp.float32)))
 
-        return self._valid.each(predicted)
+        return self._valid.map(predicted)
 
     def score(self, predictions: jax.Array) -> dict[str, jax.Array]:
         """The values of `evaluate`, of such predictions as `predict` gives, or means of them.
@@ -185,10 +185,10 @@ class Supervised:
         constant an example. Probabilities below `LEAST` count as that.
         """
 
-        def values(given: jax.Array, y: jax.Array) -> dict[str, jax.Array]:
+        def values(outputs: jax.Array, y: jax.Array) -> dict[str, jax.Array]:
             if self._loss is cross_entropy:
-                given = jnp.log(jnp.maximum(given, LEAST))
-            return self._measured(given, y)
+                outputs = jnp.log(jnp.maximum(outputs, LEAST))
+            return self._measured(outputs, y)
 
         halves = {prefix: slice(start, None, 2) for start, prefix in enumerate(self._halves)}
         return {
@@ -225,13 +225,13 @@ class _Batches:
         if len(self._whole[0]) == 1:  # not a loop, in which XLA compiles slower code
             parts.append(sums((self._whole[0][0], self._whole[1][0])))
         elif len(self._whole[0]) > 1:
-            each = jax.lax.map(sums, self._whole)
-            parts.append({name: jnp.sum(value) for name, value in each.items()})
+            sums_by_batch = jax.lax.map(sums, self._whole)
+            parts.append({name: jnp.sum(value) for name, value in sums_by_batch.items()})
         if len(self._rest[0]):
             parts.append(sums(self._rest))
         return {name: jnp.stack([part[name] for part in parts]).sum() / self._count for name in parts[0]}
 
-    def each(self, function: Callable[[jax.Array], jax.Array]) -> jax.Array:
+    def map(self, function: Callable[[jax.Array], jax.Array]) -> jax.Array:
         """What `function` gives for the inputs of all examples, [n, ...], in their order."""
         batches, rest = self._whole[0], self._rest[0]
         parts = []

@@ -151,7 +151,7 @@ def workload(
     """
 
     def decorate(train: Callable[[Run], None]) -> CallableWorkload:
-        made = CallableWorkload(
+        declared = CallableWorkload(
             train,
             name or train.__name__,
             metric,
@@ -162,16 +162,16 @@ def workload(
             steps_per_epoch,
             interval,
         )
-        check_declaration(made)
-        return replace(made, budget=checks.plain(budget), steps_per_epoch=checks.plain(steps_per_epoch))
+        check_declaration(declared)
+        return replace(declared, budget=checks.plain(budget), steps_per_epoch=checks.plain(steps_per_epoch))
 
     return decorate
 
 
 def registered() -> dict[str, importlib.metadata.EntryPoint]:
     """The installed workloads by name, none of them loaded."""
-    found = importlib.metadata.entry_points(group=ENTRY_POINTS)
-    return {point.name: point for point in sorted(found, key=lambda point: point.name)}
+    points = importlib.metadata.entry_points(group=ENTRY_POINTS)
+    return {point.name: point for point in sorted(points, key=lambda point: point.name)}
 
 
 def find(name: str, *, allow_import: bool = False) -> Workload | CallableWorkload:
@@ -182,18 +182,18 @@ def find(name: str, *, allow_import: bool = False) -> Workload | CallableWorkloa
     """
     points = registered()
     if name in points or (allow_import and ":" in name):
-        found = _loaded(name, points[name].value if name in points else name)
+        workload = _loaded(name, points[name].value if name in points else name)
     else:
         known = ", ".join(points) or "none is installed"
         hint = " or package.module:object" if allow_import else ""
         raise ValueError(f"unknown workload {name!r}: use one of {known}{hint}")
-    if not isinstance(found, Workload | CallableWorkload):
+    if not isinstance(workload, Workload | CallableWorkload):
         raise ValueError(
-            f"workload {name!r} is a {type(found).__name__} without init, update and evaluate: "
+            f"workload {name!r} is a {type(workload).__name__} without init, update and evaluate: "
             "give an object that has them, or a function decorated with @search.workload"
         )
-    check_declaration(found)
-    return found
+    check_declaration(workload)
+    return workload
 
 
 def _loaded(name: str, path: str) -> Any:
@@ -201,7 +201,7 @@ def _loaded(name: str, path: str) -> Any:
     module_name, _, attribute = path.partition(":")
     try:
         with needed_by(f"workload {name!r}"):
-            found: Any = importlib.import_module(module_name)
+            target: Any = importlib.import_module(module_name)
     except MissingPackage as error:
         raise ValueError(str(error)) from error
     except ModuleNotFoundError as error:
@@ -211,14 +211,14 @@ def _loaded(name: str, path: str) -> Any:
     except Exception as error:
         raise ValueError(f"workload {name!r}: {module_name!r} cannot be imported: {_told(error)}") from error
     for part in attribute.split("."):
-        if not hasattr(found, part):
+        if not hasattr(target, part):
             raise ValueError(f"workload {name!r}: {module_name} has no {attribute!r}")
-        found = getattr(found, part)
-    ready = isinstance(found, Workload | CallableWorkload) and not isinstance(found, type)
-    if ready or not callable(found):
-        return found
+        target = getattr(target, part)
+    ready = isinstance(target, Workload | CallableWorkload) and not isinstance(target, type)
+    if ready or not callable(target):
+        return target
     try:
-        return found()
+        return target()
     except ValueError:
         raise  # its own words, as on missing data
     except Exception as error:
@@ -227,10 +227,10 @@ def _loaded(name: str, path: str) -> Any:
 
 def _attribute(module: str, path: str) -> Any:
     """The object at a dotted path in a module; None where there is none."""
-    found: Any = importlib.import_module(module)
+    target: Any = importlib.import_module(module)
     for part in path.split("."):
-        found = getattr(found, part, None)
-    return found
+        target = getattr(target, part, None)
+    return target
 
 
 def _told(error: Exception) -> str:
@@ -331,19 +331,21 @@ def _check_ensemble(
     workload: Any, who: str, traced: Callable[..., Any], state: State, metrics: Mapping[str, Any]
 ) -> None:
     """The same for the two optional functions, `predict` and `score`."""
-    given = [name for name in ("predict", "score") if callable(getattr(workload, name, None))]
-    if not given:
+    methods = [name for name in ("predict", "score") if callable(getattr(workload, name, None))]
+    if not methods:
         return
-    if len(given) == 1:
-        raise ValueError(f"{who}: it has {given[0]}() alone of predict() and score(); give both, or neither")
+    if len(methods) == 1:
+        raise ValueError(
+            f"{who}: it has {methods[0]}() alone of predict() and score(); give both, or neither"
+        )
     predictions = traced(workload.predict, state)
     if not hasattr(predictions, "dtype"):
         raise ValueError(f"{who}: predict() returns a {type(predictions).__name__}; return one array")
     scores = traced(workload.score, predictions)
     if not isinstance(scores, dict) or scores.keys() != metrics.keys():
-        found = sorted(scores) if isinstance(scores, dict) else f"a {type(scores).__name__}"
+        returned = sorted(scores) if isinstance(scores, dict) else f"a {type(scores).__name__}"
         raise ValueError(
-            f"{who}: score() returns {found} and evaluate() {sorted(metrics)}; return the same names"
+            f"{who}: score() returns {returned} and evaluate() {sorted(metrics)}; return the same names"
         )
     for name, value in scores.items():
         if value.shape != ():
