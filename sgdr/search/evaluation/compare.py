@@ -82,27 +82,27 @@ def compare(
     `Comparison`); KeyboardInterrupt on Ctrl-C, with nothing left behind.
     """
     use_all_cores()  # before a workload that is read by its name puts anything on a device
-    found = find(workload) if isinstance(workload, str) else workload
-    check_declaration(found)
-    given = checks.mapping("hparams", {} if hparams is None else hparams)
-    given = {name: checks.plain(each) for name, each in given.items()}
+    workload = find(workload) if isinstance(workload, str) else workload
+    check_declaration(workload)
+    hparams = checks.mapping("hparams", {} if hparams is None else hparams)
+    hparams = {name: checks.plain(value) for name, value in hparams.items()}
     ensembles = checks.plain(ensembles)
-    budget = found.budget if budget is None else whole("budget", budget, 1)
+    budget = workload.budget if budget is None else whole("budget", budget, 1)
     count = None if slots == "auto" else whole("slots", slots, 1)
     one_of("objective", objective, OBJECTIVES)
-    _check(found, schedules, given, ensembles)
+    _check(workload, schedules, hparams, ensembles)
     drawn: dict[str, BaseDistribution] = {}
-    if not isinstance(found, CallableWorkload):
-        drawn = {name: numbers.fixed(name, each) for name, each in given.items()}
-        numbers.check(found, drawn)
-        check_functions(found, numbers.examples(numbers.dtypes(found, drawn)))
+    if not isinstance(workload, CallableWorkload):
+        drawn = {name: numbers.fixed(name, value) for name, value in hparams.items()}
+        numbers.check(workload, drawn)
+        check_functions(workload, numbers.examples(numbers.dtypes(workload, drawn)))
         for schedule in schedules.values():
-            rates(schedule, budget, found.steps_per_epoch)  # so that what gives none is known before all
+            rates(schedule, budget, workload.steps_per_epoch)  # so that what gives none is known before all
     seed, seeds = whole("seed", seed, 0), whole("seeds", seeds, 1)
     run_seeds = [comparison_seed(seed, index) for index in range(seeds)]
     jobs = [
-        _job(number, schedule, budget, each, given, objective, bool(ensembles))
-        for each in run_seeds
+        _job(number, schedule, budget, run_seed, hparams, objective, bool(ensembles))
+        for run_seed in run_seeds
         for number, schedule in enumerate(schedules.values())
     ]
     epochs = 0
@@ -113,16 +113,16 @@ def compare(
         on_progress(CompareProgress(epochs, len(jobs) * budget))
 
     with terminate_as_interrupt():
-        driven = SlotAllocator(found, count, len(jobs), drawn, on_remark, any_schedule=True).finish()
+        driven = SlotAllocator(workload, count, len(jobs), drawn, on_remark, any_schedule=True).finish()
         try:
-            models = _Models(found, driven, ensembles)
+            models = _Models(workload, driven, ensembles)
             trained = retrain(driven, jobs, on_epochs, models.watch)
         finally:
             driven.close()
     names = list(schedules)
-    runs = [_read(each, names[each.job.number], found, models) for each in trained]
+    runs = [_read(run, names[run.job.number], workload, models) for run in trained]
     labels = tuple(map(_label, ensembles))
-    return Comparison(tuple(runs), found.metric, found.direction, objective, budget, labels)
+    return Comparison(tuple(runs), workload.metric, workload.direction, objective, budget, labels)
 
 
 class _Models:
@@ -174,7 +174,7 @@ def _label(size: int | None) -> str:
 
 def _read(trained: Trained, name: str, workload: Workload | CallableWorkload, models: _Models) -> Compared:
     """What a run has given. Raises RuntimeError where it failed."""
-    job, curves = trained.job, {name: each for name, each in trained.curves.items() if name != FINITE}
+    job, curves = trained.job, {name: curve for name, curve in trained.curves.items() if name != FINITE}
     if trained.error is not None:
         why = trained.error.splitlines()[0]
         raise RuntimeError(f"schedule {name!r} could not be trained on seed {job.seed}: {why}")

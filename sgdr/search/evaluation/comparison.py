@@ -95,11 +95,11 @@ class Comparison:
 
         Raises ValueError for a name that there is not, and for fewer than two seeds.
         """
-        for given in (name, other):
-            if given not in self.names:
-                raise ArgumentError("name", given, f"must be one of {', '.join(self.names)}")
+        for asked in (name, other):
+            if asked not in self.names:
+                raise ArgumentError("name", asked, f"must be one of {', '.join(self.names)}")
         ours, theirs = (
-            dict(zip(self.values.index, self.values[each], strict=True)) for each in (name, other)
+            dict(zip(self.values.index, self.values[column], strict=True)) for column in (name, other)
         )
         return sequential_test.paired(ours, theirs)
 

@@ -71,7 +71,7 @@ def confirm(
         raise ArgumentError("seeds", seeds, f"must be at most {MOST_SEEDS:,}")
     candidates = finalists(read, top)
     use_all_cores()  # before a workload that is read by its name puts anything on a device
-    found = _workload(read, workload)
+    workload = _workload(read, workload)
     fresh = fresh_seeds(read, seeds)
     with storage_errors(url), terminate_as_interrupt():
         opened = open_storage(url, create=True)
@@ -79,14 +79,14 @@ def confirm(
         lease = Lease(opened, number)
         try:
             drawn = read.attributes["space"]["hparams"]
-            hparams = {name: json_to_distribution(each) for name, each in drawn.items()}
+            hparams = {name: json_to_distribution(text) for name, text in drawn.items()}
             jobs = len(candidates) * sequential_test.looks(seeds)[0]
             relatives = bool(read.attributes.get("relatives"))
-            driven = SlotAllocator(found, count, jobs, hparams, on_remark, any_schedule=relatives).finish()
+            driven = SlotAllocator(workload, count, jobs, hparams, on_remark, any_schedule=relatives).finish()
             try:
                 recorder = None
-                if troughs and isinstance(driven, Population) and not isinstance(found, CallableWorkload):
-                    recorder = SnapshotRecorder(read, found, driven, troughs, on_remark)
+                if troughs and isinstance(driven, Population) and not isinstance(workload, CallableWorkload):
+                    recorder = SnapshotRecorder(read, workload, driven, troughs, on_remark)
                 _recall(read, candidates, fresh, recorder)
 
                 def progressed(progress: ConfirmProgress) -> None:
@@ -112,31 +112,33 @@ def _recall(
     study: Study, candidates: Sequence[Candidate], seeds: Sequence[int], recorder: SnapshotRecorder | None
 ) -> None:
     """Takes what an earlier confirmation has found; runs whose models are missing are trained again."""
-    for each in candidates:
-        each.recall(study.attributes.get(CONFIRMATION, {}))
-        if recorder and recorder.lacks(each.best.number, seeds[0], each.ensemble is not None):
-            each.values.pop(seeds[0], None)
+    for candidate in candidates:
+        candidate.recall(study.attributes.get(CONFIRMATION, {}))
+        if recorder and recorder.lacks(candidate.best.number, seeds[0], candidate.ensemble is not None):
+            candidate.values.pop(seeds[0], None)
 
 
-def _workload(study: Study, given: Workload | CallableWorkload | str | None) -> Workload | CallableWorkload:
+def _workload(
+    study: Study, workload: Workload | CallableWorkload | str | None
+) -> Workload | CallableWorkload:
     """The study's workload. Raises ValueError when it is not to be found, or another."""
-    kept = study.attributes
+    attributes = study.attributes
     try:
-        found = (
-            given
-            if isinstance(given, Workload | CallableWorkload)
-            else find(kept["workload"] if given is None else given)
+        resolved = (
+            workload
+            if isinstance(workload, Workload | CallableWorkload)
+            else find(attributes["workload"] if workload is None else workload)
         )
     except ValueError as error:
-        if given is not None:
+        if workload is not None:
             raise
-        reason = f"was made with the workload {kept['workload']!r}, which is not registered"
+        reason = f"was made with the workload {attributes['workload']!r}, which is not registered"
         fix = "give it as --workload package.module:object, or in Python as workload=object"
         message = f"study {study.name!r} {reason}; {fix}"
         raise ArgumentError("workload", None, reason, fix, message=message) from error
     for name in ("name", "metric", "direction", "select_metric", *SAID_LATER):
-        now, then = getattr(found, name, None), kept.get("workload" if name == "name" else name)
+        now, then = getattr(resolved, name, None), attributes.get("workload" if name == "name" else name)
         if now != then and not (name in SAID_LATER and None in (now, then)):
             reason = f"has {name} {now!r}, study {study.name!r} was made with {then!r}"
-            raise ArgumentError("workload", found.name, reason, "give the workload that it was made with")
-    return found
+            raise ArgumentError("workload", resolved.name, reason, "give the workload that it was made with")
+    return resolved

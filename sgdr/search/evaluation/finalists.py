@@ -35,7 +35,7 @@ class Candidate:
         among their troughs: it has one alone, and arms are compared with equally many looks."""
         return "best-epoch" if of_study == "best-trough" and self.arm != "restarts" else of_study
 
-    def kept(self) -> dict[str, Any]:
+    def results(self) -> dict[str, Any]:
         """What the candidate gave so far, in plain JSON values, for `recall`."""
         values = {str(seed): value for seed, value in self.values.items()}
         epochs = {str(seed): epoch for seed, epoch in self.epochs.items()}
@@ -44,10 +44,10 @@ class Candidate:
 
     def recall(self, confirmation: Mapping[str, Any]) -> None:
         """Takes what an earlier confirmation has found, by the number of its trial."""
-        kept = confirmation.get(str(self.best.number), {})
-        self.values = {int(seed): value for seed, value in kept.get("values", {}).items()}
-        self.epochs = {int(seed): epoch for seed, epoch in kept.get("epochs", {}).items()}
-        self.failed, self.ensemble = kept.get("failed"), kept.get("ensemble")
+        earlier = confirmation.get(str(self.best.number), {})
+        self.values = {int(seed): value for seed, value in earlier.get("values", {}).items()}
+        self.epochs = {int(seed): epoch for seed, epoch in earlier.get("epochs", {}).items()}
+        self.failed, self.ensemble = earlier.get("failed"), earlier.get("ensemble")
 
 
 def finalists(study: Study, top: int) -> list[Candidate]:
@@ -60,12 +60,12 @@ def finalists(study: Study, top: int) -> list[Candidate]:
     for best in study.ranked():
         key = (_does(best.schedule, best.budget), best.budget, tuple(best.hparams.items()))
         arm = arm_of(best.schedule, best.budget)
-        if key not in seen and sum(each.arm == arm for each in chosen) < top:
+        if key not in seen and sum(candidate.arm == arm for candidate in chosen) < top:
             chosen.append(Candidate(best, arm))
             seen.add(key)
     if not chosen:
         raise ValueError(f"study {study.name!r} has no completed trial yet; {study.why_none()}")
-    return sorted(chosen, key=lambda each: ALL_ARMS.index(each.arm))
+    return sorted(chosen, key=lambda candidate: ALL_ARMS.index(candidate.arm))
 
 
 def _does(schedule: Schedule, budget: int) -> object:

@@ -67,35 +67,35 @@ def retrain(
     while queue or training:
         for slot in range(slots.slots):
             if slot not in training and queue:
-                each = training[slot] = queue.popleft()
-                slots.fill(slot, each.job.schedule, each.job.budget, each.job.seed, each.job.hparams)
-        watched = any(each.job.watched for each in training.values())
-        left = 1 if watched else min(each.job.budget - each.epochs for each in training.values())
+                run = training[slot] = queue.popleft()
+                slots.fill(slot, run.job.schedule, run.job.budget, run.job.seed, run.job.hparams)
+        watched = any(run.job.watched for run in training.values())
+        left = 1 if watched else min(run.job.budget - run.epochs for run in training.values())
         call, busy = pace.epochs(left), len(training)
         with pace.timing(call):
             pending = slots.advance(call)
             values, failed = pending.read(), pending.failed()
-        for slot, each in list(training.items()):
-            each.curves.extend(values, slot)
+        for slot, run in list(training.items()):
+            run.curves.extend(values, slot)
             if slot in failed:
                 del training[slot]
-                _failed(each, failed[slot], queue)
+                _failed(run, failed[slot], queue)
                 continue
-            if each.job.watched and each.diverged_at is None:
-                on_watched(slot, each)
-            if each.epochs >= each.job.budget or each.diverged_at is not None:
+            if run.job.watched and run.diverged_at is None:
+                on_watched(slot, run)
+            if run.epochs >= run.job.budget or run.diverged_at is not None:
                 del training[slot]
-                if each.epochs < each.job.budget:
+                if run.epochs < run.job.budget:
                     slots.end(slot)
         on_epochs(call * busy)
     return done
 
 
-def _failed(each: Trained, error: str | None, queue: deque[Trained]) -> None:
+def _failed(run: Trained, error: str | None, queue: deque[Trained]) -> None:
     """Notes the error of a job, or begins it again where its process died."""
-    each.curves = Curves()
-    if error is None and each.attempts < MOST_ATTEMPTS:
-        each.attempts += 1
-        queue.append(each)
+    run.curves = Curves()
+    if error is None and run.attempts < MOST_ATTEMPTS:
+        run.attempts += 1
+        queue.append(run)
     else:
-        each.error = error or f"its process died {each.attempts} times"
+        run.error = error or f"its process died {run.attempts} times"

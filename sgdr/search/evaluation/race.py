@@ -57,26 +57,27 @@ class Rounds:
         verdict = None
         for done in sequential_test.looks(len(self._seeds)):
             self.train(done)
-            keep(self.kept())
+            keep(self.results())
             verdict = self.verdict()
             if verdict.decision != "undecided" or not self.open:
                 break
         assert verdict is not None, "there is always a first look"
         return verdict
 
-    def kept(self) -> dict[str, Any]:
+    def results(self) -> dict[str, Any]:
         """What every candidate gave, those of earlier confirmations too, by the number of its trial."""
         before = self._study.attributes.get(CONFIRMATION, {})
-        return {**before, **{str(each.best.number): each.kept() for each in self._candidates}}
+        own = {str(candidate.best.number): candidate.results() for candidate in self._candidates}
+        return {**before, **own}
 
     def train(self, done: int) -> None:
         """Trains whoever is still in the race on what it lacks of the first `done` seeds."""
         racing_now = self._racing()
         jobs = [
-            self._job(each, seed)
-            for each in racing_now
+            self._job(candidate, seed)
+            for candidate in racing_now
             for seed in self._seeds[:done]
-            if seed not in each.values
+            if seed not in candidate.values
         ]
         # The first seed of all comes first: it is the one whose models are kept.
         jobs.sort(key=lambda job: self._seeds.index(job.seed))
@@ -88,8 +89,8 @@ class Rounds:
             self._on_progress(ConfirmProgress(done, len(self._seeds), len(racing_now), trained, planned))
 
         watch = self._recorder.watch if self._recorder else lambda slot, trained: None
-        for each in retrain(self._slots, jobs, on_epochs, watch):
-            self._take(each)
+        for run in retrain(self._slots, jobs, on_epochs, watch):
+            self._take(run)
         self._done = done
 
     def _job(self, candidate: Candidate, seed: int) -> Job:
@@ -99,7 +100,7 @@ class Rounds:
         return Job(best.number, best.schedule, best.budget, seed, best.hparams, objective, watched)
 
     def _take(self, trained: Trained) -> None:
-        candidate = next(each for each in self._candidates if each.best.number == trained.job.number)
+        candidate = next(entry for entry in self._candidates if entry.best.number == trained.job.number)
         if trained.error is not None:
             candidate.failed, candidate.by_error = trained.error.splitlines()[0], True
         elif trained.diverged_at is not None:
@@ -111,10 +112,10 @@ class Rounds:
 
     def _read(self, trained: Trained) -> tuple[float, int]:
         """What a run is worth, and the epoch at which it is."""
-        kept, job = self._study.attributes, trained.job
-        select = trained.curves[kept["select_metric"] or kept["metric"]]
-        epoch = chosen_epoch(job.objective, select, job.schedule, kept["direction"])
-        return float(trained.curves[kept["metric"]][epoch - 1]), epoch
+        attributes, job = self._study.attributes, trained.job
+        select = trained.curves[attributes["select_metric"] or attributes["metric"]]
+        epoch = chosen_epoch(job.objective, select, job.schedule, attributes["direction"])
+        return float(trained.curves[attributes["metric"]][epoch - 1]), epoch
 
     def _group(self, restarts: bool) -> dict[int, sequential_test.Values]:
         """The losses by seed of the candidates with restarts, or of the controls, that did not fail.
@@ -123,9 +124,11 @@ class Rounds:
         """
         seeds = self._seeds[: self._done]
         return {
-            each.best.number: {s: self._sign * each.values[s] for s in seeds if s in each.values}
-            for each in self._candidates
-            if (each.arm == "restarts") is restarts and each.failed is None and self._done
+            candidate.best.number: {
+                s: self._sign * candidate.values[s] for s in seeds if s in candidate.values
+            }
+            for candidate in self._candidates
+            if (candidate.arm == "restarts") is restarts and candidate.failed is None and self._done
         }
 
     def _racing(self) -> list[Candidate]:
@@ -137,9 +140,9 @@ class Rounds:
             for number in sequential_test.remaining(group)
         }
         return [
-            each
-            for each in self._candidates
-            if each.failed is None and (each.best.number in left or not self._done)
+            candidate
+            for candidate in self._candidates
+            if candidate.failed is None and (candidate.best.number in left or not self._done)
         ]
 
     @property
@@ -150,18 +153,18 @@ class Rounds:
     def verdict(self) -> Verdict:
         """What is known after the rounds so far."""
         restarts, controls = self._group(True), self._group(False)
-        kept = self._study.attributes
+        attributes = self._study.attributes
         decision, ours, theirs, difference, more = "undecided", None, None, None, None
         if restarts and controls:
-            decision, ours, theirs, found = sequential_test.compare(
+            decision, ours, theirs, loss_difference = sequential_test.compare(
                 restarts, controls, self._done, len(self._seeds)
             )
-            difference = self._as_measured(found)
+            difference = self._as_measured(loss_difference)
             if decision == "undecided":
-                more = sequential_test.more_seeds(found, max(len(restarts), len(controls)))
-            arm = next(each.arm for each in self._candidates if each.best.number == theirs)
+                more = sequential_test.more_seeds(loss_difference, max(len(restarts), len(controls)))
+            arm = next(candidate.arm for candidate in self._candidates if candidate.best.number == theirs)
             remark = self._without_restart(ours) if decision == "restarts help" else ""
-            words = in_words(decision, kept["metric"], difference, arm, more, remark)
+            words = in_words(decision, attributes["metric"], difference, arm, more, remark)
         else:
             ours = sequential_test.leader(restarts) if restarts else None
             theirs = sequential_test.leader(controls) if controls else None
@@ -174,27 +177,29 @@ class Rounds:
             control=theirs,
             difference=difference,
             more_seeds=more,
-            metric=kept["metric"],
-            direction=kept["direction"],
+            metric=attributes["metric"],
+            direction=attributes["direction"],
             seeds=len(self._seeds),
             trials=self._study.finished,
         )
 
     def _without_restart(self, number: int) -> str:
         """A remark where the better schedule is read before it restarts at all."""
-        found = next(each for each in self._ranked() if each.number == number)
-        first = found.schedule.T_0
-        if found.epoch is None or found.epoch > first:
+        leading = next(confirmed for confirmed in self._ranked() if confirmed.number == number)
+        first = leading.schedule.T_0
+        if leading.epoch is None or leading.epoch > first:
             return ""
         return (
-            f"; yet its best epoch, {found.epoch:g}, comes before its first restart, after {first}: "
+            f"; yet its best epoch, {leading.epoch:g}, comes before its first restart, after {first}: "
             "a shorter cosine cycle would do as well"
         )
 
     def _one_sided(self, restarts: bool) -> str:
         which, other = ("control", "restarts") if restarts else ("schedule with restarts", "controls")
         failed = [
-            each for each in self._candidates if each.failed and (each.arm == "restarts") is not restarts
+            candidate
+            for candidate in self._candidates
+            if candidate.failed and (candidate.arm == "restarts") is not restarts
         ]
         if failed:
             why = f"trial {failed[0].best.number} {failed[0].failed}"
@@ -215,14 +220,14 @@ class Rounds:
         }
 
     def _ranked(self) -> tuple[Confirmed, ...]:
-        made = [_confirmed(each, self._seeds[: self._done]) for each in self._candidates]
+        confirmed = [_confirmed(candidate, self._seeds[: self._done]) for candidate in self._candidates]
         return tuple(
             sorted(
-                made,
-                key=lambda each: (
-                    each.mean is None or each.failed is not None,
-                    -len(each.values),
-                    self._sign * (each.mean or 0.0),
+                confirmed,
+                key=lambda finalist: (
+                    finalist.mean is None or finalist.failed is not None,
+                    -len(finalist.values),
+                    self._sign * (finalist.mean or 0.0),
                 ),
             )
         )

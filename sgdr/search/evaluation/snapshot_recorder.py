@@ -64,14 +64,14 @@ class SnapshotRecorder:
 
     def _is_best(self, trained: Trained) -> bool:
         """Whether the model is, so far, the one whose value counts."""
-        kept, epoch = self._attributes, trained.epochs
+        attributes, epoch = self._attributes, trained.epochs
         job = trained.job
         if job.objective == "final":
             return epoch == job.budget
         if job.objective == "best-trough" and not job.schedule.troughs(budget=epoch):
             return False
-        select = trained.curves[kept["select_metric"] or kept["metric"]]
-        return chosen_epoch(job.objective, select, job.schedule, kept["direction"]) == epoch
+        select = trained.curves[attributes["select_metric"] or attributes["metric"]]
+        return chosen_epoch(job.objective, select, job.schedule, attributes["direction"]) == epoch
 
     def _save(self, trained: Trained, epoch: int, state: State, ensemble: bool) -> None:
         job = trained.job
@@ -95,12 +95,12 @@ class SnapshotRecorder:
         paths = self._paths.pop(job.number, [])
         if self._ensembles is None or not paths:
             return None
-        kept = self._attributes
-        select = curves[kept["select_metric"] or kept["metric"]]
-        epoch = chosen_epoch(job.objective, select, job.schedule, kept["direction"])
+        attributes = self._attributes
+        select = curves[attributes["select_metric"] or attributes["metric"]]
+        epoch = chosen_epoch(job.objective, select, job.schedule, attributes["direction"])
         together = self._ensembles.score(load_snapshot(path, self._workload) for path in paths)
         return {
-            "ensemble": together[kept["metric"]],
-            "single": float(curves[kept["metric"]][epoch - 1]),
+            "ensemble": together[attributes["metric"]],
+            "single": float(curves[attributes["metric"]][epoch - 1]),
             "troughs": len(paths),
         }

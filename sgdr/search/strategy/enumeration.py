@@ -62,8 +62,10 @@ def check_enumerable(sampler: BaseSampler, distributions: Distributions) -> None
     """Raises ValueError where the sampler is to try every point of a space that has no end of them."""
     real = [
         name
-        for name, each in distributions.items()
-        if isinstance(each, FloatDistribution) and each.step is None and not each.single()
+        for name, distribution in distributions.items()
+        if isinstance(distribution, FloatDistribution)
+        and distribution.step is None
+        and not distribution.single()
     ]
     if isinstance(sampler, BruteForceSampler) and real:
         ranges = "are ranges" if len(real) > 1 else "is a range"
@@ -87,9 +89,9 @@ def begun(
     """
     if isinstance(sampler, GridSampler):
         grid, point = asked.system_attrs[GRID], asked.system_attrs[POINT]
-        points = {each.system_attrs[POINT] for each in others if each.system_attrs.get(GRID) == grid}
+        points = {trial.system_attrs[POINT] for trial in others if trial.system_attrs.get(GRID) == grid}
         return point in points, len(points) == math.prod(map(len, grid.values()))
-    tried = {_values(each, distributions) for each in others if each.params}
+    tried = {_values(trial, distributions) for trial in others if trial.params}
     own = _values(asked, distributions)
     return own in tried, len(tried) >= math.prod(map(_points, distributions.values()))
 

@@ -50,11 +50,11 @@ def rungs(pruner: BasePruner, budget: int) -> frozenset[int]:
     if isinstance(pruner, RestartAwarePruner):
         return frozenset(pruner.rungs)
     if isinstance(pruner, HyperbandPruner | SuccessiveHalvingPruner):
-        first, found = _ceil(budget * FIRST_SHARE), []
+        first, epochs = _ceil(budget * FIRST_SHARE), []
         while first < budget:
-            found.append(first)
+            epochs.append(first)
             first *= 3
-        return frozenset(found)
+        return frozenset(epochs)
     return frozenset(range(_ceil(budget / CHECKS), budget, _ceil(budget / CHECKS)))
 
 

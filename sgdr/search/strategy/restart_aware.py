@@ -46,8 +46,8 @@ COMPARED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 def rungs(budget: int) -> tuple[int, ...]:
     """The completed epochs, below the budget, at which trials are compared."""
-    found = dict.fromkeys(max(1, round(share * budget)) for share in SHARES)
-    return tuple(rung for rung in found if rung < budget)
+    epochs = dict.fromkeys(max(1, round(share * budget)) for share in SHARES)
+    return tuple(rung for rung in epochs if rung < budget)
 
 
 def standing(losses: Mapping[int, float], schedule: WarmRestarts, epoch: int, objective: str) -> float:
@@ -100,10 +100,10 @@ def to_fall(schedule: WarmRestarts, epoch: int) -> float:
 
 def credited(standings: Sequence[float], falls: Sequence[float]) -> list[float]:
     """The standings of all trials at a rung, lowered by what the falls of their rates may bring."""
-    finite = bounded([_held(each) for each in standings if math.isfinite(each)])
+    finite = bounded([_held(value) for value in standings if math.isfinite(value)])
     low, high = np.quantile(finite, [0.25, 0.75]) if finite else (0.0, 0.0)
     credit = CREDIT * float(high - low)
-    return [each - credit * fall for each, fall in zip(standings, falls, strict=True)]
+    return [value - credit * fall for value, fall in zip(standings, falls, strict=True)]
 
 
 def bounded(standings: Sequence[float]) -> list[float]:
@@ -116,10 +116,12 @@ def bounded(standings: Sequence[float]) -> list[float]:
     if not standings:
         return []
     middle = sorted(standings)[(len(standings) - 1) // 2]
-    deviations = sorted(abs(each - middle) for each in standings)
+    deviations = sorted(abs(value - middle) for value in standings)
     reach = WILD * (deviations[(len(standings) - 1) // 2] or abs(middle))
     lowest = middle - max(reach, TOO_GOOD * abs(middle))
-    return [max(each, middle - reach) if each < lowest else min(each, middle + reach) for each in standings]
+    return [
+        max(value, middle - reach) if value < lowest else min(value, middle + reach) for value in standings
+    ]
 
 
 def keeps(own: float, all_: Sequence[float], reduction_factor: int) -> bool:
@@ -174,8 +176,8 @@ class RestartAwarePruner(BasePruner):
                 f"trial {trial.number} has reported step {step}, beyond the pruner's budget={self.budget} "
                 "epochs; make it with the budget of the study"
             )
-        kept = trial.user_attrs.get("schedule")
-        if isinstance(kept, Mapping) and kept.get("kind") in RELATIVES:
+        stated = trial.user_attrs.get("schedule")
+        if isinstance(stated, Mapping) and stated.get("kind") in RELATIVES:
             return not math.isfinite(trial.intermediate_values[step])
         _schedule(trial)  # refused before it comes to a rung
         memory = self._memory.setdefault(study._storage, _Memory())
@@ -229,14 +231,14 @@ class _Memory:
 
 def _schedule(trial: FrozenTrial) -> WarmRestarts:
     """The schedule of a trial; the rate is 1 where it is not known. Raises ValueError for one without T_0."""
-    kept = trial.user_attrs.get("schedule")  # which may be anything in a study of somebody else's
-    named = kept if isinstance(kept, Mapping) and "T_0" in kept else trial.params
+    stated = trial.user_attrs.get("schedule")  # which may be anything in a study of somebody else's
+    named = stated if isinstance(stated, Mapping) and "T_0" in stated else trial.params
     if "T_0" not in named:
         raise ValueError(
             f"trial {trial.number} has no T_0 among its parameters {sorted(trial.params)}; suggest T_0 (and "
             "T_mult), or set the user attribute 'schedule'"
         )
-    rates = named if named is kept else {}  # parameters of these names may mean anything
+    rates = named if named is stated else {}  # parameters of these names may mean anything
     return WarmRestarts(
         rates.get("base_lr", 1.0), named["T_0"], named.get("T_mult", 1), rates.get("eta_min", 0.0)
     )

@@ -61,7 +61,7 @@ class Arm:
         """
         self.name = name
         self.distributions = dict(distributions)
-        self._asked = {name: as_choice(each) for name, each in distributions.items()}
+        self._asked = {name: as_choice(distribution) for name, distribution in distributions.items()}
         """The same, as the sampler knows them."""
         self.rungs = rungs
         """The completed epochs after which the pruner is asked."""
@@ -91,9 +91,10 @@ class Arm:
     def _known(self, trial: FrozenTrial) -> FrozenTrial:
         """The trial with distributions as the sampler knows them."""
         choices = {
-            name: each
-            for name, each in self._asked.items()
-            if each is not self.distributions[name] and trial.params[name] in getattr(each, "choices", ())
+            name: distribution
+            for name, distribution in self._asked.items()
+            if distribution is not self.distributions[name]
+            and trial.params[name] in getattr(distribution, "choices", ())
         }
         if not choices:
             return trial
@@ -164,7 +165,7 @@ class Arm:
         if isinstance(sampler, ENUMERATING):
             for _ in range(MOST_DRAWS):
                 asked = self._storage.get_trial(trial._trial_id)
-                others = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number]
+                others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
                 repeated, all_begun = begun(sampler, asked, others, self._asked)
                 if not repeated:
                     break

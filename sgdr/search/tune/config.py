@@ -48,19 +48,19 @@ def hparams_of(config: Config, space: Space) -> dict[str, Any]:
     What the resolved space fixes need not be there. Raises ValueError for what is not there, and for names
     that nobody takes.
     """
-    given = {name: checks.plain(value) for name, value in {**config.get("hparams", {}), **config}.items()}
-    fixed = {name: each for name, each in space.hparams.items() if each.single()}
-    found = {name: given[name] for name in space.hparams if name in given}
-    found |= {name: _only(each) for name, each in fixed.items() if name not in found}
-    lacking = [name for name in space.hparams if name not in found]
+    values = {name: checks.plain(value) for name, value in {**config.get("hparams", {}), **config}.items()}
+    fixed = {name: domain for name, domain in space.hparams.items() if domain.single()}
+    chosen = {name: values[name] for name in space.hparams if name in values}
+    chosen |= {name: _only(domain) for name, domain in fixed.items() if name not in chosen}
+    lacking = [name for name in space.hparams if name not in chosen]
     if lacking:
         raise _bad(config, f"has no {', '.join(lacking)}, which the workload takes")
-    unknown = [name for name in given if name not in (*SCHEDULE_NAMES, *OTHERS, *space.hparams)]
+    unknown = [name for name in values if name not in (*SCHEDULE_NAMES, *OTHERS, *space.hparams)]
     if unknown:
         known = ", ".join([*SCHEDULE_NAMES, "seed", *space.hparams])
         reason, fix = f"has {', '.join(unknown)}, which nobody takes", f"give {known}"
         raise ArgumentError("config", config, reason, fix, message=f"config {reason}; {fix}")
-    return found
+    return chosen
 
 
 def seed_of(config: Config) -> int:

@@ -142,7 +142,7 @@ class RestartAwareScheduler(FIFOScheduler):
     def _keeps(self, own: str, rung: int) -> bool:
         """Whether a trial goes on from a rung, compared with all that came to it."""
         places = self._places[rung]
-        others = [places[each] for each in places if each != own and each not in self._failed]
+        others = [places[trial_id] for trial_id in places if trial_id != own and trial_id not in self._failed]
         standings = credited(*zip(places[own], *others, strict=True))
         return keeps(standings[0], standings, self.reduction_factor)
 

@@ -39,17 +39,17 @@ def tune_space(
     Raises ValueError where an end stays open, and for what Tune has no domain for.
     """
     space = Space() if space is None else space
-    found = find(workload) if isinstance(workload, str) else workload
+    workload = find(workload) if isinstance(workload, str) else workload
     if budget is not None:
         budget = whole("budget", budget, 1)
-    elif found is not None:
-        budget = found.budget
-    _check_ends(space, found is not None, budget)
-    declared: Any = found if found is not None else SimpleNamespace(name="of no name", hparams=space.hparams)
+    elif workload is not None:
+        budget = workload.budget
+    _check_ends(space, workload is not None, budget)
+    declared: Any = workload or SimpleNamespace(name="of no name", hparams=space.hparams)
     # An open space whose T_0 is given needs no budget; its own longest cycle then cuts nothing off.
     epochs = _longest(space) if budget is None else budget
-    found_distributions = space.resolved(declared, epochs).distributions(epochs)
-    return {name: _domain(name, each) for name, each in found_distributions.items()}
+    distributions = space.resolved(declared, epochs).distributions(epochs)
+    return {name: _domain(name, distribution) for name, distribution in distributions.items()}
 
 
 def _check_ends(space: Space, has_workload: bool, budget: int | None) -> None:

@@ -128,10 +128,10 @@ class _WorkloadTrainable(tune.Trainable):
         if 0 < gpus < 1:  # else JAX takes most of a GPU as soon as it begins
             share_gpu_memory(gpus)
         self._workload = self._held.get()
-        self._slots = self._made(int(resources.get("CPU", 0)))
+        self._slots = self._make_slots(int(resources.get("CPU", 0)))
         self._begin(config)
 
-    def _made(self, cpus: int) -> Population | ProcessSlots:
+    def _make_slots(self, cpus: int) -> Population | ProcessSlots:
         workload = self._workload
         if isinstance(workload, CallableWorkload):
             return ProcessSlots(workload, 1, cpus or cores())
@@ -218,12 +218,12 @@ class _WorkloadTrainable(tune.Trainable):
         if not (folder / CURVES).exists():
             self._begin(self._config)
             return
-        found = Snapshots(folder).all()
-        if not found:
+        snapshots = Snapshots(folder).all()
+        if not snapshots:
             raise ValueError(
                 f"checkpoint {checkpoint!r} has no snapshot that can be read; begin the trial again"
             )
-        snapshot = found[-1]
+        snapshot = snapshots[-1]
         workload: Any = self._workload  # of arrays: a callable one has no checkpoint
         state = load_snapshot(snapshot.path, workload)
         # Without a seed of its own, a config that has changed would name another than it began with.
