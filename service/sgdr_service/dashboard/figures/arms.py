@@ -23,25 +23,24 @@ def arms_figure(verdict: Verdict | None, rows: Sequence[Row], metric: str) -> Fi
     """
     if verdict is not None:
         return _candidates(verdict)
-    done = by_arm(completed(rows))
-    if not done:
+    arms = by_arm(completed(rows))
+    if not arms:
         return style.empty(style.NONE_COMPLETE)
-    log = style.spread_out([row["value"] for found in done.values() for row in found])
-    counts = ", ".join(f"{style.arm_name(name)} {len(found):,}" for name, found in done.items())
+    log = style.spread_out([row["value"] for arm_rows in arms.values() for row in arm_rows])
+    counts = ", ".join(f"{style.arm_name(arm)} {len(arm_rows):,}" for arm, arm_rows in arms.items())
     summary = f"How the {metric} of completed trials is distributed, each trained once: {counts}"
-    layout = style.layout(summary, metric, log_x=log)
-    layout["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}
-    layout["showlegend"] = False
-    return style.figure([_box(name, found) for name, found in done.items()], layout)
+    boxes = [_box(arm, arm_rows) for arm, arm_rows in arms.items()]
+    y = style.names_axis(autorange="reversed")
+    return style.figure(boxes, summary, style.axis(metric, log=log), y, showlegend=False)
 
 
-def _box(name: str, rows: Sequence[Row]) -> dict[str, Any]:
-    marker = style.arm_marker(name, 5)
+def _box(arm: str, rows: Sequence[Row]) -> dict[str, Any]:
+    marker = style.arm_marker(arm, 5)
     return {
         "type": "box",
         "orientation": "h",
-        "uid": f"arm-{name}",
-        "name": f"{style.arm_name(name)} ({len(rows):,})",
+        "uid": f"arm-{arm}",
+        "name": f"{style.arm_name(arm)} ({len(rows):,})",
         "x": numbers(row["value"] for row in rows),
         "customdata": [row["number"] for row in rows],
         "boxpoints": "all" if len(rows) <= FEW else False,
@@ -54,44 +53,33 @@ def _box(name: str, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _candidates(verdict: Verdict) -> Figure:
-    names = {each.number: _name(each) for each in verdict.candidates}
-    present = [name for name in ALL_ARMS if any(each.arm == name for each in verdict.candidates)]
-    traces = [
-        _means(name, [each for each in verdict.candidates if each.arm == name], names) for name in present
-    ]
+    names = {candidate.number: _name(candidate) for candidate in verdict.candidates}
+    arms = {arm: [candidate for candidate in verdict.candidates if candidate.arm == arm] for arm in ALL_ARMS}
+    traces = [_means(arm, candidates, names) for arm, candidates in arms.items() if candidates]
     summary = f"Means of {verdict.metric} with 95 % intervals over up to {verdict.seeds} seeds: {verdict}"
-    layout = style.layout(summary, f"mean {verdict.metric}")
-    layout["yaxis"] |= {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": list(names.values()),
-        "range": [len(names) - 0.5, -0.5],
-        "showgrid": False,
-    }
-    layout["showlegend"] = False
-    return style.figure(traces, layout)
+    x, top = style.axis(f"mean {verdict.metric}"), len(names) - 0.5
+    y = style.names_axis(categoryorder="array", categoryarray=list(names.values()), range=[top, -0.5])
+    return style.figure(traces, summary, x, y, showlegend=False)
 
 
 def _name(candidate: Confirmed) -> str:
-    said = f"{style.arm_name(candidate.arm)}: trial {candidate.number}"
-    return f"{said} (failed)" if candidate.failed is not None else said
+    failed = " (failed)" if candidate.failed is not None else ""
+    return f"{style.arm_name(candidate.arm)}: trial {candidate.number}{failed}"
 
 
-def _means(name: str, candidates: Sequence[Confirmed], names: dict[int, str]) -> dict[str, Any]:
-    above = [_apart(each.high, each.mean) for each in candidates]
-    below = [_apart(each.mean, each.low) for each in candidates]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "uid": f"arm-{name}",
-        "name": style.arm_name(name),
-        "x": numbers(each.mean for each in candidates),
-        "y": [names[each.number] for each in candidates],
-        "customdata": [each.number for each in candidates],
-        "error_x": {"type": "data", "symmetric": False, "array": above, "arrayminus": below},
-        "marker": style.arm_marker(name, 10),
-        "hovertemplate": "%{y}<br>%{x}<extra></extra>",
-    }
+def _means(arm: str, candidates: Sequence[Confirmed], names: dict[int, str]) -> dict[str, Any]:
+    above = [_apart(candidate.high, candidate.mean) for candidate in candidates]
+    below = [_apart(candidate.mean, candidate.low) for candidate in candidates]
+    return style.trace(
+        f"arm-{arm}",
+        style.arm_name(arm),
+        numbers(candidate.mean for candidate in candidates),
+        [names[candidate.number] for candidate in candidates],
+        "%{y}<br>%{x}",
+        customdata=[candidate.number for candidate in candidates],
+        error_x={"type": "data", "symmetric": False, "array": above, "arrayminus": below},
+        marker=style.arm_marker(arm, 10),
+    )
 
 
 def _apart(high: float | None, low: float | None) -> float | None:

@@ -69,74 +69,56 @@ def curves(
     `aligned`: x is the index of the cycle plus the fraction of it that is done, so that curves of different
     T_0 line up at their restarts. `log_y`: where all values are positive.
     """
-    drawn = [each for each in drawn if any(map(is_number, each.curve))]
+    drawn = [trial for trial in drawn if any(map(is_number, trial.curve))]
     if aligned:  # relatives have no cycles by which they could be
-        drawn = [each for each in drawn if isinstance(each.schedule, WarmRestarts)]
+        drawn = [trial for trial in drawn if isinstance(trial.schedule, WarmRestarts)]
     if not drawn:
         return style.empty("No trial has a learning curve yet: let the sweep run until one ends.")
-    log_y = log_y and all(style.positive(filter(is_number, each.curve)) for each in drawn)
-    summary = f"Learning curves of {len(drawn)} trial{'s' * (len(drawn) != 1)}: {_numbers(drawn)}"
-    title = "cycle" if aligned else "epoch"
-    layout = style.layout(summary, title, metric, log_x=log_x, log_y=log_y)
     traces: list[dict[str, Any]] = []
-    highest = 0.0
     drawn_states: set[str] = set()
-    for place, each in enumerate(drawn):
-        made = _traces(each, place, aligned, each.state not in drawn_states)
-        highest = max(highest, made[0]["x"][-1])
-        drawn_states.add(each.state)
-        traces += made
-    layout["xaxis"] |= {} if log_x else style.whole(highest)
-    layout["showlegend"] = True
-    if len(drawn) == 1 and not aligned:
-        layout["shapes"] = style.upright(drawn[0].restarts)
-    return style.figure(traces, layout)
+    for place, trial in enumerate(drawn):
+        traces += _traces(trial, place, aligned, trial.state not in drawn_states)
+        drawn_states.add(trial.state)
+    listed = ", ".join(str(trial.number) for trial in drawn[:10]) + " and others" * (len(drawn) > 10)
+    summary = f"Learning curves of {len(drawn)} trial{'s' * (len(drawn) != 1)}: {listed}"
+    last = max(line["x"][-1] for line in traces[::2])
+    x = style.axis("cycle" if aligned else "epoch", log=log_x, **({} if log_x else style.whole(last)))
+    positive = all(style.positive(filter(is_number, trial.curve)) for trial in drawn)
+    y = style.axis(metric, log=log_y and positive)
+    restarts = drawn[0].restarts if len(drawn) == 1 and not aligned else []
+    return style.figure(traces, summary, x, y, showlegend=True, shapes=style.upright(restarts))
 
 
 def _traces(drawn: Drawn, place: int, aligned: bool, first_of_state: bool) -> list[dict[str, Any]]:
     """The curve, and its marks as a trace of their own, which the legend hides with it."""
     unfinished = UNFINISHED.get(drawn.state)
     color = style.GREY if unfinished else style.PALETTE[place % len(style.PALETTE)]
-    said = f"trial {drawn.number}, {style.arm_name(drawn.arm)}"
-    hover = f"{said}, {unfinished}" if unfinished else said
-    x_said = "cycle" if aligned else "epoch"
-    common = {
-        "type": "scatter",
-        "name": unfinished or said,
-        "legendgroup": unfinished or said,
+    words = f"trial {drawn.number}, {style.arm_name(drawn.arm)}"
+    hover = f"{words}, {unfinished}" if unfinished else words
+    common: dict[str, Any] = {
+        "name": unfinished or words,
+        "said": f"{hover}, {'cycle' if aligned else 'epoch'} %{{x}}: %{{y}}",
+        "legendgroup": unfinished or words,
         "opacity": style.DIMMED if unfinished else 1,
         "line": {"color": color, "width": 1 if unfinished else 2},
-        "hovertemplate": f"{hover}, {x_said} %{{x}}: %{{y}}<extra></extra>",
     }
+    curve = _points(drawn, drawn.epochs(), aligned)
     marks = _points(drawn, [*drawn.restarts, len(drawn.curve)], aligned)
+    # The legend shows line and symbol; gaps between the marks leave the line to the curve.
+    marks = {name: [end for value in values for end in (value, None)] for name, values in marks.items()}
+    symbol = {"color": color, "symbol": style.SYMBOLS[place % len(style.SYMBOLS)], "size": 7}
+    shown = not unfinished or first_of_state
     return [
-        {
-            **common,
-            **_points(drawn, drawn.epochs(), aligned),
-            "mode": "lines",
-            "uid": f"curve-{drawn.number}",
-            "showlegend": False,
-        },
-        {
-            **common,
-            # The legend shows line and symbol; gaps between the marks leave the line to the curve.
-            **{name: [each for value in values for each in (value, None)] for name, values in marks.items()},
-            "mode": "lines+markers",
-            "uid": f"marks-{drawn.number}",
-            "marker": {"color": color, "symbol": style.SYMBOLS[place % len(style.SYMBOLS)], "size": 7},
-            "showlegend": not unfinished or first_of_state,
-        },
+        style.trace(f"curve-{drawn.number}", **common, **curve, mode="lines", showlegend=False),
+        style.trace(
+            f"marks-{drawn.number}", **common, **marks, mode="lines+markers", marker=symbol, showlegend=shown
+        ),
     ]
 
 
-def _points(drawn: Drawn, epochs: Sequence[int], aligned: bool) -> dict[str, list[Any]]:
+def _points(drawn: Drawn, epochs: Sequence[int], aligned: bool) -> dict[str, Any]:
     return {
         "x": numbers(drawn.x(epochs, aligned)),
         "y": numbers(drawn.curve[epoch - 1] for epoch in epochs),
         "customdata": [drawn.number] * len(epochs),
     }
-
-
-def _numbers(drawn: Sequence[Drawn]) -> str:
-    listed = ", ".join(str(each.number) for each in drawn[:10])
-    return f"{listed} and others" if len(drawn) > 10 else listed

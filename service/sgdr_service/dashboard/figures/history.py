@@ -28,32 +28,27 @@ def history(rows: Sequence[Row], direction: str, metric: str, *, log: bool = Fal
     """
     done = completed(rows)
     marked = {name: [row["number"] for row in rows if outcome(row) == name] for name in UNFINISHED}
-    marked = {name: found for name, found in marked.items() if found}
+    marked = {name: numbered for name, numbered in marked.items() if numbered}
     if not done and not marked:
         return style.empty(style.NONE_COMPLETE if rows else "No trial has begun yet: let the sweep run.")
     numbered, best = best_so_far(done, direction)
     kind = style.scatter_type(len(rows))
     last = rows[-1]["number"]
-    traces = [_points(arm, found, kind) for arm, found in by_arm(done).items()]
+    traces = [_points(arm, arm_rows, kind) for arm, arm_rows in by_arm(done).items()]
     if done:
-        x, y = _steps(numbered, best, last)
         # The points below it are those to be hovered over and clicked on.
-        traces.append({**_step_line("best", x, y, "best so far", kind, style.PINK), "hoverinfo": "skip"})
-    rug = [_ticks(name, row, found, kind) for row, (name, found) in enumerate(marked.items())]
-    height = RUG * len(rug)
+        look = {"color": style.PINK, "width": 2, "dash": "solid"}
+        steps = _steps(numbered, best, last)
+        traces.append(_step_line("best", "best so far", *steps, look, type=kind, hoverinfo="skip"))
+    traces += [_ticks(name, place, ticks, kind) for place, (name, ticks) in enumerate(marked.items())]
     log = log and style.positive(row["value"] for row in done)
-    layout = style.layout(_summary(rows, metric, numbered, best), "trial", metric, log_y=log)
-    layout["xaxis"] |= {"anchor": "y2" if rug else "y", **style.whole(last)}
-    layout["yaxis"]["domain"] = [height + 0.02 if rug else 0, 1]
-    layout["yaxis2"] = {
-        "domain": [0, height],
-        "range": [len(rug) - 0.5, -0.5],
-        "visible": False,
-        "fixedrange": True,
-    }
-    if not done:
-        layout["annotations"] = [style.note(style.NONE_COMPLETE)]
-    return style.figure([*traces, *rug], layout)
+    rug = len(marked)
+    x = style.axis("trial", anchor="y2" if rug else "y", **style.whole(last))
+    y = style.axis(metric, log=log, domain=[RUG * rug + 0.02 if rug else 0, 1])
+    y2 = {"domain": [0, RUG * rug], "range": [rug - 0.5, -0.5], "visible": False, "fixedrange": True}
+    notes = [] if done else [style.note(style.NONE_COMPLETE)]
+    summary = _summary(rows, metric, numbered, best)
+    return style.figure(traces, summary, x, y, yaxis2=y2, annotations=notes)
 
 
 def best_so_far(rows: Iterable[Row], direction: str) -> tuple[list[int], list[float]]:
@@ -81,10 +76,8 @@ def compared(
         at = {row["number"]: so_far for row, so_far in zip(rows, spent, strict=True)}
         numbered, best = best_so_far(rows, direction)
         if best:
-            x, y = _steps([at[each] for each in numbered], best, spent[-1])
-            color = style.PALETTE[place % len(style.PALETTE)]
-            dash = style.DASHES[place % len(style.DASHES)]
-            traces.append(_step_line(f"study-{place}", x, y, text(name), "scatter", color, dash))
+            x, y = _steps([at[number] for number in numbered], best, spent[-1])
+            traces.append(_step_line(f"study-{place}", text(name), x, y, style.pen(place)))
             reached.append((best[-1], name, x))
     if not traces:
         return style.empty(style.NONE_COMPLETE)
@@ -92,10 +85,8 @@ def compared(
     summary = f"The best {metric} so far over {by}, by study; the best of all is {value:.4g}, of {name}"
     log = log and all(style.positive(trace["y"]) for trace in traces)
     title = "trials" if by == "trials" else "epochs trained"
-    layout = style.layout(summary, title, metric, log_y=log)
-    layout["xaxis"] |= style.whole(max(x[-1] for _, _, x in reached))
-    layout["showlegend"] = True
-    return style.figure(traces, layout)
+    x_axis = style.axis(title, **style.whole(max(x[-1] for _, _, x in reached)))
+    return style.figure(traces, summary, x_axis, style.axis(metric, log=log), showlegend=True)
 
 
 def sparkline(values: Sequence[float | None], width: int, height: int, label: str) -> str:
@@ -115,55 +106,37 @@ def sparkline(values: Sequence[float | None], width: int, height: int, label: st
 
 
 def _points(arm: str, rows: Sequence[Row], kind: str) -> dict[str, Any]:
-    numbered = [row["number"] for row in rows]
-    return {
-        "type": kind,
-        "mode": "markers",
-        "uid": f"arm-{arm}",
-        "name": f"{style.arm_name(arm)} ({len(rows):,})",
-        "x": numbered,
-        "y": numbers(row["value"] for row in rows),
-        "customdata": numbered,
-        "marker": style.arm_marker(arm, 6 if kind == "scatter" else 4),
-        "hovertemplate": f"trial %{{x}}, {style.arm_name(arm)}: %{{y}}<extra></extra>",
-    }
+    said = f"trial %{{x}}, {style.arm_name(arm)}: %{{y}}"
+    return style.arm_trace(f"arm-{arm}", arm, rows, [row["number"] for row in rows], said, kind)
 
 
 def _step_line(
-    uid: str, x: Sequence[float], y: Sequence[float], name: str, kind: str, color: str, dash: str = "solid"
+    uid: str, name: str, x: Sequence[float], y: Sequence[float], look: dict[str, Any], **more: Any
 ) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "mode": "lines",
-        "uid": uid,
-        "name": name,
-        "x": x,
-        "y": numbers(y),
-        "line": {"shape": "hv", "color": color, "width": 2, "dash": dash},
-        "hovertemplate": f"{name}, %{{x}}: %{{y}}<extra></extra>",
-    }
+    """The best so far, `y`, which stays until the next `x`."""
+    line = {"shape": "hv", **look}
+    return style.trace(uid, name, x, numbers(y), f"{name}, %{{x}}: %{{y}}", mode="lines", line=line, **more)
 
 
-def _ticks(name: str, row: int, numbered: Sequence[int], kind: str) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "mode": "markers",
-        "uid": f"ticks-{name}",
-        "name": f"{name} ({len(numbered):,})",
-        "x": numbered,
-        "y": [row] * len(numbered),
-        "customdata": numbered,
-        "yaxis": "y2",
-        "opacity": style.DIMMED,
-        "marker": {"symbol": UNFINISHED[name], "size": 6, "color": style.GREY, "line": {"width": 1}},
-        "hovertemplate": f"trial %{{x}}, {name}<extra></extra>",
-    }
+def _ticks(name: str, place: int, numbered: Sequence[int], kind: str) -> dict[str, Any]:
+    return style.trace(
+        f"ticks-{name}",
+        f"{name} ({len(numbered):,})",
+        numbered,
+        [place] * len(numbered),
+        f"trial %{{x}}, {name}",
+        type=kind,
+        customdata=numbered,
+        yaxis="y2",
+        opacity=style.DIMMED,
+        marker={"symbol": UNFINISHED[name], "size": 6, "color": style.GREY, "line": {"width": 1}},
+    )
 
 
 def _steps(x: Sequence[float], best: Sequence[float], end: float) -> tuple[list[float], list[float]]:
     """The places where the best so far is another, and the end of the line."""
-    kept = [place for place in range(len(best)) if place == 0 or best[place] != best[place - 1]]
-    return [*(x[place] for place in kept), end], [*(best[place] for place in kept), best[-1]]
+    steps = [place for place in range(len(best)) if place == 0 or best[place] != best[place - 1]]
+    return [*(x[place] for place in steps), end], [*(best[place] for place in steps), best[-1]]
 
 
 def _summary(rows: Sequence[Row], metric: str, numbered: Sequence[int], best: Sequence[float]) -> str:

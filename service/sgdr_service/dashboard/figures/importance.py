@@ -12,12 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.study import StudyDirection
 
@@ -53,42 +48,43 @@ def importances(rows: Sequence[Row], hparams: Sequence[str], direction: str) -> 
     columns = {name: [row[name] for row in done] for name in ("base_lr", "T_0", "T_mult")}
     columns |= {"eta_ratio": [eta_ratio(row) for row in done]}
     columns |= {name: [row["hparams"].get(name) for row in done] for name in hparams}
-    made = {name: _distribution(name, values) for name, values in columns.items()}
-    varied = {name: each for name, each in made.items() if each is not None}
+    varied = {
+        name: distribution
+        for name, values in columns.items()
+        if (distribution := _distribution(name, values)) is not None
+    }
     if not varied:
         return {}
     study = optuna.create_study(
         direction=StudyDirection[direction.upper()], sampler=optuna.samplers.RandomSampler(0)
     )
     study.add_trials(_trial(row["value"], place, columns, varied) for place, row in enumerate(done))
-    found = PedAnovaImportanceEvaluator(target_quantile=GOOD).evaluate(study, list(varied))
-    total = sum(found.values())
-    return {name: share / total for name, share in found.items()} if total > 0 else {}
+    shares = PedAnovaImportanceEvaluator(target_quantile=GOOD).evaluate(study, list(varied))
+    total = sum(shares.values())
+    return {name: share / total for name, share in shares.items()} if total > 0 else {}
 
 
 def importance_figure(importances: Mapping[str, float]) -> Figure:
     """The shares as bars, the largest on top."""
     if not importances:
         return style.empty(TOO_FEW)
-    order = sorted(importances.items(), key=lambda each: -each[1])
-    said = [f"{share:.0%}" for _, share in order]
-    trace = {
+    names, shares = zip(*sorted(importances.items(), key=lambda named: -named[1]), strict=True)
+    percents = [f"{share:.0%}" for share in shares]
+    bars = {
         "type": "bar",
         "uid": "importance",
         "orientation": "h",
-        "x": numbers(share for _, share in order),
-        "y": [text(name, style.LONGEST_TICK) for name, _ in order],
-        "text": said,
+        "x": numbers(shares),
+        "y": [text(name, style.LONGEST_TICK) for name in names],
+        "text": percents,
         "textposition": "outside",
         "cliponaxis": False,
         "marker": {"color": style.BLUE},
         "hovertemplate": "%{y}: %{text}<extra></extra>",
     }
-    named = ", ".join(f"{name} {share}" for (name, _), share in zip(order, said, strict=True))
-    layout = style.layout(f"Importance: {named}", "importance")
-    layout["xaxis"] |= {"tickformat": ".0%", "range": [0, 1.2 * order[0][1]]}
-    layout["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}
-    return style.figure([trace], layout)
+    summary = ", ".join(f"{name} {percent}" for name, percent in zip(names, percents, strict=True))
+    x = style.axis("importance", tickformat=".0%", range=[0, 1.2 * shares[0]])
+    return style.figure([bars], f"Importance: {summary}", x, style.names_axis(autorange="reversed"))
 
 
 def _distribution(name: str, values: Sequence[Any]) -> BaseDistribution | None:
@@ -107,10 +103,8 @@ def _distribution(name: str, values: Sequence[Any]) -> BaseDistribution | None:
 def _trial(
     value: float, place: int, columns: Mapping[str, Sequence[Any]], varied: Mapping[str, BaseDistribution]
 ) -> optuna.trial.FrozenTrial:
-    params = {
-        name: str(columns[name][place])
-        if isinstance(distribution, CategoricalDistribution)
-        else columns[name][place]
-        for name, distribution in varied.items()
+    params = {name: columns[name][place] for name in varied}
+    params |= {
+        name: str(params[name]) for name in varied if isinstance(varied[name], CategoricalDistribution)
     }
     return optuna.trial.create_trial(value=value, params=params, distributions=dict(varied))

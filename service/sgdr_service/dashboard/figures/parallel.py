@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sgdr.schedule import FIELDS
@@ -59,12 +59,11 @@ def parallel(
         },
         "unselected": {"line": {"color": style.GREY, "opacity": 0.1}},
     }
-    layout = style.layout(
+    summary = (
         f"The best {len(best):,} of {len(order):,} completed trials as lines through all that was searched; "
         f"the best {metric} is {best[0]['value']:.4g} at trial {best[0]['number']}"
     )
-    layout["margin"] = {"l": 64, "r": 64, "t": 64, "b": 24}
-    return style.figure([trace], layout)
+    return style.figure([trace], summary, margin={"l": 64, "r": 64, "t": 64, "b": 24})
 
 
 def _is_known(row: Row) -> bool:
@@ -81,13 +80,13 @@ def _own(name: str, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _numbers(name: str, values: Sequence[float], log: bool = False) -> dict[str, Any]:
-    drawn = numbers(math.log10(value) if log else value for value in values)
+    def places(values: Iterable[float]) -> list[float | None]:
+        return numbers(math.log10(value) if log else value for value in values)
+
     named = sorted(set(values)) if len(set(values)) <= FEW else _decades(values) if log else []
-    made = {"label": text(name, style.LONGEST_TICK), "values": drawn}
-    if not named:
-        return made
-    ticks = numbers(math.log10(value) if log else value for value in named)
-    return {**made, "tickvals": ticks, "ticktext": [f"{value:.4g}" for value in named]}
+    axis = {"label": text(name, style.LONGEST_TICK), "values": places(values)}
+    ticks = {"tickvals": places(named), "ticktext": [f"{value:.4g}" for value in named]}
+    return {**axis, **(ticks if named else {})}
 
 
 def _decades(values: Sequence[float]) -> list[float]:
@@ -96,25 +95,25 @@ def _decades(values: Sequence[float]) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     every = math.ceil((last - first) / FEW)
     digits = (1, 2, 5) if last - first <= 3 else (1,)
-    inner = [float(f"{digit}e{each}") for each in range(first, last + 1, every) for digit in digits]
+    inner = [float(f"{digit}e{power}") for power in range(first, last + 1, every) for digit in digits]
     return [low, *(value for value in inner if low * 1.2 < value < high / 1.2), high]
 
 
 def _categories(name: str, values: Sequence[Any]) -> dict[str, Any]:
     """An axis of the distinct values, in order, as whole numbers with names."""
-    found = sorted({str(value): value for value in values}.items(), key=_in_order)
-    places = {said: place for place, (said, _) in enumerate(found)}
-    named = style.thinned(len(found), MOST_TICKS)
+    categories = sorted({str(value): value for value in values}.items(), key=_in_order)
+    places = {words: place for place, (words, _) in enumerate(categories)}
+    named = style.thinned(len(categories), MOST_TICKS)
     # Plotly finds markup in labels, but none in the names of ticks here.
     return {
         "label": text(name, style.LONGEST_TICK),
         "values": [places[str(value)] for value in values],
         "tickvals": named,
-        "ticktext": [style.short(found[place][0], style.LONGEST_TICK) for place in named],
+        "ticktext": [style.short(categories[place][0], style.LONGEST_TICK) for place in named],
     }
 
 
 def _in_order(category: tuple[str, Any]) -> tuple[bool, float, str]:
     """Numbers first, as numbers; the rest by name."""
-    said, value = category
-    return (False, value, said) if is_number(value) else (True, 0.0, said)
+    words, value = category
+    return (False, value, words) if is_number(value) else (True, 0.0, words)

@@ -41,13 +41,10 @@ def ranked(rows: Iterable[Row], direction: str) -> list[Row]:
 
 def outcome(row: Row) -> str:
     """complete, pruned, diverged, failed, cut off, running, waiting or foreign, as of `Study.outcomes`."""
-    return (
-        FOREIGN
-        if row.get("foreign")
-        else summary.outcome(
-            row["state"], diverged=row["diverged_at"] is not None, failed=row["error"] is not None
-        )
-    )
+    if row.get("foreign"):
+        return FOREIGN
+    diverged, failed = row["diverged_at"] is not None, row["error"] is not None
+    return summary.outcome(row["state"], diverged=diverged, failed=failed)
 
 
 def arm(row: Row) -> str:
@@ -62,10 +59,10 @@ def arm(row: Row) -> str:
 
 def by_arm(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Rows by arm, in the order of `ALL_ARMS`, without arms that have none."""
-    found: defaultdict[str, list[Row]] = defaultdict(list)
+    arms: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[arm(row)].append(row)
-    return {name: found[name] for name in (*ALL_ARMS, UNKNOWN) if name in found}
+        arms[arm(row)].append(row)
+    return {name: arms[name] for name in (*ALL_ARMS, UNKNOWN) if name in arms}
 
 
 def eta_ratio(row: Row) -> float | None:

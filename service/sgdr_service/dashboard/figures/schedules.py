@@ -51,11 +51,9 @@ def schedules(
     count = f"{len(restarts)}" if are_drawable(schedule, stop) else f"more than {MOST_RESTARTS}"
     names = ", ".join(name for name, _ in drawn)
     summary = f"The learning rate over {stop:g} {unit}s of {names}; restarts of {name}: {count}"
-    layout = style.layout(summary, unit, "learning rate", log_y=log_y)
-    layout["shapes"] = style.upright(restarts)
-    layout["showlegend"] = True
-    layout["yaxis"] |= _log_range([y for _, y in sampled]) if log_y else {"rangemode": "tozero"}
-    return style.figure(traces, layout)
+    span = _log_range([y for _, y in sampled]) if log_y else {"rangemode": "tozero"}
+    x_axis, y_axis = style.axis(unit), style.axis("learning rate", log=log_y, **span)
+    return style.figure(traces, summary, x_axis, y_axis, shapes=style.upright(restarts), showlegend=True)
 
 
 def rates(schedule: Schedule, stop: float) -> tuple[FloatArray, FloatArray]:
@@ -83,33 +81,24 @@ def are_drawable(schedule: Schedule, stop: float) -> bool:
 
 def restarts_within(schedule: Schedule, stop: float) -> list[float]:
     """The places before `stop` where its cycles begin, but for the first; none where they are too many."""
-    found: list[float] = []
+    restarts: list[float] = []
     if isinstance(schedule, Formula) or not are_drawable(schedule, stop):
-        return found
+        return restarts
     cycle = schedule.cycle(0)
     while (end := cycle.start + cycle.length) < stop:
         after = schedule.cycle(end * (1 + ASIDE))
         if after.index == cycle.index:  # the last of a limited number of cycles
             break
-        found.append(end)
+        restarts.append(end)
         cycle = after
-    return found
+    return restarts
 
 
 def rate_line(x: FloatArray, y: FloatArray, name: str, unit: str, place: int = 0) -> dict[str, Any]:
     """The trace of the schedule at that place of several."""
-    color = style.PALETTE[place % len(style.PALETTE)]
-    dash = style.DASHES[place % len(style.DASHES)]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "uid": f"schedule-{place}",
-        "name": name,
-        "x": numbers(x.tolist()),
-        "y": numbers(y.tolist()),
-        "line": {"color": color, "width": 2, "dash": dash},
-        "hovertemplate": f"{name}, {unit} %{{x}}: %{{y:.4g}}<extra></extra>",
-    }
+    said = f"{name}, {unit} %{{x}}: %{{y:.4g}}"
+    x_drawn, y_drawn = numbers(x.tolist()), numbers(y.tolist())
+    return style.trace(f"schedule-{place}", name, x_drawn, y_drawn, said, mode="lines", line=style.pen(place))
 
 
 def _log_range(sampled: Sequence[FloatArray]) -> dict[str, Any]:

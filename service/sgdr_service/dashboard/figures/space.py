@@ -13,7 +13,7 @@ import numpy as np
 
 from sgdr_service.dashboard.figures import style
 from sgdr_service.dashboard.figures.rows import Row, arm, by_arm, completed, eta_ratio, is_number
-from sgdr_service.dashboard.figures.style import Figure, number, numbers, text
+from sgdr_service.dashboard.figures.style import Figure, number, text
 
 Cells: TypeAlias = dict[tuple[str, str], list[float]]
 
@@ -44,8 +44,8 @@ def heat_map(
         "uid": "heat-map",
         "x": bins,
         "y": factors,
-        "z": [[number(worth.get((factor, each))) for each in bins] for factor in factors],
-        "hovertext": [[hover.get((factor, each), "") for each in bins] for factor in factors],
+        "z": [[number(worth.get((factor, lengths))) for lengths in bins] for factor in factors],
+        "hovertext": [[hover.get((factor, lengths), "") for lengths in bins] for factor in factors],
         "hoverinfo": "text",
         "hoverongaps": False,
         "texttemplate": "%{z:.3g}",
@@ -60,10 +60,7 @@ def heat_map(
         f"The {statistic} {metric} of {len(done):,} trials by T_0 and T_mult; the best of these, "
         f"{worth[best]:.4g}, is at T_0 {T_0} and T_mult {T_mult}"
     )
-    layout = style.layout(summary, "T_0 in epochs", "T_mult")
-    for name in ("xaxis", "yaxis"):
-        layout[name] |= {"type": "category", "showgrid": False}
-    return style.figure([trace], layout)
+    return style.figure([trace], summary, style.names_axis("T_0 in epochs"), style.names_axis("T_mult"))
 
 
 def scatter(rows: Sequence[Row], metric: str, *, log: bool = False) -> Figure:
@@ -76,17 +73,15 @@ def scatter(rows: Sequence[Row], metric: str, *, log: bool = False) -> Figure:
         return style.empty(style.NONE_COMPLETE)
     kind = style.scatter_type(2 * len(done))
     traces = []
-    for name, found in by_arm(done).items():
-        traces.append(_points(name, found, [row["base_lr"] for row in found], "x", kind))
+    for name, arm_rows in by_arm(done).items():
+        traces.append(_points(name, arm_rows, "base_lr", [row["base_lr"] for row in arm_rows], kind))
         if name != "constant":
-            traces.append(_points(name, found, [eta_ratio(row) for row in found], "x2", kind))
-    log = log and style.positive(row["value"] for row in done)
+            traces.append(_points(name, arm_rows, "eta_ratio", [eta_ratio(row) for row in arm_rows], kind))
     summary = f"The {metric} of {len(done):,} completed trials over base_lr and over eta_ratio"
-    layout = style.layout(summary, "base_lr", metric, log_x=True, log_y=log)
-    layout["xaxis"]["domain"] = [0, 0.48]
-    layout["xaxis2"] = style.axis("eta_ratio = eta_min / base_lr", domain=[0.52, 1])
-    layout["showlegend"] = True
-    return style.figure(traces, layout)
+    x = style.axis("base_lr", log=True, domain=[0, 0.48])
+    x2 = style.axis("eta_ratio = eta_min / base_lr", domain=[0.52, 1])
+    y = style.axis(metric, log=log and style.positive(row["value"] for row in done))
+    return style.figure(traces, summary, x, y, xaxis2=x2, showlegend=True)
 
 
 def _binned(rows: Sequence[Row]) -> tuple[list[str], Cells]:
@@ -107,21 +102,9 @@ def _edges(lengths: Sequence[float]) -> list[int]:
     return sorted({low, *spaced[1:-1], after})
 
 
-def _points(
-    name: str, rows: Sequence[Row], x: Sequence[float | None], axis: str, kind: str
-) -> dict[str, Any]:
-    x_said = "base_lr" if axis == "x" else "eta_ratio"
-    return {
-        "type": kind,
-        "mode": "markers",
-        "uid": f"{axis}-{name}",
-        "name": f"{style.arm_name(name)} ({len(rows):,})",
-        "legendgroup": name,
-        "showlegend": axis == "x",
-        "x": numbers(x),
-        "y": numbers(row["value"] for row in rows),
-        "customdata": [row["number"] for row in rows],
-        "xaxis": axis,
-        "marker": style.arm_marker(name, 6 if kind == "scatter" else 4),
-        "hovertemplate": f"trial %{{customdata}}, {x_said} %{{x}}: %{{y}}<extra></extra>",
-    }
+def _points(arm: str, rows: Sequence[Row], name: str, x: Sequence[float | None], kind: str) -> dict[str, Any]:
+    axis = "x" if name == "base_lr" else "x2"
+    said = f"trial %{{customdata}}, {name} %{{x}}: %{{y}}"
+    return style.arm_trace(
+        f"{axis}-{arm}", arm, rows, x, said, kind, xaxis=axis, legendgroup=arm, showlegend=axis == "x"
+    )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from sgdr.shapes import SHAPES
+from sgdr_service.dashboard.figures.rows import Row
 
 Figure: TypeAlias = dict[str, Any]
 """`data`, `layout` and `config` in plain JSON values; `layout.meta.summary` says what it shows."""
@@ -17,14 +18,7 @@ Figure: TypeAlias = dict[str, Any]
 BLUE, VERMILION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 OLIVE, GREY = "#8C7A00", "#808080"
 PALETTE = (BLUE, VERMILION, GREEN, PINK, OLIVE)
-COLORS = {
-    "blue": BLUE,
-    "vermilion": VERMILION,
-    "green": GREEN,
-    "pink": PINK,
-    "olive": OLIVE,
-    "grey": GREY,
-}
+COLORS = {"blue": BLUE, "vermilion": VERMILION, "green": GREEN, "pink": PINK, "olive": OLIVE, "grey": GREY}
 """The colours by the names that `sgdr.shapes` has for them."""
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -103,6 +97,11 @@ def axis(title: str = "", *, log: bool = False, **more: Any) -> dict[str, Any]:
     }
 
 
+def names_axis(title: str = "", **more: Any) -> dict[str, Any]:
+    """An axis of names."""
+    return axis(title, type="category", showgrid=False, **more)
+
+
 def positive(values: Iterable[float]) -> bool:
     """Whether a logarithmic axis shows all of them."""
     return all(value > 0 for value in values)
@@ -118,40 +117,32 @@ def whole(highest: float) -> dict[str, Any]:
     return {"tickformat": ",d", **({"dtick": 1} if highest < 10 else {})}
 
 
-def layout(
-    summary: str,
-    x: str = "",
-    y: str = "",
-    *,
-    log_x: bool = False,
-    log_y: bool = False,
-    uirevision: str = "kept",
-) -> dict[str, Any]:
-    """A layout with these titles of axes. What the user zoomed and hid is kept while `uirevision` stays.
+def pen(place: int) -> dict[str, Any]:
+    """The colour and the dashes of the line at that place of several."""
+    return {"color": PALETTE[place % len(PALETTE)], "width": 2, "dash": DASHES[place % len(DASHES)]}
 
-    Backgrounds are transparent; the page's styles colour the text.
-    """
-    return {
-        "xaxis": axis(x, log=log_x),
-        "yaxis": axis(y, log=log_y),
-        "paper_bgcolor": "rgba(0, 0, 0, 0)",
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",
-        "font": {"family": "system-ui, sans-serif", "size": 13},
-        "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
-        "legend": {
-            "orientation": "h",
-            "yref": "container",
-            "y": 0,
-            "yanchor": "bottom",
-            "x": 0,
-            "itemsizing": "constant",
-            "maxheight": 0.3,  # of the figure: on narrow screens a longer one scrolls
-        },
-        "hoverlabel": {"namelength": -1},
-        "modebar": {"bgcolor": "rgba(0, 0, 0, 0)", "color": GREY, "activecolor": BLUE},
-        "uirevision": uirevision,
-        "meta": {"summary": summary},
-    }
+
+def trace(uid: str, name: str, x: Iterable[Any], y: Iterable[Any], said: str, **more: Any) -> dict[str, Any]:
+    """Points, or with another `mode` a line; over each the pointer finds what `said` is a template of."""
+    points = {"type": "scatter", "mode": "markers", "uid": uid, "name": name, "x": x, "y": y}
+    return {**points, "hovertemplate": f"{said}<extra></extra>", **more}
+
+
+def arm_trace(
+    uid: str, arm: str, rows: Sequence[Row], x: Iterable[Any], said: str, kind: str, **more: Any
+) -> dict[str, Any]:
+    """The values of an arm's trials over `x`."""
+    return trace(
+        uid,
+        f"{arm_name(arm)} ({len(rows):,})",
+        numbers(x),
+        numbers(row["value"] for row in rows),
+        said,
+        type=kind,
+        customdata=[row["number"] for row in rows],
+        marker=arm_marker(arm, 6 if kind == "scatter" else 4),
+        **more,
+    )
 
 
 def note(words: str) -> dict[str, Any]:
@@ -182,17 +173,47 @@ def upright(places: Sequence[float]) -> list[dict[str, Any]]:
     return [{"type": "path", "path": path, "yref": "paper", "line": line, "layer": "below"}]
 
 
-def figure(traces: list[dict[str, Any]], layout: dict[str, Any]) -> Figure:
-    """The figure of these traces."""
+def figure(
+    traces: list[dict[str, Any]],
+    summary: str,
+    xaxis: dict[str, Any] | None = None,
+    yaxis: dict[str, Any] | None = None,
+    **layout: Any,
+) -> Figure:
+    """The figure of these traces, which shows what `summary` says, with more of its `layout`.
+
+    Backgrounds are transparent; the page's styles colour the text. What the user zoomed and hid is kept.
+    """
+    look = {
+        "xaxis": xaxis or axis(),
+        "yaxis": yaxis or axis(),
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "font": {"family": "system-ui, sans-serif", "size": 13},
+        "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
+        "legend": {
+            "orientation": "h",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "x": 0,
+            "itemsizing": "constant",
+            "maxheight": 0.3,  # of the figure: on narrow screens a longer one scrolls
+        },
+        "hoverlabel": {"namelength": -1},
+        "modebar": {"bgcolor": "rgba(0, 0, 0, 0)", "color": GREY, "activecolor": BLUE},
+        "uirevision": "kept",
+        "meta": {"summary": summary},
+    }
     config = {
         "responsive": False,  # the page tells figures of its width, so that those behind a tab are left alone
         "displaylogo": False,
         "modeBarButtonsToRemove": ["toImage", "select2d", "lasso2d"],
     }
-    return {"data": traces, "layout": layout, "config": config}
+    return {"data": traces, "layout": {**look, **layout}, "config": config}
 
 
 def empty(words: str) -> Figure:
     """A figure that only says why there is nothing to draw, and what to do."""
     hidden = {"visible": False}
-    return figure([], {**layout(words), "xaxis": hidden, "yaxis": hidden, "annotations": [note(words)]})
+    return figure([], words, hidden, hidden, annotations=[note(words)])

@@ -37,14 +37,15 @@ def trial_figure(
     names = [name for name in dict.fromkeys((metric, select_metric or metric)) if name in curves]
     values = [value for value in curves.get(metric, ()) if is_number(value)]
     log = bool(values) and min(values) > 0 and max(values) > 10 * min(values)
-    layout = style.layout(_summary(drawn, metric, budget, chosen), "epoch", "learning rate")
-    layout["xaxis"] |= {"anchor": "y2", **style.whole(budget)}
-    layout["yaxis"] |= {"domain": [0.6, 1], "rangemode": "tozero"}
-    layout["yaxis2"] = style.axis(metric, log=log, domain=[0, 0.54])
-    layout["shapes"] = style.upright(drawn.restarts)
-    below = [_curve(name, place, curves[name]) for place, name in enumerate(names)]
-    mark = [] if chosen is None else [_chosen(*chosen)]
-    return style.figure([rate_line(x, y, "learning rate", "epoch"), *below, *mark], layout)
+    traces = [rate_line(x, y, "learning rate", "epoch")]
+    traces += [_curve(name, place, curves[name]) for place, name in enumerate(names)]
+    traces += [] if chosen is None else [_chosen(*chosen)]
+    x_axis = style.axis("epoch", anchor="y2", **style.whole(budget))
+    y_axis = style.axis("learning rate", domain=[0.6, 1], rangemode="tozero")
+    y_below = style.axis(metric, log=log, domain=[0, 0.54])
+    restarts = style.upright(drawn.restarts)
+    summary = _summary(drawn, metric, budget, chosen)
+    return style.figure(traces, summary, x_axis, y_axis, yaxis2=y_below, shapes=restarts)
 
 
 def _summary(drawn: Drawn, metric: str, budget: int, chosen: tuple[int, float] | None) -> str:
@@ -58,33 +59,20 @@ def _summary(drawn: Drawn, metric: str, budget: int, chosen: tuple[int, float] |
 
 def _curve(name: str, place: int, curve: Sequence[float | None]) -> dict[str, Any]:
     epochs = [at + 1 for at in style.thinned(len(curve), POINTS)]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "uid": f"curve-{place}",
-        "name": text(name),
-        "x": epochs,
-        "y": numbers(curve[epoch - 1] for epoch in epochs),
-        "yaxis": "y2",
-        "line": {
-            "color": (style.VERMILION, style.GREY)[place],
-            "width": (2, 1)[place],
-            "dash": style.DASHES[2 * place],
-        },
-        "hovertemplate": f"epoch %{{x}}: {text(name)} %{{y}}<extra></extra>",
-    }
+    color, width = ((style.VERMILION, 2), (style.GREY, 1))[place]
+    return style.trace(
+        f"curve-{place}",
+        text(name),
+        epochs,
+        numbers(curve[epoch - 1] for epoch in epochs),
+        f"epoch %{{x}}: {text(name)} %{{y}}",
+        mode="lines",
+        yaxis="y2",
+        line={"color": color, "width": width, "dash": style.DASHES[2 * place]},
+    )
 
 
 def _chosen(epoch: int, value: float) -> dict[str, Any]:
     name = f"{value:.4g} at epoch {epoch}"
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "uid": "chosen",
-        "name": name,
-        "x": [epoch],
-        "y": numbers([value]),
-        "yaxis": "y2",
-        "marker": {"color": style.PINK, "symbol": "star", "size": 12},
-        "hovertemplate": f"chosen: {name}<extra></extra>",
-    }
+    star = {"color": style.PINK, "symbol": "star", "size": 12}
+    return style.trace("chosen", name, [epoch], numbers([value]), f"chosen: {name}", yaxis="y2", marker=star)
