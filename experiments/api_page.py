@@ -19,7 +19,7 @@ PAGES = {
     "sgdr.relatives": "Other schedules, to compare with",
     "sgdr.search": "The search: `from sgdr import search`",
     "sgdr.export": "A schedule as code: `from sgdr import export`",
-    "sgdr.export.parity": "How far a framework is from it: `from sgdr.export import parity`",
+    "sgdr.export.parity": "What a framework can do of it: `from sgdr.export import parity`",
     "sgdr.adapters.optax": "In optax",
     "sgdr.adapters.torch": "In PyTorch",
     "sgdr.adapters.keras": "In Keras",

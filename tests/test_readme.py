@@ -172,7 +172,7 @@ def test_client_of_the_service(tmp_path: Path) -> None:
     server = subprocess.Popen(
         [sys.executable, "-m", "sgdr", "serve", "--port", "0"],
         cwd=tmp_path,
-        env={**os.environ, "SGDR_STORAGE": f"sqlite:///{tmp_path}/sgdr.db", "SGDR_PARITY": "false"},
+        env={**os.environ, "SGDR_STORAGE": f"sqlite:///{tmp_path}/sgdr.db"},
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -98,7 +98,7 @@ def test_code_of_a_study_has_the_rates_that_its_function_used(
     best = studies[name].best
     used = rates_of(folder, name, best)
     storage = f"sqlite:///{folder}/sgdr.db"
-    arguments = ("export", name, "--to", target, "--no-measure", "--storage", storage)
+    arguments = ("export", name, "--to", target, "--storage", storage)
     if PARTS[name]:
         done = sgdr(*arguments)
         assert (done.returncode, done.stdout) == (2, "") and len(done.stderr.splitlines()) == 1

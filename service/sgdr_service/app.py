@@ -20,7 +20,6 @@ from sgdr_service import auth, documentation, problems
 from sgdr_service.events import Feeds
 from sgdr_service.metrics import Metrics
 from sgdr_service.middleware import Edge
-from sgdr_service.parity import Parity
 from sgdr_service.root_path import RootPath, address
 from sgdr_service.routes import best, operations, rates, studies, sweeps, workloads
 from sgdr_service.sessions import Sessions
@@ -65,7 +64,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     library = Library(settings.storage)
     app.state.settings, app.state.library = settings, library
-    app.state.parity = Parity(measures=settings.parity)
     app.state.sessions = Sessions(partial(auth.current_hash, settings))
     app.state.declarations = Declarations()
     app.state.writers = CapacityLimiter(WRITERS)
@@ -143,7 +141,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
         finally:
             await run_in_threadpool(dispatcher.stop)
-            await run_in_threadpool(app.state.parity.close)
             app.state.library.close()
             app.state.sweeps.close()
 

@@ -8,14 +8,13 @@ from operator import itemgetter
 from typing import Any
 
 from sgdr import export
-from sgdr.export.parity import Job
+from sgdr.export.parity import Job, report_of
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.types import Schedule
 from sgdr.search.study.columns import COLUMNS, searched_names
 from sgdr.search.study.study import Best, Study
 from sgdr.stepping import Stepping
-from sgdr_service.parity import Parity
 from sgdr_service.problems import Problem, invalid
 
 
@@ -84,7 +83,7 @@ def cycles_within(schedule: WarmRestarts | Formula, epochs: int) -> dict[str, li
     return {"restarts": schedule.restarts(until=epochs), "troughs": schedule.troughs(budget=epochs)}
 
 
-def coded(best: Best, stepping: Stepping, parity: Parity) -> dict[str, Any]:
+def coded(best: Best, stepping: Stepping) -> dict[str, Any]:
     """A `CodedBest`, whose code changes the rate in that way."""
     jobs = jobs_of(best.schedule, stepping, best.budget)
     return {
@@ -92,7 +91,7 @@ def coded(best: Best, stepping: Stepping, parity: Parity) -> dict[str, Any]:
         "steps_per_epoch": stepping.steps_per_epoch,
         "interval": stepping.interval,
         "code": {target: code_of(job) for target, job in jobs.items()},
-        "parity": {target: parity.report(job).to_dict() for target, job in jobs.items()},
+        "parity": {target: report_of(job).to_dict() for target, job in jobs.items()},
     }
 
 

@@ -62,60 +62,18 @@ BEST: dict[str, JsonValue] = {
 }
 
 
-DIFFERENCE: dict[str, JsonValue] = {
-    "of": "step(epoch)",
-    "largest": 0.1502,
-    "share": 0.9704,
-    "step": 242,
-    "wrong": 1,
-    "first_wrong": [242],
-    "failed": None,
-}
-
-
-class RateDifference(BaseModel):
-    """The difference between the schedule and a framework that follows it."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [DIFFERENCE]})
-    of: str = Field(description="`code`, or how the framework's own scheduler was stepped.")
-    largest: float | None = Field(description="None where a rate is not finite, or where it failed.")
-    share: float | None = Field(description="Of the peak.")
-    step: int | None = Field(description="At which it is largest.")
-    wrong: int = Field(description="Steps that are off by more than a millionth of the peak.")
-    first_wrong: list[int] = Field(description="The first of them.")
-    failed: str | None = Field(None, description="Why the framework gave no rates.")
-
-
 PARITY: dict[str, JsonValue] = {
-    "status": "measured",
-    "remark": None,
     "cannot": ["step(epoch) finds the cycle by a rounded logarithm: …"],
     "nearest": "CosineAnnealingWarmRestarts(T_0=80, T_mult=3, eta_min=0.00458) means the same rates.",
-    "looked_at": "steps 0 to 1999",
-    "versions": {"torch": "2.13.0"},
-    "differences": [DIFFERENCE],
 }
 
 
 class ParityReport(BaseModel):
-    """How far the rates of a framework are from the schedule's."""
+    """What the scheduler that a framework has itself can do of the schedule."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [PARITY]})
-    status: Literal["measured", "being measured", "not measured", "not installed", "no code", "failed"] = (
-        Field(
-            description="Whether the framework was run. `being measured`: ask again, in a minute or so. `not "
-            "measured`: the service does not run frameworks (SGDR_PARITY=false), or too much waits already."
-        )
-    )
-    remark: str | None = Field(None, description="How to install what is missing, or what failed.")
     cannot: list[str] = Field(description="What the framework's own scheduler cannot do of this schedule.")
-    nearest: str | None = Field(description="The nearest that it can do.")
-    looked_at: str | None = Field(description="The steps that are compared.")
-    versions: dict[str, str] | None = Field(description="Of what is run.")
-    differences: list[RateDifference] = Field(
-        description="Of the code, and of the framework's own scheduler with its nearest settings; empty "
-        "unless measured."
-    )
+    nearest: str | None = Field(description="The nearest that it can do; None where there is no code.")
 
 
 CODED: dict[str, JsonValue] = {
@@ -142,7 +100,7 @@ class CodedBest(BestTrial):
         "where there is none."
     )
     parity: dict[str, ParityReport] = Field(
-        description="By framework: what its own scheduler cannot do, and how far its rates are from ours."
+        description="By framework: what its own scheduler cannot do, and the nearest that it can."
     )
 
 

@@ -47,8 +47,6 @@ class Settings(BaseSettings):
     """Processes that answer requests."""
     dashboard: bool = True
     """Whether pages for people are served too. They need one process: several `workers` have none."""
-    parity: bool = True
-    """Whether frameworks that are installed are run, in processes of their own, to measure exported code."""
     token_hash: str | None = None
     """Hash of the bearer token that writing needs, as `sgdr token` prints it; None: that in `token_file`."""
     token_file: Path | None = None

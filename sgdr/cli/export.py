@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -33,7 +31,7 @@ EXAMPLES = """
 
   sgdr export digits --to torch
 
-  sgdr export digits --to keras --trial 38 -o schedule.py --no-measure
+  sgdr export digits --to keras --trial 38 -o schedule.py
 
   sgdr export --base-lr 0.1 --T-0 10 --T-mult 2 --to optax --steps-per-epoch 500 --budget 150
 
@@ -92,20 +90,15 @@ def export(
         Path | None, typer.Option("-o", "--out", help="File to write.", show_default="stdout")
     ] = None,
     measure: Annotated[
-        bool,
-        typer.Option(
-            "--measure/--no-measure",
-            help="Run the framework, where it is installed, and say below the code how far it is off.",
-        ),
-    ] = True,
+        bool | None, typer.Option("--measure/--no-measure", hidden=True, show_default=False)
+    ] = None,
     storage: options.Storage = None,
 ) -> None:
     """Write a schedule as code for another framework, or as a table of its rates.
 
     Of a study, the schedule is that of its best trial, and the tables are its trials or their curves. Code
     needs no sgdr, and says in a comment whether it steps per batch or per epoch. Comments below it tell what
-    the framework's own scheduler cannot do of the schedule, and by how much both are off, which takes some
-    seconds to measure at the first time.
+    the framework's own scheduler cannot do of the schedule, and the nearest that it can.
 
     The code of a study changes the rate as its trials did. Of a function that has not said how many optimizer
     updates an epoch has, nobody knows: give --steps-per-epoch, or, for torch and braintools and where the
@@ -115,21 +108,15 @@ def export(
     from sgdr.export.parity import Job
     from sgdr.stepping import checked_interval, checked_steps_per_epoch
 
+    if measure is not None:
+        typer.echo("sgdr: leave out --measure and --no-measure: no framework is run", err=True)
     if to not in (*exports.TARGETS, *TABLES):
         raise ValueError(f"--to {to!r} must be one of {', '.join((*exports.TARGETS, *TABLES))}")
     if study is not None and not (base_lr is None and T_0 is None):
         raise ValueError(f"give either the study {study!r} or a schedule by --base-lr and --T-0, not both")
     if to in TABLES:
-        unmeasured = None if measure else True
-        _refuse(
-            f"--to {to}",
-            {
-                "--steps-per-epoch": steps_per_epoch,
-                "--interval": interval,
-                "--budget": budget,
-                "--no-measure": unmeasured,
-            },
-        )
+        meaningless = {"--steps-per-epoch": steps_per_epoch, "--interval": interval, "--budget": budget}
+        _refuse(f"--to {to}", meaningless)
     else:
         _refuse(f"--to {to}", {"--steps": steps, "--curves": curves or None})
     if study is None:
@@ -138,7 +125,7 @@ def export(
         if to in TABLES:
             text = _encoded(_rates(schedule, options.steps(STEPS if steps is None else steps)), to)
         else:
-            text = _code(Job(schedule, to, steps_per_epoch, budget, checked_interval(interval)), measure)
+            text = _code(Job(schedule, to, steps_per_epoch, budget, checked_interval(interval)))
     else:
         from sgdr.search.study.study import load
 
@@ -152,43 +139,18 @@ def export(
                 checked_steps_per_epoch(steps_per_epoch), checked_interval(interval)
             )
             length = best.budget if budget is None else budget
-            text = _code(Job(best.schedule, to, stepping.steps_per_epoch, length, stepping.interval), measure)
+            text = _code(Job(best.schedule, to, stepping.steps_per_epoch, length, stepping.interval))
     _deliver(text, out)
 
 
-def _code(job: Job, measure: bool) -> str:
-    """The code, and below it the report of how far it is from the schedule."""
+def _code(job: Job) -> str:
+    """The code, and below it what the framework's own scheduler can do of the schedule."""
     from sgdr.export.parity import report_of
 
-    code = job.code
-    with _waiting(f"running {job.target} to measure the code"):
-        report = report_of(job, measure=measure)
-    return f"{code}\n{report.comments()}"
+    return f"{job.code}\n{report_of(job).comments()}"
 
 
-@contextmanager
-def _waiting(what: str) -> Iterator[None]:
-    """Says on stderr what is waited for, as soon as it takes more than a second."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    say = Console(stderr=True, highlight=False)
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    shown = Progress(*columns, console=say, transient=True)
-    shown.add_task(what, total=None)
-    start = shown.start if say.is_terminal else lambda: say.print(f"sgdr: {what}", soft_wrap=True)
-    timer = threading.Timer(1.0, start)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        if shown.live.is_started:
-            shown.stop()
-
-
-def _refuse(what: str, values: dict[str, object]) -> None:
+def _refuse(what: str, values: Mapping[str, object]) -> None:
     """Raises ValueError for the first option that is given, but has no meaning together with `what`."""
     for option, value in values.items():
         if value is not None:

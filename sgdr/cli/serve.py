@@ -26,7 +26,7 @@ once), SGDR_MAX_QUEUED, SGDR_MAX_TRIALS, SGDR_MAX_BUDGET, SGDR_MAX_SECONDS, SGDR
 Ray), SGDR_RAY_ADDRESS (of a cluster; none: Ray is started here), SGDR_CHECKPOINTS (a folder for the last
 troughs of trials), SGDR_TOKEN_HASH, SGDR_TOKEN_FILE, SGDR_PUBLIC_READING, SGDR_CORS_ORIGINS,
 SGDR_ALLOWED_HOSTS, SGDR_ROOT_PATH, SGDR_MAX_BODY_BYTES, SGDR_SHUTDOWN_SECONDS, SGDR_DASHBOARD (false: none),
-SGDR_PARITY (false: frameworks are not measured beside the service), SGDR_LOG_LEVEL.
+SGDR_LOG_LEVEL.
 """
 TOKEN_EXAMPLES = """
 [bold]Examples[/bold]

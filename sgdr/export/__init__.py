@@ -3,7 +3,7 @@
 The code imports the framework alone. It uses the framework's own schedule where that one is right, and else a
 small function that finds the cycle by exact arithmetic. Nothing is imported here: it is text that is written.
 
-`parity` says how far the framework's rates are from ours, by running it where it is installed.
+`parity` says what the framework's own scheduler cannot do of a schedule, and the nearest that it can.
 """
 
 from __future__ import annotations

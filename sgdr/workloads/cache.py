@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 import zipfile
 from collections.abc import Callable
@@ -10,9 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from sgdr.cache_folder import directory
-
 Arrays = dict[str, np.ndarray]
+
+
+def directory() -> Path:
+    """`$SGDR_CACHE`, else `$XDG_CACHE_HOME/sgdr`, else `~/.cache/sgdr`.
+
+    Raises RuntimeError where the user has no home.
+    """
+    if chosen := os.environ.get("SGDR_CACHE"):
+        return Path(chosen).expanduser()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "sgdr"
+    return Path("~/.cache/sgdr").expanduser()
 
 
 def cached(key: str, make: Callable[[], Arrays]) -> Arrays:

@@ -17,8 +17,8 @@ TYPICAL = WarmRestarts(0.1, 10, 2, 0.001)
 
 
 def with_words(schedule, target, **lengths):
-    """The code, and below it what is known of the framework without running it."""
-    report = export.parity.report(schedule, target, measure=False, **lengths)
+    """The code, and below it what the framework's own scheduler can do."""
+    report = export.parity.report(schedule, target, **lengths)
     return f"{export.code(schedule, target, **lengths)}\n{report.comments()}"
 
 
@@ -42,21 +42,21 @@ def trials(swept):
 def test_code_of_a_study_is_that_of_its_best_schedule_in_its_own_steps(swept, trials, target):
     best = trials[0]
     expected = with_words(WarmRestarts(**best["schedule"]), target, steps_per_epoch=2, budget=best["budget"])
-    assert output(swept("export", "tiny", "--to", target, "--no-measure")) == expected
+    assert output(swept("export", "tiny", "--to", target)) == expected
     assert "Steps per batch" in expected
 
 
 def test_code_of_a_trial_with_other_lengths(swept, trials):
     other = trials[-1]
-    options = ("--trial", str(other["number"]), "--steps-per-epoch", "7", "--budget", "40", "--no-measure")
+    options = ("--trial", str(other["number"]), "--steps-per-epoch", "7", "--budget", "40")
     expected = with_words(WarmRestarts(**other["schedule"]), "optax", steps_per_epoch=7, budget=40)
     assert output(swept("export", "tiny", "--to", "optax", *options)) == expected
 
 
 @pytest.mark.parametrize("target", export.TARGETS)
 def test_code_of_a_schedule(swept, target):
-    assert output(swept("export", *SCHEDULE, "--to", target, "--no-measure")) == with_words(TYPICAL, target)
-    lengths = ("--steps-per-epoch", "50", "--budget", "100", "--no-measure")
+    assert output(swept("export", *SCHEDULE, "--to", target)) == with_words(TYPICAL, target)
+    lengths = ("--steps-per-epoch", "50", "--budget", "100")
     assert output(swept("export", *SCHEDULE, "--to", target, *lengths)) == with_words(
         TYPICAL, target, steps_per_epoch=50, budget=100
     )
@@ -76,10 +76,10 @@ def test_a_study_whose_epochs_have_no_known_length_is_exported_where_that_is_sai
     schedule = WarmRestarts(**best["schedule"])
     for target in ("torch", "transformers"):
         refused(sgdr("export", "train", "--to", target), f"must be known for {target}", "(--steps-per-epoch)")
-    code = output(sgdr("export", "train", "--to", "torch", "--no-measure", "--interval", "epoch"))
+    code = output(sgdr("export", "train", "--to", "torch", "--interval", "epoch"))
     assert code == with_words(schedule, "torch", budget=3, interval="epoch")
     assert "Steps per epoch" in code and "for epoch in range(3)" in code
-    code = output(sgdr("export", "train", "--to", "keras", "--no-measure", "--steps-per-epoch", "10"))
+    code = output(sgdr("export", "train", "--to", "keras", "--steps-per-epoch", "10"))
     assert code == with_words(schedule, "keras", budget=3, steps_per_epoch=10)
 
 
@@ -162,17 +162,17 @@ def test_tables_of_a_schedule_are_its_rates(swept):
 def test_a_file_is_written_whole_or_not_at_all(swept, tmp_path):
     path = tmp_path / "schédule.py"
     path.write_text("old")
-    done = swept("export", *SCHEDULE, "--to", "torch", "--no-measure", "-o", str(path))
+    done = swept("export", *SCHEDULE, "--to", "torch", "-o", str(path))
     assert output(done) == f"{path}\n" and path.read_text(encoding="utf-8") == with_words(TYPICAL, "torch")
     assert list(tmp_path.iterdir()) == [path]
     refused(
-        swept("export", *SCHEDULE, "--to", "torch", "--no-measure", "-o", f"{tmp_path}/no/a.py"),
+        swept("export", *SCHEDULE, "--to", "torch", "-o", f"{tmp_path}/no/a.py"),
         "no folder",
         "make it first",
     )
-    refused(swept("export", *SCHEDULE, "--to", "torch", "--no-measure", "-o", str(tmp_path)), "is a folder")
+    refused(swept("export", *SCHEDULE, "--to", "torch", "-o", str(tmp_path)), "is a folder")
     refused(
-        swept("export", *SCHEDULE, "--to", "torch", "--no-measure", "-o", str(tmp_path / ("x" * 300))),
+        swept("export", *SCHEDULE, "--to", "torch", "-o", str(tmp_path / ("x" * 300))),
         "cannot be written",
     )
     refused(swept("export", *SCHEDULE, "--to", "torch", "--budget", "0", "-o", str(path)), "budget")
@@ -201,7 +201,6 @@ def test_a_file_is_written_whole_or_not_at_all(swept, tmp_path):
         (("tiny", "--to", "torch", "--budget", "-3"), ("budget", "got -3")),
         (("tiny", "--to", "torch", "--steps", "0:9"), ("--steps", "--to torch")),
         (("tiny", "--to", "torch", "--curves"), ("--curves", "--to torch")),
-        (("tiny", "--to", "csv", "--no-measure"), ("--no-measure", "--to csv")),
         (("tiny", "--to", "csv", "--steps", "0:9"), ("--steps", "a study")),
         (("tiny", "--to", "csv", "--budget", "9"), ("--budget", "--to csv")),
         ((*SCHEDULE, "--to", "json", "--steps-per-epoch", "9"), ("--steps-per-epoch", "--to json")),
@@ -217,21 +216,11 @@ def test_bad_input_is_refused_in_one_line(swept, arguments, parts):
     refused(swept("export", *arguments), *parts)
 
 
-def test_what_was_measured_stands_below_the_code(swept, tmp_path, monkeypatch):
-    monkeypatch.setenv("SGDR_CACHE", str(tmp_path))
-    arguments = ("export", *SCHEDULE, "--to", "optax", "--budget", "90")
-    first, again = swept(*arguments), swept(*arguments)
-    assert first.returncode == 0 and first.stderr in ("", "sgdr: running optax to measure the code\n")
-    assert first.stdout == output(again)
-    code, _, comments = first.stdout.rpartition("\n\n")
-    assert code + "\n" == export.code(TYPICAL, "optax", budget=90)
-    lines = comments.splitlines()
-    assert (
-        "# Parity with the schedule, in steps 0 to 89, with optax " in lines[0]
-        and "not measured" not in comments
-    )
-    assert re.match(r"# - this code is right: at most [\d.e-]+ off, at step \d+\.", lines[1])
-    compile(first.stdout, "exported.py", "exec")
+def test_no_framework_is_run_and_the_options_of_that_say_so(swept):
+    for option in ("--measure", "--no-measure"):
+        done = swept("export", *SCHEDULE, "--to", "optax", option)
+        assert done.stdout == with_words(TYPICAL, "optax") and done.returncode == 0
+        assert done.stderr == "sgdr: leave out --measure and --no-measure: no framework is run\n"
 
 
 def test_help_shows_examples(swept):

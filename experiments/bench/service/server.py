@@ -55,7 +55,6 @@ def serving(storage: str, module: Sequence[str] = SERVE, core: int | None = None
     """
     port = _free_port()
     environment = {**os.environ, "SGDR_STORAGE": storage, "SGDR_PORT": str(port), "SGDR_HOST": "127.0.0.1"}
-    environment["SGDR_PARITY"] = "false"  # its processes would run beside what is measured
     command = [*pinned(core), sys.executable, "-m", *module]
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 
 from sgdr import export
-from sgdr.export.parity import drafted
+from sgdr.export.parity import report_of
 from sgdr.schedule import WarmRestarts
 from sgdr.stepping import Stepping
 from sgdr_service.dashboard.layout import code_block, heading
@@ -30,7 +30,7 @@ def show_code(schedule: WarmRestarts, stepping: Stepping, budget: int) -> None:
         for target, job in jobs_of(schedule, stepping, budget).items():
             with ui.tab_panel(target):
                 code_block(code_of(job))
-                report = drafted(job)
+                report = report_of(job)
                 own = [] if report.nearest is None else [f"The framework's own scheduler: {report.nearest}"]
                 for sentence in (*own, *report.cannot):
                     ui.label(sentence).classes("faint").style("overflow-wrap: anywhere")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sgdr.search.study.study import Best, Study
 from sgdr.stepping import Interval
 from sgdr_service import problems
 from sgdr_service.parameter_types import Step
-from sgdr_service.parity import Parity
 from sgdr_service.presenters import coded
 from sgdr_service.problems import Problem
 from sgdr_service.routes.studies import Name, Studies, answer
@@ -24,14 +23,6 @@ LARGEST_EPOCH = 10**9
 
 router = APIRouter(prefix="/v1", tags=["best"], route_class=StrictRoute)
 
-
-def measurements(request: Request) -> Parity:
-    """The app's measurements of exported code."""
-    found: Parity = request.app.state.parity
-    return found
-
-
-Measurements = Annotated[Parity, Depends(measurements)]
 K = Annotated[int, Query(ge=1, le=MOST_BEST, description="How many.", examples=[3])]
 StepsPerEpoch = Annotated[
     int | None,
@@ -76,22 +67,21 @@ class OverallList(BaseModel):
 def best(
     study: Name,
     found: Studies,
-    parity: Measurements,
     k: K = 1,
     steps_per_epoch: StepsPerEpoch = None,
     interval: Asked = None,
 ) -> Response:
     """The k best schedules with code for every framework; the confirmed ones first.
 
-    No request waits for a framework: parity has words at once, and what is not measured yet is measured in
-    the background, in a minute or so. Until then its status is `being measured`; ask again.
+    Parity says in words what the framework's own scheduler cannot do of the schedule, and the nearest that
+    it can.
 
     Code changes the rate as the trial did: at every step, or once an epoch. Where a study does not know how
     many steps an epoch has, the code that needs it is a comment that says so: give `steps_per_epoch`, or, for
     torch and braintools, `interval=epoch` where the rate changed once an epoch.
     """
     read = found.study(study)
-    items = [coded(each, each.stepping.with_given(steps_per_epoch, interval), parity) for each in read.top(k)]
+    items = [coded(each, each.stepping.with_given(steps_per_epoch, interval)) for each in read.top(k)]
     return answer({"items": items, "total": read.counts.get("COMPLETE", 0)})
 
 
@@ -139,7 +129,6 @@ def best_lr(
 )
 def best_overall(
     found: Studies,
-    parity: Measurements,
     workload: Annotated[str, Query(min_length=1, description="Its name.", examples=["digits"])],
     budget: Annotated[
         int | None,
@@ -168,7 +157,7 @@ def best_overall(
     ranked.sort(key=lambda pair: _place(pair[1], measured[1]))
     items = [
         {
-            **coded(best, best.stepping.with_given(steps_per_epoch, interval), parity),
+            **coded(best, best.stepping.with_given(steps_per_epoch, interval)),
             "study": each.name,
             "metric": measured[0],
             "direction": measured[1],

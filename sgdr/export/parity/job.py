@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
 
 from sgdr.export.parity.looked import Looked, looked_at
 from sgdr.export.parity.own import Own, nearest
@@ -50,18 +49,3 @@ class Job:
             budget=self.budget,
             interval=self.interval,
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {
-            "schedule": self.schedule.to_dict(),
-            "target": self.target,
-            "steps_per_epoch": self.steps_per_epoch,
-            "budget": self.budget,
-            "interval": self.interval,
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """What `to_dict` gave."""
-        return cls(**{**values, "schedule": WarmRestarts.from_dict(values["schedule"])})

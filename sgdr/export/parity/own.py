@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sgdr.cycles import Cycles, FloatArray, Number, cycles_of
 from sgdr.export.parity.looked import MOST_STEPS, Looked
-from sgdr.export.plan import LAST_STEP, Plan
+from sgdr.export.plan import Plan
 from sgdr.schedule import WarmRestarts
 
 Steps: TypeAlias = NDArray[np.int64]
@@ -43,8 +43,6 @@ class Own:
     """What they mean, without rounding."""
     cycles: Cycles | None
     """Theirs; None where they are not those of a schedule."""
-    until: int | None = None
-    """The first step at which the scheduler is not looked at any more; None: there is none."""
 
 
 def nearest(plan: Plan, target: str, looked: Looked) -> Own:
@@ -101,7 +99,7 @@ def _braintools(plan: Plan, looked: Looked) -> Iterable[Own]:
         weight = (1 + np.cos(math.pi * position)) / 2
         return np.asarray(s.eta_min + (s.base_lr - s.eta_min) * weight)
 
-    yield Own(_call("CosineAnnealingWarmRestarts", fields), fields, rates, None, MOST_STEPS)
+    yield Own(_call("CosineAnnealingWarmRestarts", fields), fields, rates, None)
 
 
 def _whole_cycles(T_0: Number, T_mult: Number) -> tuple[FloatArray, FloatArray]:
@@ -142,11 +140,9 @@ def _optax(plan: Plan, looked: Looked) -> Iterable[Own]:
     """
     s = plan.schedule
     count = joined(plan, looked)
-    until = min(next(islice(plan.cycles.first_steps(), count - 1, None)), LAST_STEP)
-    cut = until < looked.steps and count != s.cycles
     length = repr(s.T_0) if s.T_mult == 1 else f"{s.T_0!r} * {s.T_mult!r}**i"
     call = f"sgdr_schedule(cycles of decay_steps={length} for i in range({count}))"
-    yield Own(call, {"cycles": count}, s, plan.cycles, until if cut else None)
+    yield Own(call, {"cycles": count}, s, plan.cycles)
 
 
 def joined(plan: Plan, looked: Looked) -> int:

@@ -1,7 +1,7 @@
 """What a framework's own scheduler cannot do of a schedule, and what it can instead, in words.
 
 What is said of frameworks was seen by running torch 2.13, keras 3.15, braintools 0.3, optax 0.2.8 and
-transformers 5; `tests/test_parity.py` sees it again in those that are installed.
+transformers 5; `experiments/parity` sees it again in those that are installed.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice, takewhile
 
 from sgdr.export.parity.looked import Looked
-from sgdr.export.parity.measured import CODE, Difference
 from sgdr.export.parity.own import MOST_JOINED, Own, joined, mean_difference
 from sgdr.export.plan import LAST_STEP, Plan
 
 RESTARTS = 4
 """The most restarts that are listed."""
-FEW = 100
-"""Wrong steps, of which the first are listed; more are the rule."""
 EXACT = 1e-9
 """A mean difference of so little of the peak is none."""
 
@@ -40,32 +37,14 @@ def nearest_said(plan: Plan, own: Own, looked: Looked) -> str:
     off = mean_difference(plan, own, looked)
     if off <= EXACT * base_lr:
         return f"{own.call} means the same rates."
-    said = f"{own.call} is the nearest, on average {percent(off / base_lr)} of the peak off"
+    said = (
+        f"{own.call} is the nearest, on average {percent(off / base_lr)} of the peak off in {looked.words()}"
+    )
     if own.cycles is None:
         return said + "."
     theirs = _listed(own.cycles.first_steps(), looked)
     ours = _listed(plan.first_steps(), looked, plan.schedule.cycles)
     return f"{said}, with restarts at {theirs} in place of {ours}." if theirs != ours else f"{said}."
-
-
-def said(found: Difference) -> str:
-    """A difference as a sentence."""
-    of = "this code" if found.of == CODE else f"its own scheduler by {found.of}"
-    if found.failed is not None:
-        return f"{of} fails: {found.failed}"
-    if found.largest is None or found.share is None:
-        return f"{of} is not a number at step {found.step}."
-    if found.wrong == 0:
-        return f"{of} is right: at most {found.largest:.2g} off, at step {found.step}."
-    steps = f"{found.wrong} step{'s' * (found.wrong > 1)}"
-    if found.wrong <= FEW:
-        steps += (
-            f": {', '.join(map(str, found.first_wrong))}{', ...' * (found.wrong > len(found.first_wrong))}"
-        )
-    return (
-        f"{of} is up to {found.largest:.3g} off, {percent(found.share)} of the peak, at step {found.step}; "
-        f"it is wrong at {steps}."
-    )
 
 
 def percent(share: float) -> str:

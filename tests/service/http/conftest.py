@@ -158,7 +158,6 @@ def service_settings(url: str, **given: Any) -> Settings:
         "storage": url,
         "token_hash": hashed(TOKEN),
         "dashboard": False,
-        "parity": False,
     }
     return Settings(**{**own, **given})
 
@@ -195,7 +194,6 @@ class Server:
                 **kept,
                 "SGDR_TOKEN_HASH": hashed(TOKEN),
                 "SGDR_DASHBOARD": "false",
-                "SGDR_PARITY": "false",
                 **environment,
             },
             stderr=subprocess.PIPE,

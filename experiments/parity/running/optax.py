@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from experiments.parity.running.compiled import rates_of
+from experiments.parity.running.definitions import defined
 from sgdr.cycles import FloatArray
 from sgdr.export.parity.own import Own, Steps
-from sgdr.export.parity.running.compiled import rates_of
-from sgdr.export.parity.running.definitions import defined
 from sgdr.export.plan import Plan
 
 

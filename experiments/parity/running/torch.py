@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.parity.running.definitions import defined
 from sgdr.cycles import Cycles, FloatArray
 from sgdr.export.parity.own import Own, Steps
-from sgdr.export.parity.running.definitions import defined
 from sgdr.export.plan import Plan
 
 

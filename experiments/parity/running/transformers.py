@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from experiments.parity.running import torch
 from sgdr.cycles import FloatArray
 from sgdr.export.parity.own import Own, Steps
-from sgdr.export.parity.running import torch
 from sgdr.export.plan import Plan
 
 code = torch.code

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,15 +35,6 @@ class Difference:
     """How many steps are off by more than `WRONG` of the peak."""
     first_wrong: tuple[int, ...] = ()
     failed: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {**asdict(self), "first_wrong": list(self.first_wrong)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """What `to_dict` gave."""
-        return cls(**{**values, "first_wrong": tuple(values["first_wrong"])})
 
 
 def compared(of: str, plan: Plan, steps: Steps, rates: Callable[[Steps], FloatArray]) -> Difference:
