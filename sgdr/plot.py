@@ -71,7 +71,7 @@ def save(figure: Figure, path: Path) -> None:
     """Writes a figure, whole or not at all. Raises ValueError where it cannot be written."""
     if path.suffix not in FORMATS:
         raise ValueError(f"--out {str(path)!r} must end in {', '.join(FORMATS)}")
-    write_whole(path, partial(figure.savefig, dpi=150))
+    write_whole(path, partial(figure.savefig, dpi=150, format=path.suffix[1:]))
 
 
 def _draw_schedule(

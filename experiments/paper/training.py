@@ -13,6 +13,7 @@ import numpy as np
 from experiments.paper.grid import Setting
 from experiments.paper.reading import Runs
 from sgdr import search
+from sgdr.atomic_write import replacing
 from sgdr.search.problem.supervised import Supervised
 
 SIZES = (1, 3, None)
@@ -90,9 +91,8 @@ class Training:
             for run in compared.runs
         ]
         self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.path(setting).with_suffix(".part")
-        part.write_text(json.dumps({"made": self.made(setting), "runs": runs}))
-        part.replace(self.path(setting))
+        with replacing(self.path(setting)) as unfinished:
+            unfinished.write_text(json.dumps({"made": self.made(setting), "runs": runs}))
         return _runs(setting, runs, self.epochs)
 
 

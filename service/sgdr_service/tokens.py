@@ -9,6 +9,7 @@ import re
 import secrets
 from pathlib import Path
 
+from sgdr.atomic_write import replacing
 from sgdr_service.settings import Settings
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -57,17 +58,13 @@ def write_hash(path: Path, token: str, *, replace: bool) -> None:
 
     Raises ValueError where there is one already, unless `replace`, and where it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists() and not replace:
             raise ValueError(f"there is a token already, in {str(path)!r}; give --replace to end it")
-        try:
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(hashed(token) + "\n")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(path) as unfinished:
+            unfinished.touch(0o600, exist_ok=False)
+            unfinished.write_text(hashed(token) + "\n")
     except OSError as error:
         raise ValueError(f"the token file {str(path)!r} cannot be written: {error.strerror}") from None
 

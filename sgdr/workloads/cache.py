@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from sgdr.atomic_write import replacing
 
 Arrays = dict[str, np.ndarray]
 
@@ -37,17 +38,8 @@ def cached(key: str, make: Callable[[], Arrays]) -> Arrays:
         return dict(np.load(file, allow_pickle=False))
     arrays = make()
     with contextlib.suppress(OSError, RuntimeError):
-        _write(directory() / f"{key}.npz", arrays)
-    return arrays
-
-
-def _write(path: Path, arrays: Arrays) -> None:
-    """Writes beside `path` and renames, so that no reader sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.part")
-    try:
-        with part.open("wb") as file:
+        path = directory() / f"{key}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    return arrays

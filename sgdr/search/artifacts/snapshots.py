@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from sgdr.atomic_write import replacing
 from sgdr.search.problem import leaves
 from sgdr.search.problem.workload import State, Workload
 from sgdr.search.storage.connect import sqlite_file
@@ -92,7 +92,9 @@ class Snapshots:
         }
         data = save(arrays, {name: json.dumps(value) for name, value in header.items()})
         path = self.path(trial, seed, epoch)
-        _write(path, data)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(data)
         return path
 
     def path(self, trial: int, seed: int, epoch: int) -> Path:
@@ -179,20 +181,6 @@ def _read(
         raise ValueError(f"snapshot {str(path)!r} is cut short or no safetensors file: {error}") from error
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{str(path)!r} is a safetensors file, but no snapshot of a sweep") from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    """All of the file or nothing, also for whoever reads at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _form(leaf: Any) -> str:
