@@ -5,31 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from sgdr.cli.options import INTERRUPTED
+from sgdr.search.backend.interrupts import handled_by
 
 if TYPE_CHECKING:
     from sgdr.search.problem.workload import CallableWorkload, Workload
 
 
-@contextmanager
-def importing() -> Iterator[None]:
+def importing() -> AbstractContextManager[None]:
     """Ends the process at once on Ctrl-C: nothing has begun, so that nothing is to be ended.
 
     An exception inside of an import may be swallowed there, or leave a library half made, which then crashes.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, _leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return handled_by(_leave, signal.SIGINT)
 
 
 def _leave(*_: Any) -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import optuna
 
 from sgdr.errors import ArgumentError
-from sgdr.search.backend.interrupts import terminate_as_interrupt, uninterrupted
+from sgdr.search.backend.interrupts import handled_by, terminate_as_interrupt, uninterrupted
 from sgdr.search.storage.connect import StorageError, default_url, open_storage, storage_errors
 from sgdr.search.sweeps.worker import TooManyFailures
 from sgdr_service.sweeps.children import NICENESS, TRY_LATER
@@ -135,13 +135,12 @@ def _terminated_at(deadline: float | None) -> Iterator[None]:
     if deadline is None:
         yield
         return
-    before = signal.signal(signal.SIGALRM, lambda number, frame: signal.raise_signal(signal.SIGTERM))
-    signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 1e-3))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with handled_by(lambda number, frame: signal.raise_signal(signal.SIGTERM), signal.SIGALRM):
+        signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 1e-3))
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import os
 import secrets
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +18,7 @@ import psutil
 
 from sgdr.errors import ArgumentError
 from sgdr.search.backend.devices import cores
+from sgdr.search.backend.interrupts import handled_by
 from sgdr.search.sweeps.cluster import Cluster
 
 CONNECT_SECONDS = 5.0
@@ -100,16 +100,11 @@ def _own_token() -> str:
 @contextmanager
 def _own_signals() -> Iterator[None]:
     """Leaves SIGTERM with whoever has it: Ray would exit at once, and not end the sweep."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
     try:
-        yield
+        with handled_by(signal.getsignal(signal.SIGTERM), signal.SIGTERM):
+            yield
     except SystemExit as error:
         raise KeyboardInterrupt from error
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _connect(cluster: Cluster) -> None:
