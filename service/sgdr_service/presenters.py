@@ -48,7 +48,7 @@ def column(study: Study, name: str) -> Callable[[dict[str, Any]], Any]:
     """What gives a row's cell in that column. Raises a problem where there is none."""
     if name in COLUMNS:
         return itemgetter(name)
-    searched, own = searched_names(study.attributes), name.removeprefix("hparams.")
+    searched, own = searched_names(study.stored), name.removeprefix("hparams.")
     if own == name or own not in searched:
         known = ", ".join((*COLUMNS, *(f"hparams.{each}" for each in searched)))
         raise invalid("query.sort", f"sort={name!r} is no column of this study; there are {known}")

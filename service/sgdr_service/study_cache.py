@@ -13,7 +13,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 
 from sgdr.search.storage.connect import StorageError
-from sgdr.search.study.readable import is_readable
+from sgdr.search.storage.schema import is_readable
 from sgdr.search.study.study import Study
 from sgdr_service.problems import Problem
 from sgdr_service.storage_handle import HeldStorage

@@ -18,7 +18,7 @@ CHUNK = 1000
 
 def trials_csv(study: Study, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The rows of `Study.rows`, with a heading."""
-    columns = trial_columns(study.attributes)
+    columns = trial_columns(study.stored)
     for start in range(0, max(len(rows), 1), CHUNK):
         # As objects: a missing whole number must not turn the others into 1.0.
         flat = map(flat_row, rows[start : start + CHUNK])

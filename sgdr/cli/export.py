@@ -203,7 +203,7 @@ def _with_stated(study: Study) -> pd.DataFrame:
     from sgdr.search.study.columns import flat_row, searched_column, searched_names
 
     rows = [flat_row(row) for row in study.rows]
-    searched = map(searched_column, searched_names(study.attributes))
+    searched = map(searched_column, searched_names(study.stored))
     values = {name: pd.Series([row[name] for row in rows], dtype=object) for name in searched}
     return study.trials().reset_index().assign(**values)
 

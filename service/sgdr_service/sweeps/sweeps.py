@@ -19,7 +19,7 @@ from sgdr.search.backend.devices import cores
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError, storage_errors
 from sgdr.search.storage.leases import refuse_if_swept
-from sgdr.search.study.readable import is_readable
+from sgdr.search.storage.schema import is_readable
 from sgdr.search.study.study import Study
 from sgdr.search.sweeps.cluster import ENGINES, Cluster, checked_cluster
 from sgdr.search.sweeps.config import Settings, checked

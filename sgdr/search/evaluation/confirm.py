@@ -24,7 +24,7 @@ from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
 from sgdr.search.storage.leases import Lease
-from sgdr.search.study.readable import SAID_LATER
+from sgdr.search.storage.schema import SAID_LATER
 from sgdr.search.study.study import Study, load, study_id
 from sgdr.search.study.verdict import Verdict
 

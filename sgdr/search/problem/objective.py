@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sgdr.choices import Direction, Objective
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import one_of
 
-OBJECTIVES = ("best-epoch", "best-trough", "final")
+OBJECTIVES = tuple(objective.value for objective in Objective)
 
 
 def sign(direction: str) -> float:
     """1.0 to minimise, -1.0 to maximise: a value times this is a loss, everywhere."""
-    return {"minimize": 1.0, "maximize": -1.0}[direction]
+    return {Direction.MINIMIZE: 1.0, Direction.MAXIMIZE: -1.0}[Direction(direction)]
 
 
 def chosen_epoch(
@@ -31,10 +32,10 @@ def chosen_epoch(
     one_of("objective", objective, OBJECTIVES)
     if not len(select):
         raise ValueError("a curve of no epochs has no value; train at least one epoch")
-    if objective == "final":
+    if objective == Objective.FINAL:
         return len(select)
     epochs = np.arange(1, len(select) + 1)
-    if objective == "best-trough":
+    if objective == Objective.BEST_TROUGH:
         troughs = schedule.troughs(budget=len(select))
         if not troughs and isinstance(schedule, WarmRestarts):
             raise ValueError(f"{schedule} has no trough in {len(select)} epochs; choose another objective")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sgdr import checks
+from sgdr.choices import Direction
 from sgdr.extras import MissingPackage, needed_by
 from sgdr.schedule import WarmRestarts
 from sgdr.stepping import Interval, checked_interval
@@ -28,7 +29,7 @@ _FINITE = "_finite"  # that of `slots`, which the search adds to the values of a
 RESERVED = ("number", "epoch", _FINITE)
 _HERE = str(Path(__file__).parents[1])
 _LIBRARIES = re.compile(rf"[/\\](?:site-packages|importlib)[/\\]|^<|^{re.escape(_HERE)}[/\\]")
-DIRECTIONS = ("minimize", "maximize")
+DIRECTIONS = tuple(direction.value for direction in Direction)
 
 State = Any
 """Any pytree of arrays: parameters, optimizer state, whatever one trial carries from step to step."""

@@ -21,18 +21,14 @@ from optuna.storages import BaseStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sgdr.search.storage.reader import CURVE, chunks
-from sgdr.search.storage.schema import ENQUEUED, OWN_ATTRIBUTES, WORKER
-from sgdr.search.storage.writer import attribute_row, by_statements, lock_study, next_number, utc
+from sgdr.search.storage.schema import LOST as LOST
+from sgdr.search.storage.schema import RETRY_OF as RETRY_OF
+from sgdr.search.storage.schema import TRIAL, TrialAttributes
+from sgdr.search.storage.schema import WITHDRAWN as WITHDRAWN
+from sgdr.search.storage.statements import attribute_row, by_statements, chunks, lock_study, next_number, utc
 
 LIVE = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 """States of trials that are finished or may be."""
-RETRY_OF, WITHDRAWN, LOST = "retry_of", "withdrawn", "lost"
-"""User attributes: which trial it repeats, that it was one too many, and that it was ended since its worker
-had died."""
-WRITTEN = (*OWN_ATTRIBUTES, RETRY_OF, WITHDRAWN, LOST, CURVE)
-"""All user attributes of trials that a sweep writes."""
-
 MANY = 1000
 """Trials that take a moment to be counted."""
 
@@ -90,7 +86,7 @@ class LockedClaims:
             if room <= 0:
                 return []
             repeated = self._taken(connection, retries)
-            again = [each for each in retries if each not in repeated][:room]
+            again = [number for number in retries if number not in repeated][:room]
             enqueued: list[ClaimedTrial] = []
             if counts[TrialState.WAITING]:
                 waiting = self._waiting.order_by(table.number).limit(room - len(again))
@@ -114,9 +110,9 @@ class LockedClaims:
                 ClaimedTrial(first + place, ids[place], retry_of) for place, retry_of in enumerate(wanted)
             ]
             attributes = [
-                attribute_row(each.trial_id, name, value)
-                for each in granted
-                for name, value in _attributes(worker, each.retry_of).items()
+                attribute_row(trial.trial_id, name, value)
+                for trial in granted
+                for name, value in _attributes(worker, trial.retry_of).items()
             ]
             connection.execute(sa.insert(models.TrialUserAttributeModel), attributes)
         return [*granted[: len(again)], *enqueued, *granted[len(again) :]]
@@ -145,17 +141,16 @@ class LockedClaims:
             ClaimedTrial(row.number, row.trial_id, retry_of=None, enqueued=True)
             for row in connection.execute(waiting)
         ]
-        ids = [each.trial_id for each in granted]
+        ids = [trial.trial_id for trial in granted]
         if not ids:
             return []
         begun = {"state": TrialState.RUNNING, "datetime_start": utc(datetime.now())}
         connection.execute(sa.update(table).where(table.trial_id.in_(ids)).values(begun))
-        connection.execute(
-            sa.delete(attribute).where(attribute.trial_id.in_(ids), attribute.key.in_(WRITTEN))
-        )
+        connection.execute(sa.delete(attribute).where(attribute.trial_id.in_(ids), attribute.key.in_(TRIAL)))
         params = models.TrialParamModel
         connection.execute(sa.delete(params).where(params.trial_id.in_(ids)))
-        rows = [attribute_row(each, name, value) for each in ids for name, value in _enqueued(worker).items()]
+        attributes = TrialAttributes(worker=worker, enqueued=True).to_attrs()
+        rows = [attribute_row(trial_id, name, attributes[name]) for trial_id in ids for name in attributes]
         connection.execute(sa.insert(attribute), rows)
         return granted
 
@@ -167,12 +162,12 @@ class LockedClaims:
             .where(table.study_id == self._study_id, table.trial_id > self._settled_id)
             .group_by(table.state)
         )
-        found = connection.execute(states).all()
-        counts = self._settled + Counter({state: number for state, number, _, _ in found})
-        if sum(number for _, number, _, _ in found) > MANY:
+        rows = connection.execute(states).all()
+        counts = self._settled + Counter({state: number for state, number, _, _ in rows})
+        if sum(number for _, number, _, _ in rows) > MANY:
             until = min(
-                (first for state, _, first, _ in found if not state.is_finished()),
-                default=1 + max(last for _, _, _, last in found),
+                (first for state, _, first, _ in rows if not state.is_finished()),
+                default=1 + max(last for _, _, _, last in rows),
             )
             settled = connection.execute(states.where(table.trial_id < until)).all()
             self._settled += Counter({state: number for state, number, _, _ in settled})
@@ -199,7 +194,7 @@ class LockedClaims:
         with self._engine.begin() as connection:
             lock_study(connection, self._study_id)
             for some in chunks(list(trials)):
-                self._abandon(connection, {each: trials[each] for each in some})
+                self._abandon(connection, {trial_id: trials[trial_id] for trial_id in some})
 
     def _abandon(self, connection: sa.Connection, trials: Mapping[int, Mapping[str, Any]]) -> None:
         table = models.TrialModel.__table__
@@ -242,7 +237,8 @@ class NumberedClaims:
                 break
             if retry_of is None:
                 waiting = (trial._trial_id for trial in trials if trial.state == TrialState.WAITING)
-                enqueued = next((taken for each in waiting if (taken := self.take(worker, [each]))), None)
+                takes = (self.take(worker, [trial_id]) for trial_id in waiting)
+                enqueued = next(filter(None, takes), None)
                 if enqueued is not None:
                     granted += enqueued
                     trials = self._trials()
@@ -266,7 +262,7 @@ class NumberedClaims:
         for trial_id in trials:
             with suppress(UpdateFinishedTrialError):
                 if self._storage.set_trial_state_values(trial_id, TrialState.RUNNING):
-                    for name, value in _enqueued(worker).items():
+                    for name, value in TrialAttributes(worker=worker, enqueued=True).to_attrs().items():
                         self._storage.set_trial_user_attr(trial_id, name, value)
                     number = self._storage.get_trial_number_from_id(trial_id)
                     granted.append(ClaimedTrial(number, trial_id, None, True))
@@ -295,12 +291,8 @@ def _wanted(retries: Sequence[int], count: int) -> list[int | None]:
     return [*retries, *repeat(None, count)][:count]
 
 
-def _enqueued(worker: str) -> dict[str, Any]:
-    return {WORKER: worker, ENQUEUED: True}
-
-
 def _attributes(worker: str, retry_of: int | None) -> dict[str, Any]:
-    return {WORKER: worker} if retry_of is None else {WORKER: worker, RETRY_OF: retry_of}
+    return TrialAttributes(worker=worker, retry_of=retry_of).to_attrs()
 
 
 def _repeats(trials: Sequence[FrozenTrial], number: int) -> bool:

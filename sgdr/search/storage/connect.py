@@ -163,8 +163,8 @@ def _make(path: Path) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     try:
-        made = _open(f"sqlite:///{unfinished}", {"creator": lambda: _connect(unfinished, True)}, True)
-        close_storage(made)
+        filled = _open(f"sqlite:///{unfinished}", {"creator": lambda: _connect(unfinished, True)}, True)
+        close_storage(filled)
         try:
             os.link(unfinished, path)  # a rename would put ours in the place of another's
         except FileExistsError:

@@ -87,10 +87,10 @@ def _get_trials(storage: RDBStorage, request: Any, context: ServicerContext) -> 
 
     included, last = set(request.included_trial_ids), request.trial_id_greater_than
     try:
-        found = storage._get_trials(request.study_id, None, included, last)
+        trials = storage._get_trials(request.study_id, None, included, last)
     except KeyError as error:
         context.abort(StatusCode.NOT_FOUND, str(error))
-    return GetTrialsReply(trials=map(_to_proto_trial, found))
+    return GetTrialsReply(trials=map(_to_proto_trial, trials))
 
 
 def _telling(call: Call) -> Call:

@@ -72,9 +72,9 @@ class Lease:
         threading.Thread(target=self._keep, name="lease", daemon=True).start()
 
     def _refuse(self) -> None:
-        kept = self._storage.get_study_user_attrs(self._study_id)
+        attributes = self._storage.get_study_user_attrs(self._study_id)
         name = self._storage.get_study_name_from_id(self._study_id)
-        refuse_if_swept(name, kept, self._seen, but=self.worker)
+        refuse_if_swept(name, attributes, self._seen, but=self.worker)
 
     def renew(self) -> None:
         """Says that the worker lives; writes only when the last time was a while ago."""
@@ -173,9 +173,9 @@ def refuse_if_swept(
     name: str, attributes: Mapping[str, Any], now: float | None = None, but: str | None = None
 ) -> None:
     """Raises ValueError when a worker, other than `but`, is at the study with these attributes."""
-    found = living(attributes, time.time() if now is None else now)
+    working = living(attributes, time.time() if now is None else now)
     # The launcher of several workers is the one to stop.
-    for worker, claim in sorted(found.items(), key=lambda item: item[1].get("launch") is not None):
+    for worker, claim in sorted(working.items(), key=lambda item: item[1].get("launch") is not None):
         if worker != but:
             raise ValueError(
                 f"study {name!r} is being swept by process {claim['pid']} on {claim['host']}; stop that first"

@@ -37,12 +37,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     waiting: list[BaseException] = [error]
     seen: set[int] = set()
     while waiting:
-        found = waiting.pop()
-        if id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            context = None if found.__suppress_context__ else found.__context__
-            links = (found.__cause__, context, getattr(found, "orig", None))
+        error = waiting.pop()
+        if id(error) not in seen:
+            seen.add(id(error))
+            yield error
+            context = None if error.__suppress_context__ else error.__context__
+            links = (error.__cause__, context, getattr(error, "orig", None))
             waiting += [link for link in links if isinstance(link, BaseException)]
 
 
@@ -69,5 +69,5 @@ def _may_be_reached_later(text: str) -> bool:
     """
     said = SAID_BY_SERVER.findall(text)
     if said:
-        return all(_STARTS_OR_STOPS.search(each) for each in said)
+        return all(_STARTS_OR_STOPS.search(message) for message in said)
     return _WILL_NOT_PASS.search(text) is None

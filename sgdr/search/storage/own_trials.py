@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from sgdr import relatives
 from sgdr.schedule import WarmRestarts
-from sgdr.search.storage.schema import BEGUN, FORMS, WORKER
+from sgdr.search.storage.schema import BEGUN, FORMS, WORKER, Attrs, StudyAttributes
 from sgdr.shapes import RELATIVES
 
 
-def is_foreign(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:
-    """Whether a trial is not of the sweep whose study has these attributes.
+def is_foreign(trial: FrozenTrial, study: StudyAttributes | None) -> bool:
+    """Whether a trial is not of the sweep whose study that is; None: of a study that does not say it yet.
 
     A trial that waits is nobody's yet. One that was claimed and not begun has a worker and no schedule.
     """
@@ -37,7 +36,7 @@ def is_foreign(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:
     return trial.state == TrialState.COMPLETE and not _has_value(trial)
 
 
-def _is_begun(attributes: Mapping[str, Any]) -> bool:
+def _is_begun(attributes: Attrs) -> bool:
     """Whether these are attributes with which a sweep begins a trial."""
     schedule = attributes.get(BEGUN)
     if not isinstance(schedule, Mapping) or attributes.get("seed", -1) < 0:
@@ -49,13 +48,12 @@ def _is_begun(attributes: Mapping[str, Any]) -> bool:
     return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in RELATIVES
 
 
-def _has_trained(trial: FrozenTrial, study: Mapping[str, Any]) -> bool:
+def _has_trained(trial: FrozenTrial, study: StudyAttributes | None) -> bool:
     """Whether it has the workload's own values, and epochs within the budget where it names their number."""
-    space, budget = study.get("space"), study.get("budget")
-    names = space.get("hparams", ()) if isinstance(space, Mapping) else ()
-    epochs = trial.user_attrs.get("epochs", 0)
-    within = epochs >= 0 and (not isinstance(budget, int) or epochs <= budget)
-    return within and trial.params.keys() >= set(names)
+    epochs: int = trial.user_attrs.get("epochs", 0)
+    if study is None:
+        return epochs >= 0
+    return 0 <= epochs <= study.budget and trial.params.keys() >= study.space["hparams"].keys()
 
 
 def _has_value(trial: FrozenTrial) -> bool:

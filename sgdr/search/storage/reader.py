@@ -17,10 +17,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, json_to_distribution
@@ -28,15 +27,11 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 
+from sgdr.search.storage import statements
 from sgdr.search.storage.own_trials import is_foreign
-from sgdr.search.storage.writer import by_statements
+from sgdr.search.storage.schema import CURVE, StudyAttributes, is_readable
+from sgdr.search.storage.statements import by_statements, chunks, local
 
-CURVE = "curve"
-"""The user attribute that is not read with the others."""
-CHUNK = 500
-"""Trials that one statement reads: some builds of SQLite take no more than 999 variables."""
-
-Item = TypeVar("Item")
 Curve = dict[str, list[float]]
 """The values of a trial by name, one an epoch."""
 
@@ -52,6 +47,11 @@ class Content:
     """The places in `trials` of those that may still change, by Optuna's id."""
     foreign: frozenset[int] = frozenset()
     """Optuna's ids of the trials that are not the sweep's (see `own_trials`)."""
+
+    @cached_property
+    def stored(self) -> StudyAttributes:
+        """The attributes of a sweep's study. Raises ValueError where they cannot be read."""
+        return StudyAttributes.from_attrs(self.attributes)
 
     @property
     def own(self) -> list[FrozenTrial]:
@@ -73,6 +73,7 @@ class Content:
         """This content with trials that were read again or have come, itself where nothing is different."""
         trials, unfinished, foreign = list(self.trials), dict(self.unfinished), set(self.foreign)
         changed = attributes != self.attributes
+        study = StudyAttributes.from_attrs(attributes) if is_readable(attributes) else None
         for trial in read:
             place = self.unfinished.get(trial._trial_id, len(trials))
             if place == len(trials):
@@ -81,7 +82,7 @@ class Content:
                 continue
             trials[place] = trial
             changed = True
-            (foreign.add if is_foreign(trial, attributes) else foreign.discard)(trial._trial_id)
+            (foreign.add if is_foreign(trial, study) else foreign.discard)(trial._trial_id)
             if trial.state.is_finished():
                 unfinished.pop(trial._trial_id, None)
             else:
@@ -121,9 +122,9 @@ class CallReader:
     def read(self, before: Content) -> Content:
         """See `Reader`. How much it transfers is up to the storage."""
         attributes = dict(self._storage.get_study_user_attrs(self._study_id))
-        found = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
         last = before.last_id
-        new = [trial for trial in found if trial._trial_id > last or trial._trial_id in before.unfinished]
+        new = [trial for trial in trials if trial._trial_id > last or trial._trial_id in before.unfinished]
         content = before.updated(attributes, map(_without_curve, new))
         if (witness := content.witness) is not None:
             trial = self._storage.get_trial(witness._trial_id)
@@ -135,27 +136,27 @@ class CallReader:
         """See `Reader`."""
         for trial in trials:
             with suppress(KeyError):
-                found = self._storage.get_trial(trial._trial_id)
-                if found.datetime_start == trial.datetime_start:
-                    yield trial.number, found.user_attrs[CURVE]
+                stored = self._storage.get_trial(trial._trial_id)
+                if stored.datetime_start == trial.datetime_start:
+                    yield trial.number, stored.user_attrs[CURVE]
 
     def reports(self, trials: Sequence[FrozenTrial]) -> dict[int, dict[int, float]]:
         """See `Reader`."""
-        found = {}
+        reports = {}
         for trial in trials:
             with suppress(KeyError):
-                found[trial.number] = dict(self._storage.get_trial(trial._trial_id).intermediate_values)
-        return {number: values for number, values in found.items() if values}
+                reports[trial.number] = dict(self._storage.get_trial(trial._trial_id).intermediate_values)
+        return {number: values for number, values in reports.items() if values}
 
 
 def _without_curve(trial: FrozenTrial) -> FrozenTrial:
-    kept = copy.copy(trial)
+    head = copy.copy(trial)
     # A storage in memory goes on writing into the trials that it gives.
-    kept.params, kept.distributions = dict(trial.params), dict(trial.distributions)
-    kept.system_attrs = dict(trial.system_attrs)
-    kept.user_attrs = {name: value for name, value in trial.user_attrs.items() if name != CURVE}
-    kept.intermediate_values = {}
-    return kept
+    head.params, head.distributions = dict(trial.params), dict(trial.distributions)
+    head.system_attrs = dict(trial.system_attrs)
+    head.user_attrs = {name: value for name, value in trial.user_attrs.items() if name != CURVE}
+    head.intermediate_values = {}
+    return head
 
 
 class BulkReader:
@@ -168,11 +169,11 @@ class BulkReader:
         """See `Reader`. The states come first, the witness last: what is between is of the same study."""
         with self._engine.connect() as connection:
             heads = self._heads(connection, before)
-            attributes = dict(_parsed(connection.execute(_STUDY, {"study": self._study_id})))
+            attributes = dict(_parsed(connection.execute(statements.STUDY, {"study": self._study_id})))
             content = before.updated(attributes, _trials(connection, heads))
             if (witness := content.witness) is not None:
                 known = {"id": witness._trial_id, "study": self._study_id, "number": witness.number}
-                if _local(connection.execute(_START, known).scalar()) != witness.datetime_start:
+                if local(connection.execute(statements.START, known).scalar()) != witness.datetime_start:
                     raise KeyError(self._study_id)
         return content
 
@@ -181,19 +182,21 @@ class BulkReader:
         again = [
             head
             for ids in chunks(list(before.unfinished))
-            for head in connection.execute(_AGAIN, {"ids": ids, "study": self._study_id})
+            for head in connection.execute(statements.AGAIN, {"ids": ids, "study": self._study_id})
         ]
         if len(again) < len(before.unfinished):
             raise KeyError(self._study_id)
-        new = connection.execute(_NEW, {"study": self._study_id, "last": before.last_id})
+        new = connection.execute(statements.NEW, {"study": self._study_id, "last": before.last_id})
         return [*again, *new]
 
     def curves(self, trials: Sequence[FrozenTrial]) -> Iterator[tuple[int, Curve]]:
         """See `Reader`. No connection is held between two chunks."""
         for chunk in chunks(trials):
             with self._engine.connect() as connection:
-                rows = connection.execute(_CURVES, {"ids": [trial._trial_id for trial in chunk]}).all()
-            texts = {trial_id: (_local(start), text) for trial_id, start, text in rows}
+                rows = connection.execute(
+                    statements.CURVES, {"ids": [trial._trial_id for trial in chunk]}
+                ).all()
+            texts = {trial_id: (local(start), text) for trial_id, start, text in rows}
             for trial in chunk:
                 start, text = texts.pop(trial._trial_id, (None, None))
                 if text is not None and start == trial.datetime_start:
@@ -203,12 +206,12 @@ class BulkReader:
         """See `Reader`."""
         read = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
         numbers = {trial._trial_id: trial.number for trial in trials}
-        found: dict[int, dict[int, float]] = defaultdict(dict)
+        reports: dict[int, dict[int, float]] = defaultdict(dict)
         for ids in chunks(list(numbers)):
             with self._engine.connect() as connection:
-                for trial_id, epoch, value, kind in connection.execute(_REPORTS, {"ids": ids}):
-                    found[numbers[trial_id]][epoch] = read(value, kind)
-        return dict(found)
+                for trial_id, epoch, value, kind in connection.execute(statements.REPORTS, {"ids": ids}):
+                    reports[numbers[trial_id]][epoch] = read(value, kind)
+        return dict(reports)
 
 
 def _trials(connection: sa.Connection, heads: Sequence[Any]) -> Iterator[FrozenTrial]:
@@ -217,15 +220,15 @@ def _trials(connection: sa.Connection, heads: Sequence[Any]) -> Iterator[FrozenT
         ids = {"ids": [head[0] for head in chunk]}
         params: dict[int, dict[str, Any]] = defaultdict(dict)
         distributions: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
-        for trial_id, name, value, text in connection.execute(_PARAMS, ids):
+        for trial_id, name, value, text in connection.execute(statements.PARAMS, ids):
             known = sys.intern(name)
             distribution = distributions[trial_id][known] = _distribution(text)
             params[trial_id][known] = distribution.to_external_repr(value)
-        user = _attributes(connection.execute(_USER, ids))
-        system = _attributes(connection.execute(_SYSTEM, ids))
+        user = _attributes(connection.execute(statements.USER, ids))
+        system = _attributes(connection.execute(statements.SYSTEM, ids))
         values: dict[int, list[float]] = defaultdict(list)
         if any(head.state.is_finished() for head in chunk):
-            for trial_id, value, kind in connection.execute(_VALUES, ids):
+            for trial_id, value, kind in connection.execute(statements.VALUES, ids):
                 values[trial_id].append(models.TrialValueModel.stored_repr_to_value(value, kind))
         for trial_id, number, state, start, complete in chunk:
             yield FrozenTrial(
@@ -233,8 +236,8 @@ def _trials(connection: sa.Connection, heads: Sequence[Any]) -> Iterator[FrozenT
                 state=state,
                 value=None,
                 values=values.get(trial_id),
-                datetime_start=_local(start),
-                datetime_complete=_local(complete),
+                datetime_start=local(start),
+                datetime_complete=local(complete),
                 params=params.get(trial_id, {}),
                 distributions=distributions.get(trial_id, {}),
                 user_attrs=user.get(trial_id, {}),
@@ -246,24 +249,14 @@ def _trials(connection: sa.Connection, heads: Sequence[Any]) -> Iterator[FrozenT
 
 def _attributes(rows: Iterable[Any]) -> dict[int, dict[str, Any]]:
     """The attributes of each trial, by its id, from rows of that id, a name and a text."""
-    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    attributes: dict[int, dict[str, Any]] = defaultdict(dict)
     for trial_id, name, text in rows:
-        found[trial_id][sys.intern(name)] = json.loads(text)
-    return found
+        attributes[trial_id][sys.intern(name)] = json.loads(text)
+    return attributes
 
 
 def _parsed(rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     return ((name, json.loads(text)) for name, text in rows)
-
-
-def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """The items, as many at a time as one statement takes."""
-    return (items[first : first + CHUNK] for first in range(0, len(items), CHUNK))
-
-
-def _local(utc: datetime | None) -> datetime | None:
-    """The time as Optuna gives it: without a zone, in that of this machine."""
-    return None if utc is None else utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
 
 
 @lru_cache(maxsize=256)
@@ -289,52 +282,7 @@ class OpenedFile:
         if self._path is None:
             return None
         with suppress(FileNotFoundError):
-            found = self._path.stat()
+            status = self._path.stat()
             # The number of a file that is deleted is not given out again while a connection holds it open.
-            return found.st_dev, found.st_ino
+            return status.st_dev, status.st_ino
         return None
-
-
-_ids: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-_trial = models.TrialModel.__table__.c
-_attribute = models.TrialUserAttributeModel.__table__.c
-_note = models.TrialSystemAttributeModel.__table__.c
-_param = models.TrialParamModel.__table__.c
-_value = models.TrialValueModel.__table__.c
-_report = models.TrialIntermediateValueModel.__table__.c
-_study = models.StudyUserAttributeModel.__table__.c
-
-# Built once: building a statement takes longer than running it.
-_HEAD = sa.select(
-    _trial.trial_id, _trial.number, _trial.state, _trial.datetime_start, _trial.datetime_complete
-).where(_trial.study_id == sa.bindparam("study"))
-_NEW = _HEAD.where(_trial.trial_id > sa.bindparam("last")).order_by(_trial.trial_id)
-_AGAIN = _HEAD.where(_trial.trial_id.in_(_ids))
-_START = sa.select(_trial.datetime_start).where(
-    _trial.trial_id == sa.bindparam("id"),
-    _trial.study_id == sa.bindparam("study"),
-    _trial.number == sa.bindparam("number"),
-)
-_STUDY = sa.select(_study.key, _study.value_json).where(_study.study_id == sa.bindparam("study"))
-_USER = sa.select(_attribute.trial_id, _attribute.key, _attribute.value_json).where(
-    _attribute.trial_id.in_(_ids), _attribute.key != CURVE
-)
-_SYSTEM = sa.select(_note.trial_id, _note.key, _note.value_json).where(_note.trial_id.in_(_ids))
-_PARAMS = (
-    sa.select(_param.trial_id, _param.param_name, _param.param_value, _param.distribution_json)
-    .where(_param.trial_id.in_(_ids))
-    .order_by(_param.param_id)
-)
-_VALUES = (
-    sa.select(_value.trial_id, _value.value, _value.value_type)
-    .where(_value.trial_id.in_(_ids))
-    .order_by(_value.trial_id, _value.objective)
-)
-_REPORTS = sa.select(
-    _report.trial_id, _report.step, _report.intermediate_value, _report.intermediate_value_type
-).where(_report.trial_id.in_(_ids))
-_CURVES = (
-    sa.select(_trial.trial_id, _trial.datetime_start, _attribute.value_json)
-    .where(_attribute.trial_id == _trial.trial_id, _attribute.key == CURVE)
-    .where(_attribute.trial_id.in_(_ids))
-)

@@ -1,24 +1,164 @@
-"""The names under which a sweep keeps what belongs to a trial, and their forms."""
+"""What a sweep keeps with a study and with its trials: the names, the forms, and which are needed.
+
+Anybody may write attributes into a study by Optuna's own calls, so what is read may be of any form: of a
+study, `fault` says what keeps it from being read; of a trial, `own_trials` whether it is the sweep's.
+"""
 
 from __future__ import annotations
 
-BEGUN = "schedule"
-"""The user attribute that is written last of those that a trial begins with: what has it was begun."""
-WORKER = "worker"
-"""The user attribute that says whose trial it is, from the moment on at which it is claimed."""
-ENQUEUED = "enqueued"
-"""The user attribute of a trial that somebody had enqueued before a worker took it."""
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, TypeAlias, get_type_hints
 
+from sgdr.choices import Direction, Objective
+
+Attrs: TypeAlias = Mapping[str, Any]
+"""User attributes of a study or of a trial, as a storage holds them."""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(least: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_space(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("hparams"), Mapping)
+
+
+def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or fits(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyAttributes:
+    """What a study says of its sweep. What has a check beside its type is needed to read it."""
+
+    workload: Annotated[str, _is_text]
+    budget: Annotated[int, _is_whole(1)]
+    space: Annotated[Mapping[str, Any], _is_space]
+    """`Space.to_dict()`; the workload's own values, `hparams`, as JSON of Optuna's distributions."""
+    objective: Annotated[str, tuple(Objective).__contains__]
+    metric: Annotated[str, _is_text]
+    select_metric: Annotated[str | None, _or_none(_is_text)]
+    direction: Annotated[str, tuple(Direction).__contains__]
+    steps_per_epoch: Annotated[int | None, _or_none(_is_whole(1))]
+    interval: Any = None
+    """An `Interval`; None where it is not said."""
+    pruner: Any = None
+    sampler: Any = None
+    controls: Any = None
+    relatives: Any = ()
+    """The further arms; left out where there are none."""
+    seed: Annotated[int, _is_whole(0)]
+    versions: Any = None
+    confirmation: Mapping[str, Any] = field(default_factory=dict)
+    """What candidates gave on fresh seeds so far, by the number of their trial (see `Candidate.kept`)."""
+    verdict: Any = None
+    """`Verdict.attribute()`, once there is one."""
+
+    @classmethod
+    def from_attrs(cls, attrs: Attrs) -> StudyAttributes:
+        """The attributes of a study. Raises ValueError where they cannot be read."""
+        if said := fault(attrs):
+            raise ValueError(said)
+        return cls(**{name: attrs[name] for name in _STUDY if name in attrs})
+
+    def to_attrs(self) -> dict[str, Any]:
+        """The attributes with which a study begins, or what else there is of it, by name."""
+        values = {name: getattr(self, name) for name in _STUDY}
+        return {name: value for name, value in values.items() if value or name not in _LATER}
+
+
+_STUDY = tuple(field.name for field in fields(StudyAttributes))
+_LATER = ("relatives", "confirmation", "verdict")
+"""What a study has only where there is some."""
+_NEEDED: dict[str, Callable[[Any], bool]] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(StudyAttributes, include_extras=True).items()
+    if hasattr(hint, "__metadata__")
+}
+MARKS = {"workload", "space", "objective", "direction"}
+"""The attributes by which a study is known to be a sweep's; anybody's study may have one of them."""
+SAID_LATER = ("steps_per_epoch", "interval")
+"""What a study may have been made without, and be told when it goes on; then it must stay the same too."""
+CONFIRMATION, VERDICT = "confirmation", "verdict"
+"""The attributes that `confirm` writes."""
+
+
+def made_by_sweep(attrs: Attrs) -> bool:
+    """Whether a study's attributes are those of a sweep, all written."""
+    return attrs.keys() >= MARKS
+
+
+def fault(attrs: Attrs) -> str | None:
+    """What of a sweep's study keeps it from being read, in words; None where nothing does."""
+    for name, fits in _NEEDED.items():
+        if name not in attrs:
+            return f"its attribute {name!r} is missing"
+        if not fits(attrs[name]):
+            text = repr(attrs[name])
+            return f"its attribute {name!r} is {text if len(text) <= 60 else text[:57] + '...'}"
+    return None
+
+
+def is_readable(attrs: Attrs) -> bool:
+    """Whether a study was made by a sweep and can be read."""
+    return made_by_sweep(attrs) and fault(attrs) is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialAttributes:
+    """What a trial says of its training; a trial has those that are not None. Beside a type stands the form
+    that the value of a trial of the sweep's has."""
+
+    worker: Annotated[str | None, str] = None
+    """Whose trial it is, from the moment on at which it is claimed."""
+    enqueued: bool | None = None
+    """True where somebody had enqueued it before a worker took it."""
+    retry_of: Annotated[int | None, int] = None
+    """The number of the trial that it repeats."""
+    withdrawn: bool | None = None
+    """True where it was claimed and was one too many."""
+    lost: bool | None = None
+    """True where it was ended since its worker had died."""
+    schedule: Mapping[str, Any] | None = None
+    """The schedule, in epochs, written last of what a trial begins with: what has it was begun."""
+    arm: Annotated[str | None, str] = None
+    seed: Annotated[int | None, int] = None
+    steps_per_epoch: int | None = None
+    """Where the trial has another number than its study."""
+    epochs: Annotated[int | None, int] = None
+    """Epochs trained."""
+    diverged_at: Annotated[int | None, int] = None
+    """The epoch after which something was not finite."""
+    seconds: Annotated[float | None, (int, float)] = None
+    error: Annotated[str | None, str] = None
+    """What its own error said; what was cut off by something else has none."""
+    curve: Mapping[str, list[float]] | None = None
+    """The values by name, one an epoch."""
+
+    @classmethod
+    def from_attrs(cls, attrs: Attrs) -> TrialAttributes:
+        """The attributes of a trial that is the sweep's; those that somebody has added are left out."""
+        return cls(**{name: attrs[name] for name in TRIAL if name in attrs})
+
+    def to_attrs(self) -> dict[str, Any]:
+        """The attributes that there are, by name."""
+        return {name: value for name in TRIAL if (value := getattr(self, name)) is not None}
+
+
+TRIAL = tuple(field.name for field in fields(TrialAttributes))
+"""All user attributes of trials that a sweep writes."""
 FORMS: dict[str, type | tuple[type, ...]] = {
-    WORKER: str,
-    "arm": str,
-    "seed": int,
-    "epochs": int,
-    "diverged_at": int,
-    "retry_of": int,
-    "seconds": (int, float),
-    "error": str,
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(TrialAttributes, include_extras=True).items()
+    if hasattr(hint, "__metadata__")
 }
 """The types of the user attributes that a sweep writes with its trials, by name."""
-OWN_ATTRIBUTES = (BEGUN, ENQUEUED, *FORMS)
-"""User attributes that a worker writes with its trials."""
+
+# Names that statements and loops over all trials look for.
+BEGUN, WORKER, ENQUEUED, CURVE = "schedule", "worker", "enqueued", "curve"
+RETRY_OF, WITHDRAWN, LOST = "retry_of", "withdrawn", "lost"

@@ -7,23 +7,20 @@ any number of trials. Other storages, and a schema that is not known here, are w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.search.storage.schema import BEGUN
-
-KNOWN_SCHEMA = 12
+from sgdr.search.storage.statements import attribute_row, by_statements, lock_study, next_number, utc
 
 
 class Writer(Protocol):
@@ -45,15 +42,6 @@ def writer(storage: BaseStorage, study_id: int) -> Writer:
     if by_statements(storage):
         return BulkWriter(storage.engine, study_id)
     return CallWriter(storage, study_id)
-
-
-def by_statements(storage: BaseStorage) -> TypeGuard[RDBStorage]:
-    """Whether statements of our own may be used: of a schema and for a database that are known."""
-    return (
-        isinstance(storage, RDBStorage)
-        and models.SCHEMA_VERSION == KNOWN_SCHEMA
-        and storage.engine.dialect.name in ("sqlite", "postgresql")
-    )
 
 
 @dataclass
@@ -108,10 +96,10 @@ class CallWriter:
             trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number)
         except KeyError:
             return
-        found = self._storage.get_trial(trial_id)
+        there = self._storage.get_trial(trial_id)
         stored = self._stored.setdefault(trial.number, _Stored(trial_id))
-        stored.begun = found.params.keys() >= trial.params.keys()
-        stored.attributes, stored.epochs = set(found.user_attrs), set(found.intermediate_values)
+        stored.begun = there.params.keys() >= trial.params.keys()
+        stored.attributes, stored.epochs = set(there.user_attrs), set(there.intermediate_values)
 
     def _update(self, trial: FrozenTrial, stored: _Stored) -> bool:
         """Whether the trial was still to be written, or is as it was to be."""
@@ -187,8 +175,8 @@ class BulkWriter:
             )
 
     def _keys(self, connection: sa.Connection, model: Any, column: str, trial_id: int) -> set[Any]:
-        found = sa.select(getattr(model, column)).where(model.trial_id == trial_id)
-        return set(connection.execute(found).scalars())
+        keys = sa.select(getattr(model, column)).where(model.trial_id == trial_id)
+        return set(connection.execute(keys).scalars())
 
     def _ended(self, connection: sa.Connection, trials: Sequence[FrozenTrial]) -> dict[int, TrialState]:
         """The states of those that are not running any more, by number; nobody can end the others now."""
@@ -199,8 +187,8 @@ class BulkWriter:
         table = models.TrialModel.__table__
         ids = {self._stored[trial.number].trial_id: trial.number for trial in trials}
         states = sa.select(table.c.trial_id, table.c.state).where(table.c.trial_id.in_(ids)).with_for_update()
-        found = connection.execute(states).all()
-        return {ids[trial_id]: state for trial_id, state in found if state != TrialState.RUNNING}
+        rows = connection.execute(states).all()
+        return {ids[trial_id]: state for trial_id, state in rows if state != TrialState.RUNNING}
 
     def _insert(self, connection: sa.Connection, trials: Sequence[FrozenTrial]) -> list[int]:
         """Adds the trials themselves; their numbers in the study follow those that there are."""
@@ -238,30 +226,6 @@ class BulkWriter:
             )
             change = change.values(state=sa.bindparam("to"), datetime_complete=sa.bindparam("at"))
             connection.execute(change, ended)
-
-
-def lock_study(connection: sa.Connection, study_id: int) -> None:
-    """Makes workers of a study take their numbers one after the other, as Optuna's own calls do."""
-    table = models.StudyModel.__table__
-    mine = table.c.study_id == study_id
-    if connection.dialect.name == "sqlite":
-        # An update that changes nothing takes the lock, which a select would leave to be had by others.
-        connection.execute(sa.update(table).where(mine).values(study_id=study_id))
-    else:
-        connection.execute(sa.select(table.c.study_id).where(mine).with_for_update())
-
-
-def next_number(connection: sa.Connection, study_id: int) -> int:
-    """The number of the next trial of a study: where some were deleted by hand, not how many there are."""
-    table = models.TrialModel
-    last = sa.select(table.number).where(table.study_id == study_id).order_by(table.trial_id.desc()).limit(1)
-    number: int | None = connection.execute(last).scalar()
-    return 0 if number is None else number + 1
-
-
-def utc(local: datetime | None) -> datetime | None:
-    """Optuna's trials have local times, its relational schema those of UTC; neither says so."""
-    return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
 
 
 class _PendingInserts:
@@ -332,11 +296,6 @@ class _PendingInserts:
         ):
             if rows:
                 connection.execute(sa.insert(table), rows)
-
-
-def attribute_row(trial_id: int, name: str, value: Any) -> dict[str, Any]:
-    """The row of a user or system attribute."""
-    return {"trial_id": trial_id, "key": name, "value_json": json.dumps(value)}
 
 
 @lru_cache(maxsize=256)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, overload
 from sgdr import relatives
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.objective import chosen_epoch
-from sgdr.search.problem.types import STEPS_PER_EPOCH, Schedule
-from sgdr.search.storage.reader import CHUNK, Curve
+from sgdr.search.problem.types import Schedule
+from sgdr.search.storage.reader import Curve
+from sgdr.search.storage.schema import StudyAttributes, TrialAttributes
+from sgdr.search.storage.statements import CHUNK
 from sgdr.search.study.stated import all_stated
 from sgdr.search.study.summary import Summary
 from sgdr.search.study.verdict import Confirmed
@@ -45,7 +47,7 @@ class Best:
 
     def to_dict(self) -> dict[str, Any]:
         """The trial in plain JSON values, without the curves; T_0, restarts and the epoch are in epochs."""
-        again = self.confirmed
+        confirmed = self.confirmed
         return {
             "number": self.number,
             "value": self.value,
@@ -57,13 +59,13 @@ class Best:
             "seed": self.seed,
             "arm": self.arm,
             "confirmed": None
-            if again is None
+            if confirmed is None
             else {
-                "mean": again.mean,
-                "low": again.low,
-                "high": again.high,
-                "seeds": len(again.values),
-                "failed": again.failed,
+                "mean": confirmed.mean,
+                "low": confirmed.low,
+                "high": confirmed.high,
+                "seeds": len(confirmed.values),
+                "failed": confirmed.failed,
             },
         }
 
@@ -96,33 +98,32 @@ class Ranked(Sequence[Best]):
             yield from self[first : first + CHUNK]
 
 
-def as_best(trial: FrozenTrial, curves: Curve, study: Summary) -> Best | None:
+def as_best(trial: FrozenTrial, curves: Curve, summary: Summary) -> Best | None:
     """The trial of that study, with its curves; None where these are not what a sweep writes."""
-    attributes, kept = trial.user_attrs, study.content.attributes
-    schedule: Any = relatives.from_dict(attributes["schedule"])
-    arm = attributes.get("arm")
-    select = curves.get(kept["select_metric"] or kept["metric"], [])
+    attributes, study = TrialAttributes.from_attrs(trial.user_attrs), summary.content.stored
+    assert attributes.schedule is not None and attributes.seed is not None and trial.value is not None
+    schedule: Any = relatives.from_dict(attributes.schedule)
+    select = curves.get(study.select_metric or study.metric, [])
     try:
-        epoch = chosen_epoch(kept["objective"], select, schedule, kept["direction"])
+        epoch = chosen_epoch(study.objective, select, schedule, study.direction)
     except (ValueError, TypeError):
         return None
-    assert trial.value is not None, "a completed trial has a value"
     return Best(
         number=trial.number,
         value=trial.value,
         schedule=schedule,
         epoch=epoch,
         budget=len(select),
-        hparams={name: trial.params[name] for name in kept["space"]["hparams"]},
-        seed=attributes["seed"],
+        hparams={name: trial.params[name] for name in study.space["hparams"]},
+        seed=attributes.seed,
         curves=curves,
-        arm=arm if arm in ALL_ARMS else arm_of(schedule, len(select)),  # older studies do not name it
-        confirmed=study.confirmed.get(trial.number),
-        stepping=stepping_of(attributes, kept),
+        # Older studies do not name it.
+        arm=attributes.arm if attributes.arm in ALL_ARMS else arm_of(schedule, len(select)),
+        confirmed=summary.confirmed.get(trial.number),
+        stepping=stepping_of(attributes, study),
     )
 
 
-def stepping_of(trial: Mapping[str, Any], study: Mapping[str, Any]) -> Stepping:
+def stepping_of(trial: TrialAttributes, study: StudyAttributes) -> Stepping:
     """How a trial with these attributes stepped, of a study with those; older studies say less."""
-    steps = trial.get(STEPS_PER_EPOCH) or study.get(STEPS_PER_EPOCH)
-    return Stepping(steps, study.get("interval") or "step")
+    return Stepping(trial.steps_per_epoch or study.steps_per_epoch, study.interval or "step")

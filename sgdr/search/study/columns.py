@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from sgdr.search.storage.schema import StudyAttributes
 from sgdr.search.study.flat_names import flat_name
 from sgdr.shapes import SHAPES
 
@@ -55,13 +56,10 @@ COLUMNS = (*_FIRST, *_REST)
 """The names of all, beside what is searched further."""
 
 
-def searched_names(attributes: Mapping[str, Any]) -> list[str]:
-    """What is searched beside the fields of warm restarts: of relatives, and the workload's own values.
-
-    `attributes`: those of the study.
-    """
-    own = [name for arm in attributes.get("relatives", ()) for name in SHAPES[arm].own]
-    return [*own, *attributes.get("space", {}).get("hparams", ())]
+def searched_names(study: StudyAttributes) -> list[str]:
+    """What a study searches beside the fields of restarts: those of relatives, the workload's own values."""
+    own = [name for arm in study.relatives for name in SHAPES[arm].own]
+    return [*own, *study.space["hparams"]]
 
 
 def searched_column(name: str) -> str:
@@ -69,9 +67,9 @@ def searched_column(name: str) -> str:
     return flat_name("hparams", name, COLUMNS)
 
 
-def trial_columns(attributes: Mapping[str, Any]) -> list[str]:
-    """The columns of the flat table of trials of a study with these attributes."""
-    return [*_FIRST, *map(searched_column, searched_names(attributes)), *_REST]
+def trial_columns(study: StudyAttributes) -> list[str]:
+    """The columns of the flat table of trials of that study."""
+    return [*_FIRST, *map(searched_column, searched_names(study)), *_REST]
 
 
 def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,14 +13,21 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from sgdr import checks, relatives
+from sgdr.choices import State
 from sgdr.search.artifacts import snapshots
 from sgdr.search.problem.types import Schedule
 from sgdr.search.storage.connect import close_storage, default_url, open_storage, shown, storage_errors
 from sgdr.search.storage.reader import Content, Curve, OpenedFile, reader
-from sgdr.search.storage.schema import BEGUN
+from sgdr.search.storage.schema import (
+    BEGUN,
+    StudyAttributes,
+    TrialAttributes,
+    fault,
+    is_readable,
+    made_by_sweep,
+)
 from sgdr.search.study.best import Best as Best
 from sgdr.search.study.best import Ranked, as_best, stepping_of
-from sgdr.search.study.readable import fault, is_readable, made_by_sweep
 from sgdr.search.study.summary import Summary
 from sgdr.search.study.tables import TrialRows, curves_table, trials_table
 from sgdr.search.study.verdict import Verdict
@@ -84,6 +91,11 @@ class Study:
         return self._now.content.attributes
 
     @property
+    def stored(self) -> StudyAttributes:
+        """The attributes of the study that are the sweep's, each by its name and of its type."""
+        return self._now.content.stored
+
+    @property
     def frozen(self) -> list[FrozenTrial]:
         """Optuna's trials, by number, without their curves (see `curve`) and intermediate values.
 
@@ -105,7 +117,7 @@ class Study:
     @property
     def finished(self) -> int:
         """How many trials of the sweep are complete or pruned."""
-        return self._now.counts.get("COMPLETE", 0) + self._now.counts.get("PRUNED", 0)
+        return self._now.counts.get(State.COMPLETE, 0) + self._now.counts.get(State.PRUNED, 0)
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -190,8 +202,8 @@ class Study:
     def completed(self, number: int) -> Best | None:
         """The completed trial of that number; None where there is none."""
         now = self._now
-        found = [trial for trial in now.ranking if trial.number == number]
-        return next(iter(self._bests(now, found)), None)
+        numbered = [trial for trial in now.ranking if trial.number == number]
+        return next(iter(self._bests(now, numbered)), None)
 
     def _bests(self, now: Summary, trials: Sequence[FrozenTrial]) -> list[Best]:
         """These trials as `Best`, but those whose curves cannot be read."""
@@ -239,14 +251,14 @@ class Study:
         Raises ValueError where there is no such trial.
         """
         trial, content = self._trial(number), self._now.content
-        kept = trial.user_attrs.get(BEGUN)
-        if kept is None or trial.state is TrialState.WAITING or trial._trial_id in content.foreign:
+        schedule = trial.user_attrs.get(BEGUN)
+        if schedule is None or trial.state is TrialState.WAITING or trial._trial_id in content.foreign:
             return None
-        return relatives.from_dict(kept)
+        return relatives.from_dict(schedule)
 
     def stepping(self, number: int) -> Stepping:
         """How many optimizer updates a trial's epochs have, and how often its rate changes."""
-        return stepping_of(self._trial(number).user_attrs, self.attributes)
+        return stepping_of(TrialAttributes.from_attrs(self._trial(number).user_attrs), self.stored)
 
     def curve(self, number: int) -> dict[str, list[float]]:
         """The values of a trial by name, one an epoch; empty before it has ended, and of a foreign one.
@@ -328,14 +340,14 @@ def studies(
     """
     url = default_url() if storage is None else storage
     opened = open_storage(url)
-    made = []
+    readable = []
     for summary in sorted(opened.get_all_studies(), key=lambda study: study.study_name):
         if is_readable(summary.user_attrs):
             with suppress(ValueError):  # deleted since they were listed
-                made.append(Study(summary.study_name, url, opened, summary._study_id))
+                readable.append(Study(summary.study_name, url, opened, summary._study_id))
         elif made_by_sweep(summary.user_attrs):
             on_remark(unreadable(summary.study_name, url, str(fault(summary.user_attrs))))
-    return made
+    return readable
 
 
 def delete(name: str, storage: str | None = None) -> None:

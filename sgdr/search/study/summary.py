@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
+from sgdr.choices import Outcome, State
 from sgdr.search.problem.arms import ALL_ARMS
 from sgdr.search.problem.objective import sign
 from sgdr.search.study.verdict import Confirmed, Verdict
@@ -18,16 +20,13 @@ if TYPE_CHECKING:
 
     from sgdr.search.storage.reader import Content
 
-_OUTCOMES = {
-    "COMPLETE": "complete",
-    "PRUNED": "pruned",
-    "FAIL": "cut off",
-    "RUNNING": "running",
-    "WAITING": "waiting",
+_OUTCOMES: Mapping[str, Outcome] = {
+    State.COMPLETE: Outcome.COMPLETE,
+    State.PRUNED: Outcome.PRUNED,
+    State.FAIL: Outcome.CUT_OFF,
+    State.RUNNING: Outcome.RUNNING,
+    State.WAITING: Outcome.WAITING,
 }
-FOREIGN = "foreign"
-"""The word in place of the outcome of a trial that is not the sweep's."""
-_ORDER = (*_OUTCOMES.values(), "diverged", "failed", FOREIGN)
 
 
 class Summary:
@@ -59,8 +58,8 @@ class Summary:
             outcome(trial.state.name, diverged="diverged_at" in trial.user_attrs, failed=_failed(trial))
             for trial in self.own
         )
-        counts[FOREIGN] = len(self.content.foreign)
-        return {name: counts[name] for name in _ORDER if counts[name]}
+        counts[Outcome.FOREIGN] = len(self.content.foreign)
+        return {name.value: counts[name] for name in Outcome if counts[name]}
 
     @cached_property
     def arms(self) -> dict[str, int]:
@@ -91,7 +90,7 @@ class Summary:
     @cached_property
     def ranking(self) -> list[FrozenTrial]:
         """The sweep's completed trials by their values, the best first; of equals the earlier."""
-        direction = sign(self.content.attributes["direction"])
+        direction = sign(self.content.stored.direction)
         complete = [trial for trial in self.own if trial.state is TrialState.COMPLETE]
         return sorted(complete, key=lambda trial: (direction * (trial.value or 0.0), trial.number))
 
@@ -100,8 +99,8 @@ class Summary:
         """The ranking, but first the confirmed in the order of their means, and last what failed there."""
         if self.verdict is None:
             return self.ranking
-        order = {each.number: place for place, each in enumerate(self.verdict.candidates)}
-        failed = {each.number for each in self.verdict.candidates if each.failed is not None}
+        order = {confirmed.number: place for place, confirmed in enumerate(self.verdict.candidates)}
+        failed = {confirmed.number for confirmed in self.verdict.candidates if confirmed.failed is not None}
         return sorted(
             self.ranking, key=lambda trial: (trial.number in failed, order.get(trial.number, len(order)))
         )
@@ -109,20 +108,20 @@ class Summary:
     @cached_property
     def verdict(self) -> Verdict | None:
         """What `confirm` found; None also where the attribute is not what it writes."""
-        kept = self.content.attributes.get("verdict")
-        return None if kept is None else Verdict.read(kept)
+        stored = self.content.stored.verdict
+        return None if stored is None else Verdict.read(stored)
 
     @cached_property
     def confirmed(self) -> dict[int, Confirmed]:
         """What trials gave on other seeds, by number."""
-        return {each.number: each for each in self.verdict.candidates} if self.verdict else {}
+        return {trial.number: trial for trial in self.verdict.candidates} if self.verdict else {}
 
 
-def outcome(state: str, *, diverged: bool, failed: bool) -> str:
+def outcome(state: str, *, diverged: bool, failed: bool) -> Outcome:
     """The outcome of a trial in that state of Optuna's (see `Study.outcomes`); `failed`: by its own error."""
-    if state == "PRUNED" and diverged:
-        return "diverged"
-    return "failed" if state == "FAIL" and failed else _OUTCOMES[state]
+    if state == State.PRUNED and diverged:
+        return Outcome.DIVERGED
+    return Outcome.FAILED if state == State.FAIL and failed else _OUTCOMES[state]
 
 
 def _failed(trial: FrozenTrial) -> bool:

@@ -11,7 +11,9 @@ import numpy as np
 from optuna.trial import TrialState
 
 from sgdr.schedule import FIELDS
-from sgdr.search.storage.reader import CHUNK, Content, Curve, Reader
+from sgdr.search.storage.reader import Content, Curve, Reader
+from sgdr.search.storage.schema import BEGUN
+from sgdr.search.storage.statements import CHUNK
 from sgdr.search.study.columns import FIRST, REST, searched_column, searched_names, trial_columns
 from sgdr.search.study.flat_names import flat_name
 from sgdr.search.study.stated import stated
@@ -33,12 +35,12 @@ class TrialRows:
 
     def __init__(self, content: Content, reader: Reader, before: TrialRows | None = None) -> None:
         self.content = content
-        searched = searched_names(content.attributes)
+        searched = searched_names(content.stored)
         places = _changed(content, before)
         fresh = [content.trials[place] for place in places]
         own = [trial for trial in fresh if trial._trial_id not in content.foreign]
         epochs = dict.fromkeys((trial.number for trial in fresh), 0)
-        epochs |= _epochs(own, content.attributes.get("metric"), reader)
+        epochs |= _epochs(own, content.stored.metric, reader)
         self.rows: list[Row] = [] if before is None else before.rows[: len(content.trials)]
         for place, trial in zip(places, fresh, strict=True):
             foreign = trial._trial_id in content.foreign
@@ -65,12 +67,12 @@ def _changed(content: Content, before: TrialRows | None) -> list[int]:
     return [*again, *range(known, len(trials))]
 
 
-def _epochs(trials: Sequence[FrozenTrial], metric: str | None, reader: Reader) -> dict[int, int]:
+def _epochs(trials: Sequence[FrozenTrial], metric: str, reader: Reader) -> dict[int, int]:
     """How many epochs each has trained. Where a study is older than that attribute, its curves are read."""
     begun = [trial for trial in trials if trial.state != TrialState.WAITING]
     epochs = {trial.number: trial.user_attrs.get("epochs", 0) for trial in begun}
     unsaid = [trial for trial in begun if trial.state.is_finished() and "epochs" not in trial.user_attrs]
-    epochs.update((number, len(curve.get(metric or "", ()))) for number, curve in reader.curves(unsaid))
+    epochs.update((number, len(curve.get(metric, ()))) for number, curve in reader.curves(unsaid))
     return epochs
 
 
@@ -78,7 +80,7 @@ def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str], foreign: bool
     # Attributes that somebody else has given may be of any type.
     theirs = foreign or trial.state == TrialState.WAITING
     attributes, params = {} if theirs else trial.user_attrs, trial.params
-    schedule = attributes.get("schedule", {})
+    schedule = attributes.get(BEGUN, {})
     started = trial.datetime_start
     return {
         "number": trial.number,
@@ -112,7 +114,7 @@ def trials_table(rows: TrialRows) -> pd.DataFrame:
     """A row a trial; values and starts as Optuna has them."""
     import pandas as pd
 
-    columns, searched = trial_columns(rows.content.attributes), searched_names(rows.content.attributes)
+    columns, searched = trial_columns(rows.content.stored), searched_names(rows.content.stored)
     table = [
         {
             **row,
@@ -130,9 +132,9 @@ def curves_table(curves: Iterable[tuple[int, Curve]]) -> pd.DataFrame:
     """A row an epoch of a trial: number, epoch (from 1), and a column for each metric (`metric_column`)."""
     import pandas as pd
 
-    left = (each for each in curves if each[1])
+    whole = ((number, curve) for number, curve in curves if curve)
     tables = []
-    while chunk := list(islice(left, CHUNK)):
+    while chunk := list(islice(whole, CHUNK)):
         tables.append(_stacked(chunk))
     if not tables:
         return pd.DataFrame({"number": pd.Series(dtype="int64"), "epoch": pd.Series(dtype="int64")})

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sgdr import relatives
+from sgdr.choices import Decision
 from sgdr.search.problem.types import Schedule
 from sgdr.search.study.stated import all_stated
 from sgdr.shapes import SHAPES
 
-DECISIONS = ("restarts help", "restarts do not help", "undecided")
+DECISIONS = tuple(decision.value for decision in Decision)
 
 
 @dataclass(frozen=True)
@@ -78,39 +79,39 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain JSON; a searched number that is not finite is "inf", "-inf" or "nan"."""
-        made = self.attribute()
-        for each in made["candidates"]:
-            each["hparams"] = all_stated(each["hparams"])
-        return made
+        values = self.attribute()
+        for candidate in values["candidates"]:
+            candidate["hparams"] = all_stated(candidate["hparams"])
+        return values
 
     def attribute(self) -> dict[str, Any]:
         """The verdict as a study keeps it, with every number; `from_dict` reads it."""
-        made = asdict(self)
-        for each, candidate in zip(made["candidates"], self.candidates, strict=True):
-            each["schedule"] = candidate.schedule.to_dict()
-            each["values"] = {str(seed): value for seed, value in candidate.values.items()}
-        return {**made, "candidates": list(made["candidates"])}
+        values = asdict(self)
+        for stored, candidate in zip(values["candidates"], self.candidates, strict=True):
+            stored["schedule"] = candidate.schedule.to_dict()
+            stored["values"] = {str(seed): value for seed, value in candidate.values.items()}
+        return {**values, "candidates": list(values["candidates"])}
 
     @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Verdict:
+    def from_dict(cls, values: Mapping[str, Any]) -> Verdict:
         """The verdict that `attribute` made these values of."""
         candidates = tuple(
             Confirmed(
                 **{
-                    **each,
-                    "schedule": relatives.from_dict(each["schedule"]),
-                    "values": {int(seed): value for seed, value in each["values"].items()},
+                    **candidate,
+                    "schedule": relatives.from_dict(candidate["schedule"]),
+                    "values": {int(seed): value for seed, value in candidate["values"].items()},
                 }
             )
-            for each in kept["candidates"]
+            for candidate in values["candidates"]
         )
-        return cls(**{**kept, "candidates": candidates})
+        return cls(**{**values, "candidates": candidates})
 
     @classmethod
-    def read(cls, kept: Any) -> Verdict | None:
+    def read(cls, stored: Any) -> Verdict | None:
         """The verdict that a study keeps; None where somebody has overwritten that attribute."""
         try:
-            verdict = cls.from_dict(kept)
+            verdict = cls.from_dict(stored)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
         return verdict if verdict.decision in DECISIONS and verdict.candidates else None
@@ -132,9 +133,9 @@ def in_words(
         f"{metric} is {what} with restarts than with {SHAPES[control_arm].words} "
         f"(95 % interval {low:+.3g} to {high:+.3g}, {seeds} paired seeds)"
     )
-    if decision != "undecided":
+    if decision != Decision.UNDECIDED:
         return f"{decision}: {facts}{remark}"
     if more_seeds is None:
-        return f"undecided: {facts}; these seeds do not tell how many more would decide"
+        return f"{decision}: {facts}; these seeds do not tell how many more would decide"
     seeds_more = f"{more_seeds:,} more seed{'s' * (more_seeds != 1)}"
-    return f"undecided: {facts}; about {seeds_more} would decide, were that the true difference"
+    return f"{decision}: {facts}; about {seeds_more} would decide, were that the true difference"

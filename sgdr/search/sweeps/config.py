@@ -22,11 +22,11 @@ from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.problem.space import Space, bad_hparam_name
+from sgdr.search.storage.schema import SAID_LATER
 from sgdr.search.strategy.enumeration import check_enumerable
 from sgdr.search.strategy.named import named_pruner, rungs
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.strategy.samplers import Arm
-from sgdr.search.study.readable import SAID_LATER
 from sgdr.shapes import RELATIVES, SHAPES
 
 LARGEST_SEED = 2**32 - 1

@@ -25,9 +25,10 @@ from sgdr.search.backend.interrupts import uninterrupted
 from sgdr.search.backend.slots import MOST_ATTEMPTS
 from sgdr.search.storage.claims import LIVE, LOST, RETRY_OF, WITHDRAWN, ClaimedTrial, claims
 from sgdr.search.storage.leases import Lease
-from sgdr.search.storage.reader import Content, chunks, reader
+from sgdr.search.storage.reader import Content, reader
 from sgdr.search.storage.retry import Retrying
 from sgdr.search.storage.schema import BEGUN, ENQUEUED, WORKER
+from sgdr.search.storage.statements import chunks
 from sgdr.search.storage.writer import writer
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)

@@ -192,7 +192,7 @@ def test_every_arm_is_trained_and_every_trial_says_its_schedule(swept):
 def test_what_is_searched_of_a_relative_alone_has_its_columns(swept):
     own = [name for arm in RELATIVES for name in SHAPES[arm].own]
     assert own[:3] == list(THREE.values())
-    columns = trial_columns(swept.attributes)
+    columns = trial_columns(swept.stored)
     assert [name for name in columns if name not in COLUMNS] == own
     assert list(swept.trials().reset_index().columns) == columns
     for row in swept.rows:

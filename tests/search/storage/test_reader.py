@@ -18,7 +18,8 @@ from experiments.bench.filled import drawn, settings_of
 from sgdr.search.storage import reader as reading
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.reader import BulkReader, CallReader, Content, OpenedFile, Reader, reader
-from sgdr.search.storage.writer import KNOWN_SCHEMA, writer
+from sgdr.search.storage.statements import KNOWN_SCHEMA
+from sgdr.search.storage.writer import writer
 from tests.storages import empty_storage
 
 SPACE = {
@@ -162,7 +163,7 @@ def test_curves_are_read_of_the_trials_that_have_one(study: optuna.Study, opened
 def test_any_number_of_trials_is_read_in_chunks(
     study: optuna.Study, opened: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "CHUNK", 3)
+    monkeypatch.setattr(reading.statements, "CHUNK", 3)
     running = [study.ask(SPACE) for _ in range(10)]
     before = opened.read(Content())
     assert len(before.unfinished) == 10

@@ -11,7 +11,8 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.search.storage.connect import close_storage, open_storage
-from sgdr.search.storage.writer import KNOWN_SCHEMA, BulkWriter, CallWriter, writer
+from sgdr.search.storage.statements import KNOWN_SCHEMA
+from sgdr.search.storage.writer import BulkWriter, CallWriter, writer
 from tests.storages import empty_storage
 
 SPACE = {

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, TypeGuard
 
+from sgdr.choices import Outcome, State
 from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.objective import sign
 from sgdr.search.study import summary
-from sgdr.search.study.summary import FOREIGN
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def completed(rows: Iterable[Row]) -> list[Row]:
     return [
         row
         for row in rows
-        if row["state"] == "COMPLETE" and is_number(row["value"]) and not row.get("foreign")
+        if row["state"] == State.COMPLETE and is_number(row["value"]) and not row.get("foreign")
     ]
 
 
@@ -42,7 +42,7 @@ def ranked(rows: Iterable[Row], direction: str) -> list[Row]:
 def outcome(row: Row) -> str:
     """complete, pruned, diverged, failed, cut off, running, waiting or foreign, as of `Study.outcomes`."""
     if row.get("foreign"):
-        return FOREIGN
+        return Outcome.FOREIGN
     diverged, failed = row["diverged_at"] is not None, row["error"] is not None
     return summary.outcome(row["state"], diverged=diverged, failed=failed)
 

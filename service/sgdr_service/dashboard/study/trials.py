@@ -54,7 +54,7 @@ class TrialsPart(Part):
 def _table(seen: Seen, on_ready: Any, on_row: Any) -> Table:
     columns = [
         column(name, filter="agTextColumnFilter" if name in TEXTS else "agNumberColumnFilter")
-        for name in trial_columns(seen.study.attributes)
+        for name in trial_columns(seen.study.stored)
     ]
     columns[0] |= {"pinned": "left", "maxWidth": 110}
     return Table(

@@ -1,0 +1,54 @@
+"""The words that a study's attributes and its answers are chosen from, each declared once.
+
+The command, REST and the dashboard take their lists from here. What is stored and answered is the plain text.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Whether a lower metric is better, or a higher one."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+
+class Objective(StrEnum):
+    """The epoch that a trial is read at: its best of all, the best of its troughs, or its last."""
+
+    BEST_EPOCH = "best-epoch"
+    BEST_TROUGH = "best-trough"
+    FINAL = "final"
+
+
+class Decision(StrEnum):
+    """What a verdict says of restarts."""
+
+    HELP = "restarts help"
+    DO_NOT_HELP = "restarts do not help"
+    UNDECIDED = "undecided"
+
+
+class State(StrEnum):
+    """The states of a trial, as Optuna names them."""
+
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+
+
+class Outcome(StrEnum):
+    """What has become of a trial, in the order in which it is told (see `Study.outcomes`)."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    CUT_OFF = "cut off"
+    RUNNING = "running"
+    WAITING = "waiting"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    FOREIGN = "foreign"
