@@ -108,12 +108,12 @@ class Machine:
 
     def _here(self, service: Service, text: str) -> str:
         """What a service is told, with this machine's addresses and paths."""
-        for (name, port), found in self._ports.items():
-            text = re.sub(rf"(?<![\w.-]){name}:{port}(?!\d)", f"127.0.0.1:{found}", text)
+        for (name, port), own_port in self._ports.items():
+            text = re.sub(rf"(?<![\w.-]){name}:{port}(?!\d)", f"127.0.0.1:{own_port}", text)
             if name == service.name:
-                text = re.sub(rf"(?<!\d){port}(?!\d)", str(found), text)
-        for path, found in self._paths(service).items():
-            text = re.sub(rf"(?<![\w.]){re.escape(path)}(?![\w.])", str(found), text)
+                text = re.sub(rf"(?<!\d){port}(?!\d)", str(own_port), text)
+        for path, own_path in self._paths(service).items():
+            text = re.sub(rf"(?<![\w.]){re.escape(path)}(?![\w.])", str(own_path), text)
         return text
 
     def _paths(self, service: Service) -> dict[str, Path]:

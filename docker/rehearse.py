@@ -69,7 +69,7 @@ def main() -> int:
 
 def make_token(file: Path) -> str:
     """A token of the service's, whose hash is in the file."""
-    command = [BIN / "sgdr", "token", "--file", file]
+    command = [str(BIN / "sgdr"), "token", "--file", str(file)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

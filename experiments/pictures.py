@@ -12,13 +12,13 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from experiments.bench.service.server import serving
 from experiments.browser import chromium
 
 STUDY = "digits"
-SIZE = {"width": 1280, "height": 860}
+SIZE = ViewportSize(width=1280, height=860)
 SCHEDULES = (
     "base_lr:0.1,T_0:10,T_mult:2,eta_min:0.0001,name:restarts",
     "base_lr:0.1,T_0:70,T_mult:1,eta_min:0.0001,name:one cycle",

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.conninfo import make_conninfo
 
 START_SECONDS = 60
 SIGNALS = {"immediate": signal.SIGQUIT, "fast": signal.SIGINT}
@@ -108,9 +109,11 @@ class Postgres:
             self._process.send_signal(signal.SIGCONT)
 
     def _answers(self) -> bool:
-        place = {"host": "127.0.0.1", "port": self.port, "user": "sgdr", "password": self.password}
+        place = make_conninfo(
+            host="127.0.0.1", port=self.port, dbname="postgres", user="sgdr", password=self.password
+        )
         try:
-            with psycopg.connect(dbname="postgres", autocommit=True, **place) as connection:
+            with psycopg.connect(place, autocommit=True) as connection:
                 if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'sgdr'").fetchone():
                     connection.execute("CREATE DATABASE sgdr")
         except psycopg.OperationalError:
@@ -161,7 +164,8 @@ def _installed() -> tuple[Path, str | None]:
     if os.geteuid() != 0:
         return programs, None
     utils.ensure_prefix_permissions(programs)
-    return programs, utils.ensure_user_exists("pgserver").pw_name
+    utils.ensure_user_exists("pgserver")
+    return programs, "pgserver"
 
 
 def _free_port() -> int:

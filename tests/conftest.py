@@ -90,11 +90,17 @@ class CommandServer:
                 text=True,
             )
         assert self._process.stdin is not None and self._process.stdout is not None
-        command = {"arguments": arguments, "folder": str(folder), "environment": environment}
+        files: dict[str, Path] = {}
         with tempfile.TemporaryDirectory() as streams:
             for name in STREAMS:
-                path = command[name] = f"{streams}/{name}"
-                Path(path).write_text(text if name == "stdin" else "", encoding="utf-8")
+                files[name] = Path(streams, name)
+                files[name].write_text(text if name == "stdin" else "", encoding="utf-8")
+            command = {
+                "arguments": arguments,
+                "folder": str(folder),
+                "environment": environment,
+                **{name: str(file) for name, file in files.items()},
+            }
             timer = threading.Timer(COMMAND_SECONDS, self._process.kill)
             timer.start()
             try:
@@ -106,7 +112,7 @@ class CommandServer:
             assert status, (
                 f"sgdr {' '.join(arguments)} took longer than {COMMAND_SECONDS} s, or its server died"
             )
-            out, err = (Path(command[name]).read_text(encoding="utf-8") for name in STREAMS[1:])
+            out, err = (files[name].read_text(encoding="utf-8") for name in STREAMS[1:])
         return subprocess.CompletedProcess(arguments, int(status), out, err)
 
     def close(self) -> None:

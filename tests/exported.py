@@ -1,10 +1,15 @@
 """Exported code, run as it stands: the rates that its optimizer uses."""
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
 FLOAT64, FLOAT32 = 1e-12, 4e-7
 """Of the peak: how far a rate may be off."""
+Rates = Sequence[float] | np.ndarray
+"""The rate of each update, in order."""
 TOLERANCE = {
     "torch": FLOAT64,
     "transformers": FLOAT64,
@@ -14,16 +19,18 @@ TOLERANCE = {
 }
 
 
-def run_torch(code, epochs, batches):
-    torch = pytest.importorskip("torch")
-    rates = []
+def run_torch(code: str, epochs: int, batches: int) -> Rates:
+    pytest.importorskip("torch")
+    import torch
 
-    def loss_function(outputs, targets):
+    rates: list[float] = []
+
+    def loss_function(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         rates.append(names["optimizer"].param_groups[0]["lr"])
         return (outputs - targets).square().mean()
 
     torch.manual_seed(0)
-    names = {
+    names: dict[str, Any] = {
         "model": torch.nn.Linear(2, 1),
         "loader": [(torch.ones(1, 2), torch.zeros(1, 1))] * batches,
         "loss_function": loss_function,
@@ -33,33 +40,35 @@ def run_torch(code, epochs, batches):
     return rates
 
 
-def run_transformers(code, epochs, batches):
-    torch = pytest.importorskip("torch")
+def run_transformers(code: str, epochs: int, batches: int) -> Rates:
+    pytest.importorskip("torch")
     pytest.importorskip("transformers")
     pytest.importorskip("accelerate")
-    rates = []
+    import torch
+
+    rates: list[float] = []
 
     class Model(torch.nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.layer = torch.nn.Linear(1, 1)
 
-        def forward(self, x, labels):
+        def forward(self, x: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
             rates.append(names["optimizer"].param_groups[0]["lr"])
             return {"loss": (self.layer(x) - labels).square().mean()}
 
     # Eight examples make a batch of the Trainer's.
     data = [{"x": torch.ones(1), "labels": torch.zeros(1)}] * (8 * batches)
-    names = {"model": Model(), "train_dataset": data, "epochs": epochs}
+    names: dict[str, Any] = {"model": Model(), "train_dataset": data, "epochs": epochs}
     exec(compile(code, "exported.py", "exec"), names)
     return rates
 
 
-def run_optax(code, epochs, batches):
+def run_optax(code: str, epochs: int, batches: int) -> Rates:
     import jax
     import jax.numpy as jnp
 
-    names = {
+    names: dict[str, Any] = {
         "params": jnp.zeros(2),
         "loader": iter([jnp.ones(2)] * epochs) if "islice" in code else [jnp.ones(2)] * batches,
         "loss_function": lambda params, batch: jnp.sum(params * batch),
@@ -68,7 +77,7 @@ def run_optax(code, epochs, batches):
     exec(compile(code, "exported.py", "exec"), names)
     optimizer, steps = names["optimizer"], epochs * batches
 
-    def update(state, _):
+    def update(state: Any, _: None) -> tuple[Any, Any]:
         updates, state = optimizer.update(jnp.ones(()), state)
         return state, -updates
 
@@ -78,13 +87,15 @@ def run_optax(code, epochs, batches):
     return rates
 
 
-def run_keras(code, epochs, batches):
-    keras = pytest.importorskip("keras")
+def run_keras(code: str, epochs: int, batches: int) -> Rates:
+    pytest.importorskip("keras")
+    import keras
+
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
     fit = model.fit
     model.fit = lambda data, epochs: fit(*data, epochs=epochs, batch_size=1, shuffle=False, verbose=0)
     examples = (np.ones((batches, 1), np.float32), np.ones((batches, 1), np.float32))
-    names = {
+    names: dict[str, Any] = {
         "model": model,
         "train_dataset": examples,
         "loss_function": lambda targets, outputs: outputs,
@@ -96,34 +107,35 @@ def run_keras(code, epochs, batches):
     return rates
 
 
-def keras_rate(schedule, step):
+def keras_rate(schedule: Any, step: int) -> float:
     from keras import ops
 
     return float(schedule(ops.convert_to_tensor(step, "int32")))
 
 
-def run_braintools(code, epochs, batches):
-    brainstate = pytest.importorskip("brainstate")
+def run_braintools(code: str, epochs: int, batches: int) -> Rates:
+    pytest.importorskip("brainstate")
     pytest.importorskip("braintools")
+    import brainstate
     import jax.numpy as jnp
 
     class Model(brainstate.nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.weight = brainstate.ParamState(jnp.zeros(()))
 
-        def __call__(self, inputs):
+        def __call__(self, inputs: Any) -> Any:
             return self.weight.value * inputs
 
     class Loader:
-        def __iter__(self):
+        def __iter__(self) -> Iterator[tuple[Any, Any]]:
             for _ in range(batches):
                 rates.append(float(names["optimizer"].current_lr))
                 assert -float(names["scheduler"](0)) == pytest.approx(rates[-1], rel=1e-7)
                 yield jnp.ones(()), jnp.zeros(())
 
-    rates = []
-    names = {
+    rates: list[float] = []
+    names: dict[str, Any] = {
         "model": Model(),
         "loader": Loader(),
         "loss_function": lambda outputs, targets: outputs - targets,
@@ -134,7 +146,7 @@ def run_braintools(code, epochs, batches):
     return rates
 
 
-RUN = {
+RUN: dict[str, Callable[[str, int, int], Rates]] = {
     "torch": run_torch,
     "optax": run_optax,
     "keras": run_keras,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol
+from unittest.mock import patch
 
 import sqlalchemy as sa
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
@@ -59,22 +60,24 @@ class CallFaults:
     def __init__(self) -> None:
         self.inner = InMemoryStorage()
         self.storage: Any = _Calls(self)
-        self._call, self._before, self._after = 0, nothing, nothing
-        self._made: list[str] = []
+        self._call = 0
+        self._before: Action = nothing
+        self._after: Action = nothing
+        self._calls: list[str] = []
 
     @contextmanager
     def at(self, call: int, before: Action = nothing, after: Action = nothing) -> Iterator[list[str]]:
         """See `Faults`."""
-        self._call, self._before, self._after, self._made = call, before, after, []
+        self._call, self._before, self._after, self._calls = call, before, after, []
         try:
-            yield self._made
+            yield self._calls
         finally:
             self._call = 0
 
-    def made(self, name: str, call: Callable[[], Any]) -> Any:
+    def make(self, name: str, call: Callable[[], Any]) -> Any:
         """Makes that call."""
-        self._made.append(name)
-        if len(self._made) != self._call:
+        self._calls.append(name)
+        if len(self._calls) != self._call:
             return call()
         self._before()
         result = call()
@@ -91,7 +94,7 @@ class _Calls:
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._faults.inner, name)
-        return lambda *given, **named: self._faults.made(name, lambda: real(*given, **named))
+        return lambda *args, **kwargs: self._faults.make(name, lambda: real(*args, **kwargs))
 
 
 class StatementFaults:
@@ -104,34 +107,33 @@ class StatementFaults:
     def at(self, call: int, before: Action = nothing, after: Action = nothing) -> Iterator[list[str]]:
         """See `Faults`."""
         assert isinstance(self.storage, RDBStorage)
-        engine, made = self.storage.engine, list[str]()
+        engine, calls = self.storage.engine, list[str]()
         real = engine.dialect.do_commit
 
         def execute(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-            made.append(statement)
-            if len(made) == call:
+            calls.append(statement)
+            if len(calls) == call:
                 before()
 
         def executed(*rest: Any) -> None:
-            if len(made) == call:
+            if len(calls) == call:
                 after()
 
         def commit(connection: Any) -> None:
-            made.append("COMMIT")
-            if len(made) == call:
+            calls.append("COMMIT")
+            if len(calls) == call:
                 before()
             real(connection)
-            if len(made) == call:
+            if len(calls) == call:
                 after()
 
         listeners = [("before_cursor_execute", execute), ("after_cursor_execute", executed)]
         for name, listener in listeners:
             sa.event.listen(engine, name, listener)
-        engine.dialect.do_commit = commit
         try:
-            yield made
+            with patch.object(engine.dialect, "do_commit", commit):
+                yield calls
         finally:
-            del engine.dialect.do_commit
             for name, listener in listeners:
                 sa.event.remove(engine, name, listener)
 

@@ -162,7 +162,7 @@ class Keras(Follower):
     def state(self) -> Any:
         import keras
 
-        variables = [keras.ops.convert_to_numpy(each.value) for each in self.optimizer.variables]
+        variables = [keras.ops.convert_to_numpy(variable.value) for variable in self.optimizer.variables]
         return {"config": keras.optimizers.serialize(self.optimizer), "variables": variables}
 
     def load(self, state: Any) -> None:
@@ -225,7 +225,7 @@ class Optax(Follower):
         updates, self.opt_state = self.updated(ones, self.opt_state, self.weights)
         rates = [-float(update) for update in updates.values()]
         read = rate(self.opt_state)
-        assert rates == [float(each) for each in (read.values() if isinstance(read, dict) else [read])]
+        assert rates == [float(value) for value in (read.values() if isinstance(read, dict) else [read])]
         return rates
 
     def state(self) -> Any:
@@ -247,12 +247,12 @@ def _optax(schedules: tuple[Any, ...]) -> Any:
     from sgdr.adapters.optax import optimizer
 
     if len(schedules) == 1:
-        made = optimizer(schedules[0], optax.sgd)
+        descent = optimizer(schedules[0], optax.sgd)
     else:
         names = [f"w{i}" for i in range(len(schedules))]
         labels = dict(zip(names, names, strict=True))
-        made = optimizer(dict(zip(names, schedules, strict=True)), optax.sgd, labels=labels)
-    return made, jax.jit(made.update)
+        descent = optimizer(dict(zip(names, schedules, strict=True)), optax.sgd, labels=labels)
+    return descent, jax.jit(descent.update)
 
 
 KINDS: dict[str, type[Follower]] = {

@@ -72,10 +72,10 @@ class Falling:
         pass
 
 
-def settings_of(workload: Any, **given: Any) -> Settings:
+def settings_of(workload: Any, **options: Any) -> Settings:
     """The settings of a sweep of that workload, or of one that declares this."""
     declaration = workload if isinstance(workload, Declaration) else Declaration.of(workload)
-    return checked(declaration, **{**DEFAULTS, **given})
+    return checked(declaration, **{**DEFAULTS, **options})
 
 
 def searched(

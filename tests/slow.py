@@ -21,7 +21,7 @@ class Slow:
     def init(self, key: jax.Array) -> jax.Array:
         return 1 + 0.1 * jax.random.normal(key, (4,))
 
-    def update(self, state: Any, lr: Any, step: Any, key: Any, hparams: Any) -> jax.Array:
+    def update(self, state: jax.Array, lr: jax.Array, step: Any, key: Any, hparams: Any) -> jax.Array:
         return state - 1e-3 * lr * jnp.sin(state)
 
     def evaluate(self, state: Any) -> dict[str, jax.Array]:

@@ -11,15 +11,15 @@ class Tiny:
 
     name = "tiny"
     metric = "error"
-    select_metric = "select_error"
+    select_metric: str | None = "select_error"
     direction = "minimize"
     steps_per_epoch = 2
-    budget = 6
+    budget: float = 6
 
     def init(self, key: jax.Array) -> jax.Array:
         return jax.random.normal(key, (3,))
 
-    def update(self, state: Any, lr: Any, step: Any, key: Any, hparams: Any) -> jax.Array:
+    def update(self, state: jax.Array, lr: jax.Array, step: Any, key: Any, hparams: Any) -> jax.Array:
         return state - lr * (state - 1 + 0.1 * jax.random.normal(key, (3,)))
 
     def evaluate(self, state: Any) -> dict[str, jax.Array]:
@@ -50,7 +50,7 @@ class NoScalar(Tiny):
 
 
 class ChangesShape(Tiny):
-    def update(self, state: Any, lr: Any, step: Any, key: Any, hparams: Any) -> jax.Array:
+    def update(self, state: jax.Array, lr: jax.Array, step: Any, key: Any, hparams: Any) -> jax.Array:
         return jnp.concatenate([state, state])
 
 

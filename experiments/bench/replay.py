@@ -27,6 +27,7 @@ from sgdr.search.backend.slots import FINITE
 from sgdr.search.evaluation.finalists import Candidate
 from sgdr.search.evaluation.race import Rounds
 from sgdr.search.problem.arms import ARMS, DEFAULT_SHARE, Places, arm_of
+from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import value
 from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.space import Space
@@ -165,24 +166,18 @@ class _Known:
         return {}
 
 
-@dataclass(frozen=True)
-class _Workload:
-    """What settings need of a workload."""
-
-    name: str
-    budget: int
-    metric: str = "error"
-    select_metric: str = "select_error"
-    direction: str = "minimize"
-    steps_per_epoch: int = 1
-    interval: str = "step"
+def _declaration(table: Table) -> Declaration:
+    """What a workload that trains what the table holds would declare."""
+    return Declaration(
+        table.name, "error", "minimize", table.budget, "arrays", 1, None, "select_error", {}, "step"
+    )
 
 
 def ours(
     table: Table, grid: Grid, column: int, trials: int, seed: int, controls: float = DEFAULT_SHARE
 ) -> Replayed:
     """The product's own search, as `sweep` runs it: its worker, arms, sampler and pruner."""
-    workload: Any = _Workload(table.name, table.budget)
+    workload = _declaration(table)
     space = grid.space.resolved(workload, table.budget)
     settings = Settings(
         workload=workload,
@@ -273,7 +268,7 @@ def peer(
     table: Table, grid: Grid, column: int, trials: int, sampler: BaseSampler, pruner: BasePruner
 ) -> Replayed:
     """An ordinary Optuna study that samples what it trains."""
-    space = grid.space.resolved(_Workload(table.name, table.budget), table.budget)  # type: ignore[arg-type]
+    space = grid.space.resolved(_declaration(table), table.budget)
     study = optuna.create_study(sampler=sampler, pruner=pruner)
 
     def ask() -> tuple[optuna.Trial, int]:
@@ -307,7 +302,7 @@ def _lockstep(
     errors = np.nan_to_num(table.curves["error"][:, column].astype(float), nan=1.0)
     worth, asked = worths_of(table)[:, column], asked_after(study.pruner, table.budget)
     all_of_them = isinstance(study.pruner, RestartAwarePruner)
-    rows, epochs, complete = [], [], []
+    rows, epochs, complete = list[int](), list[int](), list[bool]()
     training: dict[int, optuna.Trial] = {}
     while len(rows) < trials or training:
         for slot in range(SLOTS):

@@ -124,7 +124,7 @@ def follow(made: Table, column: int, rows: Sequence[int], rule: Rule) -> tuple[f
     rungs = sorted({max(1, round(made.budget * percent / 100)) for percent in rule.rungs})
     ends = [*rungs, made.budget]
     reached: dict[int, list[int]] = {rung: [] for rung in rungs}
-    left, training, cost, done = list(rows), {}, 0, []
+    left, training, cost, done = list(rows), dict[int, tuple[int, int]](), 0, list[int]()
     while left or training:
         for slot in range(SLOTS):
             if slot not in training and left:

@@ -47,7 +47,7 @@ def settings(own: optuna.samplers.BaseSampler | None) -> Settings:
         workload=declared,
         trials=max(SO_FAR),
         budget=BUDGET,
-        space=Space().resolved(declared, BUDGET),  # type: ignore[arg-type]
+        space=Space().resolved(declared, BUDGET),
         objective="best-epoch",
         pruner=RestartAwarePruner(BUDGET),
         sampler="tpe" if own is None else own,

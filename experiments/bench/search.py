@@ -162,9 +162,12 @@ def cost_table(made: Table, found: Sequence[dict[str, list[tuple[float, float]]]
     peers = [side for side in sides if not side.startswith("sgdr")]
     # Of the peers the one that is best on the whole, at each cost.
     means = {side: np.array([_mean_known(column) for column in values.T]) for side, values in at.items()}
-    best = [
-        min(peers, key=lambda side, place=place: _known(means[side][place])) for place in range(len(COSTS))
-    ]
+
+    def known(side: str, place: int) -> float:
+        value = float(means[side][place])
+        return value if np.isfinite(value) else np.inf
+
+    best = [min(peers, key=functools.partial(known, place=place)) for place in range(len(COSTS))]
     rows = []
     for side in sides:
         cells = [
@@ -186,10 +189,6 @@ def _mean_known(values: np.ndarray) -> float:
     """NaN where a tenth of the repeats or more have none."""
     known = np.isfinite(values)
     return float(values[known].mean()) if known.mean() > 0.9 else np.nan
-
-
-def _known(value: float) -> float:
-    return value if np.isfinite(value) else np.inf
 
 
 def rules_table(made: Table, found: Sequence[dict[rules.Rule, tuple[float, float]]]) -> str:

@@ -70,7 +70,7 @@ def fashion() -> Supervised:
 def _halved(images: np.ndarray) -> np.ndarray:
     count, height, width = images.shape
     blocks = images.reshape(count, height // 2, 2, width // 2, 2)
-    return blocks.mean((2, 4), dtype=np.float32) / 255
+    return np.asarray(blocks.mean((2, 4), dtype=np.float32) / 255)
 
 
 SOURCES: dict[str, Callable[[], Supervised]] = {

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -41,9 +42,13 @@ class Case:
     """float or Tensor."""
 
     def scheduler(self, cls: Callable[..., LRScheduler]) -> LRScheduler:
-        groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(self.groups)]
-        for group in groups:
-            group["lr"] = BASE_LR if self.rate == "float" else torch.tensor(BASE_LR)
+        groups = [
+            {
+                "params": [torch.nn.Parameter(torch.zeros(1))],
+                "lr": BASE_LR if self.rate == "float" else torch.tensor(BASE_LR),
+            }
+            for _ in range(self.groups)
+        ]
         return cls(torch.optim.SGD(groups), T_0, self.T_mult, eta_min=ETA_MIN)
 
     def epochs(self) -> list[float | None]:
@@ -57,7 +62,7 @@ CASES = [Case(*each) for each in product((1, 2), (1, 8), ("step()", "step(epoch)
 
 def turn(scheduler: LRScheduler, epochs: list[float | None]) -> float:
     """Nanoseconds per step."""
-    step = scheduler.step
+    step: Callable[[Any], None] = scheduler.step  # PyTorch declares whole epochs, and takes others
     start = time.perf_counter()
     for epoch in epochs:
         step(epoch)

@@ -38,7 +38,7 @@ def race(losses: np.ndarray, restarts: Sequence[int], controls: Sequence[int]) -
         for row in racing_now:
             values[row] = dict(enumerate(losses[row, :done].tolist()))
         groups = [{row: values[row] for row in group} for group in (restarts, controls)]
-        decision = sequential_test.compare(*groups, done, count)[0]
+        decision = sequential_test.compare(groups[0], groups[1], done, count)[0]
         if decision != "undecided":
             break
         racing_now = [row for group in groups for row in sequential_test.remaining(group)]

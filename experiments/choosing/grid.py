@@ -39,7 +39,7 @@ def lengths(budget: int) -> list[int]:
 
 def fits(budget: int, cycles: int, T_mult: int) -> bool:
     """Whether so many cycles have room in the budget."""
-    return sum(T_mult**i for i in range(cycles)) <= budget
+    return sum(int(T_mult**i) for i in range(cycles)) <= budget
 
 
 def closed(budget: int, cycles: int, T_mult: int, peak: float) -> WarmRestarts:

@@ -17,7 +17,7 @@ def called(setting: Setting, steps: Steps) -> Rates:
     """The rates at all of these steps at once."""
     import jax
 
-    rate = jax.jit(_made(setting))
+    rate: Any = jax.jit(_peer(setting))
     rates = np.asarray(rate(steps.astype(np.int32)), np.float64)
     rate.clear_cache()  # a thousand of them take gigabytes
     return rates
@@ -27,11 +27,11 @@ def one_by_one(setting: Setting, steps: Steps) -> Rates:
     """The rates at one step after the other."""
     import jax
 
-    rate = jax.jit(_made(setting))
+    rate = jax.jit(_peer(setting))
     return np.array([float(rate(np.int32(step))) for step in steps])
 
 
-def _made(setting: Setting) -> Any:
+def _peer(setting: Setting) -> Any:
     import keras
 
     T_0, T_mult = setting.fields

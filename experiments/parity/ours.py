@@ -29,7 +29,8 @@ def in_jax(setting: Setting, steps: Steps) -> Rates:
     """The rates of the compiled schedule, with traced fields, in float32."""
     import jax.numpy as jnp
 
-    schedule = WarmRestarts(jnp.float32(PEAK), *map(jnp.int32, setting.fields), jnp.float32(0))
+    T_0, T_mult = map(jnp.int32, setting.fields)
+    schedule = WarmRestarts(jnp.float32(PEAK), T_0, T_mult, jnp.float32(0))
     padded = np.resize(steps, -(-len(steps) // PADDED) * PADDED).astype(np.int32)
     return np.asarray(_compiled()(schedule, padded), np.float64)[: len(steps)]
 

@@ -46,6 +46,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         ValueError: for a bad argument, in one line that names it.
     """
 
+    base_lrs: list[float]
+
     def __init__(
         self,
         base_lr: float | Sequence[float] = 1e-3,

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from torch.optim import lr_scheduler  # noqa: E402
 
 from sgdr.adapters.torch import CosineAnnealingWarmRestarts  # noqa: E402
-from tests.adapters.torch_optimizers import BASE_LR, made, rates_of  # noqa: E402
+from tests.adapters.torch_optimizers import BASE_LR, rates_of, sgd  # noqa: E402
 
 Peer = lr_scheduler.CosineAnnealingWarmRestarts
 ETA_MIN = 1e-3
@@ -52,7 +52,7 @@ moves = st.lists(
 def test_is_the_schedule_however_it_is_stepped(schedule, moves):
     options = schedule.to_dict()
     del options["base_lr"]
-    scheduler, step = CosineAnnealingWarmRestarts(made(), **options), 0
+    scheduler, step = CosineAnnealingWarmRestarts(sgd(), **options), 0
     assert_stands_at(scheduler, 0, schedule)
     for move in moves:
         if move == "step":
@@ -86,8 +86,8 @@ def rated(optimizer, rates):
 
 
 def assert_equal_to_torch(T_0, T_mult, steps):
-    ours = CosineAnnealingWarmRestarts(made(), T_0, T_mult, ETA_MIN)
-    theirs = Peer(made(), T_0, T_mult, ETA_MIN)
+    ours = CosineAnnealingWarmRestarts(sgd(), T_0, T_mult, ETA_MIN)
+    theirs = Peer(sgd(), T_0, T_mult, ETA_MIN)
     for _ in range(steps):
         assert abs(ours.get_last_lr()[0] - theirs.get_last_lr()[0]) <= 1e-12
         cycle = ours.cycle  # T_cur and T_i
@@ -116,7 +116,7 @@ def test_equals_torch_that_steps_from_the_start_for_every_setting():
 @pytest.mark.parametrize(("T_0", "T_mult"), [(1, 3), (10, 2), (3, 10), (10, 1), (2.5, 1.5)])
 def test_resumes_by_last_epoch_anywhere(T_0, T_mult):
     schedule = sgdr.WarmRestarts(BASE_LR, T_0, T_mult, ETA_MIN)
-    optimizer = made()
+    optimizer = sgd()
     CosineAnnealingWarmRestarts(optimizer, T_0, T_mult, ETA_MIN)
     for last_epoch in [*range(130), 10**9, 2**62]:
         scheduler = CosineAnnealingWarmRestarts(optimizer, T_0, T_mult, ETA_MIN, last_epoch)
@@ -126,7 +126,7 @@ def test_resumes_by_last_epoch_anywhere(T_0, T_mult):
 
 
 def test_goes_on_from_a_fraction_of_a_step_as_torch_does():
-    ours, theirs = CosineAnnealingWarmRestarts(made(), 10, 2), Peer(made(), 10, 2)
+    ours, theirs = CosineAnnealingWarmRestarts(sgd(), 10, 2), Peer(sgd(), 10, 2)
     for scheduler in (ours, theirs):
         scheduler.step(12.5)
         scheduler.step()
@@ -136,7 +136,7 @@ def test_goes_on_from_a_fraction_of_a_step_as_torch_does():
 
 
 def test_t_cur_may_be_assigned():
-    scheduler = CosineAnnealingWarmRestarts(made(), 10, 2)
+    scheduler = CosineAnnealingWarmRestarts(sgd(), 10, 2)
     scheduler.step(12)
     scheduler.T_cur = scheduler.T_cur
     assert scheduler.last_epoch == 12
@@ -149,7 +149,7 @@ def test_t_cur_may_be_assigned():
 
 
 def test_knows_restarts_and_troughs_between_whole_steps():
-    scheduler = CosineAnnealingWarmRestarts(made(), 2.5, cycles=2)
+    scheduler = CosineAnnealingWarmRestarts(sgd(), 2.5, cycles=2)
     said = {}
     for half in range(13):
         scheduler.step(half / 2)
@@ -159,7 +159,7 @@ def test_knows_restarts_and_troughs_between_whole_steps():
 
 
 def test_every_group_has_its_peak():
-    scheduler = CosineAnnealingWarmRestarts(made(0.1, 0.02, 0.0), 5, 2, peak_decay=0.5)
+    scheduler = CosineAnnealingWarmRestarts(sgd(0.1, 0.02, 0.0), 5, 2, peak_decay=0.5)
     for step in range(40):
         peaks = [sgdr.WarmRestarts(peak, 5, 2, peak_decay=0.5)(step) for peak in (0.1, 0.02)]
         assert rates_of(scheduler) == [*peaks, 0.0]
@@ -169,7 +169,7 @@ def test_every_group_has_its_peak():
 @pytest.mark.parametrize("peak_decay", [1.0, 0.5])
 def test_tensor_rates_are_filled_in_place_and_never_shared(peak_decay):
     tensors = torch.tensor(0.1), torch.tensor([0.5], dtype=torch.float64)
-    scheduler = CosineAnnealingWarmRestarts(made(*tensors, 0.2), 5, 2, ETA_MIN, peak_decay=peak_decay)
+    scheduler = CosineAnnealingWarmRestarts(sgd(*tensors, 0.2), 5, 2, ETA_MIN, peak_decay=peak_decay)
     for step in range(12):
         groups = scheduler.optimizer.param_groups
         assert groups[0]["lr"] is tensors[0] and groups[1]["lr"] is tensors[1]
@@ -186,7 +186,7 @@ def test_tensor_rates_are_filled_in_place_and_never_shared(peak_decay):
 
 
 def test_get_lr_warns_where_it_is_asked_outside_of_a_step():
-    scheduler = CosineAnnealingWarmRestarts(made(), 5)
+    scheduler = CosineAnnealingWarmRestarts(sgd(), 5)
     scheduler.step(3.3)
     with pytest.warns(UserWarning, match="get_last_lr"):
         assert scheduler.get_lr() == scheduler.get_last_lr()
@@ -197,7 +197,7 @@ def test_a_subclass_may_compute_the_rates():
         def get_lr(self):
             return [rate / 2 for rate in super().get_lr()]
 
-    scheduler = Halved(made(), 5)
+    scheduler = Halved(sgd(), 5)
     scheduler.step()
     assert scheduler.get_last_lr() == [sgdr.WarmRestarts(BASE_LR, 5)(1) / 2]
 
@@ -218,7 +218,7 @@ BAD = [
 
 @pytest.mark.parametrize(("bad", "message"), BAD)
 def test_bad_arguments_leave_the_optimizer_alone(bad, message):
-    optimizer = made(0.7, 0.2)
+    optimizer = sgd(0.7, 0.2)
     with pytest.raises(ValueError) as raised:
         CosineAnnealingWarmRestarts(optimizer, **{"T_0": 10, **bad})
     assert str(raised.value).startswith(message)
@@ -231,12 +231,12 @@ def test_what_torch_refuses_is_refused_with_its_words():
     with pytest.raises(TypeError, match="is not an Optimizer"):
         CosineAnnealingWarmRestarts(None, 10)
     with pytest.raises(KeyError, match="initial_lr"):
-        CosineAnnealingWarmRestarts(made(), 10, last_epoch=3)
+        CosineAnnealingWarmRestarts(sgd(), 10, last_epoch=3)
 
 
 @pytest.mark.parametrize("epoch", [-1, -0.5, math.nan, math.inf, "3", True, [1]])
 def test_a_bad_epoch_changes_nothing(epoch):
-    scheduler = CosineAnnealingWarmRestarts(made(), 10)
+    scheduler = CosineAnnealingWarmRestarts(sgd(), 10)
     scheduler.step(2.5)
     before = scheduler.state_dict()
     with pytest.raises(ValueError, match="epoch must be a finite number >= 0"):
@@ -246,7 +246,7 @@ def test_a_bad_epoch_changes_nothing(epoch):
 
 
 def test_more_peaks_than_groups_are_refused():
-    scheduler = CosineAnnealingWarmRestarts(made(), 10)
+    scheduler = CosineAnnealingWarmRestarts(sgd(), 10)
     scheduler.base_lrs.append(0.01)
     with pytest.raises(ValueError, match="base_lrs must have a rate for each param group, got 2 for 1"):
         scheduler.step()
@@ -254,8 +254,8 @@ def test_more_peaks_than_groups_are_refused():
 
 
 def test_numbers_of_numpy_are_taken_and_pythons_are_kept():
-    ours = CosineAnnealingWarmRestarts(made(), np.int64(4), np.array(2), np.float64(ETA_MIN), np.array(-1))
-    plain = CosineAnnealingWarmRestarts(made(), 4, 2, ETA_MIN)
+    ours = CosineAnnealingWarmRestarts(sgd(), np.int64(4), np.array(2), np.float64(ETA_MIN), np.array(-1))
+    plain = CosineAnnealingWarmRestarts(sgd(), 4, 2, ETA_MIN)
     for scheduler, epoch in ((ours, np.int64(5)), (plain, 5)):
         scheduler.step(epoch)
     assert ours.state_dict() == plain.state_dict()

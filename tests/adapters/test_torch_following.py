@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from torch.optim import lr_scheduler  # noqa: E402
 
 from sgdr.adapters.torch import WarmRestartsLR  # noqa: E402
-from tests.adapters.torch_optimizers import made, rates_of, train  # noqa: E402
+from tests.adapters.torch_optimizers import rates_of, sgd, train  # noqa: E402
 
 SCHEDULE = sgdr.WarmRestarts(0.3, 10, 1.5, 0.01, 0.9, 4)
 
@@ -29,14 +29,14 @@ SCHEDULE = sgdr.WarmRestarts(0.3, 10, 1.5, 0.01, 0.9, 4)
     ids=["restarts", "warm-up", "warm-up of a function", "function", "optax"],
 )
 def test_the_first_group_follows_the_schedule_and_the_others_in_proportion(schedule):
-    scheduler = WarmRestartsLR(made(1e-3, 1e-4), schedule)
+    scheduler = WarmRestartsLR(sgd(1e-3, 1e-4), schedule)
     for step in [*range(30), 12.5, 3, 90]:
         scheduler.step(step)
         rate = float(schedule(step))
         assert rates_of(scheduler) == [rate, pytest.approx(rate / 10, rel=1e-15)]
     scheduler.step(17)
     state, groups = scheduler.state_dict(), scheduler.optimizer.state_dict()
-    other = WarmRestartsLR(made(1e-3, 1e-4), schedule)
+    other = WarmRestartsLR(sgd(1e-3, 1e-4), schedule)
     other.optimizer.load_state_dict(groups)
     other.load_state_dict(state)
     other.step()
@@ -45,12 +45,12 @@ def test_the_first_group_follows_the_schedule_and_the_others_in_proportion(sched
 
 
 def test_a_rate_of_zero_is_no_matter_for_one_group():
-    assert rates_of(WarmRestartsLR(made(0.0), SCHEDULE)) == [0.3]
+    assert rates_of(WarmRestartsLR(sgd(0.0), SCHEDULE)) == [0.3]
 
 
 def test_each_group_has_a_schedule():
     schedules = [SCHEDULE, sgdr.Warmup(SCHEDULE, 5), lambda step: 0.25]
-    scheduler = WarmRestartsLR(made(0.0, torch.tensor(1.0), 1.0), schedules)
+    scheduler = WarmRestartsLR(sgd(0.0, torch.tensor(1.0), 1.0), schedules)
     for step in range(30):
         expected = [schedule(step) for schedule in schedules]
         assert rates_of(scheduler) == pytest.approx(expected, rel=1e-6)
@@ -60,7 +60,7 @@ def test_each_group_has_a_schedule():
 
 
 def test_tensor_rates():
-    scheduler = WarmRestartsLR(made(torch.tensor(0.2), 0.1, torch.tensor(0.4)), SCHEDULE)
+    scheduler = WarmRestartsLR(sgd(torch.tensor(0.2), 0.1, torch.tensor(0.4)), SCHEDULE)
     scheduler.step(3)
     rate = SCHEDULE(3)
     assert [type(rate) for rate in scheduler.get_last_lr()] == [torch.Tensor, float, torch.Tensor]
@@ -69,7 +69,7 @@ def test_tensor_rates():
 
 def test_knows_restarts_and_troughs():
     schedule = sgdr.Warmup(SCHEDULE, 7)
-    scheduler = WarmRestartsLR(made(), schedule)
+    scheduler = WarmRestartsLR(sgd(), schedule)
     restarts, troughs = [], []
     for step in range(120):
         assert scheduler.cycle == schedule.cycle(step)
@@ -79,14 +79,14 @@ def test_knows_restarts_and_troughs():
     assert restarts == schedule.restarts(120)
     assert troughs == schedule.troughs(120)
     with pytest.raises(ValueError, match="schedule must have cycles, got <function"):
-        _ = WarmRestartsLR(made(), lambda step: 0.1).at_restart
+        _ = WarmRestartsLR(sgd(), lambda step: 0.1).at_restart
 
 
 def test_the_fields_of_a_state_count():
-    saved = WarmRestartsLR(made(), sgdr.Warmup(SCHEDULE, 7))
+    saved = WarmRestartsLR(sgd(), sgdr.Warmup(SCHEDULE, 7))
     saved.step(40)
     for present in (sgdr.WarmRestarts(1.0, 3), lambda step: 1.0, sgdr.Warmup(lambda step: 1.0, 2)):
-        scheduler = WarmRestartsLR(made(), present)
+        scheduler = WarmRestartsLR(sgd(), present)
         with pytest.warns(UserWarning, match=r"schedules\[0\]"):
             scheduler.load_state_dict(saved.state_dict())
         assert scheduler.schedules == [sgdr.Warmup(SCHEDULE, 7)]
@@ -95,11 +95,11 @@ def test_the_fields_of_a_state_count():
 
 
 def test_a_function_is_not_saved():
-    saved = WarmRestartsLR(made(), lambda step: 1.0).state_dict()
+    saved = WarmRestartsLR(sgd(), lambda step: 1.0).state_dict()
     assert saved["schedules"] == [None]
-    warm = WarmRestartsLR(made(), sgdr.Warmup(lambda step: 1.0, 4)).state_dict()
+    warm = WarmRestartsLR(sgd(), sgdr.Warmup(lambda step: 1.0, 4)).state_dict()
     assert warm["schedules"] == [{"schedule": None, "steps": 4}]
-    scheduler = WarmRestartsLR(made(), SCHEDULE)
+    scheduler = WarmRestartsLR(sgd(), SCHEDULE)
     with pytest.warns(UserWarning, match=r"no schedules\[0\] in place of WarmRestarts.*, which stays"):
         scheduler.load_state_dict(saved)
     assert scheduler.schedules == [SCHEDULE]
@@ -116,7 +116,7 @@ def test_a_function_is_not_saved():
     ],
 )
 def test_bad_arguments_leave_the_optimizer_alone(schedule, message):
-    optimizer = made(0.0, 0.2)
+    optimizer = sgd(0.0, 0.2)
     with pytest.raises(ValueError) as raised:
         WarmRestartsLR(optimizer, schedule)
     assert str(raised.value).startswith(message)
@@ -127,10 +127,10 @@ def test_bad_arguments_leave_the_optimizer_alone(schedule, message):
 @pytest.mark.parametrize("name", WarmRestartsLR.needed)
 @pytest.mark.parametrize("value", ["lacking", "x", [3, 3, 3]])
 def test_a_bad_state_changes_nothing(name, value):
-    scheduler = WarmRestartsLR(made(0.1, 0.2), SCHEDULE)
+    scheduler = WarmRestartsLR(sgd(0.1, 0.2), SCHEDULE)
     scheduler.step(7.5)
     before = copy.deepcopy(vars(scheduler) | {"optimizer": None})
-    state = WarmRestartsLR(made(0.3, 0.4), sgdr.WarmRestarts(0.5, 4)).state_dict()
+    state = WarmRestartsLR(sgd(0.3, 0.4), sgdr.WarmRestarts(0.5, 4)).state_dict()
     if value == "lacking":
         del state[name]
     else:
@@ -144,8 +144,8 @@ def test_a_bad_state_changes_nothing(name, value):
 def test_a_group_that_was_added_has_the_peak_that_is_appended_and_needs_a_schedule_beside_several():
     group = {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.05}
     shared, separate = (
-        WarmRestartsLR(made(0.1), SCHEDULE),
-        WarmRestartsLR(made(0.1, 0.2), [SCHEDULE] * 2),
+        WarmRestartsLR(sgd(0.1), SCHEDULE),
+        WarmRestartsLR(sgd(0.1, 0.2), [SCHEDULE] * 2),
     )
     for scheduler in (shared, separate):
         scheduler.optimizer.add_param_group({**group})
@@ -161,7 +161,7 @@ def test_a_group_that_was_added_has_the_peak_that_is_appended_and_needs_a_schedu
 
 
 def test_a_function_that_fails_changes_nothing():
-    scheduler = WarmRestartsLR(made(), lambda step: 0.1 / (3 - step))
+    scheduler = WarmRestartsLR(sgd(), lambda step: 0.1 / (3 - step))
     scheduler.step(2)
     with pytest.raises(ZeroDivisionError):
         scheduler.step()
@@ -169,7 +169,7 @@ def test_a_function_that_fails_changes_nothing():
 
 
 def test_in_a_sequence():
-    optimizer = made(0.3)
+    optimizer = sgd(0.3)
     warm = lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=4)
     sequence = lr_scheduler.SequentialLR(
         optimizer, [warm, WarmRestartsLR(optimizer, SCHEDULE)], milestones=[4]

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from torch.optim import lr_scheduler  # noqa: E402
 
 from sgdr.adapters.torch import CosineAnnealingWarmRestarts, WarmRestartsLR  # noqa: E402
-from tests.adapters.torch_optimizers import made, rates_of  # noqa: E402
+from tests.adapters.torch_optimizers import rates_of, sgd  # noqa: E402
 
 SCHEDULE = sgdr.WarmRestarts(0.1, 5, 2, 1e-3)
 LATER = sgdr.WarmRestarts(0.02, 5, 2, 1e-3)
@@ -34,7 +34,7 @@ def expected(scheduler, step):
 
 @each_scheduler
 def test_a_group_is_driven_from_the_next_step_on_with_its_own_rate_as_peak(scheduler):
-    scheduler = scheduler(made())
+    scheduler = scheduler(sgd())
     for step in range(1, 20):
         if step == 4:
             add_group(scheduler.optimizer, lr=0.02)
@@ -47,7 +47,7 @@ def test_a_group_is_driven_from_the_next_step_on_with_its_own_rate_as_peak(sched
 @each_scheduler
 @pytest.mark.parametrize("peak_appended", [False, True])
 def test_a_state_of_before_the_next_step_has_the_group(scheduler, peak_appended):
-    before = scheduler(made())
+    before = scheduler(sgd())
     for _ in range(3):
         before.step()
     add_group(before.optimizer, lr=0.02)
@@ -55,7 +55,7 @@ def test_a_state_of_before_the_next_step_has_the_group(scheduler, peak_appended)
         before.base_lrs.append(0.02)
     saved, groups = before.state_dict(), before.optimizer.state_dict()
     assert (saved["base_lrs"], len(saved["_last_lr"])) == ([0.1, 0.02], 2)
-    after = scheduler(made(0.1, 0.02))
+    after = scheduler(sgd(0.1, 0.02))
     after.optimizer.load_state_dict(groups)
     after.load_state_dict(saved)
     assert rates_of(after) == rates_of(before) == after.get_last_lr()
@@ -66,12 +66,12 @@ def test_a_state_of_before_the_next_step_has_the_group(scheduler, peak_appended)
 
 
 def test_a_state_of_torch_of_before_the_next_step_is_loaded():
-    theirs = lr_scheduler.CosineAnnealingWarmRestarts(made(), 5, 2, 1e-3)
+    theirs = lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 5, 2, 1e-3)
     theirs.optimizer.step()
     theirs.step()
     add_group(theirs.optimizer, lr=0.02)
     theirs.base_lrs.append(0.02)
-    ours = CosineAnnealingWarmRestarts(made(0.1, 0.02), 5, 2, 1e-3)
+    ours = CosineAnnealingWarmRestarts(sgd(0.1, 0.02), 5, 2, 1e-3)
     ours.optimizer.load_state_dict(theirs.optimizer.state_dict())
     ours.load_state_dict(theirs.state_dict())
     assert rates_of(ours) == pytest.approx([SCHEDULE(1), 0.02], abs=1e-12)
@@ -80,18 +80,18 @@ def test_a_state_of_torch_of_before_the_next_step_is_loaded():
 
 
 def test_a_run_goes_on_whose_group_is_added_again_after_the_scheduler_is_made():
-    before = CosineAnnealingWarmRestarts(made(), 5, 2, 1e-3)
+    before = CosineAnnealingWarmRestarts(sgd(), 5, 2, 1e-3)
     add_group(before.optimizer, lr=0.02)
     for _ in range(7):
         before.step()
-    after = CosineAnnealingWarmRestarts(made(), 5, 2, 1e-3)
+    after = CosineAnnealingWarmRestarts(sgd(), 5, 2, 1e-3)
     add_group(after.optimizer, lr=0.02)
     after.load_state_dict(before.state_dict())
     assert rates_of(after) == [SCHEDULE(7), LATER(7)]
 
 
 def test_the_peak_of_a_later_group_is_its_rate_where_the_optimizer_was_made_with_another():
-    scheduler = WarmRestartsLR(made(1e-3), sgdr.Warmup(SCHEDULE, 2))
+    scheduler = WarmRestartsLR(sgd(1e-3), sgdr.Warmup(SCHEDULE, 2))
     add_group(scheduler.optimizer, lr=0.02)
     for step in range(1, 9):
         scheduler.step()
@@ -100,7 +100,7 @@ def test_the_peak_of_a_later_group_is_its_rate_where_the_optimizer_was_made_with
 
 
 def test_a_later_group_that_does_not_fit_changes_nothing():
-    scheduler = CosineAnnealingWarmRestarts(made(), 5, 2, 1e-3)
+    scheduler = CosineAnnealingWarmRestarts(sgd(), 5, 2, 1e-3)
     scheduler.step()
     add_group(scheduler.optimizer, lr=1e-4)
     with pytest.raises(ValueError, match=r"eta_min must not exceed lr=0\.0001 of param group 1, got 0\.001"):
@@ -108,7 +108,7 @@ def test_a_later_group_that_does_not_fit_changes_nothing():
     assert (scheduler.last_epoch, scheduler.base_lrs) == (1, [0.1])
     assert rates_of(scheduler) == [SCHEDULE(1), 1e-4]
     assert "initial_lr" not in scheduler.optimizer.param_groups[1]
-    several = WarmRestartsLR(made(0.1, 0.1), [SCHEDULE, LATER])
+    several = WarmRestartsLR(sgd(0.1, 0.1), [SCHEDULE, LATER])
     add_group(several.optimizer, lr=0.02)
     with pytest.raises(ValueError, match="3 param groups, got 2; append that of a new group to schedules"):
         several.step()
@@ -118,7 +118,7 @@ def test_a_later_group_that_does_not_fit_changes_nothing():
 
 
 def test_a_tensor_rate_of_a_later_group_is_filled_in_place():
-    scheduler = CosineAnnealingWarmRestarts(made(), 5, 2, 1e-3)
+    scheduler = CosineAnnealingWarmRestarts(sgd(), 5, 2, 1e-3)
     rate = torch.tensor(0.02)
     add_group(scheduler.optimizer, lr=rate)
     scheduler.step()

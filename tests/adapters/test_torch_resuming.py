@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler  # noqa: E402
 
 from sgdr.adapters.torch import CosineAnnealingWarmRestarts, WarmRestartsLR  # noqa: E402
 from sgdr.relatives import OneCycle, StepDecay  # noqa: E402
-from tests.adapters.torch_optimizers import BASE_LR, made, rates_of, train  # noqa: E402
+from tests.adapters.torch_optimizers import BASE_LR, rates_of, sgd, train  # noqa: E402
 
 Peer = lr_scheduler.CosineAnnealingWarmRestarts
 SCHEDULE = sgdr.WarmRestarts(BASE_LR, 5, 2, 1e-3)
@@ -55,7 +55,7 @@ NUMBERS = {
 @pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
 def test_rates_of_an_optimizer_become_plain_numbers_and_states_load(scheduler, number):
     peak = number(0.1)
-    before = scheduler(made(peak, peak))
+    before = scheduler(sgd(peak, peak))
     before.step(np.int64(3))
     before.base_lrs[1] = np.float64(before.base_lrs[1])
     saved = before.state_dict(), before.optimizer.state_dict()
@@ -64,7 +64,7 @@ def test_rates_of_an_optimizer_become_plain_numbers_and_states_load(scheduler, n
     torch.save(saved, file)
     file.seek(0)
     state, groups = torch.load(file, weights_only=True)
-    after = scheduler(made(peak, peak))
+    after = scheduler(sgd(peak, peak))
     after.optimizer.load_state_dict(groups)
     after.load_state_dict(state)
     after.step()
@@ -81,9 +81,9 @@ def test_rates_of_an_optimizer_become_plain_numbers_and_states_load(scheduler, n
     ids=["numpy", "scalar", "tensor", "asarray"],
 )
 def test_a_state_in_numbers_of_another_library_is_loaded(scheduler, kind):
-    before = scheduler(made(0.1, 0.02))
+    before = scheduler(sgd(0.1, 0.02))
     before.step(7.5)
-    after = scheduler(made(0.1, 0.02))
+    after = scheduler(sgd(0.1, 0.02))
     after.load_state_dict(mapped(kind, before.state_dict()))
     assert_plain(after.state_dict())
     assert after.state_dict() == mapped(lambda value: pytest.approx(value, rel=1e-6), before.state_dict())
@@ -92,9 +92,7 @@ def test_a_state_in_numbers_of_another_library_is_loaded(scheduler, kind):
 
 def test_rates_in_one_array_and_arguments_of_numpy_are_taken():
     arguments = np.array(5), np.int64(2), np.float32(1e-3), np.int64(-1)
-    scheduler = CosineAnnealingWarmRestarts(
-        made(), *arguments, peak_decay=np.float64(0.5), cycles=np.array(3)
-    )
+    scheduler = CosineAnnealingWarmRestarts(sgd(), *arguments, peak_decay=np.float64(0.5), cycles=np.array(3))
     assert_plain(scheduler.state_dict())
     state = scheduler.state_dict()
     scheduler.load_state_dict({**state, "base_lrs": np.array([0.1]), "_last_lr": torch.tensor([0.1])})
@@ -102,11 +100,11 @@ def test_rates_in_one_array_and_arguments_of_numpy_are_taken():
 
 
 def test_tensor_rates_stay_tensors_whatever_a_state_has():
-    before = CosineAnnealingWarmRestarts(made(torch.tensor(0.1), 0.02), 5)
+    before = CosineAnnealingWarmRestarts(sgd(torch.tensor(0.1), 0.02), 5)
     before.step(3)
     for kind in (np.asarray, torch.tensor):
         lr = torch.tensor(0.1)
-        after = CosineAnnealingWarmRestarts(made(lr, 0.02), 5)
+        after = CosineAnnealingWarmRestarts(sgd(lr, 0.02), 5)
         after.load_state_dict(mapped(kind, {**before.state_dict(), "base_lrs": [0.1, 0.02]}))
         assert after.optimizer.param_groups[0]["lr"] is lr
         assert [type(rate) for rate in after.base_lrs] == [torch.Tensor, float]
@@ -118,9 +116,9 @@ def test_tensor_rates_stay_tensors_whatever_a_state_has():
 
 
 def test_one_warning_names_the_fields_and_both_values():
-    saved = CosineAnnealingWarmRestarts(made(), 10, cycles=2)
+    saved = CosineAnnealingWarmRestarts(sgd(), 10, cycles=2)
     saved.step(37)
-    scheduler = CosineAnnealingWarmRestarts(made(0.5), 20)
+    scheduler = CosineAnnealingWarmRestarts(sgd(0.5), 20)
     with pytest.warns(UserWarning) as warned:
         scheduler.load_state_dict(saved.state_dict())
     (warning,) = warned
@@ -132,19 +130,19 @@ def test_one_warning_names_the_fields_and_both_values():
 
 
 def test_either_may_be_kept():
-    saved = CosineAnnealingWarmRestarts(made(), 10, cycles=2)
+    saved = CosineAnnealingWarmRestarts(sgd(), 10, cycles=2)
     saved.step(37)
     mine = sgdr.WarmRestarts(BASE_LR, 20)
-    stepped = CosineAnnealingWarmRestarts(made(), 20)
+    stepped = CosineAnnealingWarmRestarts(sgd(), 20)
     stepped.step(saved.state_dict()["last_epoch"])
     assert rates_of(stepped) == [mine(37)]
-    set_again = CosineAnnealingWarmRestarts(made(), 20)
+    set_again = CosineAnnealingWarmRestarts(sgd(), 20)
     with pytest.warns(UserWarning, match="T_0=10 in place of 20"):
         set_again.load_state_dict(saved.state_dict())
     set_again.T_0, set_again.cycles = 20, None
     set_again.step(set_again.last_epoch)
     assert rates_of(set_again) == [mine(37)]
-    same = CosineAnnealingWarmRestarts(made(), 10, cycles=2)
+    same = CosineAnnealingWarmRestarts(sgd(), 10, cycles=2)
     same.load_state_dict(saved.state_dict())  # without a word
 
 
@@ -163,21 +161,21 @@ def test_either_may_be_kept():
     ids=["length", "shape", "warm-up", "milestones"],
 )
 def test_another_schedule_is_noticed_and_the_one_of_the_state_counts(present, loaded, words):
-    saved = WarmRestartsLR(made(), loaded)
+    saved = WarmRestartsLR(sgd(), loaded)
     saved.step(12)
     assert_plain(saved.state_dict())
-    scheduler = WarmRestartsLR(made(), present)
+    scheduler = WarmRestartsLR(sgd(), present)
     with pytest.warns(UserWarning, match=words):
         scheduler.load_state_dict(saved.state_dict())
     assert scheduler.schedules == [loaded]
     assert rates_of(scheduler) == [loaded(12)]
-    same = WarmRestartsLR(made(5.0), loaded)
+    same = WarmRestartsLR(sgd(5.0), loaded)
     same.load_state_dict(saved.state_dict())  # the rate of one group does not matter
 
 
 def test_a_function_in_the_place_of_a_schedule_is_noticed_but_for_old_states_that_did_not_say():
-    saved = WarmRestartsLR(made(), lambda step: 0.1).state_dict()
-    scheduler = WarmRestartsLR(made(), OneCycle(0.1, 40))
+    saved = WarmRestartsLR(sgd(), lambda step: 0.1).state_dict()
+    scheduler = WarmRestartsLR(sgd(), OneCycle(0.1, 40))
     with pytest.warns(UserWarning, match=r"no schedules\[0\] in place of OneCycle.*, which stays"):
         scheduler.load_state_dict(saved)
     del saved["_in_optimizer"]
@@ -186,10 +184,10 @@ def test_a_function_in_the_place_of_a_schedule_is_noticed_but_for_old_states_tha
 
 
 def test_another_proportion_of_the_groups_is_noticed():
-    saved = WarmRestartsLR(made(0.1, 0.01), SCHEDULE).state_dict()
-    WarmRestartsLR(made(0.2, 0.02), SCHEDULE).load_state_dict(saved)
+    saved = WarmRestartsLR(sgd(0.1, 0.01), SCHEDULE).state_dict()
+    WarmRestartsLR(sgd(0.2, 0.02), SCHEDULE).load_state_dict(saved)
     with pytest.warns(UserWarning, match=r"base_lrs=\[0\.1, 0\.01\] in place of \[0\.1, 0\.02\]"):
-        WarmRestartsLR(made(0.1, 0.02), SCHEDULE).load_state_dict(saved)
+        WarmRestartsLR(sgd(0.1, 0.02), SCHEDULE).load_state_dict(saved)
 
 
 # The optimizer at the state's rate.
@@ -204,10 +202,10 @@ ORDERS = [("make", "optimizer", "state"), ("make", "state", "optimizer"), ("opti
 @pytest.mark.parametrize("old", [False, True])
 def test_in_every_order_the_optimizer_ends_at_the_rate_of_the_state(scheduler, order, tensor, old):
     peak = torch.tensor(BASE_LR) if tensor else BASE_LR
-    saved = scheduler(made(copy.deepcopy(peak)))
+    saved = scheduler(sgd(copy.deepcopy(peak)))
     for _ in range(4):
         train(saved)
-    optimizer = made(copy.deepcopy(peak))
+    optimizer = sgd(copy.deepcopy(peak))
     for act in order:
         if act == "make":
             resumed = scheduler(optimizer)
@@ -224,7 +222,7 @@ def test_in_every_order_the_optimizer_ends_at_the_rate_of_the_state(scheduler, o
 
 
 def test_the_optimizer_follows_the_state_that_was_loaded_last():
-    scheduler = SCHEDULERS["cosine"](made())
+    scheduler = SCHEDULERS["cosine"](sgd())
     early = scheduler.state_dict()
     scheduler.step(4)
     late, groups = scheduler.state_dict(), copy.deepcopy(scheduler.optimizer.state_dict())
@@ -238,19 +236,19 @@ def test_the_optimizer_follows_the_state_that_was_loaded_last():
 
 
 def test_a_state_of_torch_sets_the_rate_too():
-    theirs = Peer(made(), 5, 2, 1e-3)
+    theirs = Peer(sgd(), 5, 2, 1e-3)
     for _ in range(4):
         train(theirs)
-    optimizer = made()
+    optimizer = sgd()
     optimizer.load_state_dict(theirs.optimizer.state_dict())
     ours = SCHEDULERS["cosine"](optimizer)
     ours.load_state_dict(theirs.state_dict())
     assert rates_of(ours) == rates_of(theirs) == ours.get_last_lr()
     # And what came from us to PyTorch and went on there is of the later step.
-    back = Peer(made(), 5, 2, 1e-3)
+    back = Peer(sgd(), 5, 2, 1e-3)
     back.load_state_dict(ours.state_dict())
     train(back)
-    again = SCHEDULERS["cosine"](made())
+    again = SCHEDULERS["cosine"](sgd())
     again.load_state_dict(back.state_dict())
     assert rates_of(again) == rates_of(back)
 
@@ -272,10 +270,10 @@ def chain(optimizer):
 @pytest.mark.parametrize("composed", [sequence, chain])
 @pytest.mark.parametrize("optimizer_first", [True, False])
 def test_among_others_that_set_the_rate_it_is_what_they_left(composed, optimizer_first):
-    running = composed(made())
+    running = composed(sgd())
     for _ in range(14):
         train(running)
-        optimizer = made()
+        optimizer = sgd()
         groups = copy.deepcopy(running.optimizer.state_dict())
         if optimizer_first:
             optimizer.load_state_dict(groups)

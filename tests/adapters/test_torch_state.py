@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 from torch.optim import lr_scheduler  # noqa: E402
 
 from sgdr.adapters.torch import CosineAnnealingWarmRestarts, WarmRestartsLR  # noqa: E402
-from tests.adapters.torch_optimizers import BASE_LR, made, rates_of  # noqa: E402
+from tests.adapters.torch_optimizers import BASE_LR, rates_of, sgd  # noqa: E402
 
 Peer = lr_scheduler.CosineAnnealingWarmRestarts
 ETA_MIN = 1e-3
@@ -26,14 +26,14 @@ ETA_MIN = 1e-3
 
 def assert_same_rates_after_changes(changes, T_0, T_mult):
     """One run all with torch's class, another that changes to the other class at these steps."""
-    whole = Peer(made(0.1, 0.03), T_0, T_mult, ETA_MIN)
-    scheduler = Peer(made(0.1, 0.03), T_0, T_mult, ETA_MIN)
+    whole = Peer(sgd(0.1, 0.03), T_0, T_mult, ETA_MIN)
+    scheduler = Peer(sgd(0.1, 0.03), T_0, T_mult, ETA_MIN)
     for step in range(1, max(changes) + 20):
         whole.step()
         scheduler.step()
         if step in changes:
             other = CosineAnnealingWarmRestarts if type(scheduler) is Peer else Peer
-            optimizer = made(0.5, 0.5)
+            optimizer = sgd(0.5, 0.5)
             changed = other(optimizer, 3)
             optimizer.load_state_dict(scheduler.optimizer.state_dict())
             if other is Peer:
@@ -59,11 +59,11 @@ def test_a_run_may_change_between_torch_and_us(T_0, T_mult):
 @settings(deadline=None)
 @given(st.floats(0, 200), st.integers(0, 30), st.integers(1, 12), st.integers(1, 3))
 def test_a_state_of_torch_between_whole_steps_is_kept(epoch, more, T_0, T_mult):
-    theirs = Peer(made(), T_0, T_mult)
+    theirs = Peer(sgd(), T_0, T_mult)
     theirs.step(epoch)
     for _ in range(more):
         theirs.step()
-    ours = CosineAnnealingWarmRestarts(made(), 50)
+    ours = CosineAnnealingWarmRestarts(sgd(), 50)
     with pytest.warns(UserWarning, match="T_0="):
         ours.load_state_dict(theirs.state_dict())
     cycle = sgdr.WarmRestarts(BASE_LR, T_0, T_mult).cycle(epoch + more)
@@ -72,15 +72,15 @@ def test_a_state_of_torch_between_whole_steps_is_kept(epoch, more, T_0, T_mult):
 
 
 def test_a_state_that_torch_got_wrong_is_put_right():
-    boundary = Peer(made(), 1, 3)
+    boundary = Peer(sgd(), 1, 3)
     boundary.step(121)
     assert (boundary.T_cur, boundary.T_i) == (81, 81)  # the trough, where a cycle begins
-    optimizer = made()
+    optimizer = sgd()
     optimizer.param_groups[0]["initial_lr"] = BASE_LR
     resumed = Peer(optimizer, 10, 2, last_epoch=100)
     assert (resumed.T_cur, resumed.T_i) == (1, 20)
     for wrong, right in ((boundary, (0, 243)), (resumed, (31, 80))):
-        ours = CosineAnnealingWarmRestarts(made(), 5)
+        ours = CosineAnnealingWarmRestarts(sgd(), 5)
         with pytest.warns(UserWarning, match="T_0="):
             ours.load_state_dict(wrong.state_dict())
         assert (ours.T_cur, ours.T_i) == right
@@ -90,9 +90,9 @@ def test_a_state_that_torch_got_wrong_is_put_right():
 
 
 def test_a_state_of_torch_leaves_our_options():
-    theirs = Peer(made(), 10)
+    theirs = Peer(sgd(), 10)
     theirs.step(25)
-    ours = CosineAnnealingWarmRestarts(made(), 10, peak_decay=0.5, cycles=4)
+    ours = CosineAnnealingWarmRestarts(sgd(), 10, peak_decay=0.5, cycles=4)
     ours.load_state_dict(theirs.state_dict())
     ours.step()
     assert ours.get_last_lr() == [sgdr.WarmRestarts(BASE_LR, 10, peak_decay=0.5, cycles=4)(26)]
@@ -101,10 +101,10 @@ def test_a_state_of_torch_leaves_our_options():
 @pytest.mark.parametrize("name", CosineAnnealingWarmRestarts.needed)
 @pytest.mark.parametrize("value", [None, "lacking", math.nan, [0.1, "b"], {}])
 def test_a_bad_state_changes_nothing(name, value):
-    scheduler = CosineAnnealingWarmRestarts(made(0.1, 0.2), 10, 2)
+    scheduler = CosineAnnealingWarmRestarts(sgd(0.1, 0.2), 10, 2)
     scheduler.step(7.5)
     before = copy.deepcopy(vars(scheduler) | {"optimizer": None})
-    other = CosineAnnealingWarmRestarts(made(0.3, 0.4), 4, 3)
+    other = CosineAnnealingWarmRestarts(sgd(0.3, 0.4), 4, 3)
     state = other.state_dict()
     if value == "lacking":
         del state[name]
@@ -125,17 +125,17 @@ def test_a_bad_state_changes_nothing(name, value):
     ],
 )
 def test_a_state_that_does_not_fit_is_refused(bad, message):
-    state = CosineAnnealingWarmRestarts(made(0.3, 0.4), 4, 3).state_dict() | bad
+    state = CosineAnnealingWarmRestarts(sgd(0.3, 0.4), 4, 3).state_dict() | bad
     with pytest.raises(ValueError, match=message):
-        CosineAnnealingWarmRestarts(made(0.1, 0.2), 10, 2).load_state_dict(state)
+        CosineAnnealingWarmRestarts(sgd(0.1, 0.2), 10, 2).load_state_dict(state)
     with pytest.raises(ValueError, match="state_dict must be a dict, got None"):
-        CosineAnnealingWarmRestarts(made(), 10).load_state_dict(None)
+        CosineAnnealingWarmRestarts(sgd(), 10).load_state_dict(None)
 
 
 def test_a_state_is_shared_with_nobody():
-    scheduler = CosineAnnealingWarmRestarts(made(torch.tensor(0.1)), 10)
+    scheduler = CosineAnnealingWarmRestarts(sgd(torch.tensor(0.1)), 10)
     state = scheduler.state_dict()
-    other = CosineAnnealingWarmRestarts(made(torch.tensor(0.1)), 10)
+    other = CosineAnnealingWarmRestarts(sgd(torch.tensor(0.1)), 10)
     other.load_state_dict(state)
     other.base_lrs[0].fill_(9.0)
     other.base_lrs.append(1.0)
@@ -169,8 +169,8 @@ for name, make in {
 def test_another_process_goes_on_from_a_file(tmp_path):
     schedule = sgdr.Warmup(sgdr.WarmRestarts(BASE_LR, 10, 2, ETA_MIN), 5)
     scheduler, following = (
-        CosineAnnealingWarmRestarts(made(), 10, 2, ETA_MIN),
-        WarmRestartsLR(made(), schedule),
+        CosineAnnealingWarmRestarts(sgd(), 10, 2, ETA_MIN),
+        WarmRestartsLR(sgd(), schedule),
     )
     for _ in range(17):
         scheduler.step()
@@ -199,8 +199,8 @@ def test_another_process_goes_on_from_a_file(tmp_path):
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda scheduler: pickle.loads(pickle.dumps(scheduler))])
 def test_a_copy_goes_on_by_itself(copied):
     for scheduler in (
-        CosineAnnealingWarmRestarts(made(), 3, 2, ETA_MIN),
-        WarmRestartsLR(made(), sgdr.WarmRestarts(BASE_LR, 3, 2, ETA_MIN)),
+        CosineAnnealingWarmRestarts(sgd(), 3, 2, ETA_MIN),
+        WarmRestartsLR(sgd(), sgdr.WarmRestarts(BASE_LR, 3, 2, ETA_MIN)),
     ):
         scheduler.step(4.5)
         other = copied(scheduler)

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from torch.optim import lr_scheduler, swa_utils  # noqa: E402
 
 from sgdr.adapters.torch import CosineAnnealingWarmRestarts  # noqa: E402
-from tests.adapters.torch_optimizers import BASE_LR, made, rates_of, train  # noqa: E402
+from tests.adapters.torch_optimizers import BASE_LR, rates_of, sgd, train  # noqa: E402
 
 Peer = lr_scheduler.CosineAnnealingWarmRestarts
 ETA_MIN = 1e-3
@@ -19,7 +19,7 @@ ETA_MIN = 1e-3
 
 def test_after_a_warm_up_in_a_sequence():
     def sequence(cls):
-        optimizer = made(0.1, 0.02)
+        optimizer = sgd(0.1, 0.02)
         warm = lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=4)
         cosine = cls(optimizer, 5, 2, eta_min=ETA_MIN)
         return lr_scheduler.SequentialLR(optimizer, [warm, cosine], milestones=[4])
@@ -38,7 +38,7 @@ def test_after_a_warm_up_in_a_sequence():
 
 
 def test_in_a_sequence_in_a_sequence():
-    optimizer = made()
+    optimizer = sgd()
     inner = lr_scheduler.SequentialLR(optimizer, [CosineAnnealingWarmRestarts(optimizer, 3)], milestones=[])
     constant = lr_scheduler.ConstantLR(optimizer, 0.5, 100)
     outer = lr_scheduler.SequentialLR(optimizer, [inner, constant], milestones=[6])
@@ -50,7 +50,7 @@ def test_in_a_sequence_in_a_sequence():
 
 
 def test_a_sequence_begins_at_its_beginning_whatever_was_before():
-    optimizer = made()
+    optimizer = sgd()
     cosine = CosineAnnealingWarmRestarts(optimizer, 5)
     cosine.step(7.5)
     constant = lr_scheduler.ConstantLR(optimizer, 1.0, 1)
@@ -62,7 +62,7 @@ def test_a_sequence_begins_at_its_beginning_whatever_was_before():
 
 def test_in_a_chain():
     def chain(cls):
-        optimizer = made(0.1, 0.02)
+        optimizer = sgd(0.1, 0.02)
         return lr_scheduler.ChainedScheduler(
             [cls(optimizer, 5, 2, eta_min=ETA_MIN), lr_scheduler.ExponentialLR(optimizer, 0.9)]
         )

@@ -7,10 +7,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from optuna.distributions import FloatDistribution
+from sgdr_service.sweeps.declarations import Declarations
 from sgdr_service.sweeps.dispatcher import Dispatcher
 from sgdr_service.sweeps.record import ACTIVE, local_process, read_record
 from sgdr_service.sweeps.request import SweepRequest
@@ -61,9 +63,18 @@ def crashing():
 def endless():
     time.sleep(600)
 """
+LIMITS = {
+    "max_running": 1,
+    "max_queued": 9,
+    "max_trials": 9999,
+    "max_budget": 99,
+    "max_seconds": None,
+    "max_workers": 2,
+}
 NAMES = ("quick", "slow", "stubborn", "flaky", "leaking", "leaving", "crashing", "endless")
 SERVICE = """
 import sys, time
+from sgdr_service.sweeps.declarations import Declarations
 from sgdr_service.sweeps.declarations import Declarations
 from sgdr_service.sweeps.dispatcher import Dispatcher
 from sgdr_service.sweeps.sweeps import Sweeps
@@ -97,16 +108,17 @@ def registered_workloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path
 
 
-class Told:
+class Told(Declarations):
     """Declarations that are known, in place of those that workloads are asked for."""
 
     def __init__(self, **known: Declaration) -> None:
-        self._known = known
+        super().__init__()
+        self.told = known
 
     def get(self, name: str) -> Declaration:
-        if name not in self._known:
-            raise ValueError(f"workload={name!r} is not registered: use one of {', '.join(self._known)}")
-        return self._known[name]
+        if name not in self.told:
+            raise ValueError(f"workload={name!r} is not registered: use one of {', '.join(self.told)}")
+        return self.told[name]
 
 
 class Running:
@@ -124,17 +136,9 @@ class Running:
         self.dispatchers: list[Dispatcher] = []
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def make_sweeps(self, **limits: object) -> Sweeps:
+    def make_sweeps(self, **limits: Any) -> Sweeps:
         """On the same storage, as another service would."""
-        given = {
-            "max_running": 1,
-            "max_queued": 9,
-            "max_trials": 9999,
-            "max_budget": 99,
-            "max_seconds": None,
-            "max_workers": 2,
-        }
-        return Sweeps(self.url, self.declarations, **{**given, **limits})  # type: ignore[arg-type]
+        return Sweeps(self.url, self.declarations, **{**LIMITS, **limits})
 
     def dispatch(self, sweeps: Sweeps | None = None, grace: float = 20.0) -> Dispatcher:
         """A dispatcher in this process."""
@@ -150,8 +154,8 @@ class Running:
         return process
 
     def asked(self, workload: str = "quick", **arguments: object) -> SweepRequest:
-        given = {"workload": workload, "trials": 4, "slots": 1, "pruner": "none", **arguments}
-        return SweepRequest.model_validate(given)
+        request = {"workload": workload, "trials": 4, "slots": 1, "pruner": "none", **arguments}
+        return SweepRequest.model_validate(request)
 
     def submit(self, workload: str = "quick", **arguments: object) -> SweepStatus:
         return self.sweeps.submit(self.asked(workload, **arguments))
@@ -175,22 +179,24 @@ class Running:
     def sweeping(self) -> list[psutil.Process]:
         """The processes of sweeps that run, as far as they have said so."""
         with self.sweeps.storage() as storage:
-            read = [read_record(study.user_attrs) for study in storage.get_all_studies()]
-        found = [local_process(record.process) for record in read if record and record.process]
-        return [process for process in found if process is not None]
+            records = [read_record(study.user_attrs) for study in storage.get_all_studies()]
+        processes = [local_process(record.process) for record in records if record and record.process]
+        return [process for process in processes if process is not None]
 
     def end(self) -> None:
         for dispatcher in self.dispatchers:
             dispatcher.stop()
-        for process in self.processes:
-            process.kill()
-            process.wait()
+        for apart in self.processes:
+            apart.kill()
+            apart.wait()
         left = self.sweeping()
-        children = [child.process for each in self.dispatchers for child in each._children.values()]
-        for process in left + [psutil.Process(child.pid) for child in children if child.poll() is None]:
+        children = [
+            child.process for dispatcher in self.dispatchers for child in dispatcher._children.values()
+        ]
+        for sweep in left + [psutil.Process(child.pid) for child in children if child.poll() is None]:
             with contextlib.suppress(psutil.NoSuchProcess):
-                for each in (*process.children(recursive=True), process):
-                    each.kill()
+                for process in (*sweep.children(recursive=True), sweep):
+                    process.kill()
         for child in children:
             child.wait()
         psutil.wait_procs(left, timeout=10)
@@ -200,14 +206,14 @@ class Running:
 @pytest.fixture
 def running(registered_workloads: Path) -> Iterator[Running]:
     """On SQLite."""
-    made = Running(f"sqlite:///{registered_workloads}/service.db")
-    yield made
-    made.end()
+    sweeps = Running(f"sqlite:///{registered_workloads}/service.db")
+    yield sweeps
+    sweeps.end()
 
 
 @pytest.fixture
 def running_on_postgres(registered_workloads: Path, postgres_url: str) -> Iterator[Running]:
     """On PostgreSQL."""
-    made = Running(postgres_url)
-    yield made
-    made.end()
+    sweeps = Running(postgres_url)
+    yield sweeps
+    sweeps.end()

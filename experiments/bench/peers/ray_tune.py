@@ -88,7 +88,7 @@ def main() -> None:
     at_once = min(cores(), args.trials)
     with tempfile.TemporaryDirectory(prefix="ray") as folder:
         ray.init(num_cpus=cores(), include_dashboard=False, log_to_driver=False, _temp_dir=folder)
-        gpus = ray.cluster_resources().get("GPU", 0.0)  # type: ignore[no-untyped-call]
+        gpus = ray.cluster_resources().get("GPU", 0.0)
         started = time.perf_counter() - start
         try:
             results = search(args, {"cpu": 1, "gpu": gpus / cores()}, folder)

@@ -11,12 +11,9 @@ import uvicorn
 from fastapi import FastAPI, Query
 from sgdr_service import logs
 from sgdr_service.app import create_app
-from sgdr_service.parameter_types import NUMBERS, Step
+from sgdr_service.parameter_types import Factor, Floor, Length, Rate, Step
 from sgdr_service.settings import read_settings
 
-BaseLr, T0, TMult, EtaMin = (
-    Annotated[NUMBERS[name], Query()] for name in ("base_lr", "T_0", "T_mult", "eta_min")
-)
 CONSTANT, EMPTY = "/bench/constant", "/bench/empty"
 ANSWER = {
     "step": 37,
@@ -32,11 +29,11 @@ def constant_app() -> FastAPI:
 
     @app.get(CONSTANT)
     async def constant(
-        base_lr: BaseLr,
-        T_0: T0,
+        base_lr: Annotated[Rate, Query()],
+        T_0: Annotated[Length, Query()],
         step: Annotated[Step, Query()],
-        T_mult: TMult = 1,
-        eta_min: EtaMin = 0.0,
+        T_mult: Annotated[Factor, Query()] = 1,
+        eta_min: Annotated[Floor, Query()] = 0.0,
     ) -> dict[str, Any]:
         """The parameters of `GET /v1/lr`, and always the same answer."""
         return ANSWER

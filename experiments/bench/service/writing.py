@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import httpx2
@@ -142,7 +143,7 @@ def measure(folder: Path, trials: int, rounds: int, seconds: float, writers: Seq
 
 def cells(alone: Sequence[Sequence[float]], meanwhile: Sequence[Sequence[float]]) -> list[str]:
     """Medians and ratios of milliseconds by round."""
-    flat = [np.concatenate([np.asarray(each) for each in side]) for side in (alone, meanwhile)]
+    flat = [list(chain.from_iterable(side)) for side in (alone, meanwhile)]
     ratios = [
         statistics.median(middle(b) / middle(a) for a, b in zip(alone, meanwhile, strict=True))
         for middle in (statistics.median, statistics.fmean)

@@ -21,6 +21,7 @@ import httpx2
 import optuna
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from sgdr_service.app import create_app
 from sgdr_service.settings import Settings
 from sgdr_service.sweeps.host_lock import HostLock
@@ -98,15 +99,15 @@ def postgres_client(postgres_filled: str) -> Iterator[TestClient]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def client(request: pytest.FixtureRequest) -> TestClient:
     """Of an app on the studies, in each kind of database; only to read."""
-    found: TestClient = request.getfixturevalue(f"{request.param}_client")
-    return found
+    client: TestClient = request.getfixturevalue(f"{request.param}_client")
+    return client
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])  # a database a test
 def writer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
     """Of an app on an empty storage of the test's own, in each kind of database, with the token."""
-    with _writer(request, tmp_path) as made:
-        yield made
+    with _writer(request, tmp_path) as client:
+        yield client
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
@@ -114,8 +115,8 @@ def refusing(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
     """As `writer`, for all tests of a module: only for what is refused, so that its storage stays empty."""
-    with _writer(request, tmp_path_factory.mktemp("refusing")) as made:
-        yield made
+    with _writer(request, tmp_path_factory.mktemp("refusing")) as client:
+        yield client
 
 
 @contextlib.contextmanager
@@ -125,18 +126,18 @@ def _writer(request: pytest.FixtureRequest, folder: Path) -> Iterator[TestClient
             url = f"sqlite:///{folder}/own.db"
         else:
             url = stack.enter_context(_database(request.getfixturevalue("postgres_url")))
-        made = stack.enter_context(client_of(url, max_queued=3))
-        made.headers.update(AUTHORIZED)
-        with made.app.state.sweeps.storage():
+        app = stack.enter_context(app_on(url, max_queued=3))
+        client = stack.enter_context(TestClient(app, base_url=BASE_URL, headers=AUTHORIZED))
+        with app.state.sweeps.storage():
             pass  # it is there
-        yield made
+        yield client
 
 
 @pytest.fixture(scope="session")
 def relatives_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
     """A storage with the study `relatives`, confirmed, with every relative as an arm; only to be read."""
     url = f"sqlite:///{tmp_path_factory.mktemp('relatives')}/relatives.db"
-    how = {"trials": 12, "storage": url, "pruner": "none", "slots": 4}
+    how: dict[str, Any] = {"trials": 12, "storage": url, "pruner": "none", "slots": 4}
     search.sweep(tiny.workload, study="relatives", relatives=RELATIVES, **how)
     search.confirm("relatives", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
     return url
@@ -151,7 +152,7 @@ def copied(sqlite_url: str, tmp_path: Path) -> Path:
     return path
 
 
-def service_settings(url: str, **given: Any) -> Settings:
+def service_settings(url: str, **fields: Any) -> Settings:
     """Of a service on that storage, whatever the environment says."""
     own = {
         "_env_file": None,
@@ -159,21 +160,27 @@ def service_settings(url: str, **given: Any) -> Settings:
         "token_hash": hashed(TOKEN),
         "dashboard": False,
     }
-    return Settings(**{**own, **given})
+    return Settings(**{**own, **fields})
 
 
 @contextlib.contextmanager
-def client_of(url: str, **given: Any) -> Iterator[TestClient]:
-    """A client of an app on that storage, whose sweeps stay queued: another process has the lock."""
+def app_on(url: str, **fields: Any) -> Iterator[FastAPI]:
+    """An app on that storage, whose sweeps stay queued: another process has the lock."""
     lock = HostLock("dispatch", url)
     assert lock.acquire()
     try:
-        app = create_app(service_settings(url, **given))
+        app = create_app(service_settings(url, **fields))
         app.state.declarations._known["digits"] = DIGITS
-        with TestClient(app, base_url=BASE_URL) as client:
-            yield client
+        yield app
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def client_of(url: str, **fields: Any) -> Iterator[TestClient]:
+    """A client of such an app."""
+    with app_on(url, **fields) as app, TestClient(app, base_url=BASE_URL) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
@@ -186,12 +193,12 @@ class Server:
     """`sgdr serve` as a process; its log, line by line."""
 
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SGDR_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SGDR_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sgdr", "serve", "--port", "0", *arguments],
             cwd=folder,
             env={
-                **kept,
+                **inherited,
                 "SGDR_TOKEN_HASH": hashed(TOKEN),
                 "SGDR_DASHBOARD": "false",
                 **environment,
@@ -217,9 +224,9 @@ class Server:
         """The last of so many lines that begin with that message, once they are there."""
         deadline = time.monotonic() + START_SECONDS
         while True:
-            found = [line for line in list(self.log) if line["message"].startswith(message)]
-            if len(found) >= count:
-                return found[count - 1]
+            lines = [line for line in list(self.log) if line["message"].startswith(message)]
+            if len(lines) >= count:
+                return lines[count - 1]
             assert self.process.poll() is None and time.monotonic() < deadline, self.log
             time.sleep(0.02)
 
@@ -281,8 +288,8 @@ class Proxy:
         if self._strips:
             path = path.removeprefix(prefix)
             path = path if path.startswith(b"/") else b"/" + path
-        if not any(each.lower().startswith(b"upgrade:") for each in headers):  # one request a connection
-            headers = [each for each in headers if not each.lower().startswith(b"connection:")]
+        if not any(header.lower().startswith(b"upgrade:") for header in headers):  # one request a connection
+            headers = [header for header in headers if not header.lower().startswith(b"connection:")]
             headers.append(b"Connection: close")
         headers.append(b"X-Forwarded-Prefix: " + prefix)
         onward, back = await asyncio.open_connection(self._server.hostname, self._server.port)
@@ -325,8 +332,8 @@ def proxy() -> Iterator[Callable[..., Proxy]]:
         return started[-1]
 
     yield start
-    for each in started:
-        each.close()
+    for proxy in started:
+        proxy.close()
 
 
 @contextlib.contextmanager
@@ -362,10 +369,10 @@ def _is_problem(response: Any, status: int, words: str = "") -> dict[str, Any]:
     """The problem that the answer is, with those words in its detail."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
-    found: dict[str, Any] = response.json()
-    assert found["status"] == status and found["type"] == "about:blank" and found["title"]
-    assert found["request_id"] == response.headers["x-request-id"] and words in found["detail"], found
-    return found
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == status and problem["type"] == "about:blank" and problem["title"]
+    assert problem["request_id"] == response.headers["x-request-id"] and words in problem["detail"], problem
+    return problem
 
 
 @pytest.fixture(scope="session")

@@ -28,10 +28,10 @@ def browser() -> Iterator[Any]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            found = stack.enter_context(chromium())
+            running = stack.enter_context(chromium())
         except RuntimeError as error:
             pytest.skip(str(error))
-        yield found
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +89,6 @@ def visit(browser: Any, dashboard: Any) -> Iterator[Callable[..., Visit]]:
         return opened[-1]
 
     yield start
-    for each in opened:
-        each.context.close()
-    assert [fault for each in opened for fault in each.faults] == []
+    for window in opened:
+        window.context.close()
+    assert [fault for window in opened for fault in window.faults] == []
