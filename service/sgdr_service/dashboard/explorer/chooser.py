@@ -44,4 +44,4 @@ class Chooser:
 
 
 def _names(exploration: Exploration) -> dict[int, str]:
-    return {place: each.name for place, each in enumerate(exploration.schedules)}
+    return {place: explored.name for place, explored in enumerate(exploration.schedules)}

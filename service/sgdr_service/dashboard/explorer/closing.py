@@ -51,8 +51,8 @@ def offers(exploration: Exploration) -> list[Offer]:
 
     A whole T_0 may need a budget that is a few epochs shorter.
     """
-    found = dict.fromkeys([*_by_T_0(exploration), *_by_budget(exploration)])
-    return [offer for offer in found if _can_be_taken(offer)]
+    distinct = dict.fromkeys([*_by_T_0(exploration), *_by_budget(exploration)])
+    return [offer for offer in distinct if _can_be_taken(offer)]
 
 
 def _by_T_0(exploration: Exploration) -> Iterator[Offer]:

@@ -20,10 +20,10 @@ def code(explored: Explored, target: str, steps_per_epoch: int | None, budget: i
         return code_of(Job(explored.restarts, target, steps_per_epoch, trained, interval))
     listed = ", ".join(f"{name}={plain(value)}" for name, value in explored.restarts.to_dict().items())
     restarts = f"WarmRestarts({listed})"
-    names, made = "WarmRestarts", restarts
+    names, schedule = "WarmRestarts", restarts
     if explored.warmup:
-        names, made = "Warmup, WarmRestarts", f"Warmup({restarts}, {explored.warmup})"
-    lines = [f"from sgdr import {names}", "", f"schedule = {made}  # in epochs"]
+        names, schedule = "Warmup, WarmRestarts", f"Warmup({restarts}, {explored.warmup})"
+    lines = [f"from sgdr import {names}", "", f"schedule = {schedule}  # in epochs"]
     unit, count = "epoch", budget
     if steps_per_epoch is not None:
         lines.append(f"schedule = schedule.scaled({steps_per_epoch})  # in optimizer steps")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import islice, takewhile
 from typing import Any
 
 from sgdr.checks import checked_step
@@ -34,33 +33,30 @@ def rows(explored: Explored, budget: int, steps_per_epoch: int | None) -> list[d
     """
     per_epoch = steps_per_epoch or 1
     stepped = explored.schedule.scaled(per_epoch)
-    made = []
+    cycles = []
     for index, (start, length) in enumerate(_within(explored, budget)):
         end = start + length
         last = math.ceil(end * per_epoch) - 1
         whole = end <= budget
-        peak = explored.base_lr * explored.peak_decay**index
-        made.append(
+        cycles.append(
             {
                 "cycle": index,
                 "start": _nearest(start),
                 "length": _nearest(length),
                 "trough": _nearest(end) if whole else None,
-                "peak": max(explored.eta_min, peak),
+                "peak": max(explored.eta_min, explored.base_lr * explored.peak_decay**index),
                 "last": stepped(last) if whole and last >= start * per_epoch else None,
             }
         )
-    return made
+    return cycles
 
 
 def _within(explored: Explored, budget: int) -> Iterator[tuple[Fraction, Fraction]]:
-    return islice(takewhile(lambda cycle: cycle[0] < budget, _all(explored)), MOST_ROWS)
-
-
-def _all(explored: Explored) -> Iterator[tuple[Fraction, Fraction]]:
     """Start and length of each cycle, exact."""
     start, length = Fraction(explored.warmup), Fraction(explored.T_0)
-    while True:
+    for _ in range(MOST_ROWS):
+        if start >= budget:
+            return
         yield start, length
         start, length = start + length, length * Fraction(explored.T_mult)
 

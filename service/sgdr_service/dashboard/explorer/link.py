@@ -15,7 +15,7 @@ from sgdr_service.dashboard.explorer.fields import Faults, number, plain
 from sgdr_service.dashboard.explorer.state import MOST, Exploration, Explored
 
 PARTS = ("budget", "steps_per_epoch", "edited", "log", "schedule")
-FIELDS = tuple(each.name for each in fields.SCHEDULE)
+FIELDS = tuple(field.name for field in fields.SCHEDULE)
 
 
 def explorer_url(schedule: WarmRestarts | Warmup, budget: int, steps_per_epoch: int | None = None) -> str:
@@ -28,21 +28,19 @@ def explorer_url(schedule: WarmRestarts | Warmup, budget: int, steps_per_epoch: 
         raise ValueError(
             f"schedule must be a WarmRestarts with cycles=None, got {schedule!r}; give such a one"
         )
-    values = {name: getattr(restarts, name) for name in FIELDS if name != "warmup"}
-    explored = Explored(**values, warmup=warmup)
+    explored = Explored(**restarts.to_dict(), warmup=warmup)
     return url(Exploration((explored,), budget=budget, steps_per_epoch=steps_per_epoch))
 
 
 def url(exploration: Exploration) -> str:
     """The URL of the explorer with that exploration; `read` reads its query."""
-    pairs = [("budget", str(exploration.budget))]
-    if exploration.steps_per_epoch is not None:
-        pairs.append(("steps_per_epoch", str(exploration.steps_per_epoch)))
-    if exploration.edited:
-        pairs.append(("edited", str(exploration.edited + 1)))
-    if exploration.log:
-        pairs.append(("log", "yes"))
-    pairs += [("schedule", _written(each)) for each in exploration.schedules]
+    texts = {
+        **{field.name: plain(getattr(exploration, field.name)) for field in fields.SHARED},
+        "edited": str(exploration.edited + 1) if exploration.edited else "",
+        "log": "yes" if exploration.log else "",
+    }
+    pairs = [(name, text) for name, text in texts.items() if text]
+    pairs += [("schedule", _written(explored)) for explored in exploration.schedules]
     return f"{PREFIX}/explorer?{urlencode(pairs, safe=':,')}"
 
 
@@ -57,23 +55,23 @@ def read(query: str) -> tuple[Exploration, list[str]]:
     pairs = parse_qsl(query, keep_blank_values=True)
     texts = dict(pairs)
     wrong: list[str] = []
-    made = Exploration()
-    for field in (fields.BUDGET, fields.STEPS_PER_EPOCH):
+    exploration = Exploration()
+    for field in fields.SHARED:
         try:
-            made = replace(made, **fields.read((field,), texts))
+            exploration = replace(exploration, **fields.read((field,), texts))
         except Faults as faults:
             wrong.append(f"{faults}. The default is taken.")
-    schedules = _schedules([value for name, value in pairs if name == "schedule"], made.budget, wrong)
-    made = replace(made, schedules=schedules or made.schedules)
-    made = replace(made, edited=_edited(texts, len(made.schedules), wrong), log=_log(texts, wrong))
+    schedules = _schedules([text for name, text in pairs if name == "schedule"], exploration.budget, wrong)
+    schedules = schedules or exploration.schedules
+    edited, log = _edited(texts, len(schedules), wrong), _log(texts, wrong)
     parts = ", ".join(PARTS)
     unknown = [reprlib.repr(name) for name in texts if name not in PARTS]
     wrong += [f"{name} is no part of a link to the explorer; its parts are {parts}." for name in unknown]
-    return made, wrong
+    return replace(exploration, schedules=schedules, edited=edited, log=log), wrong
 
 
 def _schedules(texts: list[str], budget: int, wrong: list[str]) -> tuple[Explored, ...]:
-    made = []
+    schedules = []
     for place, text in enumerate(texts[:MOST], start=1):
         name = f"Schedule {place}"
         try:
@@ -82,27 +80,23 @@ def _schedules(texts: list[str], budget: int, wrong: list[str]) -> tuple[Explore
         except Faults as faults:
             explored = Explored(name)
             wrong.append(f"{name}: {faults}. The default schedule is in its place.")
-        made.append(explored)
+        schedules.append(explored)
     if len(texts) > MOST:
         wrong.append(f"There are {len(texts):,} schedules; the first {MOST} are shown. Remove the others.")
-    return tuple(made)
+    return tuple(schedules)
 
 
 def _fields(text: str) -> dict[str, str]:
     """The texts of a schedule's fields. Raises Faults for a field that there is not."""
     numbers, named, name = text.partition("name:")
-    found = dict(_halves(part) for part in numbers.split(",") if part)
-    for each in found:
-        if each not in FIELDS:
+    texts = {}
+    for part in filter(None, numbers.split(",")):
+        field, _, texts[field] = part.partition(":")
+        if field not in FIELDS:
             known = ", ".join(FIELDS)
-            words = f"{reprlib.repr(each)} is no field of a schedule; write e.g. T_0:10, of {known}"
-            raise Faults({each: words})
-    return {**found, "name": name} if named else found
-
-
-def _halves(part: str) -> tuple[str, str]:
-    name, _, value = part.partition(":")
-    return name, value
+            words = f"{reprlib.repr(field)} is no field of a schedule; write e.g. T_0:10, of {known}"
+            raise Faults({field: words})
+    return {**texts, "name": name} if named else texts
 
 
 def _edited(texts: Mapping[str, str], count: int, wrong: list[str]) -> int:

@@ -35,12 +35,12 @@ class Explored:
     """The schedule without the warm-up."""
 
     def __post_init__(self) -> None:
-        made = WarmRestarts(self.base_lr, self.T_0, self.T_mult, self.eta_min, self.peak_decay)
-        object.__setattr__(self, "restarts", made)
+        restarts = WarmRestarts(self.base_lr, self.T_0, self.T_mult, self.eta_min, self.peak_decay)
+        object.__setattr__(self, "restarts", restarts)
 
     def read(self, texts: Mapping[str, str]) -> Self:
         """The schedule with what these texts, by field, say. Raises Faults."""
-        values = fields.read((fields.NAME, *fields.SCHEDULE), texts)
+        values = fields.read(fields.OF_ONE, texts)
         try:
             return replace(self, **values)
         except ArgumentError as error:  # each is good by itself, but one exceeds the other
@@ -58,12 +58,8 @@ class Explored:
     def check(self, budget: int) -> None:
         """Raises Faults where the cycles within the budget are too many to be worked out."""
         if self.cycle(budget).index > MOST_CYCLES:
-            raise Faults(
-                {
-                    "T_0": f"T_0={plain(self.T_0)} gives more than {MOST_CYCLES:,} cycles within "
-                    f"budget={budget}; raise T_0 or lower the budget"
-                }
-            )
+            many = f"T_0={plain(self.T_0)} gives more than {MOST_CYCLES:,} cycles within budget={budget}"
+            raise Faults({"T_0": f"{many}; raise T_0 or lower the budget"})
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,13 @@ class Exploration:
         """The schedule that is set."""
         return self.schedules[self.edited]
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """What the fields say of the current schedule, and of what all share."""
+        of_one = ((self.current, field) for field in fields.OF_ONE)
+        of_all = ((self, field) for field in fields.SHARED)
+        return {field.name: plain(getattr(owner, field.name)) for owner, field in (*of_one, *of_all)}
+
     def read(self, texts: Mapping[str, str]) -> Self:
         """The exploration with what these texts, by field, say of the current schedule and of what all share.
 
@@ -90,7 +93,7 @@ class Exploration:
         messages: dict[str, str] = {}
         common, current = {}, self.current
         try:
-            common = fields.read((fields.BUDGET, fields.STEPS_PER_EPOCH), texts)
+            common = fields.read(fields.SHARED, texts)
         except Faults as faults:
             messages |= faults.messages
         try:
@@ -99,32 +102,34 @@ class Exploration:
             messages |= faults.messages
         if messages:
             raise Faults(messages)
-        made = replace(self.with_current(current), **common)
-        made.check()
-        return made
+        exploration = replace(self.with_current(current), **common)
+        exploration.check()
+        return exploration
 
     def check(self) -> None:
         """Raises Faults where a schedule has too many cycles: of its T_0, or of the budget for others."""
         self.current.check(self.budget)
-        for each in self.schedules:
+        for explored in self.schedules:
             try:
-                each.check(self.budget)
+                explored.check(self.budget)
             except Faults as faults:
-                raise Faults({"budget": f"{each.name}: {faults}"}) from None
+                raise Faults({"budget": f"{explored.name}: {faults}"}) from None
 
     def with_current(self, schedule: Explored) -> Self:
         """The exploration with that schedule in the place of the current one."""
-        before, after = self.schedules[: self.edited], self.schedules[self.edited + 1 :]
-        return replace(self, schedules=(*before, schedule, *after))
+        return replace(self, schedules=self._others(schedule))
 
     def with_copy(self) -> Self:
         """The exploration with a copy of the current schedule last, under a new name, to be edited."""
-        names = {each.name for each in self.schedules}
+        names = {explored.name for explored in self.schedules}
         new = next(name for place in range(1, MOST + 1) if (name := f"Schedule {place}") not in names)
         copies = (*self.schedules, replace(self.current, name=new))
         return replace(self, schedules=copies, edited=len(self.schedules))
 
     def without_current(self) -> Self:
         """The exploration without the current schedule; the one before it is edited then."""
-        before, after = self.schedules[: self.edited], self.schedules[self.edited + 1 :]
-        return replace(self, schedules=before + after, edited=max(self.edited - 1, 0))
+        return replace(self, schedules=self._others(), edited=max(self.edited - 1, 0))
+
+    def _others(self, *current: Explored) -> tuple[Explored, ...]:
+        """The other schedules, with `current` in the place of the current one."""
+        return (*self.schedules[: self.edited], *current, *self.schedules[self.edited + 1 :])

@@ -13,7 +13,7 @@ from nicegui import background_tasks, ui
 
 from sgdr_service.dashboard.explorer import fields
 from sgdr_service.dashboard.explorer.chooser import Chooser
-from sgdr_service.dashboard.explorer.fields import Faults, plain
+from sgdr_service.dashboard.explorer.fields import Faults
 from sgdr_service.dashboard.explorer.link import url
 from sgdr_service.dashboard.explorer.results import Closing, Code, CycleTable, RateAt
 from sgdr_service.dashboard.explorer.setting import Setting
@@ -24,7 +24,7 @@ from sgdr_service.dashboard.layout import in_browser, readdress
 
 REST_SECONDS = 0.3
 """Seconds without a change before all but the figure is worked out again."""
-SETTINGS = (fields.NAME, *fields.SCHEDULE, fields.BUDGET, fields.STEPS_PER_EPOCH)
+SETTINGS = (*fields.OF_ONE, *fields.SHARED)
 COPY = """
 try {{ await navigator.clipboard.writeText(new URL({url}, location.href).href); return true; }}
 catch {{ return false; }}
@@ -44,7 +44,7 @@ class View:
             with ui.element("div").classes("explorer-set"):
                 with ui.element("section").classes("explorer-settings").props('aria-label="Settings"'):
                     self._chooser = Chooser(now, self._take)
-                    texts = _texts(now)
+                    texts = now.texts
                     self._settings = {
                         field.name: Setting(field, texts[field.name], self._typed) for field in SETTINGS
                     }
@@ -63,17 +63,15 @@ class View:
         """Takes what the fields say, where all of them are good."""
         messages: dict[str, str] = {}
         try:
-            made = self._now.read({name: setting.text for name, setting in self._settings.items()})
+            self._draw(self._now.read({name: setting.text for name, setting in self._settings.items()}))
         except Faults as faults:
             messages = faults.messages
-        else:
-            self._draw(made)
         for name, setting in self._settings.items():
             setting.tell(messages.get(name))
 
     def _take(self, now: Exploration) -> None:
         """Puts it into the fields, in the place of whatever they say."""
-        for name, text in _texts(now).items():
+        for name, text in now.texts.items():
             self._settings[name].show(text)
             self._settings[name].tell(None)
         self._draw(now)
@@ -119,16 +117,5 @@ class View:
 
 def drawn(exploration: Exploration) -> dict[str, Any]:
     """The schedules over the budget."""
-    lines = [(each.name, each.schedule) for each in exploration.schedules]
+    lines = [(explored.name, explored.schedule) for explored in exploration.schedules]
     return schedules(lines, exploration.budget, "epoch", marked=exploration.edited, log_y=exploration.log)
-
-
-def _texts(exploration: Exploration) -> dict[str, str]:
-    """What the fields say of it."""
-    current, steps = exploration.current, exploration.steps_per_epoch
-    return {
-        "name": current.name,
-        **{field.name: plain(getattr(current, field.name)) for field in fields.SCHEDULE},
-        "budget": plain(exploration.budget),
-        "steps_per_epoch": "" if steps is None else plain(steps),
-    }
