@@ -9,7 +9,7 @@ from typing import Any, Self
 from nicegui import ui
 
 from sgdr_service.dashboard.figures.style import empty
-from sgdr_service.dashboard.layout import heading
+from sgdr_service.dashboard.layout import titled
 
 FORMATS = ("png", "svg")
 TRIAL_OF = "{ const trial = e.points?.[0]?.customdata; if (Number.isInteger(trial)) emit(trial); }"
@@ -33,16 +33,14 @@ class Figure:
         """
         self._title = title
         with ui.element("section").classes("figure") as self.section:
-            with ui.element("div").classes("figure-head"):
-                heading(title, 3)
-                ui.element("span").classes("space")
-                buttons = [ui.button(each.upper()).props("flat dense no-caps") for each in FORMATS]
+            with titled(title):
+                buttons = [ui.button(kind.upper()).props("flat dense no-caps") for kind in FORMATS]
             with ui.element("div").props("role=figure") as self._frame:
                 self._plot = ui.plotly(empty("Drawing …")).style(f"height: {height}").classes("plot")
-            for button, each in zip(buttons, FORMATS, strict=True):
-                button.props["aria-label"] = f"{title} as {each.upper()}"
-                what = f"{self._plot.id}, {json.dumps(each)}, {json.dumps(file)}"
-                button.on("click", js_handler=f"() => sgdr.download({what})")
+        for button, kind in zip(buttons, FORMATS, strict=True):
+            button.props["aria-label"] = f"{title} as {kind.upper()}"
+            what = f"{self._plot.id}, {json.dumps(kind)}, {json.dumps(file)}"
+            button.on("click", js_handler=f"() => sgdr.download({what})")
         if on_trial is not None:
             chosen = on_trial
             self._plot.on(

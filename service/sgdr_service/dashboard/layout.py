@@ -32,7 +32,7 @@ KINDS = {**dict.fromkeys(ACTIVE, "active"), "failed": "bad", "dead": "bad"}
 """The kind of each state, which gives it its colour; all others have come to rest."""
 
 Level = Literal[1, 2, 3]
-Given = ParamSpec("Given")
+Params = ParamSpec("Params")
 
 
 def study_url(name: str) -> str:
@@ -97,9 +97,9 @@ def frame(here: Here, title: str) -> Iterator[None]:
     with ui.header().classes("bar").props("role=banner"), ui.element("nav").props('aria-label="Pages"'):
         link("sgdr", LINKS["Studies"]).classes("brand").props('aria-label="sgdr, all studies"')
         for name, url in LINKS.items():
-            made = link(name, url)
+            page = link(name, url)
             if name == title:
-                made.props("aria-current=page")
+                page.props("aria-current=page")
         link("New sweep", f"{PREFIX}/sweep").classes("call")
         ui.element("span").classes("space")
         link("API", "/docs").props('aria-label="Documentation of the REST interface"')
@@ -135,14 +135,36 @@ def heading(words: str, level: Level = 2) -> ui.label:
 def remark(words: str, kind: Literal["info", "warning", "error"] = "info") -> ui.element:
     """Something to be known, or to be done."""
     role = "alert" if kind == "error" else "status"
-    with ui.element("div").classes(f"remark {kind}").props(f"role={role}") as made:
+    with ui.element("div").classes(f"remark {kind}").props(f"role={role}") as box:
         ui.label(words)
-    return made
+    return box
+
+
+@contextmanager
+def titled(title: str, level: Level = 3) -> Iterator[None]:
+    """A line that begins with a heading, and ends with what is built inside."""
+    with ui.element("div").classes("figure-head"):
+        heading(title, level)
+        ui.element("span").classes("space")
+        yield
+
+
+def progress(finished: int, trials: int | None, words: str, size: int) -> ui.linear_progress | None:
+    """How far a sweep is, as a bar of that height in pixels; none where nobody knows how far it goes."""
+    if not trials:
+        return None
+    bar = ui.linear_progress(min(finished / trials, 1.0), show_value=False)
+    return bar.props(f'aria-label="{words}" size={size}px')
 
 
 def shown(value: float | None) -> str:
     """A value with four digits."""
     return "–" if value is None else f"{value:.4g}"
+
+
+def typed(value: Any) -> str | None:
+    """The value as one would type it."""
+    return None if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def state_chip(state: str) -> ui.label:
@@ -157,7 +179,7 @@ def told(
     name, value = metric
     label = flat_name("metrics", name, (*first, *last))
     taken = (*first, label, *last)
-    searched = {flat_name("hparams", each, taken): hparams[each] for each in hparams}
+    searched = {flat_name("hparams", own, taken): value for own, value in hparams.items()}
     return {**first, label: value, **searched, **last}
 
 
@@ -194,9 +216,9 @@ class code_block(ui.element):
 def slider(label: str, most: int, value: int, changed: Callable[[], Awaitable[None]]) -> ui.slider:
     """A slider from 1 to `most`, under its label; dragging it calls `changed` some times a second."""
     ui.label(label)
-    made = ui.slider(min=1, max=most, value=value).props("label-always")
-    made.props["aria-label"] = label
-    return made.on("update:model-value", changed, throttle=0.2, leading_events=False)
+    handle = ui.slider(min=1, max=most, value=value).props("label-always")
+    handle.props["aria-label"] = label
+    return handle.on("update:model-value", changed, throttle=0.2, leading_events=False)
 
 
 @contextmanager
@@ -205,26 +227,24 @@ def dialog(title: str, side: bool = False) -> Iterator[ui.dialog]:
 
     It is no part of what it is opened from, which may be drawn anew meanwhile.
     """
-    with ui.context.client.content, ui.dialog() as made:
-        made.props["aria-label"] = title
-        made.on("hide", made.delete)
+    with ui.context.client.content, ui.dialog() as window:
+        window.props["aria-label"] = title
+        window.on("hide", window.delete)
         if side:
-            made.props("position=right full-height")
+            window.props("position=right full-height")
         with ui.card().classes("drawer" if side else ""):
-            with ui.element("div").classes("figure-head"):
-                heading(title, 2)
-                ui.element("span").classes("space")
-                ui.button(icon="close", on_click=made.close).props('flat round dense aria-label="Close"')
-            yield made
-    made.open()
+            with titled(title, 2):
+                ui.button(icon="close", on_click=window.close).props('flat round dense aria-label="Close"')
+            yield window
+    window.open()
 
 
 def as_page(
-    build: Callable[Concatenate[Here, Given], Awaitable[None]],
+    build: Callable[Concatenate[Here, Params], Awaitable[None]],
 ) -> Callable[..., Coroutine[Any, Any, None]]:
     """A page that says in words why it cannot be shown, where a problem is raised before its `frame`."""
 
-    async def show(request: Request, *args: Given.args, **kwargs: Given.kwargs) -> None:
+    async def show(request: Request, *args: Params.args, **kwargs: Params.kwargs) -> None:
         here = Here.of(request)
         try:
             await build(here, *args, **kwargs)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from fastapi.concurrency import run_in_threadpool
 
 from sgdr.search.study.study import Study
 from sgdr_service.study_cache import Library
 
-Made = TypeVar("Made")
+Params = ParamSpec("Params")
+Drawn = TypeVar("Drawn")
 
 
 class Seen(NamedTuple):
@@ -32,9 +33,9 @@ class Seen(NamedTuple):
         """A study that has just been read."""
         return cls(study, study.frozen, study.attributes)
 
-    def is_as(self, other: Seen | None) -> bool:
+    def is_as(self, other: Seen) -> bool:
         """Whether nothing was written between the two."""
-        return other is not None and all(one is two for one, two in zip(self, other, strict=True))
+        return all(one is two for one, two in zip(self, other, strict=True))
 
 
 class Shared:
@@ -42,24 +43,30 @@ class Shared:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._made: OrderedDict[str, tuple[Seen, dict[Hashable, asyncio.Task[Any]]]] = OrderedDict()
+        self._studies: OrderedDict[str, tuple[Seen, dict[Hashable, asyncio.Task[Any]]]] = OrderedDict()
 
-    async def get(self, seen: Seen, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What `make` gives, in a thread; `key` says what it is, and all else that it depends on."""
+    async def get(
+        self,
+        seen: Seen,
+        key: Hashable,
+        make: Callable[Params, Drawn],
+        *args: Params.args,
+        **options: Params.kwargs,
+    ) -> Drawn:
+        """What `make` gives of the rest, in a thread; `key` says what it is, and what it depends on."""
         name = seen.study.name
-        kept = self._made.get(name)
-        if kept is None or not seen.is_as(kept[0]):
-            kept = self._made[name] = (seen, {})
-            self._made.move_to_end(name)
-            while len(self._made) > self._most:
-                self._made.popitem(last=False)
-        tasks = kept[1]
+        if name not in self._studies or not seen.is_as(self._studies[name][0]):
+            self._studies[name] = (seen, {})
+            self._studies.move_to_end(name)
+            while len(self._studies) > self._most:
+                self._studies.popitem(last=False)
+        tasks = self._studies[name][1]
         if key not in tasks:
-            tasks[key] = asyncio.create_task(run_in_threadpool(make))
+            tasks[key] = asyncio.create_task(run_in_threadpool(make, *args, **options))
         try:
             # One who looks and leaves does not take it from the others.
-            made: Made = await asyncio.shield(tasks[key])
+            drawn: Drawn = await asyncio.shield(tasks[key])
         except Exception:
             tasks.pop(key, None)
             raise
-        return made
+        return drawn

@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
-from sgdr_service.dashboard.layout import heading, in_browser
+from sgdr_service.dashboard.layout import in_browser, titled
 
 LONGEST_AS_A_WHOLE = 12
 """Rows of a table that grows with them; a longer one scrolls."""
@@ -54,9 +54,7 @@ class Table:
         """
         self._long = csv_url is not None or len(rows) > LONGEST_AS_A_WHOLE
         with ui.element("section").classes("figure") as self.section:
-            with ui.element("div").classes("figure-head"):
-                heading(title, 3)
-                ui.element("span").classes("space")
+            with titled(title):
                 csv = ui.button("CSV").props("flat dense no-caps")
                 csv.props["aria-label"] = f"{title} as CSV"
             self._grid = ui.aggrid(

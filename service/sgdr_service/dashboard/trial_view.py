@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from fastapi.concurrency import run_in_threadpool
+
 from sgdr.schedule import WarmRestarts
 from sgdr.search.study.study import Study
 from sgdr_service.dashboard.code_view import show_code
@@ -13,8 +15,10 @@ from sgdr_service.dashboard.explorer.link import explorer_url
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.curves import Drawn
 from sgdr_service.dashboard.figures.trial import trial_figure
-from sgdr_service.dashboard.layout import facts, link, remark, shown, told
+from sgdr_service.dashboard.layout import dialog, facts, link, remark, shown, told, trial_url, typed
 from sgdr_service.dashboard.table import Table, column
+from sgdr_service.presenters import trial
+from sgdr_service.problems import Problem
 
 COLUMNS = (
     column("cycle"),
@@ -26,49 +30,59 @@ COLUMNS = (
 )
 
 
-def show_trial(study: Study, found: dict[str, Any]) -> None:
+async def show_in_drawer(study: Study, number: int) -> None:
+    """All that is known of a trial, at the side of the page, beside what it was chosen in."""
+    with dialog(f"Trial {number}", side=True):
+        link("On a page of its own", trial_url(study.name, number))
+        try:
+            show_trial(study, await run_in_threadpool(trial, study, number))
+        except Problem as problem:
+            remark(problem.detail, "error")
+
+
+def show_trial(study: Study, row: dict[str, Any]) -> None:
     """What is known of a trial, a `Trial` of the REST interface."""
-    kept, name = study.attributes, study.name
-    schedule, file = study.schedule(found["number"]), f"{name}-trial-{found['number']}"
-    stepping = study.stepping(found["number"])
-    own = {name: found["hparams"][name] for name in kept["space"]["hparams"]}  # its schedule has the others
+    attributes, number = study.attributes, row["number"]
+    budget, metric = attributes["budget"], attributes["metric"]
+    schedule, file = study.schedule(number), f"{study.name}-trial-{number}"
+    own = {name: typed(row["hparams"][name]) for name in attributes["space"]["hparams"]}
     facts(
         told(
-            {"State": found["state"], "Arm": found["arm"]},
-            (kept["metric"], shown(found["value"]) if found["value"] is not None else None),
-            {name: _plain(value) for name, value in own.items()},
+            {"State": row["state"], "Arm": row["arm"]},
+            (metric, shown(row["value"]) if row["value"] is not None else None),
+            own,  # its schedule has the others
             {
-                **{field: _plain(value) for field, value in (schedule.to_dict() if schedule else {}).items()},
-                "Seed": found["seed"],
-                "Epochs": f"{found['epochs'] or 0} of {kept['budget']}",
-                "Duration": None if found["seconds"] is None else f"{found['seconds']:.3g} s",
-                "Started": found["started"] and found["started"][:19].replace("T", " "),
-                "Diverged at epoch": found["diverged_at"],
-                "Retry of trial": found["retry_of"],
+                **{field: typed(value) for field, value in (schedule.to_dict() if schedule else {}).items()},
+                "Seed": row["seed"],
+                "Epochs": f"{row['epochs'] or 0} of {budget}",
+                "Duration": None if row["seconds"] is None else f"{row['seconds']:.3g} s",
+                "Started": row["started"] and row["started"][:19].replace("T", " "),
+                "Diverged at epoch": row["diverged_at"],
+                "Retry of trial": row["retry_of"],
             },
         )
     )
-    if found["error"]:
-        remark(f"It failed: {found['error']}", "error")
-    if found["foreign"]:
+    if row["error"]:
+        remark(f"It failed: {row['error']}", "error")
+    if row["foreign"]:
         remark("It is foreign: no sweep began it, and nothing is concluded from it.", "warning")
     if schedule is None:
-        if not found["foreign"]:
+        if not row["foreign"]:
             remark("It has no schedule yet: it was not begun.", "warning")
         return
+    stepping = study.stepping(number)
     if isinstance(schedule, WarmRestarts):
-        link("In the explorer", explorer_url(schedule, kept["budget"], stepping.steps_per_epoch))
-    curve = found["curve"].get(kept["metric"], [])
+        link("In the explorer", explorer_url(schedule, budget, stepping.steps_per_epoch))
+    curve = row["curve"].get(metric, [])
     if not curve:
-        remark("Its curve is written when it ends." if found["state"] == "RUNNING" else "It has no curve.")
-    drawn = Drawn(found["number"], found["state"], found["arm"] or "restarts", schedule, curve)
-    figure = trial_figure(drawn, found["curve"], kept["metric"], kept["select_metric"], kept["budget"])
+        remark("Its curve is written when it ends." if row["state"] == "RUNNING" else "It has no curve.")
+    drawn = Drawn(number, row["state"], row["arm"] or "restarts", schedule, curve)
+    figure = trial_figure(drawn, row["curve"], metric, attributes["select_metric"], budget)
     Figure("Learning rate and validation curve", file, height="30rem").show(figure)
-    if not isinstance(schedule, WarmRestarts):
-        return
-    rows = cycles_of(schedule, curve or [None] * kept["budget"], kept["direction"])
-    Table("Cycles", f"{file}-cycles", COLUMNS, rows, key="cycle")
-    show_code(schedule, stepping, kept["budget"])
+    if isinstance(schedule, WarmRestarts):
+        cycles = cycles_of(schedule, curve or [None] * budget, attributes["direction"])
+        Table("Cycles", f"{file}-cycles", COLUMNS, cycles, key="cycle")
+        show_code(schedule, stepping, budget)
 
 
 def cycles_of(schedule: WarmRestarts, curve: Sequence[float | None], direction: str) -> list[dict[str, Any]]:
@@ -92,8 +106,3 @@ def cycles_of(schedule: WarmRestarts, curve: Sequence[float | None], direction: 
             }
         )
     return rows
-
-
-def _plain(value: Any) -> str | None:
-    """The value as one would type it."""
-    return None if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from fastapi.concurrency import run_in_threadpool
@@ -17,6 +17,8 @@ from sgdr_service.dashboard.layout import as_page, compare_url, frame, readdress
 from sgdr_service.dashboard.table import Table, column
 from sgdr_service.problems import Problem
 
+STATED = ("workload", "metric", "budget", "objective", "pruner", "sampler", "seed")
+"""What a row has of the attributes of its study."""
 MOST = 8
 """Studies: so many colours can be told apart."""
 COLUMNS = (
@@ -31,7 +33,7 @@ COLUMNS = (
     column("verdict"),
     column("trial", "best trial"),
     column("arm"),
-    *(column(name) for name in FIELDS),
+    *map(column, FIELDS),
     column("budget"),
     column("objective"),
     column("pruner"),
@@ -43,7 +45,7 @@ COLUMNS = (
 @as_page
 async def page(here: Here, study: Annotated[list[str], Query()] = []) -> None:  # noqa: B006
     """The page; the query names the studies."""
-    names = [each.name for each in await run_in_threadpool(here.library.all)]
+    names = [known.name for known in await run_in_threadpool(here.library.all)]
     with frame(here, "Compare"):
         known = [name for name in dict.fromkeys(study) if name in names]
         for name in study:
@@ -78,45 +80,34 @@ async def _draw(here: Here, names: list[str], by_epochs: bool, log: bool) -> Non
     except Problem as problem:
         remark(problem.detail, "error")
         return
-    metrics = {(each.attributes["metric"], each.attributes["direction"]) for each in studies}
+    metrics = {(study.attributes["metric"], study.attributes["direction"]) for study in studies}
     if len(metrics) > 1:
-        remark(
-            "These studies measure different things: their values do not compare.",
-            "warning",
-        )
-    elif len({(each.attributes["workload"], each.attributes["budget"]) for each in studies}) > 1:
+        remark("These studies measure different things: their values do not compare.", "warning")
+    elif len({(study.attributes["workload"], study.attributes["budget"]) for study in studies}) > 1:
         remark("Workloads or budgets differ between these studies.", "warning")
     if len(metrics) == 1:
         metric, direction = metrics.pop()
-        figure = await run_in_threadpool(_drawn, studies, direction, metric, by_epochs, log)
+        by: Literal["epochs", "trials"] = "epochs" if by_epochs else "trials"
+        figure = await run_in_threadpool(
+            lambda: compared({study.name: study.rows for study in studies}, direction, metric, by=by, log=log)
+        )
         Figure("Best so far", "compared", height="28rem").show(figure)
-    table = await run_in_threadpool(lambda: [compared_row(each) for each in studies])
+    table = await run_in_threadpool(lambda: list(map(compared_row, studies)))
     Table("Studies", "compared-studies", COLUMNS, table, key="study")
-
-
-def _drawn(studies: list[Study], direction: str, metric: str, by_epochs: bool, log: bool) -> dict[str, Any]:
-    rows = {each.name: each.rows for each in studies}
-    return compared(rows, direction, metric, by="epochs" if by_epochs else "trials", log=log)
 
 
 def compared_row(study: Study) -> dict[str, Any]:
     """A study as a row."""
-    kept = study.attributes
     best = next(iter(study.top(1)), None)
-    again = best.confirmed if best else None
-    return {
+    row = {
         "study": study.name,
-        **{
-            name: kept.get(name)
-            for name in ("workload", "metric", "budget", "objective", "pruner", "sampler", "seed")
-        },
+        **{name: study.attributes.get(name) for name in STATED},
         "finished": study.finished,
-        "value": best and best.value,
-        "mean": again and again.mean,
-        "low": again and again.low,
-        "high": again and again.high,
         "verdict": study.verdict.decision if study.verdict else None,
-        "trial": best and best.number,
-        "arm": best and best.arm,
-        **{name: best and getattr(best.schedule, name, None) for name in FIELDS},
     }
+    if best is not None:
+        row |= {"value": best.value, "trial": best.number, "arm": best.arm}
+        row |= {name: getattr(best.schedule, name, None) for name in FIELDS}
+        if best.confirmed is not None:
+            row |= {name: getattr(best.confirmed, name) for name in ("mean", "low", "high")}
+    return row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
@@ -20,6 +19,7 @@ from sgdr_service.dashboard.layout import (
     frame,
     heading,
     link,
+    progress,
     remark,
     shown,
     state_chip,
@@ -52,10 +52,10 @@ class Card:
     @classmethod
     def of(cls, study: Study, best: str, spark: str) -> Card:
         """The card of the study as it stands."""
-        stands, kept = status(study), study.attributes
+        stands = status(study)
         return cls(
             name=study.name,
-            workload=kept["workload"],
+            workload=study.attributes["workload"],
             state=stands.state,
             finished=stands.finished,
             trials=stands.trials,
@@ -112,12 +112,10 @@ async def page(here: Here) -> None:
 
 async def _cards(here: Here) -> list[Card]:
     studies = await run_in_threadpool(here.library.all)
-    reached = [
-        await here.cards.get(Seen.of(study), "best so far", partial(_reached, study)) for study in studies
-    ]
+    reached = [await here.cards.get(Seen.of(study), "best so far", _reached, study) for study in studies]
 
     def read() -> list[Card]:
-        return [Card.of(study, *each) for study, each in zip(studies, reached, strict=True)]
+        return [Card.of(study, *best) for study, best in zip(studies, reached, strict=True)]
 
     return await run_in_threadpool(read)
 
@@ -133,15 +131,14 @@ def _reached(study: Study) -> tuple[str, str]:
 
 def _chosen(cards: list[Card], sought: str, order: str) -> list[Card]:
     words = sought.casefold().split()
-    found = [
-        card
-        for card in cards
-        if all(
-            word in f"{card.name} {card.workload} {card.state} {card.verdict}".casefold() for word in words
-        )
-    ]
+
+    def matches(card: Card) -> bool:
+        shown = f"{card.name} {card.workload} {card.state} {card.verdict}".casefold()
+        return all(word in shown for word in words)
+
     by = ORDERS[order]
-    return sorted(found, key=lambda card: getattr(card, by), reverse=by in ("started", "finished"))
+    descending = by in ("started", "finished")
+    return sorted(filter(matches, cards), key=lambda card: getattr(card, by), reverse=descending)
 
 
 def _draw(chosen: list[Card], empty: str | None) -> None:
@@ -167,10 +164,7 @@ def _draw_card(card: Card) -> None:
             link(card.name, study_url(card.name)).classes("card-name")
             state_chip(card.state)
         ui.label(f"{card.workload} · {card.progress}")
-        if card.trials:
-            ui.linear_progress(min(card.finished / card.trials, 1.0), show_value=False).props(
-                f'aria-label="{card.progress}" size=6px'
-            )
+        progress(card.finished, card.trials, card.progress, 6)
         ui.label(card.best).classes("card-best")
         if card.spark:
             ui.html(card.spark, sanitize=False)

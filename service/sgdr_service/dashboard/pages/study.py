@@ -9,7 +9,6 @@ from fastapi.concurrency import run_in_threadpool
 from nicegui import ui
 
 from sgdr.search.storage.connect import StorageError
-from sgdr.search.study.study import Study
 from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.follow import follow
 from sgdr_service.dashboard.layout import (
@@ -20,6 +19,7 @@ from sgdr_service.dashboard.layout import (
     facts,
     frame,
     link,
+    progress,
     remark,
     resume_url,
     shown,
@@ -51,21 +51,21 @@ async def page(here: Here, name: str) -> None:
     with frame(here, name):
         trouble = ui.element("div").props("aria-live=polite")
         head = ui.element("div").classes("study-head")
-        made: dict[str, Part] = {}
+        parts: dict[str, Part] = {}
         latest = seen
 
         async def show(now: Seen) -> None:
             nonlocal latest
             latest = now
             _draw_head(here, head, now)
-            await made[str(tabs.value)].show(now)
+            await parts[str(tabs.value)].show(now)
 
         async def turn() -> None:
-            part = str(tabs.value)
-            with panels[part]:
-                if part not in made:
-                    made[part] = PARTS[part](here)
-                await made[part].show(latest)
+            name = str(tabs.value)
+            with panels[name]:
+                if name not in parts:
+                    parts[name] = PARTS[name](here)
+                await parts[name].show(latest)
 
         with ui.tabs().props('no-caps align=left outside-arrows mobile-arrows aria-label="Views"') as tabs:
             for part in PARTS:
@@ -83,21 +83,20 @@ async def page(here: Here, name: str) -> None:
 def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
     """How it stands, in words, and what can be done with it; only what has changed is drawn again."""
     study, stands = seen.study, status(seen.study)
-    kept = study.attributes
+    attributes, best = study.attributes, study.best if stands.best else None
     asked = f"{stands.finished}" if stands.trials is None else f"{stands.finished} of {stands.trials}"
-    best = study.best if stands.best else None
-    where = {
-        "State": stands.state,
-        "Workload": kept["workload"],
+    shown_facts = {
+        "Workload": attributes["workload"],
         "Trials": asked,
         "Running": stands.running or None,
         "Workers": stands.workers if stands.workers > 1 else None,
         "Outcomes": ", ".join(f"{count} {outcome}" for outcome, count in stands.outcomes.items()),
-        "Budget": f"{kept['budget']} epochs",
-        "Objective": f"{kept['metric']}, {kept['direction']}d, {kept['objective']}",
+        "Budget": f"{attributes['budget']} epochs",
+        "Objective": f"{attributes['metric']}, {attributes['direction']}d, {attributes['objective']}",
         "Best": None if best is None else f"{shown(best.value)} (trial {best.number})",
     }
-    now = (where, stands.error, study.verdict and study.verdict.words, stands.resumable)
+    verdict = study.verdict.words if study.verdict else None
+    now = (shown_facts, stands.state, stands.error, verdict, stands.resumable)
     if getattr(head, "drawn", None) == now:
         return
     head.drawn = now  # type: ignore[attr-defined]
@@ -105,26 +104,20 @@ def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
     with head:
         with ui.element("div").classes("controls"):
             state_chip(stands.state)
-            if stands.trials:
-                ui.linear_progress(min(stands.finished / stands.trials, 1.0), show_value=False).props(
-                    f'aria-label="{asked} trials" size=8px'
-                ).classes("wide")
-            _download("Trials as CSV", study, "trials")
-            _download("Curves as CSV", study, "curves")
+            bar = progress(stands.finished, stands.trials, f"{asked} trials", 8)
+            if bar is not None:
+                bar.classes("wide")
+            for table in ("trials", "curves"):
+                download = link(f"{table.title()} as CSV", api_url(study.name, f"/{table}.csv"))
+                download.props["download"] = f"{study.name}-{table}.csv"
             link("Compare", compare_url(study.name))
             if stands.launched_by == SERVICE and stands.state in CANCELLABLE:
-                ui.button("Cancel", on_click=lambda: _ask_to_cancel(here, study.name)).props(
-                    "outline no-caps dense color=negative"
-                )
+                cancel = ui.button("Cancel", on_click=lambda: _ask_to_cancel(here, study.name))
+                cancel.props("outline no-caps dense color=negative")
             elif stands.resumable:
                 link("Resume", resume_url(study.name))
-        _tell(stands, study.verdict.words if study.verdict else None)
-        facts({name: value for name, value in where.items() if name != "State"})
-
-
-def _download(words: str, study: Study, table: str) -> None:
-    made = link(words, api_url(study.name, f"/{table}.csv"))
-    made.props["download"] = f"{study.name}-{table}.csv"
+        _tell(stands, verdict)
+        facts(shown_facts)
 
 
 def _tell(stands: SweepStatus, verdict: str | None) -> None:

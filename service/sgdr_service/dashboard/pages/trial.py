@@ -23,7 +23,7 @@ async def page(here: Here, name: str, number: str) -> None:
         raise Problem(404, f"{number!r} is no number of a trial")
     study = await run_in_threadpool(here.library.study, name)
     place = int(number)
-    found = await run_in_threadpool(trial, study, place)
+    row = await run_in_threadpool(trial, study, place)
     with frame(here, f"Trial {number} of {name}"):
         with ui.element("div").classes("controls"):
             link(f"Study {name}", study_url(name))
@@ -32,4 +32,4 @@ async def page(here: Here, name: str, number: str) -> None:
             if place + 1 < len(study.rows):
                 link("Trial after", trial_url(name, place + 1))
             link("As JSON", api_url(name, f"/trials/{number}"))
-        show_trial(study, found)
+        show_trial(study, row)

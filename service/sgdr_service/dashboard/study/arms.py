@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from nicegui import ui
 
 from sgdr.schedule import FIELDS
 from sgdr.search.study.study import Study
+from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.shapes import SHAPES
 from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.arms import arms_figure
 from sgdr_service.dashboard.figures.rows import by_arm, ranked
 from sgdr_service.dashboard.launching.commands import typed
-from sgdr_service.dashboard.layout import (
-    code_block,
-    remark,
-)
+from sgdr_service.dashboard.layout import code_block, remark
 from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study.part import Part
 from sgdr_service.dashboard.table import Table, column
@@ -31,10 +28,7 @@ CANDIDATES = (
     column("high", "95 % to"),
     column("seeds"),
     column("searched", "value in the search"),
-    column("base_lr"),
-    column("T_0"),
-    column("T_mult"),
-    column("eta_min"),
+    *map(column, FIELDS),
     column("failed"),
 )
 ARMS = (
@@ -44,6 +38,9 @@ ARMS = (
     column("best"),
     column("trial", "its trial"),
 )
+UNCONFIRMED = (
+    "No verdict yet: what a search finds is partly luck. Train the best of each arm again on fresh seeds:"
+)
 
 
 class ArmsPart(Part):
@@ -51,37 +48,30 @@ class ArmsPart(Part):
 
     def __init__(self, here: Here) -> None:
         super().__init__(here)
-        self._drawn: Any = None
+        self._drawn: tuple[Verdict | None] | None = None
         self._words = ui.element("div").props("aria-live=polite")
         self._figure = Figure("Arms", "arms", on_trial=self._open)
         self._arms = Table("What the search found", "arms", ARMS, [], key="arm")
         self._box = ui.element("div")
 
     async def _draw(self, seen: Seen) -> None:
-        study = seen.study
-        rows, kept, verdict = study.rows, study.attributes, study.verdict
-        make = partial(arms_figure, verdict, rows, kept["metric"])
-        self._figure.show(await self._here.shared.get(seen, "arms", make))
+        study, verdict, metric = seen.study, seen.study.verdict, seen.study.attributes["metric"]
+        figure = await self._here.shared.get(seen, "arms", arms_figure, verdict, study.rows, metric)
+        self._figure.show(figure)
         self._arms.show(found_by_arm(study))
-        if self._drawn == (verdict is not None, verdict):
+        if self._drawn == (verdict,):
             return
-        self._drawn = (verdict is not None, verdict)
+        self._drawn = (verdict,)
         self._words.clear()
         self._box.clear()
         if verdict is None:
             with self._words:
-                _say(study, self._here.sweeps.url)
+                remark(UNCONFIRMED)
+                code_block(typed(["sgdr", "confirm", study.name], self._here.sweeps.url))
         else:
             with self._box:
-                table = [candidate_row(each) for each in verdict.candidates]
-                Table("Confirmed on fresh seeds", f"{study.name}-verdict", CANDIDATES, table, key="number")
-
-
-def _say(study: Study, storage: str) -> None:
-    remark(
-        "No verdict yet: what a search finds is partly luck. Train the best of each arm again on fresh seeds:"
-    )
-    code_block(typed(["sgdr", "confirm", study.name], storage))
+                rows = [candidate_row(candidate) for candidate in verdict.candidates]
+                Table("Confirmed on fresh seeds", f"{study.name}-verdict", CANDIDATES, rows, key="number")
 
 
 def found_by_arm(study: Study) -> list[dict[str, Any]]:
@@ -89,31 +79,18 @@ def found_by_arm(study: Study) -> list[dict[str, Any]]:
     complete = by_arm(ranked(study.rows, study.attributes["direction"]))
     rows = []
     for arm, finished in study.arms.items():
-        found = complete.get(arm, [])
-        best = found[0] if found else None
-        rows.append(
-            {
-                "arm": SHAPES[arm].words,
-                "finished": finished,
-                "complete": len(found),
-                "best": best and best["value"],
-                "trial": best and best["number"],
-            }
-        )
+        trials = complete.get(arm, [])
+        best = {"best": trials[0]["value"], "trial": trials[0]["number"]} if trials else {}
+        rows.append({"arm": SHAPES[arm].words, "finished": finished, "complete": len(trials), **best})
     return rows
 
 
-def candidate_row(each: Any) -> dict[str, Any]:
+def candidate_row(candidate: Confirmed) -> dict[str, Any]:
     """A candidate of a verdict as a row."""
-    schedule = each.schedule
+    own = ("number", "mean", "low", "high", "searched", "failed")
     return {
-        "number": each.number,
-        "arm": SHAPES[each.arm].words,
-        "mean": each.mean,
-        "low": each.low,
-        "high": each.high,
-        "seeds": len(each.values),
-        "searched": each.searched,
-        **{name: getattr(schedule, name, None) for name in FIELDS},
-        "failed": each.failed,
+        **{name: getattr(candidate, name) for name in own},
+        **{name: getattr(candidate.schedule, name, None) for name in FIELDS},
+        "arm": SHAPES[candidate.arm].words,
+        "seeds": len(candidate.values),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -34,13 +33,11 @@ class CurvesPart(Part):
         self._figure = Figure("Learning curves", "curves", height="34rem", on_trial=self._open)
 
     async def _draw(self, seen: Seen) -> None:
-        k, pruned = int(self._k.value), self._pruned.value
+        get, which = self._here.shared.get, (int(self._k.value), self._pruned.value)
+        drawn = await get(seen, ("drawn", *which), chosen, seen.study, *which)
         how = {"aligned": self._aligned.value, "log_x": self._log_x.value, "log_y": self._log_y.value}
-        drawn = await self._here.shared.get(
-            seen, ("drawn", k, pruned), partial(chosen, seen.study, k, pruned)
-        )
-        make = partial(curves, drawn, metric=seen.study.attributes["metric"], **how)
-        self._figure.show(await self._here.shared.get(seen, ("curves", k, pruned, *how.values()), make))
+        key, metric = ("curves", *which, *how.values()), seen.study.attributes["metric"]
+        self._figure.show(await get(seen, key, curves, drawn, metric=metric, **how))
 
 
 def chosen(study: Study, k: int, pruned: bool) -> list[Drawn]:
@@ -50,20 +47,12 @@ def chosen(study: Study, k: int, pruned: bool) -> list[Drawn]:
     if pruned:
         cut = [row["number"] for row in rows if outcome(row) == "pruned"]
         numbers = [*cut[-k:], *numbers]  # the best are drawn last, above the others
-    found = dict(study.curves_of(numbers))
     by_number = {row["number"]: row for row in rows}
-    return [
-        _drawn(by_number[number], study.schedule(number), found[number].get(metric, []))
-        for number in numbers
-        if number in found and number in by_number
-    ]
+    curves = dict(study.curves_of(numbers))
 
+    def drawn(number: int) -> Drawn:
+        row, curve = by_number[number], curves[number].get(metric, [])
+        schedule: Any = study.schedule(number)  # what has a curve was begun, and has one
+        return Drawn(number, row["state"], row["arm"] or "restarts", schedule, curve)
 
-def _drawn(row: dict[str, Any], schedule: Any, curve: list[float]) -> Drawn:
-    return Drawn(
-        number=row["number"],
-        state=row["state"],
-        arm=row["arm"] or "restarts",
-        schedule=schedule,
-        curve=curve,
-    )
+    return [drawn(number) for number in numbers if number in curves and number in by_number]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 from nicegui import ui
 
 from sgdr.schedule import WarmRestarts
@@ -15,7 +12,7 @@ from sgdr_service.dashboard.explorer.link import explorer_url
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.history import history
 from sgdr_service.dashboard.figures.trial import best_figure
-from sgdr_service.dashboard.layout import facts, heading, link, remark, shown, told, trial_url
+from sgdr_service.dashboard.layout import facts, heading, link, remark, shown, told, trial_url, typed
 from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study.part import Part
 
@@ -25,8 +22,7 @@ class Overview(Part):
 
     def __init__(self, here: Here) -> None:
         super().__init__(here)
-        self._best: ui.element | None = None
-        self._number: tuple[int, object] | None = None
+        self._shown: tuple[int, object] | None = None
         with ui.element("div").classes("controls"):
             self._log = ui.switch("Logarithmic values", on_change=self._again)
         self._history = Figure("History", "history", on_trial=self._open)
@@ -34,14 +30,14 @@ class Overview(Part):
 
     async def _draw(self, seen: Seen) -> None:
         study, log = seen.study, self._log.value
-        kept = study.attributes
-        make = partial(history, study.rows, kept["direction"], kept["metric"], log=log)
-        self._history.show(await self._here.shared.get(seen, ("history", log), make))
-        best = await self._here.shared.get(seen, "best", partial(_best, study))
+        rows, direction, metric = study.rows, study.attributes["direction"], study.attributes["metric"]
+        get = self._here.shared.get
+        self._history.show(await get(seen, ("history", log), history, rows, direction, metric, log=log))
+        best = next(iter(await get(seen, "best", study.top, 1)), None)
         now = None if best is None else (best.number, best.confirmed)
-        if now == self._number and self._box.default_slot.children:
+        if now == self._shown and self._box.default_slot.children:
             return
-        self._number = now
+        self._shown = now
         self._box.clear()
         with self._box:
             if best is None:
@@ -50,41 +46,31 @@ class Overview(Part):
                 _draw_best(study, best)
 
 
-def _best(study: Study) -> Best | None:
-    return next(iter(study.top(1)), None)
-
-
 def _draw_best(study: Study, best: Best) -> None:
-    kept, again = study.attributes, best.confirmed
+    attributes, confirmed = study.attributes, best.confirmed
     with ui.element("div").classes("figure-head"):
         heading("Best schedule", 2)
         link(f"Trial {best.number}", trial_url(study.name, best.number))
         if isinstance(best.schedule, WarmRestarts):
             steps = best.stepping.steps_per_epoch
             link("In the explorer", explorer_url(best.schedule, best.budget, steps))
-    facts(
-        told(
-            {},
-            (kept["metric"], f"{shown(best.value)} at epoch {best.epoch}"),
-            {name: str(value) for name, value in best.hparams.items()},
-            {
-                "On fresh seeds": None if again is None else shown(again.mean),
-                "95 % interval": None if again is None else f"{shown(again.low)} to {shown(again.high)}",
-                "Seeds": None if again is None else len(again.values),
-                **{name: _plain(value) for name, value in best.schedule.to_dict().items()},
-                "Restarts at epochs": ", ".join(map(str, best.schedule.restarts(until=best.budget)[:12]))
-                or "none",
-            },
-        )
-    )
-    if again is None:
+    again = {}
+    if confirmed is not None:
+        again = {
+            "On fresh seeds": shown(confirmed.mean),
+            "95 % interval": f"{shown(confirmed.low)} to {shown(confirmed.high)}",
+            "Seeds": len(confirmed.values),
+        }
+    restarts = ", ".join(map(str, best.schedule.restarts(until=best.budget)[:12]))
+    fields = {name: typed(value) for name, value in best.schedule.to_dict().items()}
+    value = f"{shown(best.value)} at epoch {best.epoch}"
+    own = {name: str(value) for name, value in best.hparams.items()}
+    last = {**again, **fields, "Restarts at epochs": restarts or "none"}
+    facts(told({}, (attributes["metric"], value), own, last))
+    if confirmed is None:
         remark("Unconfirmed: its value is partly luck. `sgdr confirm` trains the best again on fresh seeds.")
     title = "Best schedule's learning rate over its validation curve"
-    drawn = best_figure(best, kept["metric"], kept["select_metric"])
-    Figure(title, f"{study.name}-best", height="30rem").show(drawn)
+    figure = best_figure(best, attributes["metric"], attributes["select_metric"])
+    Figure(title, f"{study.name}-best", height="30rem").show(figure)
     if isinstance(best.schedule, WarmRestarts):
         show_code(best.schedule, best.stepping, best.budget)
-
-
-def _plain(value: Any) -> str | None:
-    return f"{value:.6g}" if isinstance(value, int | float) else None if value is None else str(value)

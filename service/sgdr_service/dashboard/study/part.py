@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from sgdr_service.dashboard.context import Here
-from sgdr_service.dashboard.drawer import show_in_drawer
 from sgdr_service.dashboard.render_cache import Seen
+from sgdr_service.dashboard.trial_view import show_in_drawer
 
 
 class Part(ABC):

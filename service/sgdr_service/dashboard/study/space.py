@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from nicegui import ui
 
 from sgdr_service.dashboard.context import Here
@@ -32,15 +30,16 @@ class SpacePart(Part):
 
     async def _draw(self, seen: Seen) -> None:
         study, get = seen.study, self._here.shared.get
-        rows, kept = study.rows, study.attributes
-        direction, metric = kept["direction"], kept["metric"]
-        hparams, percent = list(kept["space"]["hparams"]), int(self._percent.value)
-        self._heat.show(await get(seen, "heat", partial(heat_map, rows, direction, metric)))
-        self._scatter.show(await get(seen, "scatter", partial(scatter, rows, metric)))
-        make = partial(parallel, rows, hparams, direction, metric, top_percent=percent)
-        self._parallel.show(await get(seen, ("parallel", percent), make))
+        rows, direction, metric = study.rows, study.attributes["direction"], study.attributes["metric"]
+        hparams, percent = list(study.attributes["space"]["hparams"]), int(self._percent.value)
+        self._heat.show(await get(seen, "heat", heat_map, rows, direction, metric))
+        self._scatter.show(await get(seen, "scatter", scatter, rows, metric))
+        lines = await get(
+            seen, ("parallel", percent), parallel, rows, hparams, direction, metric, top_percent=percent
+        )
+        self._parallel.show(lines)
         complete = study.counts.get("COMPLETE", 0)
         if complete >= 1.1 * self._weighed:  # it takes longer than all others, and changes slowly
             self._weighed = complete
-            weigh = partial(importances, rows, hparams, direction)
-            self._importance.show(importance_figure(await get(seen, "importance", weigh)))
+            shares = await get(seen, "importance", importances, rows, hparams, direction)
+            self._importance.show(importance_figure(shares))
