@@ -6,12 +6,13 @@ import numpy as np
 from optuna.storages import BaseStorage
 
 from sgdr.search.backend.slots import FINITE
+from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
 from sgdr.search.sweeps.create_study import create_study
 from sgdr.search.sweeps.phase_timer import PhaseTimer
-from sgdr.search.sweeps.session import Begun, places, run
-from sgdr.search.sweeps.trial_log import Record
+from sgdr.search.sweeps.session import places, run
 
 DEFAULTS: dict[str, Any] = {
     "trials": 8,
@@ -84,8 +85,9 @@ def searched(
     """Begins or goes on with the study; returns whether it came to its end, and the slots."""
     said = (remarks if remarks is not None else []).append
     seed = create_study(storage, name, settings, resume=True)
-    record = Record(storage, name, said)
+    callback = Callback(on_remark=said)
+    coordinator = AloneCoordinator(storage, name, callback)
     slots = Falling(settings.slots or 1)
-    begun = Begun(record, seed, places(settings, record))
-    reached, _ = run(settings, begun, slots, PhaseTimer(), on_remark=said)
+    begun = Begun(coordinator, seed, places(settings, coordinator))
+    reached, _ = run(settings, begun, slots, PhaseTimer(), callback=callback)
     return reached, slots

@@ -27,6 +27,7 @@ from sgdr.search.backend.slots import FINITE
 from sgdr.search.evaluation.finalists import Candidate
 from sgdr.search.evaluation.race import Rounds
 from sgdr.search.problem.arms import ARMS, DEFAULT_SHARE, Places, arm_of
+from sgdr.search.problem.callback import SILENT
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import value
 from sgdr.search.problem.seeds import sampler_seed
@@ -34,9 +35,9 @@ from sgdr.search.problem.space import Space
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.study.study import Best
 from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
 from sgdr.search.sweeps.phase_timer import PhaseTimer
-from sgdr.search.sweeps.trial_log import Record
-from sgdr.search.sweeps.worker import Plan, Worker
+from sgdr.search.sweeps.worker import Worker
 
 SLOTS = 16
 FACTOR = 3
@@ -195,23 +196,13 @@ def ours(
     )
     storage = InMemoryStorage()
     storage.create_new_study([StudyDirection.MINIMIZE], "replay")
-    record = Record(storage, "replay")
+    coordinator = AloneCoordinator(storage, "replay")
     arms = {name: settings.arm(name, seed, sampler_seed(seed, place, 0)) for place, name in enumerate(ARMS)}
-    plan = Plan(
-        trials=trials,
-        budget=table.budget,
-        space=space,
-        objective="best-epoch",
-        metric="error",
-        select_metric="select_error",
-        direction="minimize",
-        places=Places({}, {}, controls, trials),
-        seed=seed,
-    )
     slots = TableSlots(table, grid, column)
-    Worker(slots, record, arms, plan, PhaseTimer()).run()
-    ended = record.trials
-    record.close()
+    begun = Begun(coordinator, seed, Places({}, {}, controls, trials))
+    Worker(slots, begun, arms, settings, PhaseTimer()).run()
+    ended = list(coordinator.log.trials.values())
+    coordinator.log.close()
     curves = [trial.user_attrs["curve"]["error"] for trial in ended]
     return Replayed(
         rows=np.array(slots.rows),
@@ -243,7 +234,7 @@ def confirmed(
         "select_metric": "select_error",
     }
     study: Any = SimpleNamespace(attributes=attributes, finished=0)
-    rounds = Rounds(study, candidates, seeds, TableSlots(table, grid, None), None, lambda progress: None)
+    rounds = Rounds(study, candidates, seeds, TableSlots(table, grid, None), None, SILENT)
     chosen = rounds.race(lambda kept: None).best
     row = candidates[0].best.number if chosen is None else chosen.number
     return row, float(sum(len(each.values) for each in candidates))

@@ -49,7 +49,7 @@ def measured(workload: str, budget: int, peaks: list[float], seeds: int) -> read
         share = 100 * progress.epochs / progress.planned
         print(f"\r{workload}: {share:.0f} % of {len(flat)} schedules", end="", file=sys.stderr)
 
-    comparison = search.compare(workload, flat, budget=budget, seeds=seeds, on_progress=show)
+    comparison = search.compare(workload, flat, budget=budget, seeds=seeds, callback=search.Callback(show))
     print(file=sys.stderr)
     return reading.read(comparison, {name: [f"{name} at {peak:g}" for peak in peaks] for name in named})
 

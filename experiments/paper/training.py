@@ -78,7 +78,7 @@ class Training:
             objective="final",
             slots=self.slots,
             ensembles=SIZES,
-            on_progress=lambda progress: on_epochs(progress.epochs),
+            callback=search.Callback(lambda progress: on_epochs(progress.epochs)),
         )
         runs = [
             {

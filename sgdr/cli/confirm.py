@@ -84,7 +84,7 @@ def run(
 
     say = Console(stderr=True, highlight=False, markup=False)
     try:
-        with progress(say, _shown) as (on_progress, on_remark), redirect_stdout(sys.stderr):
+        with progress(say, _shown) as callback, redirect_stdout(sys.stderr):
             return confirmed(
                 study,
                 storage=storage,
@@ -92,8 +92,7 @@ def run(
                 top=top,
                 seeds=seeds,
                 slots=slots,
-                on_progress=on_progress,
-                on_remark=on_remark,
+                callback=callback,
             )
     except KeyboardInterrupt:
         say.print(f"Interrupted; finished rounds are kept. Go on with:\n  {again}", soft_wrap=True)

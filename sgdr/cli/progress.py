@@ -17,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from sgdr.search.problem.callback import Callback
+
 LINE_SECONDS = 10.0
 """Seconds between two lines where stderr is no terminal."""
 
@@ -33,13 +35,11 @@ class Shown(NamedTuple):
 
 
 @contextmanager
-def progress(
-    say: Console, shown: Callable[[State], Shown]
-) -> Iterator[tuple[Callable[[State], None], Callable[[str], None]]]:
-    """(on_progress, on_remark), for what reports states that `shown` puts into words."""
+def progress(say: Console, shown: Callable[[State], Shown]) -> Iterator[Callback]:
+    """A callback that says what it hears; `shown` puts into words how far something is."""
     if not say.is_terminal:
         lines = _Lines(say)
-        yield lambda state: lines(shown(state)), lambda remark: say.print(f"sgdr: {remark}")
+        yield Callback(lambda state: lines(shown(state)), lambda remark: say.print(f"sgdr: {remark}"))
         return
     bar = Progress(
         TextColumn("[bold]{task.description}"),
@@ -57,7 +57,7 @@ def progress(
             what, done, total, also = shown(state)
             bar.update(task, description=what, completed=done, total=total, also=also)
 
-        yield show, lambda remark: bar.console.print(f"sgdr: {remark}")
+        yield Callback(show, lambda remark: bar.console.print(f"sgdr: {remark}"))
 
 
 class _Lines:

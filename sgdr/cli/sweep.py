@@ -165,7 +165,7 @@ def sweep(
         found = imported(workload)
     name = found.name if study is None else study
     try:
-        with progress(say, _shown) as (on_progress, on_remark), redirect_stdout(sys.stderr):
+        with progress(say, _shown) as callback, redirect_stdout(sys.stderr):
             result = run(
                 workload if engine == "ray" and workload in registered() else found,
                 trials=trials,
@@ -188,8 +188,7 @@ def sweep(
                 seed=seed,
                 timeout=stop,
                 resume=resume,
-                on_progress=on_progress,
-                on_remark=on_remark,
+                callback=callback,
             )
     except KeyboardInterrupt:
         say.print(f"Interrupted; nothing finished is lost. Go on with:\n  {_again()}", soft_wrap=True)

@@ -10,6 +10,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from sgdr.extras import needed_by
+from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.workload import CallableWorkload, Run, Workload, find, registered
 
 # The decorator takes the name of its module as an attribute of this package; imports by path still find both.
@@ -72,7 +73,7 @@ _HOME = {
 _TUNE = ("RestartAwareScheduler", "trainable", "tune_space")
 """They need Ray, an extra: hence not in `__all__`, which must be importable without."""
 
-__all__ = [*_HOME, "CallableWorkload", "Run", "Workload", "find", "registered", "workload"]
+__all__ = [*_HOME, "Callback", "CallableWorkload", "Run", "Workload", "find", "registered", "workload"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,8 +16,8 @@ from experiments.bench.cluster import simulated
 from experiments.bench.cluster.sweeps import STUDY, median
 from experiments.postgres import Postgres, fresh_database
 from sgdr.search.storage.connect import close_storage, open_storage
+from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import create_study
-from sgdr.search.sweeps.trial_log import Record
 
 WORKERS = 8
 
@@ -54,11 +54,11 @@ def _rate(way: str, url: str, trials: int) -> tuple[float, float]:
     """Trials a second, from the start of the first to the end of the last, and reports a trial."""
     storage = open_storage(url, create=True)
     number = launch = None
-    record: Record | None = None
+    coordinator: AloneCoordinator | None = None
     if way == "ours":
         create_study(storage, STUDY, simulated.settings(trials), resume=False)
-        record = Record(storage, STUDY)
-        launch = record.worker
+        coordinator = AloneCoordinator(storage, STUDY)
+        launch = coordinator.log.worker
     else:
         optuna.create_study(study_name=STUDY, storage=storage, direction="minimize")
     arguments = [sys.executable, "-m", "experiments.bench.cluster.simulated", way, url, STUDY]
@@ -67,13 +67,13 @@ def _rate(way: str, url: str, trials: int) -> tuple[float, float]:
         for place in range(WORKERS)
     ]
     while any(process.poll() is None for process in processes):
-        if record is not None:
-            record.write()
+        if coordinator is not None:
+            coordinator.write()
         time.sleep(0.5)
     if failed := [process.returncode for process in processes if process.returncode]:
         raise RuntimeError(f"{len(failed)} of {WORKERS} ended with {failed}")
-    if record is not None:
-        record.close()
+    if coordinator is not None:
+        coordinator.log.close()
     number = storage.get_study_id_from_name(STUDY)
     ended: Any = [trial for trial in storage.get_all_trials(number) if trial.state == TrialState.COMPLETE]
     span = max(t.datetime_complete for t in ended) - min(t.datetime_start for t in ended)

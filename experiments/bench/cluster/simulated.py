@@ -23,9 +23,10 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import Space
 from sgdr.search.storage.connect import open_storage
 from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.coordinator import Begun
 from sgdr.search.sweeps.phase_timer import PhaseTimer
-from sgdr.search.sweeps.session import Begun, places, run
-from sgdr.search.sweeps.shared_record import Launch, SharedRecord
+from sgdr.search.sweeps.session import places, run
+from sgdr.search.sweeps.shared import Launch, SharedCoordinator
 
 EPOCHS = 10
 TRIAL_SECONDS = 0.05
@@ -98,9 +99,9 @@ class Sleeping:
 def ours(url: str, study: str, place: int, launch: str, trials: int) -> None:
     """A worker of the launch whose lease that is."""
     storage = open_storage(url, create=True)
-    record = SharedRecord(storage, study, Launch(launch, 0, frozenset()), place)
+    coordinator = SharedCoordinator(storage, study, Launch(launch, 0, frozenset()), place)
     wanted = settings(trials)
-    begun = Begun(record, 0, places(wanted, record), place)
+    begun = Begun(coordinator, 0, places(wanted, coordinator), place)
     run(wanted, begun, Sleeping(), PhaseTimer())
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sgdr.search.artifacts.snapshots import Snapshot, Snapshots, load_snapshot
+from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.problem.workload import State, Workload
 
 CHECKPOINT_SECONDS = 10.0
@@ -35,11 +36,9 @@ class Checkpoint:
 class Checkpoints:
     """The last trough of each trial of one study, in a folder that all its workers have."""
 
-    def __init__(
-        self, folder: Path, workload: Workload, on_remark: Callable[[str], None] = lambda remark: None
-    ) -> None:
+    def __init__(self, folder: Path, workload: Workload, callback: Callback = SILENT) -> None:
         """`folder` is the study's own (see `snapshots.study_folder`), made by the first that is kept."""
-        self._snapshots, self._workload, self._on_remark = Snapshots(folder), workload, on_remark
+        self._snapshots, self._workload, self._callback = Snapshots(folder), workload, callback
         self._causes: set[str] = set()
 
     def due(self, since: float) -> bool:
@@ -64,7 +63,7 @@ class Checkpoints:
             why = error.strerror or str(error)
             if why not in self._causes:  # once, not for every trial
                 self._causes.add(why)
-                self._on_remark(
+                self._callback.on_remark(
                     f"trials are not kept in {self._snapshots.folder}, from trial {trial} on: {why}"
                 )
             with suppress(OSError):
@@ -81,7 +80,7 @@ class Checkpoints:
                 curves = json.loads(_curves(snapshot.path).read_text())
                 state = load_snapshot(snapshot.path, self._workload)
             except (OSError, ValueError) as error:
-                self._on_remark(f"trial {trial} begins anew: {error}")
+                self._callback.on_remark(f"trial {trial} begins anew: {error}")
                 continue
             if snapshot.seed == seed and _are_curves(curves, snapshot.epoch):
                 return Checkpoint(snapshot.epoch, state, curves)

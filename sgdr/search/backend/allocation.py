@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from sgdr.search.backend.devices import automatic_slots, cores, free_memory, loc
 from sgdr.search.backend.population import Population
 from sgdr.search.backend.processes import ProcessSlots
 from sgdr.search.backend.slots import Slots
+from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.workload import CallableWorkload, Workload
 
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ class SlotAllocator:
         slots: int | None,
         trials: int,
         hparams: Mapping[str, BaseDistribution],
-        on_remark: Callable[[str], None],
+        callback: Callback,
         any_schedule: bool = False,
     ) -> None:
         """`slots` None: as suits; `any_schedule`: see `Population`.
 
         Raises ValueError where the workload or the number of slots cannot be.
         """
-        self._on_remark = on_remark
+        self._callback = callback
         self._automatic = slots is None
         if isinstance(workload, CallableWorkload):
             count = min(trials, cores()) if slots is None else slots
@@ -42,7 +43,7 @@ class SlotAllocator:
             return
         self._devices, remark = local_devices()
         if remark:
-            on_remark(remark)
+            callback.on_remark(remark)
         kinds = sorted({device.device_kind for device in self._devices})
         self.devices = f"{len(self._devices)} x {', '.join(kinds)}"
         count = automatic_slots(self._devices, trials) if slots is None else self._rounded(slots)
@@ -55,7 +56,7 @@ class SlotAllocator:
         devices = len(self._devices)
         rounded = -(-slots // devices) * devices
         if rounded != slots:
-            self._on_remark(f"slots={slots} is made {rounded}, a multiple of the {devices} devices")
+            self._callback.on_remark(f"slots={slots} is made {rounded}, a multiple of the {devices} devices")
         return rounded
 
     def finish(self) -> Slots:
@@ -70,7 +71,7 @@ class SlotAllocator:
             what = f"slots={population.slots} need more memory than the device has free"
             if not self._automatic or not fewer:
                 raise ValueError(f"{what}; give fewer slots, or a smaller model or batch")
-            self._on_remark(f"{what}; {fewer} are used")
+            self._callback.on_remark(f"{what}; {fewer} are used")
             population.close()
             population = self._population(fewer)
         return population

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from sgdr.search.evaluation.ensemble import Ensemble
 from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
 from sgdr.search.problem import hparams as numbers
 from sgdr.search.problem.arguments import one_of, whole
+from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.objective import OBJECTIVES, chosen_epoch
 from sgdr.search.problem.seeds import comparison_seed
 from sgdr.search.problem.types import Schedule
@@ -44,6 +45,7 @@ class CompareProgress:
     """Epochs to be trained, where no run diverges."""
 
 
+@takes_functions
 def compare(
     workload: Workload | CallableWorkload | str,
     schedules: Mapping[str, Schedule],
@@ -55,8 +57,7 @@ def compare(
     hparams: Mapping[str, Any] | None = None,
     slots: int | str = "auto",
     ensembles: Sequence[int | None] = (),
-    on_progress: Callable[[CompareProgress], None] = lambda progress: None,
-    on_remark: Callable[[str], None] = lambda remark: None,
+    callback: Callback = SILENT,
 ) -> Comparison:
     """Trains every schedule on the same seeds, each run to its end, and returns what they are worth.
 
@@ -75,8 +76,7 @@ def compare(
         slots: runs trained side by side; "auto" suits them to the devices.
         ensembles: numbers of models, those at a run's last troughs, whose mean prediction is scored; None:
             those at all its troughs. Each is a column of the table, empty for schedules with fewer troughs.
-        on_progress: called as it goes, some times a second.
-        on_remark: called with what the user should know, a sentence each.
+        callback: hears how far it is, and what the user should know; see `Callback`.
 
     Raises ValueError for bad arguments; RuntimeError where training fails (to diverge is no failure, see
     `Comparison`); KeyboardInterrupt on Ctrl-C, with nothing left behind.
@@ -110,10 +110,10 @@ def compare(
     def on_epochs(more: int) -> None:
         nonlocal epochs
         epochs += more
-        on_progress(CompareProgress(epochs, len(jobs) * budget))
+        callback.on_progress(CompareProgress(epochs, len(jobs) * budget))
 
     with terminate_as_interrupt():
-        driven = SlotAllocator(workload, count, len(jobs), drawn, on_remark, any_schedule=True).finish()
+        driven = SlotAllocator(workload, count, len(jobs), drawn, callback, any_schedule=True).finish()
         try:
             models = _Models(workload, driven, ensembles)
             trained = retrain(driven, jobs, on_epochs, models.watch)

@@ -6,7 +6,7 @@ trained again side by side, all on the same new seeds, until it is clear whether
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from optuna.distributions import json_to_distribution
@@ -21,6 +21,7 @@ from sgdr.search.evaluation.finalists import Candidate, finalists, fresh_seeds
 from sgdr.search.evaluation.race import CONFIRMATION, ConfirmProgress, Rounds
 from sgdr.search.evaluation.snapshot_recorder import SnapshotRecorder
 from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
 from sgdr.search.storage.leases import Lease
@@ -32,6 +33,7 @@ MOST_SEEDS = 10_000
 """A number beyond which no difference matters."""
 
 
+@takes_functions
 def confirm(
     study: str,
     *,
@@ -41,8 +43,7 @@ def confirm(
     seeds: int = 64,
     slots: int | str = "auto",
     troughs: int = 5,
-    on_progress: Callable[[ConfirmProgress], None] = lambda progress: None,
-    on_remark: Callable[[str], None] = lambda remark: None,
+    callback: Callback = SILENT,
 ) -> Verdict:
     """Trains the best trials of each arm again on new seeds, and says whether restarts help.
 
@@ -57,8 +58,7 @@ def confirm(
         slots: trained side by side; "auto" suits them to the devices.
         troughs: how many models of a run on the first seed, at its last troughs, are kept beside the storage
             and scored as an ensemble; 0: none.
-        on_progress: called as it goes, some times a second.
-        on_remark: called with what the user should know, a sentence each.
+        callback: hears how far it is, and what the user should know; see `Callback`.
 
     Raises ValueError for bad arguments, a study without a completed trial, or a workload that is not there or
     is not the study's; StorageError when the storage fails; RuntimeError when no candidate can be trained.
@@ -82,25 +82,25 @@ def confirm(
             hparams = {name: json_to_distribution(text) for name, text in drawn.items()}
             jobs = len(candidates) * sequential_test.looks(seeds)[0]
             relatives = bool(read.attributes.get("relatives"))
-            driven = SlotAllocator(workload, count, jobs, hparams, on_remark, any_schedule=relatives).finish()
+            driven = SlotAllocator(workload, count, jobs, hparams, callback, any_schedule=relatives).finish()
             try:
                 recorder = None
                 if troughs and isinstance(driven, Population) and not isinstance(workload, CallableWorkload):
-                    recorder = SnapshotRecorder(read, workload, driven, troughs, on_remark)
+                    recorder = SnapshotRecorder(read, workload, driven, troughs, callback)
                 _recall(read, candidates, fresh, recorder)
 
                 def progressed(progress: ConfirmProgress) -> None:
                     lease.renew()
-                    on_progress(progress)
+                    callback.on_progress(progress)
 
-                rounds = Rounds(read, candidates, fresh, driven, recorder, progressed)
+                rounds = Rounds(read, candidates, fresh, driven, recorder, Callback(progressed))
                 verdict = rounds.race(partial(opened.set_study_user_attr, number, CONFIRMATION))
             finally:
                 driven.close()
             if read.verdict is None or read.verdict.seeds <= seeds:
                 opened.set_study_user_attr(number, "verdict", verdict.attribute())
             else:
-                on_remark(f"the study keeps its verdict on up to {read.verdict.seeds} seeds")
+                callback.on_remark(f"the study keeps its verdict on up to {read.verdict.seeds} seeds")
         finally:
             lease.end()
     if verdict.best is None:

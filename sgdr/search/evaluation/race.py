@@ -12,6 +12,7 @@ from sgdr.search.evaluation import sequential_test
 from sgdr.search.evaluation.finalists import Candidate
 from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
 from sgdr.search.evaluation.snapshot_recorder import SnapshotRecorder
+from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.objective import chosen_epoch, sign
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Confirmed, Verdict, in_words
@@ -45,10 +46,10 @@ class Rounds:
         seeds: Sequence[int],
         slots: Slots,
         recorder: SnapshotRecorder | None,
-        on_progress: Callable[[ConfirmProgress], None],
+        callback: Callback,
     ) -> None:
         self._study, self._candidates, self._seeds, self._slots = study, candidates, seeds, slots
-        self._recorder, self._on_progress = recorder, on_progress
+        self._recorder, self._callback = recorder, callback
         self._sign = sign(study.attributes["direction"])
         self._done = 0
 
@@ -86,7 +87,9 @@ class Rounds:
         def on_epochs(epochs: int) -> None:
             nonlocal trained
             trained += epochs
-            self._on_progress(ConfirmProgress(done, len(self._seeds), len(racing_now), trained, planned))
+            self._callback.on_progress(
+                ConfirmProgress(done, len(self._seeds), len(racing_now), trained, planned)
+            )
 
         watch = self._recorder.watch if self._recorder else lambda slot, trained: None
         for run in retrain(self._slots, jobs, on_epochs, watch):

@@ -6,13 +6,14 @@ enough from each other to be worth more together than the best of them alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.backend.population import Population
 from sgdr.search.evaluation.ensemble import Ensemble, has_ensemble
 from sgdr.search.evaluation.fixed_runs import Job, Trained
+from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.objective import chosen_epoch
 from sgdr.search.problem.workload import State, Workload
 from sgdr.search.study.study import Study
@@ -27,12 +28,12 @@ class SnapshotRecorder:
         workload: Workload,
         population: Population,
         troughs: int,
-        on_remark: Callable[[str], None],
+        callback: Callback,
     ) -> None:
         """Keeps the models at the last `troughs` troughs of each run."""
         self._attributes, self._snapshots = study.attributes, Snapshots(study.snapshot_folder)
         self._workload, self._population, self._troughs = workload, population, troughs
-        self._on_remark = on_remark
+        self._callback = callback
         self._ensembles = Ensemble(workload) if has_ensemble(workload) else None
         self._best: dict[int, tuple[int, State]] = {}
         self._paths: dict[int, list[Path]] = {}
@@ -81,7 +82,7 @@ class SnapshotRecorder:
         try:
             path = self._snapshots.save(job.number, job.seed, epoch, state, values)
         except OSError as error:
-            self._on_remark(f"snapshot of trial {job.number} at epoch {epoch} is not kept: {error}")
+            self._callback.on_remark(f"snapshot of trial {job.number} at epoch {epoch} is not kept: {error}")
             return
         if ensemble:
             self._paths[job.number].append(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
 from sgdr.search.problem import hparams
 from sgdr.search.problem.arms import DEFAULT_SHARE, planned
+from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import Space
 from sgdr.search.problem.workload import CallableWorkload, Workload, check_functions, find
@@ -27,11 +28,10 @@ from sgdr.search.storage.connect import default_url, open_storage, storage_error
 from sgdr.search.study.study import Best, Study, load
 from sgdr.search.sweeps.cluster import checked_cluster
 from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
 from sgdr.search.sweeps.create_study import create_study, going_on, open_existing, study_name
 from sgdr.search.sweeps.phase_timer import PhaseTimer
-from sgdr.search.sweeps.session import Begun, places, work
-from sgdr.search.sweeps.trial_log import Record
-from sgdr.search.sweeps.worker import Progress
+from sgdr.search.sweeps.session import places, work
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Result:
         return self.epochs * steps / seconds if steps and seconds else None
 
 
+@takes_functions
 def sweep(
     workload: Workload | CallableWorkload | str,
     *,
@@ -87,8 +88,7 @@ def sweep(
     seed: int = 0,
     timeout: float | None = None,
     resume: bool = False,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
-    on_remark: Callable[[str], None] = lambda remark: None,
+    callback: Callback = SILENT,
 ) -> Result:
     """Searches the schedule that is best for a workload, and returns how it went.
 
@@ -119,8 +119,7 @@ def sweep(
         seed: decides everything random: the same seed gives the same sweep.
         timeout: seconds after which it stops; what is being trained then is trained again on `resume`.
         resume: go on with the study where there is one, with its own seed.
-        on_progress: called as it goes, some times a second.
-        on_remark: called with what the user should know, a sentence each.
+        callback: hears how far it is, and what the user should know; see `Callback`.
 
     Raises ValueError for bad arguments, before anything is written; StorageError when the storage fails;
     TooManyFailures when the workload does; KeyboardInterrupt, after everything is written, on Ctrl-C.
@@ -159,23 +158,23 @@ def sweep(
         opening = partial(open_storage, url, create=True) if opened is None else lambda: opened
         folder = None if checkpoints is None else study_folder(_folder(checkpoints), name)
     for arm in _without_trials(settings):
-        on_remark(f"of {settings.trials} trials none is left for {arm}: give more trials, or more controls")
+        callback.on_remark(
+            f"of {settings.trials} trials none is left for {arm}: give more trials, or more controls"
+        )
 
     def begin(storage: BaseStorage) -> Begun:
         of_study = create_study(storage, name, settings, resume)
-        record = Record(storage, name, on_remark)
-        return Begun(record, of_study, places(settings, record))
+        coordinator = AloneCoordinator(storage, name, callback)
+        return Begun(coordinator, of_study, places(settings, coordinator))
 
     deadline = None if settings.timeout is None else began + settings.timeout
     with storage_errors(url), terminate_as_interrupt():
         if cluster is None:
-            did = work(found, settings, opening, begin, folder, deadline, timer, on_progress, on_remark)
+            did = work(found, settings, opening, begin, folder, deadline, timer, callback)
         else:
             from sgdr.search.sweeps.ray.launcher import work_on_ray
 
-            did = work_on_ray(
-                workload, settings, cluster, url, opening, begin, folder, deadline, on_progress, on_remark
-            )
+            did = work_on_ray(workload, settings, cluster, url, opening, begin, folder, deadline, callback)
     return Result(
         study=load(name, url),
         reached=did.reached,

@@ -18,28 +18,17 @@ from sgdr.search.backend.allocation import SlotAllocator
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.slots import Slots
 from sgdr.search.problem.arms import Places
+from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage.claims import RETRY_OF
 from sgdr.search.storage.schema import ENQUEUED
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.coordinator import Begun, Coordinator
 from sgdr.search.sweeps.enqueued import placed
 from sgdr.search.sweeps.phase_timer import PhaseTimer
-from sgdr.search.sweeps.trial_log import Record
-from sgdr.search.sweeps.worker import Plan, Progress, Worker
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A study that a worker may begin with."""
-
-    record: Record
-    seed: int
-    """The seed of the study."""
-    places: Places
-    worker: int = 0
-    """The place of this worker among those of its launch."""
+from sgdr.search.sweeps.worker import Progress, Worker
 
 
 @dataclass(frozen=True)
@@ -65,8 +54,7 @@ def work(
     checkpoints: Path | None,
     deadline: float | None,
     timer: PhaseTimer,
-    on_progress: Callable[[Progress], None],
-    on_remark: Callable[[str], None],
+    callback: Callback,
 ) -> Worked:
     """Trains until the study has its trials, or the deadline of `time.monotonic` is there.
 
@@ -76,10 +64,10 @@ def work(
     compiled_before = compilations()
     with timer.phase("setup"):
         hparams, any_schedule = settings.space.hparams, bool(settings.relatives)
-        allocator = SlotAllocator(workload, settings.slots, settings.trials, hparams, on_remark, any_schedule)
-        kept = None
+        allocator = SlotAllocator(workload, settings.slots, settings.trials, hparams, callback, any_schedule)
+        last_troughs = None
         if checkpoints is not None and not isinstance(workload, CallableWorkload):
-            kept = Checkpoints(checkpoints, workload, on_remark)
+            last_troughs = Checkpoints(checkpoints, workload, callback)
     with ThreadPoolExecutor(1) as pool:
         # XLA compiles on one core what keeps Python free to set up the storage on another.
         compiling = pool.submit(allocator.finish)
@@ -97,11 +85,11 @@ def work(
             begun = begin(storage)
 
         def progressed(progress: Progress) -> None:
-            timing = dict(timer.seconds)
-            begun.record.note(epochs=progress.epochs, timing=timing, **described())
-            on_progress(progress)
+            begun.coordinator.log.note(epochs=progress.epochs, timing=dict(timer.seconds), **described())
+            callback.on_progress(progress)
 
-        reached, epochs = run(settings, begun, slots, timer, deadline, kept, progressed, on_remark)
+        noting = Callback(progressed, callback.on_remark)
+        reached, epochs = run(settings, begun, slots, timer, deadline, last_troughs, noting)
     finally:
         slots.close()
     return Worked(reached=reached, epochs=epochs, timing=dict(timer.seconds), **described())
@@ -114,8 +102,7 @@ def run(
     timer: PhaseTimer,
     deadline: float | None = None,
     checkpoints: Checkpoints | None = None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
-    on_remark: Callable[[str], None] = lambda remark: None,
+    callback: Callback = SILENT,
 ) -> tuple[bool, int]:
     """Lets a worker drive the slots to its end, whatever that is, and gives the study up.
 
@@ -124,20 +111,19 @@ def run(
     try:
         with timer.phase("setup"):
             arms = _arms(settings, begun)
-        plan = _plan(settings, begun, deadline)
-        worker = Worker(slots, begun.record, arms, plan, timer, on_progress, checkpoints, on_remark)
+        worker = Worker(slots, begun, arms, settings, timer, deadline, checkpoints, callback)
         return worker.run(), worker.epochs
     finally:
-        begun.record.interrupt()
+        begun.coordinator.interrupt()
 
 
-def places(settings: Settings, record: Record) -> Places:
+def places(settings: Settings, coordinator: Coordinator) -> Places:
     """The arms of the trials to come, after those that the study has."""
     begun: Counter[str] = Counter()
     drawn: Counter[str] = Counter()
     searched = {name: settings.space.distributions(settings.budget, name) for name in settings.arms}
-    again = {trial.number for trial in record.again}
-    for trial in record.own:
+    again = {trial.number for trial in coordinator.queue.again}
+    for trial in coordinator.log.own:
         if trial.state == TrialState.WAITING:
             with suppress(ValueError):  # it will be refused
                 begun[placed(trial, searched)[0]] += 1
@@ -154,30 +140,14 @@ def _arms(settings: Settings, begun: Begun) -> dict[str, Arm]:
 
     Samplers are seeded anew where there are some: else they would draw the first ones again.
     """
-    record, seed = begun.record, begun.seed
-    before = len(record.trials)
+    log, seed = begun.coordinator.log, begun.seed
+    before = len(log.trials)
     arms = {
         name: settings.arm(name, seed, sampler_seed(seed, place, before, begun.worker))
         for place, name in enumerate(settings.arms)
     }
-    for trial in record.known():
+    for trial in log.known():
         for arm in arms.values():
             if arm.searches(trial.params):
                 arm.add(trial)
     return arms
-
-
-def _plan(settings: Settings, begun: Begun, deadline: float | None) -> Plan:
-    workload = settings.workload
-    return Plan(
-        trials=settings.trials,
-        budget=settings.budget,
-        space=settings.space,
-        objective=settings.objective,
-        metric=workload.metric,
-        select_metric=workload.select_metric,
-        direction=workload.direction,
-        places=begun.places,
-        seed=begun.seed,
-        deadline=deadline,
-    )

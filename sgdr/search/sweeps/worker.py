@@ -6,73 +6,28 @@ What it decides depends on epochs alone and never on the clock, so that the same
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from sgdr.search.artifacts.checkpoints import Checkpoints
 from sgdr.search.backend.curves import Curves, Pace
-from sgdr.search.backend.slots import FINITE, LONGEST_CALL, Pending, Restorable, Slots
-from sgdr.search.problem.arms import Places, arm_of
+from sgdr.search.backend.slots import LONGEST_CALL, Pending, Restorable, Slots
+from sgdr.search.problem.arms import arm_of
+from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.problem.objective import value
 from sgdr.search.problem.seeds import trial_seed
-from sgdr.search.problem.space import Space
-from sgdr.search.problem.types import Schedule
 from sgdr.search.strategy.enumeration import Exhausted
 from sgdr.search.strategy.samplers import Arm
+from sgdr.search.sweeps.claim_queue import TrialPlan
+from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.coordinator import Begun
 from sgdr.search.sweeps.enqueued import placed
 from sgdr.search.sweeps.phase_timer import PhaseTimer
-from sgdr.search.sweeps.trial_log import Record, TrialPlan
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a worker needs to know of the sweep."""
-
-    trials: int
-    budget: int
-    space: Space
-    objective: str
-    metric: str
-    select_metric: str | None
-    direction: str
-    places: Places
-    """The arms of the new trials."""
-    seed: int
-    deadline: float | None = None
-    """The time at which to stop, in seconds of `time.monotonic`."""
-
-
-@dataclass
-class Training:
-    """A trial in a slot."""
-
-    trial: FrozenTrial
-    """The trial as the record has it."""
-    arm: Arm
-    sampled: Trial
-    """The same trial, of the arm."""
-    schedule: Schedule
-    budget: int
-    first: int
-    """The number of the trial, or of the first that it repeats."""
-    curves: Curves = field(default_factory=Curves)
-    reported: int = 0
-    """Epochs of which the arm knows."""
-    said: dict[str, Any] = field(default_factory=dict)
-    """What the trial said of itself, which is kept with it."""
-    kept: float = field(default_factory=time.monotonic)
-    """The time at which the trial's state was last kept in a checkpoint, or the trial was begun."""
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def epochs(self) -> int:
-        """Completed epochs."""
-        return self.curves.epochs
+from sgdr.search.sweeps.training import Training
 
 
 @dataclass(frozen=True)
@@ -102,20 +57,22 @@ class Worker:
     def __init__(
         self,
         slots: Slots,
-        record: Record,
+        begun: Begun,
         arms: Mapping[str, Arm],
-        plan: Plan,
+        settings: Settings,
         timer: PhaseTimer,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        deadline: float | None = None,
         checkpoints: Checkpoints | None = None,
-        on_remark: Callable[[str], None] = lambda remark: None,
+        callback: Callback = SILENT,
     ) -> None:
-        self._on_remark = on_remark
-        self._slots, self._record, self._arms, self._plan = slots, record, arms, plan
-        self._stopwatch, self._on_progress, self._checkpoints = timer, on_progress, checkpoints
+        """Trains the trials of `begun` in the slots, until `deadline` on the clock of `time.monotonic`."""
+        self._slots, self._begun, self._arms, self._settings = slots, begun, arms, settings
+        self._coordinator, self._log = begun.coordinator, begun.coordinator.log
+        self._timer, self._deadline = timer, deadline
+        self._checkpoints, self._callback = checkpoints, callback
         self._training: dict[int, Training] = {}
         self._pace = Pace()
-        self._single: set[str] = set()
+        self._in_float32: set[str] = set()
         """The values that the slots give in float32."""
         self._exhausted: Exhausted | None = None
         """Said by a sampler that has nothing more to try."""
@@ -133,124 +90,118 @@ class Worker:
                 self._advance(self._epochs_to_decision())
                 self._settle()
             self._fill()
-        self._record.write()
+        self._coordinator.write()
         self._show()
         if self._training:
             return False
-        ended, trials = self._record.ended, self._plan.trials
+        ended, trials = self._log.ended, self._settings.trials
         if self._exhausted and ended < trials:
-            self._on_remark(f"{self._exhausted}: the search ends with {ended} of {trials} trials")
+            self._callback.on_remark(f"{self._exhausted}: the search ends with {ended} of {trials} trials")
         return self._exhausted is not None or ended >= trials
 
     def _waits(self) -> bool:
         """Whether there may be something to train later."""
-        return not self._exhausted and self._record.wait(self._plan.trials)
+        return not self._exhausted and self._coordinator.wait(self._settings.trials)
 
     def _late(self) -> bool:
-        return self._plan.deadline is not None and time.monotonic() >= self._plan.deadline
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _fill(self) -> None:
         """Puts new trials into free slots, as many as are still wanted."""
         refused = True
         while refused:  # what was refused leaves its slot to another
             free = [slot for slot in range(self._slots.slots) if slot not in self._training]
-            with self._stopwatch.phase("storage"):
-                most = self._record.owed if self._exhausted else len(free)
-                claims = self._record.claim(min(most, len(free)), self._plan.trials)
+            with self._timer.phase("storage"):
+                most = self._coordinator.owed if self._exhausted else len(free)
+                plans = self._coordinator.claim(min(most, len(free)), self._settings.trials)
             self._hear()
             refused = False
-            for place, (slot, claim) in enumerate(zip(free, claims, strict=False)):
+            for place, (slot, plan) in enumerate(zip(free, plans, strict=False)):
                 try:
-                    refused |= not self._start(slot, claim)
-                except Exhausted as exhausted:
+                    refused |= not self._start(slot, plan)
+                except Exhausted as exhausted:  # what is training goes on to its end
                     self._exhausted = exhausted
-                    self._give_back(claims[place:])
+                    self._coordinator.give_back(plans[place:])
+                    self._log.note(exhausted=True)
                     break
-
-    def _give_back(self, claims: Sequence[TrialPlan]) -> None:
-        """Gives back what the sampler has nothing to try for; what is training goes on to its end."""
-        self._record.give_back(claims)
-        self._record.note(exhausted=True)
 
     def _hear(self) -> None:
         """Tells the arms what other workers have begun and ended."""
-        with self._stopwatch.phase("sampler"):
-            for trial in self._record.changed_trials():
+        with self._timer.phase("sampler"):
+            for trial in self._coordinator.changed_trials():
                 for arm in self._arms.values():
                     if arm.searches(trial.params):
                         arm.see(trial)
 
-    def _start(self, slot: int, claim: TrialPlan) -> bool:
+    def _start(self, slot: int, plan: TrialPlan) -> bool:
         """Begins a trial; False where it cannot be begun, which is noted with it."""
-        plan, again = self._plan, claim.again
+        space, again = self._settings.space, plan.again
         try:
-            with self._stopwatch.phase("sampler"):
-                arm, sampled = self._asked(claim)
+            with self._timer.phase("sampler"):
+                arm, sampled = self._asked(plan)
         except Refused as refused:
-            self._record.refuse(claim, str(refused))
-            self._on_remark(f"trial {claim.number} is refused: {refused}")
+            self._log.refuse(plan, str(refused))
+            self._callback.on_remark(f"trial {plan.number} is refused: {refused}")
             return False
-        schedule, budget = plan.space.schedule(sampled.params, plan.budget, arm.name)
-        seed = trial_seed(plan.seed, claim.first) if again is None else again.user_attrs["seed"]
+        schedule, budget = space.schedule(sampled.params, self._settings.budget, arm.name)
+        seed = trial_seed(self._begun.seed, plan.first) if again is None else again.user_attrs["seed"]
         attributes = {"schedule": schedule.to_dict(), "arm": arm_of(schedule, budget), "seed": seed}
         sampled.set_user_attr("schedule", attributes["schedule"])  # for the pruner
         params = dict(sampled.params)
-        trial = self._record.begin(claim, params, arm.distributions, attributes, arm.notes(sampled))
-        self._slots.fill(slot, schedule, budget, seed, plan.space.hparam_values(params))
-        training = self._training[slot] = Training(trial, arm, sampled, schedule, budget, claim.first)
-        if claim.repeats is not None:
+        trial = self._log.begin(plan, params, arm.distributions, attributes, arm.notes(sampled))
+        self._slots.fill(slot, schedule, budget, seed, space.hparam_values(params))
+        training = self._training[slot] = Training(trial, arm, sampled, schedule, budget, plan.first)
+        if plan.repeats is not None:
             self._restore(slot, training)
         return True
 
-    def _asked(self, claim: TrialPlan) -> tuple[Arm, Trial]:
-        """The arm of a claimed trial, and its parameters. Raises `Refused` for such as are of no arm."""
-        if claim.again is not None:
-            params = claim.again.params
+    def _asked(self, plan: TrialPlan) -> tuple[Arm, Trial]:
+        """The arm of a planned trial, and its parameters. Raises `Refused` for such as are of no arm."""
+        if plan.again is not None:
+            params = plan.again.params
             arm = next((arm for arm in self._arms.values() if arm.searches(params)), None)
             if arm is None:
-                raise Refused(f"it is to repeat trial {claim.repeats}, whose parameters are those of no arm")
+                raise Refused(f"it is to repeat trial {plan.repeats}, whose parameters are those of no arm")
             return arm, arm.ask(params)
-        if claim.enqueued is not None:
+        if plan.enqueued is not None:
             try:
-                name, given = placed(
-                    claim.enqueued, {name: arm.distributions for name, arm in self._arms.items()}
-                )
-                return self._arms[name], self._arms[name].ask(given)
+                searched = {name: arm.distributions for name, arm in self._arms.items()}
+                name, fixed = placed(plan.enqueued, searched)
+                return self._arms[name], self._arms[name].ask(fixed)
             except ValueError as error:  # a sampler may refuse to choose what is not given, too
                 raise Refused(f"it was enqueued, and {error}") from error
-        name, draw = self._plan.places[claim.place]
+        name, draw = self._begun.places[plan.place]
         return self._arms[name], self._arms[name].ask(draw=draw)
 
     def _restore(self, slot: int, training: Training) -> None:
         """Goes on from the last trough at which the trial was kept, by whatever worker."""
         if self._checkpoints is not None and isinstance(self._slots, Restorable):
-            kept = self._checkpoints.load(training.first, training.trial.user_attrs["seed"])
-            if kept is not None:
-                self._slots.restore(slot, kept.state, kept.epoch)
-                training.curves = Curves({name: list(curve) for name, curve in kept.curves.items()})
+            checkpoint = self._checkpoints.load(training.first, training.seed)
+            if checkpoint is not None:
+                self._slots.restore(slot, checkpoint.state, checkpoint.epoch)
+                training.curves = Curves({name: list(curve) for name, curve in checkpoint.curves.items()})
 
     def _epochs_to_decision(self) -> int:
         """Epochs until a trial ends or is judged; at most `LONGEST_CALL`."""
         soonest = LONGEST_CALL
         for training in self._training.values():
-            at = training.epochs
-            next_rung = min((rung for rung in training.arm.rungs if rung > at), default=training.budget)
-            soonest = min(soonest, next_rung - at, training.budget - at)
-            if self._checkpoints is not None and self._checkpoints.due(training.kept):
-                soonest = min(soonest, _next_trough(training) - at)
+            until = min(training.next_rung, training.budget)
+            if self._checkpoints is not None and self._checkpoints.due(training.checkpointed):
+                until = min(until, training.next_trough)
+            soonest = min(soonest, until - training.epochs)
         return soonest
 
     def _advance(self, epochs: int) -> None:
         """Trains all slots for that many epochs, in calls that are short enough to be interrupted."""
         while epochs:
             call = self._pace.epochs(epochs)
-            with self._stopwatch.phase("train"), self._pace.timing(call):
+            with self._timer.phase("train"), self._pace.timing(call):
                 pending = self._slots.advance(call)
-                with self._stopwatch.phase("storage"):
-                    self._record.write(until=partial(self._may_leave_storage, pending))
+                with self._timer.phase("storage"):
+                    self._coordinator.write(until=partial(self._may_leave_storage, pending))
                 values = pending.read()
                 failed, said = pending.failed(), pending.said()
-            self._single = {name for name, rows in values.items() if rows.dtype == np.float32}
+            self._in_float32 = {name for name, rows in values.items() if rows.dtype == np.float32}
             epochs -= call
             for slot, training in self._training.items():
                 training.curves.extend(values, slot)
@@ -267,14 +218,14 @@ class Worker:
         if self._checkpoints is None or not isinstance(self._slots, Restorable):
             return
         for slot, training in self._training.items():
-            if self._checkpoints.due(training.kept) and _at_trough(training):
-                seed, state = training.trial.user_attrs["seed"], self._slots.state(slot)
-                self._checkpoints.save(training.first, seed, training.epochs, state, training.curves)
-                training.kept = time.monotonic()
+            if self._checkpoints.due(training.checkpointed) and training.is_at_trough:
+                state, curves = self._slots.state(slot), training.curves
+                self._checkpoints.save(training.first, training.seed, training.epochs, state, curves)
+                training.checkpointed = time.monotonic()
 
     def _may_leave_storage(self, pending: Pending) -> bool:
         """The devices do not wait for the storage, unless it has fallen behind by a round of trials."""
-        return self._record.backlog <= self._slots.slots and pending.ready()
+        return len(self._log.unwritten) <= self._slots.slots and pending.ready()
 
     def _settle(self) -> None:
         """Ends what has diverged, come to its budget, or lags behind at a rung."""
@@ -291,27 +242,27 @@ class Worker:
                 judged.append(slot)
         # All report before any is judged, so that trials of one round are compared with each other.
         for slot in judged:
-            with self._stopwatch.phase("sampler"):
+            with self._timer.phase("sampler"):
                 prune = self._training[slot].sampled.should_prune()
             if prune:
                 self._end(slot, TrialState.PRUNED, None, {})
         self._show()
 
     def _report(self, training: Training) -> None:
-        """Tells the pruner every epoch; how many of them are written, the record decides."""
-        curve = training.curves[self._plan.metric]
+        """Tells the pruner every epoch; how many of them are written, the coordinator decides."""
+        curve = training.curves[self._settings.workload.metric]
         values = {epoch: curve[epoch - 1] for epoch in range(training.reported + 1, training.epochs + 1)}
-        self._record.reported(training.trial, values)
-        with self._stopwatch.phase("sampler"):
+        self._coordinator.reported(training.trial, values)
+        with self._timer.phase("sampler"):
             for epoch, value_then in values.items():
                 training.sampled.report(value_then, epoch)
         training.reported = training.epochs
 
     def _complete(self, slot: int) -> None:
-        plan, training = self._plan, self._training[slot]
-        select = training.curves[plan.select_metric] if plan.select_metric else None
-        curve = training.curves[plan.metric]
-        worth = value(plan.objective, curve, training.schedule, plan.direction, select)
+        workload, training = self._settings.workload, self._training[slot]
+        select = training.curves[workload.select_metric] if workload.select_metric else None
+        curve, objective = training.curves[workload.metric], self._settings.objective
+        worth = value(objective, curve, training.schedule, workload.direction, select)
         self._end(slot, TrialState.COMPLETE, worth, {})
 
     def _diverged(self, slot: int, epoch: int) -> None:
@@ -323,60 +274,22 @@ class Worker:
         training = self._training.pop(slot)
         training.arm.tell(training.sampled, TrialState.FAIL, None)
         if error is None:
-            error = self._record.retry(training.trial)
+            error = self._coordinator.retry(training.trial)
         else:
-            self._record.end(training.trial, TrialState.FAIL, None, {"error": error})
-        if error is not None and self._record.failed > max(3, self._record.ended):
+            self._log.end(training.trial, TrialState.FAIL, None, {"error": error})
+        if error is not None and self._log.failed > max(3, self._log.ended):
             why = error.splitlines()[0]
-            raise TooManyFailures(f"{self._record.failed} trials failed, the last with {why}")
+            raise TooManyFailures(f"{self._log.failed} trials failed, the last with {why}")
 
     def _end(self, slot: int, state: TrialState, worth: float | None, attributes: dict[str, int]) -> None:
         training = self._training.pop(slot)
         if training.epochs < training.budget:
             self._slots.end(slot)
-        curves = {
-            name: _short(curve) if name in self._single else curve
-            for name, curve in training.curves.items()
-            if name != FINITE
-        }
-        seconds = round(time.monotonic() - training.began, 3)
-        ending = {
-            "curve": curves,
-            "epochs": training.epochs,
-            "seconds": seconds,
-            **training.said,
-            **attributes,
-        }
-        self._record.end(training.trial, state, worth, ending)
+        self._log.end(training.trial, state, worth, {**training.ending(self._in_float32), **attributes})
         training.arm.tell(training.sampled, state, worth)
         if self._checkpoints is not None:
             self._checkpoints.forget(training.first)
 
     def _show(self) -> None:
-        self._on_progress(
-            Progress(
-                finished=self._record.finished,
-                trials=self._plan.trials,
-                running=len(self._training),
-                failed=self._record.failed,
-                best=self._record.best,
-                epochs=self.epochs,
-            )
-        )
-
-
-def _at_trough(training: Training) -> bool:
-    """Whether a cycle has just ended, and another begins."""
-    at = training.epochs
-    return at < training.budget and at in training.schedule.troughs(budget=at)
-
-
-def _next_trough(training: Training) -> int:
-    """The end of the present cycle, or of the budget where that is sooner."""
-    troughs = training.schedule.troughs(budget=training.budget)
-    return int(min((trough for trough in troughs if trough > training.epochs), default=training.budget))
-
-
-def _short(curve: list[float]) -> list[float]:
-    """The same float32 values in as few digits as tell them apart: half the size in the storage."""
-    return [float(str(np.float32(x))) for x in curve]
+        log, trials, running = self._log, self._settings.trials, len(self._training)
+        self._callback.on_progress(Progress(log.finished, trials, running, log.failed, log.best, self.epochs))

@@ -64,7 +64,7 @@ def test_nothing_else_is_removed(kept: Checkpoints, state: Any, tmp_path: Path) 
 @pytest.mark.parametrize("damage", ["state", "curves", "short", "no curves"])
 def test_what_is_damaged_is_remarked_and_not_used(tiny: Any, state: Any, tmp_path: Path, damage: str) -> None:
     remarks: list[str] = []
-    kept = Checkpoints(tmp_path, tiny.workload, remarks.append)
+    kept = Checkpoints(tmp_path, tiny.workload, search.Callback(on_remark=remarks.append))
     kept.save(7, 11, 3, state, CURVES)
     (model,), (curves,) = tmp_path.glob(f"*{SUFFIX}"), tmp_path.glob("*.json")
     if damage == "state":
@@ -82,7 +82,7 @@ def test_a_full_disk_is_remarked_and_what_was_kept_stays(
     tiny: Any, state: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remarks: list[str] = []
-    kept = Checkpoints(tmp_path, tiny.workload, remarks.append)
+    kept = Checkpoints(tmp_path, tiny.workload, search.Callback(on_remark=remarks.append))
     kept.save(7, 11, 3, state, CURVES)
 
     def full(*arguments: Any) -> None:
@@ -116,7 +116,7 @@ def test_an_interrupted_sweep_goes_on_from_troughs_as_if_nothing_had_been(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep(tiny, tmp_path, "cut", checkpoints=folder, on_progress=stop)
+        sweep(tiny, tmp_path, "cut", checkpoints=folder, callback=search.Callback(stop))
     restored = []
     load = Checkpoints.load
 
@@ -144,7 +144,7 @@ def test_a_folder_that_cannot_be_written_is_remarked_and_the_sweep_goes_on(tiny:
     folder.mkdir()
     (folder / "s").write_text("not a folder")
     remarks: list[str] = []
-    table = sweep(tiny, tmp_path, "s", checkpoints=folder, on_remark=remarks.append)
+    table = sweep(tiny, tmp_path, "s", checkpoints=folder, callback=search.Callback(on_remark=remarks.append))
     assert (table.state == "COMPLETE").sum() == 6
     assert len(remarks) == 1 and "are not kept" in remarks[0]
 

@@ -206,7 +206,7 @@ def test_it_is_compiled_once_and_progress_comes_to_its_end() -> None:
     seen = []
     compilations()
     before = compilations()
-    search.compare(Sums(), SCHEDULES, seeds=4, slots=2, on_progress=seen.append)
+    search.compare(Sums(), SCHEDULES, seeds=4, slots=2, callback=search.Callback(seen.append))
     assert compilations() - before == 1
     assert {each.planned for each in seen} == {4 * 6 * BUDGET}
     epochs = [each.epochs for each in seen]
@@ -299,9 +299,9 @@ def test_ctrl_c_leaves_nothing_behind(module: ModuleType) -> None:
     before = signal.getsignal(signal.SIGTERM)
     own, weight = {"own": module.Own(0.1)}, {"weight": 2.0}
     with pytest.raises(KeyboardInterrupt):
-        search.compare(module.function, own, hparams=weight, slots=2, on_progress=interrupt)
+        search.compare(module.function, own, hparams=weight, slots=2, callback=search.Callback(interrupt))
     with pytest.raises(KeyboardInterrupt):
-        search.compare(Sums(), own, on_progress=interrupt)
+        search.compare(Sums(), own, callback=search.Callback(interrupt))
     assert not trainers() and signal.getsignal(signal.SIGTERM) is before
 
 

@@ -303,7 +303,7 @@ def test_what_an_interruption_leaves_is_finished_rounds_and_it_goes_on_from_ther
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        confirm(url, Known(), seeds=16, on_progress=interrupt)
+        confirm(url, Known(), seeds=16, callback=search.Callback(interrupt))
     study = search.load("s", url)
     assert study.verdict is None
     first = sequential_test.looks(16)[0]
@@ -342,7 +342,7 @@ def test_values_depend_on_the_candidate_and_the_seed_alone(url, monkeypatch):
 
 def test_progress_counts_what_is_trained(url):
     seen = []
-    confirm(url, Known(), seeds=8, on_progress=seen.append)
+    confirm(url, Known(), seeds=8, callback=search.Callback(seen.append))
     by_round = {}
     for progress in seen:
         assert 0 < progress.epochs <= progress.planned and progress.most == 8
@@ -636,7 +636,7 @@ def test_a_folder_that_cannot_be_written_costs_the_models_alone(url):
     folder = search.load("s", url).snapshot_folder
     folder.parent.write_text("in the way")
     remarks = []
-    verdict = confirm(url, Known(), seeds=2, on_remark=remarks.append)
+    verdict = confirm(url, Known(), seeds=2, callback=search.Callback(on_remark=remarks.append))
     assert verdict.best is not None
     assert any("snapshot of trial" in remark and "is not kept" in remark for remark in remarks)
 
@@ -727,7 +727,7 @@ def test_while_it_is_confirmed_a_study_is_neither_swept_nor_deleted(url):
             except ValueError as error:
                 refused.append(str(error))
 
-    confirm(url, Known(), seeds=2, on_progress=meanwhile)
+    confirm(url, Known(), seeds=2, callback=search.Callback(meanwhile))
     assert refused and all("is being swept" in said for said in refused)
     assert len(search.load("s", url).frozen) == 12 and threading.active_count() < 20
 
@@ -756,7 +756,7 @@ def test_a_confirmation_on_fewer_seeds_is_told_and_loses_nothing(url):
     kept = confirm(url, Known(), seeds=8)
     before = search.load("s", url).attributes[CONFIRMATION]
     remarks = []
-    fewer = confirm(url, Known(), seeds=4, top=1, on_remark=remarks.append)
+    fewer = confirm(url, Known(), seeds=4, top=1, callback=search.Callback(on_remark=remarks.append))
     study = search.load("s", url)
     assert fewer.seeds == 4 and study.verdict == kept and study.attributes[CONFIRMATION] == before
     assert remarks == ["the study keeps its verdict on up to 8 seeds"]
@@ -767,7 +767,7 @@ def test_a_schedule_that_is_best_before_its_first_restart_is_remarked_on(epochs,
     best = search.Best(7, 0.1, WarmRestarts(0.1, 5), 5, 20, {}, 0, {}, "restarts", None)
     read = Candidate(best, "restarts", dict.fromkeys(range(3), 0.1), dict(enumerate(epochs)))
     made = race.Rounds(
-        SimpleNamespace(attributes={"direction": "minimize"}), [read], range(3), None, None, print
+        SimpleNamespace(attributes={"direction": "minimize"}), [read], range(3), None, None, search.Callback()
     )
     made._done = 3
     assert ("before its first restart, after 5" in made._without_restart(7)) is remarked

@@ -156,7 +156,7 @@ def test_the_pruner_that_knows_restarts_ends_no_relative_whose_values_are_finite
 def test_who_asks_for_a_relative_with_too_few_trials_is_told(tmp_path):
     said = []
     given = {"trials": 4, "relatives": ["cyclic"], "storage": f"sqlite:///{tmp_path}/s.db"}
-    search.sweep(Tiny(), **given, on_remark=said.append)
+    search.sweep(Tiny(), **given, callback=search.Callback(on_remark=said.append))
     assert any("of 4 trials none is left for cyclic: give more trials" in each for each in said), said
 
 

@@ -12,10 +12,10 @@ from sgdr.search.backend.curves import Curves
 from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.study.study import Study
+from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
 from sgdr.search.sweeps.create_study import create_study
 from sgdr.search.sweeps.phase_timer import PhaseTimer
-from sgdr.search.sweeps.session import Begun, places, run
-from sgdr.search.sweeps.trial_log import Record
+from sgdr.search.sweeps.session import places, run
 from tests.search_loop import settings_of
 
 EXACT = [1e39, 16777217.0, 0.1 + 1e-12, float(np.float32(0.1)), 5e-324]
@@ -73,8 +73,8 @@ def swept(storage, values, dtype=np.float64, direction="minimize"):
     )
     settings = settings_of(declared, trials=1, pruner="restart-aware", slots=1, controls=0, seed=0)
     create_study(storage, "exact", settings, resume=False)
-    record = Record(storage, "exact")
-    begun = Begun(record, 0, places(settings, record))
+    coordinator = AloneCoordinator(storage, "exact")
+    begun = Begun(coordinator, 0, places(settings, coordinator))
     assert run(settings, begun, Reporting(values, dtype), PhaseTimer())[0]
     number = storage.get_study_id_from_name("exact")
     return Study("exact", "sqlite:///exact.db", storage, number)

@@ -13,7 +13,7 @@ from optuna.trial import TrialState, create_trial
 from sgdr import search
 from sgdr.search.evaluation.finalists import finalists
 from sgdr.search.storage.connect import close_storage, open_storage
-from sgdr.search.sweeps.trial_log import Record
+from sgdr.search.sweeps.coordinator import AloneCoordinator
 from tests.search_loop import searched, settings_of
 
 SCHEDULE = {"base_lr": 0.1, "T_0": 2, "T_mult": 1, "eta_min": 0.0}
@@ -217,7 +217,7 @@ def test_a_verdict_that_is_none_is_no_verdict(url, kept):
 def test_a_lease_that_is_none_keeps_nobody_from_the_study(url, lease):
     storage = open_storage(url)
     storage.set_study_user_attr(storage.get_study_id_from_name("s"), "worker:odd", lease)
-    Record(storage, "s").close()
+    AloneCoordinator(storage, "s").log.close()
 
 
 def test_a_trial_of_several_values_in_a_study_of_ours_is_foreign(tmp_path, tiny):

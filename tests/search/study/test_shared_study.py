@@ -31,10 +31,11 @@ from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX
 from sgdr.search.storage.retry import Retrying
 from sgdr.search.storage.schema import WORKER
-from sgdr.search.sweeps import shared_record
-from sgdr.search.sweeps import trial_log as record_module
-from sgdr.search.sweeps.shared_record import Launch, SharedRecord, StopRequested, end_launch
-from sgdr.search.sweeps.trial_log import FINISHED, Record, TakenOver, TrialPlan
+from sgdr.search.sweeps import shared, trial_log
+from sgdr.search.sweeps.claim_queue import TrialPlan
+from sgdr.search.sweeps.coordinator import AloneCoordinator, Coordinator
+from sgdr.search.sweeps.shared import Launch, SharedCoordinator, StopRequested, end_launch
+from sgdr.search.sweeps.trial_log import FINISHED, TakenOver
 from tests.faults import CallFaults, Faults, Killed, StatementFaults, away, killed
 
 SPACE = {"base_lr": FloatDistribution(1e-6, 1.0, log=True)}
@@ -47,7 +48,7 @@ MOST_ROUNDS = 60
 class Hand:
     """A worker, and what it is at."""
 
-    record: SharedRecord
+    coordinator: SharedCoordinator
     place: int
     order: Launch
     claims: list[TrialPlan] = field(default_factory=list)
@@ -69,7 +70,7 @@ class SharedStudy(RuleBasedStateMachine):
         self.storage = self.faults.storage
         self.study = self.storage.create_new_study([StudyDirection.MINIMIZE], "s")
         self.hands: list[Hand] = []
-        self.stopped: list[SharedRecord] = []
+        self.stopped: list[SharedCoordinator] = []
         self.ended: dict[int, FrozenTrial] = {}
         self.granted: set[int] = set()
         self.places: dict[int, int] = {}
@@ -79,9 +80,9 @@ class SharedStudy(RuleBasedStateMachine):
             self.start()
 
     def _open(self) -> None:
-        self.launcher = Record(self.storage, "s")
-        again = frozenset(trial.number for trial in self.launcher.again)
-        self.order = Launch(self.launcher.worker, len(self.launcher.trials), again)
+        self.launcher = AloneCoordinator(self.storage, "s")
+        again = frozenset(trial.number for trial in self.launcher.queue.again)
+        self.order = Launch(self.launcher.log.worker, len(self.launcher.log.trials), again)
         self.places = {}
 
     # What workers do.
@@ -90,19 +91,19 @@ class SharedStudy(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         place = min(set(range(PLACES)) - {hand.place for hand in self._ours()})
-        record = SharedRecord(self.storage, "s", self.order, place)
-        self.hands.append(Hand(record, place, self.order))
+        coordinator = SharedCoordinator(self.storage, "s", self.order, place)
+        self.hands.append(Hand(coordinator, place, self.order))
 
     @precondition(lambda self: self.hands)
     @rule(pick=st.integers(0, 5), count=st.integers(1, 3), blindly=st.booleans())
     def claim(self, pick: int, count: int, blindly: bool) -> None:
         """As a worker does that has looked whether others are dead just now, or a moment ago."""
         hand = self._hand(pick)
-        hand.record._pause = float("inf") if blindly else 0.0
+        hand.coordinator.pause = float("inf") if blindly else 0.0
         self._do(hand, lambda hand: self._claim(hand, count))
-        hand.record._pause = 0.0
+        hand.coordinator.pause = 0.0
         if any(claim.repeats is None for claim in hand.claims[-count:]) and not hand.suspected:
-            assert not hand.record.again
+            assert not hand.coordinator.queue.again
 
     @precondition(lambda self: any(hand.claims for hand in self.hands))
     @rule(pick=st.integers(0, 5), most=st.integers(1, 3))
@@ -116,7 +117,7 @@ class SharedStudy(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 5), epoch=st.integers(1, 5))
     def report(self, pick: int, epoch: int) -> None:
         hand, trial = self._running(pick)
-        hand.record.reported(trial, {epoch: 0.5})
+        hand.coordinator.reported(trial, {epoch: 0.5})
 
     @precondition(lambda self: any(hand.running for hand in self.hands))
     @rule(pick=st.integers(0, 5), how=st.sampled_from(["complete", "complete", "pruned", "error", "retry"]))
@@ -127,7 +128,7 @@ class SharedStudy(RuleBasedStateMachine):
     @precondition(lambda self: self.hands)
     @rule(pick=st.integers(0, 5))
     def write(self, pick: int) -> None:
-        self._do(self._hand(pick), lambda hand: hand.record.write())
+        self._do(self._hand(pick), lambda hand: hand.coordinator.write())
 
     # What happens to them.
 
@@ -138,12 +139,12 @@ class SharedStudy(RuleBasedStateMachine):
         if how != "is interrupted":
             self._look_dead(hand)
         elif hand.suspected:
-            self._do(hand, lambda hand: hand.record.interrupt())
+            self._do(hand, lambda hand: hand.coordinator.interrupt())
         else:
-            hand.record.interrupt()
-            assert self._attributes()[PREFIX + hand.record.worker]["ended"]
+            hand.coordinator.interrupt()
+            assert self._attributes()[PREFIX + hand.coordinator.log.worker]["ended"]
             running = [trial for trial in self._trials() if trial.state == TrialState.RUNNING]
-            assert all(trial.user_attrs[WORKER] != hand.record.worker for trial in running)
+            assert all(trial.user_attrs[WORKER] != hand.coordinator.log.worker for trial in running)
         if how != "hangs":
             self._leave(hand)
 
@@ -152,7 +153,7 @@ class SharedStudy(RuleBasedStateMachine):
     def wake(self, pick: int) -> None:
         """The thread that renews the lease does not know what became of it."""
         suspected = [hand for hand in self.hands if hand.suspected]
-        suspected[pick % len(suspected)].record._lease._write(ended=False)
+        suspected[pick % len(suspected)].coordinator.log.lease._write(ended=False)
 
     @precondition(lambda self: self.hands)
     @rule(pick=st.integers(0, 5), count=st.integers(0, 3), at=st.integers(1, 12), done=st.booleans())
@@ -206,7 +207,7 @@ class SharedStudy(RuleBasedStateMachine):
         if how == "in order":
             end_launch(self.storage, "s", self.order)
             assert all(trial.state.is_finished() for trial in self._trials())
-            self.launcher.close()
+            self.launcher.log.close()
         else:
             self._reap(self.launcher)
         self._open()
@@ -241,8 +242,8 @@ class SharedStudy(RuleBasedStateMachine):
         try:
             self._finish()
         finally:
-            for record in [self.launcher, *self.stopped, *(hand.record for hand in self.hands)]:
-                record._lease._ended.set()
+            for coordinator in [self.launcher, *self.stopped, *(hand.coordinator for hand in self.hands)]:
+                coordinator.log.lease._ended.set()
             self.faults.close()
 
     def _finish(self) -> None:
@@ -256,20 +257,20 @@ class SharedStudy(RuleBasedStateMachine):
                 break
         assert sum(trial.state in FINISHED for trial in self._trials()) == self.most
         for hand in self.hands:
-            assert hand.record.finished == hand.record.ended == self.most
-            hand.record.interrupt()
+            assert hand.coordinator.log.finished == hand.coordinator.log.ended == self.most
+            hand.coordinator.interrupt()
         assert all(trial.state.is_finished() for trial in self._trials())
-        self.launcher.close()
+        self.launcher.log.close()
         self.study_is_sound()
 
     def _go_on(self, hand: Hand) -> None:
         for trial in list(hand.running):
             self._end(hand, trial, "complete")
-        hand.record.write()
+        hand.coordinator.write()
         self._claim(hand, 2)
         while hand.claims:
             self._begin(hand)
-        hand.going_on = bool(hand.running) or hand.record.wait(self.most)
+        hand.going_on = bool(hand.running) or hand.coordinator.wait(self.most)
 
     # How it is done.
 
@@ -291,17 +292,17 @@ class SharedStudy(RuleBasedStateMachine):
         except (TakenOver, StopRequested):
             assert hand.suspected
             with suppress(TakenOver):
-                hand.record.interrupt()
+                hand.coordinator.interrupt()
             self._leave(hand)
 
     def _claim_or_write(self, hand: Hand, count: int) -> None:
         if count:
             self._claim(hand, count)
         else:
-            hand.record.write()
+            hand.coordinator.write()
 
     def _claim(self, hand: Hand, count: int) -> None:
-        claims = hand.record.claim(count, self.most)
+        claims = hand.coordinator.claim(count, self.most)
         assert len(claims) <= count
         assert not self.granted & {claim.number for claim in claims}
         self.granted |= {claim.number for claim in claims}
@@ -324,34 +325,36 @@ class SharedStudy(RuleBasedStateMachine):
         again = claim.again
         seed = claim.number if again is None else again.user_attrs["seed"]
         attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": seed}
-        trial = hand.record.begin(claim, {"base_lr": 1e-4 * (1 + seed)}, SPACE, attributes)
+        trial = hand.coordinator.log.begin(claim, {"base_lr": 1e-4 * (1 + seed)}, SPACE, attributes)
         hand.running.append(trial)
 
     def _end(self, hand: Hand, trial: FrozenTrial, how: str) -> None:
         hand.running.remove(trial)
         if how == "retry":
-            hand.record.retry(trial)
+            hand.coordinator.retry(trial)
         elif how == "complete":
-            hand.record.end(trial, TrialState.COMPLETE, 1.0 / (1 + trial.number), {"curve": {"e": [0.5]}})
+            hand.coordinator.log.end(
+                trial, TrialState.COMPLETE, 1.0 / (1 + trial.number), {"curve": {"e": [0.5]}}
+            )
         elif how == "pruned":
-            hand.record.end(trial, TrialState.PRUNED, None, {})
+            hand.coordinator.log.end(trial, TrialState.PRUNED, None, {})
         else:
-            hand.record.end(trial, TrialState.FAIL, None, {"error": "oops"})
+            hand.coordinator.log.end(trial, TrialState.FAIL, None, {"error": "oops"})
 
     def _look_dead(self, hand: Hand) -> None:
         hand.suspected = True
-        self._reap(hand.record)
+        self._reap(hand.coordinator)
 
-    def _reap(self, record: Record) -> None:
-        record._lease._ended.set()
-        key = PREFIX + record.worker
+    def _reap(self, coordinator: Coordinator) -> None:
+        coordinator.log.lease._ended.set()
+        key = PREFIX + coordinator.log.worker
         claim = self._attributes()[key]
         self.faults.inner.set_study_user_attr(self.study, key, {**claim, "started": 0.0})
 
     def _leave(self, hand: Hand) -> None:
         if hand in self.hands:
             self.hands.remove(hand)
-            self.stopped.append(hand.record)
+            self.stopped.append(hand.coordinator)
 
     def _trials(self) -> list[FrozenTrial]:
         return self.faults.inner.get_all_trials(self.study) if hasattr(self, "storage") else []
@@ -376,9 +379,9 @@ def on_sqlite(folder: Path) -> Faults:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits, and every write looks at the others."""
-    monkeypatch.setattr(record_module, "Retrying", partial(Retrying, sleep=lambda seconds: None))
-    monkeypatch.setattr(shared_record, "SYNC_SECONDS", 0.0)
-    monkeypatch.setattr(shared_record, "SYNC_SHARE", float("inf"))
+    monkeypatch.setattr(trial_log, "Retrying", partial(Retrying, sleep=lambda seconds: None))
+    monkeypatch.setattr(shared, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(shared, "SYNC_SHARE", float("inf"))
 
 
 def run(make: Callable[[], Faults], examples: int) -> None:

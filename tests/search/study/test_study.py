@@ -27,8 +27,8 @@ from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.study.columns import flat_row
 from sgdr.search.study.study import Study
 from sgdr.search.sweeps.config import checked
+from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import create_study
-from sgdr.search.sweeps.trial_log import Record
 
 DEFAULTS = {
     "trials": 4,
@@ -54,27 +54,29 @@ def write(url, workload, *outcomes, name="s", arms=("restarts",)):
     settings = checked(Declaration.of(workload), **DEFAULTS)
     storage = open_storage(url, create=True)
     create_study(storage, name, settings, resume=False)
-    record = Record(storage, name)
-    for claim, outcome in zip(record.claim(len(outcomes), len(outcomes)), outcomes, strict=True):
+    coordinator = AloneCoordinator(storage, name)
+    for claim, outcome in zip(coordinator.claim(len(outcomes), len(outcomes)), outcomes, strict=True):
         arm = arms[claim.number % len(arms)]
         distributions = settings.space.distributions(settings.budget, arm)
         params = spread(distributions, claim.number, seed=0)
         schedule, _ = settings.space.schedule(params, settings.budget)
         fields = {name: getattr(schedule, name) for name in ("base_lr", "T_0", "T_mult", "eta_min")}
         attributes = {"schedule": fields, "arm": arm, "seed": claim.number}
-        trial = record.begin(claim, params, distributions, attributes)
+        trial = coordinator.log.begin(claim, params, distributions, attributes)
         if isinstance(outcome, float):
             curve = [outcome + 1, outcome, outcome + 2]
             if workload.direction == "maximize":
                 curve = [outcome - 1, outcome, outcome - 2]
             curves = dict.fromkeys((workload.metric, workload.select_metric or workload.metric), curve)
-            record.end(trial, TrialState.COMPLETE, outcome, {"curve": curves, "seconds": 0.5})
+            coordinator.log.end(trial, TrialState.COMPLETE, outcome, {"curve": curves, "seconds": 0.5})
         elif outcome == "pruned":
             curves = {workload.metric: [3.0]}
-            record.end(trial, TrialState.PRUNED, None, {"curve": curves, "seconds": 0.1, "diverged_at": 2})
+            coordinator.log.end(
+                trial, TrialState.PRUNED, None, {"curve": curves, "seconds": 0.1, "diverged_at": 2}
+            )
         elif outcome is not None:
-            record.end(trial, TrialState.FAIL, None, {"error": outcome})
-    record.close()
+            coordinator.log.end(trial, TrialState.FAIL, None, {"error": outcome})
+    coordinator.log.close()
     return search.load(name, url)
 
 

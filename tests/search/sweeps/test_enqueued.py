@@ -9,9 +9,9 @@ from sgdr import search
 from sgdr.search.problem.space import Space
 from sgdr.search.storage.claims import claims
 from sgdr.search.storage.connect import open_storage
+from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import open_existing
 from sgdr.search.sweeps.enqueued import placed
-from sgdr.search.sweeps.trial_log import Record
 from tests.search_loop import searched, settings_of
 
 POINT = {"base_lr": 0.25, "T_0": 3, "T_mult": 2, "eta_ratio": 0.05}
@@ -206,6 +206,6 @@ def test_what_waits_is_told_of(tmp_path, tiny):
     study = search.load("s", url)
     assert study.outcomes == {"complete": 2, "waiting": 1} and study.counts["WAITING"] == 1
     assert study.foreign == [] and study.rows[2]["state"] == "WAITING" and len(study.trials()) == 3
-    record = Record(open_storage(url), "s")
-    assert record.claim(1, 3)[0].enqueued is not None
-    record.close()
+    coordinator = AloneCoordinator(open_storage(url), "s")
+    assert coordinator.claim(1, 3)[0].enqueued is not None
+    coordinator.log.close()

@@ -298,7 +298,9 @@ def test_interrupt_between_epochs_leaves_a_study_to_go_on_with_that_keeps_the_sh
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, on_progress=interrupt)
+        search.sweep(
+            Valley(), trials=32, storage=url, pruner="none", slots=4, callback=search.Callback(interrupt)
+        )
     counts = search.load("valley", url).counts
     assert "RUNNING" not in counts
     assert counts["COMPLETE"] >= 5
@@ -347,7 +349,13 @@ def test_too_many_slots_for_the_memory_become_fewer_and_say_so(
 
     monkeypatch.setattr("sgdr.search.backend.allocation.free_memory", lambda device, devices: 300_000)
     remarks: list[str] = []
-    result = search.sweep(Large(), trials=16, budget=1, storage=storage(tmp_path), on_remark=remarks.append)
+    result = search.sweep(
+        Large(),
+        trials=16,
+        budget=1,
+        storage=storage(tmp_path),
+        callback=search.Callback(on_remark=remarks.append),
+    )
     assert 0 < result.slots < 16
     assert any("memory" in remark and f"{result.slots} are used" in remark for remark in remarks)
     with pytest.raises(ValueError, match=r"slots=16 .* memory .* fewer"):

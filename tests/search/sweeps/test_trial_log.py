@@ -20,8 +20,9 @@ from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX, living
 from sgdr.search.storage.retry import Retrying
 from sgdr.search.strategy.quasi_random import spread
-from sgdr.search.sweeps import trial_log as record_module
-from sgdr.search.sweeps.trial_log import BATCH, Record
+from sgdr.search.sweeps import trial_log
+from sgdr.search.sweeps.coordinator import AloneCoordinator
+from sgdr.search.sweeps.trial_log import BATCH, TrialLog
 from tests.faults import CallFaults, StatementFaults, away
 
 BUDGET = 6
@@ -51,27 +52,27 @@ def storage(request, tmp_path) -> BaseStorage:
     return made
 
 
-def record_of(storage: BaseStorage) -> Record:
-    """A record by a worker that comes after all others have died."""
+def record_of(storage: BaseStorage) -> AloneCoordinator:
+    """A coordinator by a worker that comes after all others have died."""
     number = storage.get_study_id_from_name("s")
     for worker, claim in living(storage.get_study_user_attrs(number), 0.0).items():
         storage.set_study_user_attr(number, PREFIX + worker, {**claim, "ended": True})
-    return Record(storage, "s")
+    return AloneCoordinator(storage, "s")
 
 
-def begin(record: Record, distributions: Any) -> Any:
+def begin(coordinator: AloneCoordinator, distributions: Any) -> Any:
     """Begins a trial as a worker does: one that was cut off, or else a new one."""
-    (claim,) = record.claim(1, MANY)
+    (claim,) = coordinator.claim(1, MANY)
     again = claim.again
     params = spread(distributions, claim.number, seed=0) if again is None else again.params
     seed = 100 + claim.number if again is None else again.user_attrs["seed"]
     attributes = {"schedule": {"base_lr": 0.1, "T_0": params["T_0"]}, "seed": seed}
-    return record.begin(claim, params, distributions, attributes)
+    return coordinator.log.begin(claim, params, distributions, attributes)
 
 
-def waiting(record: Record) -> list[int]:
+def waiting(coordinator: AloneCoordinator) -> list[int]:
     """The trials that are to be trained again."""
-    return [trial.number for trial in record.again]
+    return [trial.number for trial in coordinator.queue.again]
 
 
 def trials_of(storage: BaseStorage) -> list[Any]:
@@ -79,16 +80,16 @@ def trials_of(storage: BaseStorage) -> list[Any]:
 
 
 def test_exactly_what_was_noted_is_written(storage, distributions):
-    record = record_of(storage)
-    complete, pruned, failed, running = (begin(record, distributions) for _ in range(4))
-    record.reported(complete, {1: 0.6, 2: 0.5})  # of which the last is written
-    record.write()
-    record.reported(complete, {3: 0.3, 4: 0.25})
-    record.reported(pruned, {2: 0.75})
-    record.end(complete, TrialState.COMPLETE, 0.125, {"curve": {"error": [0.5, 0.125]}})
-    record.end(pruned, TrialState.PRUNED, None, {"diverged_at": 3})
-    record.end(failed, TrialState.FAIL, None, {"error": "oops"})
-    record.write()
+    coordinator = record_of(storage)
+    complete, pruned, failed, running = (begin(coordinator, distributions) for _ in range(4))
+    coordinator.reported(complete, {1: 0.6, 2: 0.5})  # of which the last is written
+    coordinator.write()
+    coordinator.reported(complete, {3: 0.3, 4: 0.25})
+    coordinator.reported(pruned, {2: 0.75})
+    coordinator.log.end(complete, TrialState.COMPLETE, 0.125, {"curve": {"error": [0.5, 0.125]}})
+    coordinator.log.end(pruned, TrialState.PRUNED, None, {"diverged_at": 3})
+    coordinator.log.end(failed, TrialState.FAIL, None, {"error": "oops"})
+    coordinator.write()
     written = trials_of(storage)
     assert [trial.number for trial in written] == [0, 1, 2, 3]
     assert [trial.state.name for trial in written] == ["COMPLETE", "PRUNED", "FAIL", "RUNNING"]
@@ -101,100 +102,115 @@ def test_exactly_what_was_noted_is_written(storage, distributions):
     assert written[0].user_attrs["curve"] == {"error": [0.5, 0.125]}
     assert written[1].value == 0.75  # Optuna's way: the last that was reported
     assert written[1].user_attrs["diverged_at"] == 3 and written[2].user_attrs["error"] == "oops"
-    assert record.finished == 2 and record.failed == 1 and record.backlog == 0
+    assert (
+        coordinator.log.finished == 2 and coordinator.log.failed == 1 and len(coordinator.log.unwritten) == 0
+    )
 
 
 def test_a_trial_has_the_parameters_that_it_is_given(storage, distributions):
-    record = record_of(storage)
+    coordinator = record_of(storage)
     points = [spread(distributions, index, seed=3) for index in range(5)]
-    claims = record.claim(5, MANY)
-    trials = [record.begin(c, params, distributions, {}) for c, params in zip(claims, points, strict=True)]
-    assert [trial.params for trial in trials] == [trial.params for trial in record.trials] == points
-    record.write()
+    claims = coordinator.claim(5, MANY)
+    trials = [
+        coordinator.log.begin(c, params, distributions, {}) for c, params in zip(claims, points, strict=True)
+    ]
+    assert (
+        [trial.params for trial in trials]
+        == [trial.params for trial in coordinator.log.trials.values()]
+        == points
+    )
+    coordinator.write()
     assert [trial.params for trial in trials_of(storage)] == points
 
 
 def test_what_a_sampler_has_noted_is_written(storage, distributions):
-    record = record_of(storage)
-    (claim,) = record.claim(1, MANY)
-    record.begin(claim, spread(distributions, 0, seed=0), distributions, {}, {"grid_id": 3})
-    record.write()
+    coordinator = record_of(storage)
+    (claim,) = coordinator.claim(1, MANY)
+    coordinator.log.begin(claim, spread(distributions, 0, seed=0), distributions, {}, {"grid_id": 3})
+    coordinator.write()
     assert trials_of(storage)[0].system_attrs["grid_id"] == 3
 
 
 def test_trials_of_several_spaces_stand_in_one_study(storage, distributions):
-    record = record_of(storage)
+    coordinator = record_of(storage)
     rate = {"base_lr": distributions["base_lr"]}
     for each in (distributions, rate, distributions):
-        (claim,) = record.claim(1, MANY)
-        trial = record.begin(claim, spread(each, 0, seed=0), each, {})
-        record.end(trial, TrialState.COMPLETE, 1.0, {})
-    record.close()
+        (claim,) = coordinator.claim(1, MANY)
+        trial = coordinator.log.begin(claim, spread(each, 0, seed=0), each, {})
+        coordinator.log.end(trial, TrialState.COMPLETE, 1.0, {})
+    coordinator.log.close()
     assert [trial.distributions for trial in trials_of(storage)] == [distributions, rate, distributions]
 
 
 def test_nothing_is_written_before_it_is_asked_for_and_between_two_batches_it_can_be_stopped(
     storage, distributions
 ):
-    record = record_of(storage)
+    coordinator = record_of(storage)
     for _ in range(2 * BATCH + 1):
-        record.end(begin(record, distributions), TrialState.COMPLETE, 1.0, {})
-    assert trials_of(storage) == [] and record.finished == 0 and record.backlog == 2 * BATCH + 1
+        coordinator.log.end(begin(coordinator, distributions), TrialState.COMPLETE, 1.0, {})
+    assert (
+        trials_of(storage) == []
+        and coordinator.log.finished == 0
+        and len(coordinator.log.unwritten) == 2 * BATCH + 1
+    )
     asked = itertools.count()
-    record.write(until=lambda: next(asked) == 1)
+    coordinator.write(until=lambda: next(asked) == 1)
     assert [trial.state for trial in trials_of(storage)] == BATCH * [TrialState.COMPLETE]
-    assert record.finished == BATCH and record.backlog == BATCH + 1
-    record.write()
-    assert len(trials_of(storage)) == record.finished == 2 * BATCH + 1 and record.backlog == 0
+    assert coordinator.log.finished == BATCH and len(coordinator.log.unwritten) == BATCH + 1
+    coordinator.write()
+    assert (
+        len(trials_of(storage)) == coordinator.log.finished == 2 * BATCH + 1
+        and len(coordinator.log.unwritten) == 0
+    )
 
 
 def test_interrupted_trials_are_retried_once_with_their_parameters_and_seed(storage, distributions):
     killed = record_of(storage)
     first = [begin(killed, distributions) for _ in range(3)]
-    killed.end(first[0], TrialState.COMPLETE, 1.0, {})
+    killed.log.end(first[0], TrialState.COMPLETE, 1.0, {})
     killed.write()
-    record = record_of(storage)
-    assert record.finished == 1 and waiting(record) == [1, 2]
+    coordinator = record_of(storage)
+    assert coordinator.log.finished == 1 and waiting(coordinator) == [1, 2]
     assert not any(trial.state == TrialState.RUNNING for trial in trials_of(storage))
-    again = begin(record, distributions)
+    again = begin(coordinator, distributions)
     assert again.params == first[1].params
     assert again.user_attrs["retry_of"] == 1 and again.user_attrs["seed"] == 101
-    record.end(again, TrialState.COMPLETE, 2.0, {})
-    record.write()
+    coordinator.log.end(again, TrialState.COMPLETE, 2.0, {})
+    coordinator.write()
     for _ in range(2):
-        record = record_of(storage)
-        assert record.finished == 2 and waiting(record) == [2]
-    last = begin(record, distributions)
+        coordinator = record_of(storage)
+        assert coordinator.log.finished == 2 and waiting(coordinator) == [2]
+    last = begin(coordinator, distributions)
     assert last.params == first[2].params
     assert last.user_attrs["retry_of"] == 2 and last.user_attrs["seed"] == 102
-    fresh = begin(record, distributions)
+    fresh = begin(coordinator, distributions)
     assert "retry_of" not in fresh.user_attrs and fresh.params != first[2].params
 
 
 def test_an_interrupt_ends_what_is_running_and_gives_up_the_lease(storage, distributions):
-    record = record_of(storage)
+    coordinator = record_of(storage)
     study = storage.get_study_id_from_name("s")
     for _ in range(2):
-        begin(record, distributions)
-    record.claim(1, MANY)  # not begun yet
+        begin(coordinator, distributions)
+    coordinator.claim(1, MANY)  # not begun yet
     assert len(living(storage.get_study_user_attrs(study), 0.0)) == 1
-    record.interrupt()
+    coordinator.interrupt()
     assert [trial.state for trial in trials_of(storage)] == 2 * [TrialState.FAIL]
     assert living(storage.get_study_user_attrs(study), 0.0) == {}
     assert waiting(record_of(storage)) == [0, 1]
 
 
 def test_a_trial_whose_process_dies_is_begun_so_often_and_then_given_up(storage, distributions):
-    record = record_of(storage)
-    trial = begin(record, distributions)
+    coordinator = record_of(storage)
+    trial = begin(coordinator, distributions)
     params = trial.params
     for attempt in range(1, MOST_ATTEMPTS):
-        assert record.retry(trial) is None
-        trial = begin(record, distributions)
+        assert coordinator.retry(trial) is None
+        trial = begin(coordinator, distributions)
         assert trial.params == params and trial.user_attrs["retry_of"] == attempt - 1
-    assert f"{MOST_ATTEMPTS} times" in str(record.retry(trial))
-    record.write()
-    assert record.failed == 1 and waiting(record) == []
+    assert f"{MOST_ATTEMPTS} times" in str(coordinator.retry(trial))
+    coordinator.write()
+    assert coordinator.log.failed == 1 and waiting(coordinator) == []
     written = trials_of(storage)
     assert [trial.number for trial in written] == list(range(MOST_ATTEMPTS))
     assert {trial.state for trial in written} == {TrialState.FAIL}
@@ -202,11 +218,11 @@ def test_a_trial_whose_process_dies_is_begun_so_often_and_then_given_up(storage,
 
 
 def test_trials_that_failed_by_themselves_are_not_retried(storage, distributions):
-    record = record_of(storage)
-    record.end(begin(record, distributions), TrialState.FAIL, None, {"error": "oops"})
-    record.close()
+    coordinator = record_of(storage)
+    coordinator.log.end(begin(coordinator, distributions), TrialState.FAIL, None, {"error": "oops"})
+    coordinator.log.close()
     again = record_of(storage)
-    assert waiting(again) == [] and again.failed == 1
+    assert waiting(again) == [] and again.log.failed == 1
 
 
 class Failing:
@@ -231,21 +247,21 @@ class Failing:
         return call
 
 
-def sweep(record: Record, distributions: Any, trials: int) -> None:
+def sweep(coordinator: AloneCoordinator, distributions: Any, trials: int) -> None:
     """Finishes that many trials, two at a time, and ends as a sweep does, whatever happens."""
     running: list[Any] = []
     try:
-        while record.ended < trials:
-            while len(running) < 2 and record.ended + len(running) < trials:
-                running.append(begin(record, distributions))
-            record.write()
-            record.reported(running[0], {1: 0.5})
-            record.write()
+        while coordinator.log.ended < trials:
+            while len(running) < 2 and coordinator.log.ended + len(running) < trials:
+                running.append(begin(coordinator, distributions))
+            coordinator.write()
+            coordinator.reported(running[0], {1: 0.5})
+            coordinator.write()
             trial = running.pop(0)
             worth = float(trial.params["base_lr"])
-            record.end(trial, TrialState.COMPLETE, worth, {"curve": {"error": [0.5]}})
+            coordinator.log.end(trial, TrialState.COMPLETE, worth, {"curve": {"error": [0.5]}})
     finally:
-        record.interrupt()
+        coordinator.interrupt()
 
 
 def check_gone_on(storage: BaseStorage, distributions: Any) -> None:
@@ -323,7 +339,7 @@ def test_a_database_that_fails_at_any_statement_loses_and_doubles_nothing(tmp_pa
 def test_a_storage_that_is_away_for_a_moment_is_waited_for(
     tmp_path, monkeypatch, distributions, kind, step, done
 ):
-    monkeypatch.setattr(record_module, "Retrying", partial(Retrying, sleep=lambda seconds: None))
+    monkeypatch.setattr(trial_log, "Retrying", partial(Retrying, sleep=lambda seconds: None))
     template = open_storage(f"sqlite:///{tmp_path}/template.db", create=True)
     template.create_new_study([StudyDirection.MINIMIZE], "s")
     close_storage(template)
@@ -336,7 +352,7 @@ def test_a_storage_that_is_away_for_a_moment_is_waited_for(
             shutil.copy(tmp_path / "template.db", tmp_path / "s.db")
             faults = StatementFaults(f"sqlite:///{tmp_path}/s.db")
         with faults.at(at, **{"after" if done else "before": away}) as made:
-            sweep(Record(faults.storage, "s"), distributions, 4)
+            sweep(AloneCoordinator(faults.storage, "s"), distributions, 4)
         written = [
             (trial.number, trial.state, trial.values, trial.params) for trial in trials_of(faults.inner)
         ]
@@ -353,11 +369,11 @@ def test_a_study_that_cannot_be_read_is_given_up_again(storage, distributions, m
     def fail(*given: Any) -> None:
         raise StorageInternalError("the disk is broken")
 
-    monkeypatch.setattr(Record, "_know", fail)
+    monkeypatch.setattr(TrialLog, "know", fail)
     with pytest.raises(StorageInternalError):
         record_of(storage)
     monkeypatch.undo()
-    Record(storage, "s").close()
+    AloneCoordinator(storage, "s").log.close()
 
 
 def test_a_repetition_that_was_never_begun_is_repeated_instead(storage, distributions):
@@ -367,9 +383,9 @@ def test_a_repetition_that_was_never_begun_is_repeated_instead(storage, distribu
     study = storage.get_study_id_from_name("s")
     claimed = create_trial(state=TrialState.RUNNING, user_attrs={"worker": "dead", "retry_of": 0})
     storage.create_new_trial(study, template_trial=claimed)
-    record = record_of(storage)
-    assert waiting(record) == [1]
-    again = begin(record, distributions)
+    coordinator = record_of(storage)
+    assert waiting(coordinator) == [1]
+    again = begin(coordinator, distributions)
     assert again.params == first.params and again.user_attrs["seed"] == 100
     assert again.user_attrs["retry_of"] == 1
 

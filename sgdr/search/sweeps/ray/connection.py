@@ -8,7 +8,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ import psutil
 from sgdr.errors import ArgumentError
 from sgdr.search.backend.devices import cores
 from sgdr.search.backend.interrupts import handled_by
+from sgdr.search.problem.callback import Callback
 from sgdr.search.sweeps.cluster import Cluster
 
 CONNECT_SECONDS = 5.0
@@ -32,7 +33,7 @@ of the memory."""
 
 
 @contextmanager
-def connected(cluster: Cluster, on_remark: Callable[[str], None]) -> Iterator[str]:
+def connected(cluster: Cluster, callback: Callback) -> Iterator[str]:
     """This machine's address in the cluster, which has room for a worker at least.
 
     Raises ValueError where there is no cluster, or it has not what a worker is to get.
@@ -48,7 +49,7 @@ def connected(cluster: Cluster, on_remark: Callable[[str], None]) -> Iterator[st
             with _own_signals():
                 _connect(cluster)
         try:
-            _check_room(cluster, ray.nodes(), on_remark)
+            _check_room(cluster, ray.nodes(), callback)
             yield ray.util.get_node_ip_address()
         finally:
             if ours:
@@ -155,7 +156,7 @@ def _probe(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
 
 
-def _check_room(cluster: Cluster, nodes: list[dict[str, Any]], on_remark: Callable[[str], None]) -> None:
+def _check_room(cluster: Cluster, nodes: list[dict[str, Any]], callback: Callback) -> None:
     needed = {"CPU": cluster.cpus_per_worker, "GPU": cluster.gpus_per_worker}
     has = [node["Resources"] for node in nodes if node["Alive"]]
     room = sum(_room(needed, resources) for resources in has)
@@ -167,11 +168,11 @@ def _check_room(cluster: Cluster, nodes: list[dict[str, Any]], on_remark: Callab
                 f"there is room for {room} of {cluster.workers} workers with {what}: Ray has {there}; "
                 "ask for less"
             )
-        on_remark(
+        callback.on_remark(
             f"there is room for {room} of {cluster.workers} workers now; the others begin when there is"
         )
     elif cluster.address is None and cluster.workers * needed["CPU"] > cores():
-        on_remark(
+        callback.on_remark(
             f"{cluster.workers} workers share the {cores()} cores of this machine, where they are to have "
             f"{cluster.workers * needed['CPU']:g}: each is slower than alone"
         )

@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 from optuna.storages import BaseStorage
 
+from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage import grpc_server
 from sgdr.search.storage.connect import sqlite_file
@@ -22,12 +24,13 @@ from sgdr.search.storage.retry import Retrying
 from sgdr.search.study.study import Study, load
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.coordinator import Begun
 from sgdr.search.sweeps.ray.connection import connected
 from sgdr.search.sweeps.ray.tune_run import TuneRun
 from sgdr.search.sweeps.ray.worker import WorkerSpec
-from sgdr.search.sweeps.session import Begun, Worked
-from sgdr.search.sweeps.shared_record import Launch, end_launch, stop_launch
-from sgdr.search.sweeps.trial_log import Record
+from sgdr.search.sweeps.session import Worked
+from sgdr.search.sweeps.shared import Launch, end_launch, stop_launch
+from sgdr.search.sweeps.trial_log import TrialLog
 from sgdr.search.sweeps.worker import Progress, TooManyFailures
 
 POLL_SECONDS = 0.5
@@ -46,26 +49,26 @@ def work_on_ray(
     begin: Callable[[BaseStorage], Begun],
     checkpoints: Path | None,
     deadline: float | None,
-    on_progress: Callable[[Progress], None],
-    on_remark: Callable[[str], None],
+    callback: Callback,
 ) -> Worked:
     """What `work` does, by several workers; nothing is begun before the cluster has what is asked for.
 
     Raises ValueError where it has not, TooManyFailures where workers die again and again, and what these
     raise.
     """
-    at_end = Retrying(on_remark, seconds=END_SECONDS)
+    at_end = Retrying(callback.on_remark, seconds=END_SECONDS)
     path = tuple(str(Path(entry).absolute()) for entry in sys.path)
     with ExitStack() as afterwards, ExitStack() as stack:
-        host = stack.enter_context(connected(cluster, on_remark))
+        host = stack.enter_context(connected(cluster, callback))
         from ray import cloudpickle  # not before: it reads how to authenticate when it is imported
 
         packed = cloudpickle.dumps((workload, settings))
         storage = opening()
         begun = begin(storage)
-        record, name = begun.record, begun.record.name
-        afterwards.callback(record.close)
-        launch = Launch(record.worker, record.next_number, frozenset(each.number for each in record.again))
+        log, name = begun.coordinator.log, begun.coordinator.log.name
+        afterwards.callback(log.close)
+        again = frozenset(trial.number for trial in begun.coordinator.queue.again)
+        launch = Launch(log.worker, log.next_number, again)
         afterwards.callback(at_end, lambda maybe_applied: end_launch(storage, name, launch))
         shared = _for_workers(url, cluster, host, stack)
         spec = WorkerSpec(
@@ -80,22 +83,24 @@ def work_on_ray(
             places=begun.places,
             checkpoints=checkpoints,
         )
-        crew = stack.enter_context(TuneRun(spec, cluster))
+        workers = stack.enter_context(TuneRun(spec, cluster))
         study = load(name, url)
-        watching = _Watching(crew, record, study, settings.trials, cluster.workers, on_progress, on_remark)
+        watching = _Watching(workers, log, study, settings.trials, cluster.workers, callback)
         try:
             watching.until(deadline)
         except KeyboardInterrupt:
-            on_remark("interrupted: the workers end what they are at, or are ended after half a minute")
+            callback.on_remark(
+                "interrupted: the workers end what they are at, or are ended after half a minute"
+            )
             raise
         finally:
             at_end(lambda maybe_applied: stop_launch(storage, name, launch))
-            crew.wait(END_SECONDS)
-        crew.check()
+            workers.wait(END_SECONDS)
+        workers.check()
     at_end(lambda maybe_applied: study.refresh())
     did = _together(study, settings.trials, launch, cluster)
-    if crew.deaths and not did.reached and not watching.late:
-        raise TooManyFailures(f"no worker is left; the last that died said {crew.deaths[-1]}")
+    if workers.deaths and not did.reached and not watching.late:
+        raise TooManyFailures(f"no worker is left; the last that died said {workers.deaths[-1]}")
     return did
 
 
@@ -113,19 +118,10 @@ class _Watching:
     """Reads from the study how far its workers are."""
 
     def __init__(
-        self,
-        crew: TuneRun,
-        record: Record,
-        study: Study,
-        trials: int,
-        workers: int,
-        on_progress: Callable[[Progress], None],
-        on_remark: Callable[[str], None],
+        self, workers: TuneRun, log: TrialLog, study: Study, trials: int, count: int, callback: Callback
     ) -> None:
-        self._crew, self._record, self._study = crew, record, study
-        self._trials, self._workers = trials, workers
-        self._on_progress, self._on_remark = on_progress, on_remark
-        self._retrying = Retrying(on_remark)
+        self._workers, self._log, self._study = workers, log, study
+        self._trials, self._count, self._callback = trials, count, callback
         self._remarked: set[str] = set()
         self.late = False
         """Whether it stopped at its deadline."""
@@ -137,10 +133,10 @@ class _Watching:
 
         Raises TooManyFailures where workers die again and again and nothing is finished.
         """
-        while not self._crew.ended(POLL_SECONDS):
-            self._record.write()  # and so renews the launcher's lease
-            self._retrying(lambda maybe_applied: self._study.refresh())
-            self._show(_claims(self._study, self._record.worker))
+        while not self._workers.ended(POLL_SECONDS):
+            self._log.write()  # and so renews the launcher's lease
+            self._log.retried(self._study.refresh)
+            self._show(_leases(self._study, self._log.worker))
             self._check_deaths()
             if self._study.finished >= self._trials and not self._study.counts.get("RUNNING"):
                 return
@@ -148,33 +144,33 @@ class _Watching:
             if self.late:
                 return
 
-    def _show(self, claims: list[LeaseRecord]) -> None:
+    def _show(self, held: list[LeaseRecord]) -> None:
         study = self._study
-        for claim in claims:
-            for remark in claim["notes"].get("remarks", ()):
+        for lease in held:
+            for remark in lease["notes"].get("remarks", ()):
                 if remark not in self._remarked:
                     self._remarked.add(remark)
-                    self._on_remark(f"worker at {claim['host']}: {remark}")
-        self._on_progress(
+                    self._callback.on_remark(f"worker at {lease['host']}: {remark}")
+        self._callback.on_progress(
             Progress(
                 finished=study.finished,
                 trials=self._trials,
                 running=study.counts.get("RUNNING", 0),
                 failed=study.outcomes.get("failed", 0),
                 best=study.best_value,
-                epochs=sum(claim["notes"].get("epochs", 0) for claim in claims),
+                epochs=sum(lease["notes"].get("epochs", 0) for lease in held),
             )
         )
 
     def _check_deaths(self) -> None:
         finished, before = self._since
-        died = len(self._crew.deaths)
+        died = len(self._workers.deaths)
         if self._study.finished > finished:
             self._since = self._study.finished, died
-        elif died - before > MOST_DEATHS * self._workers:
+        elif died - before > MOST_DEATHS * self._count:
             raise TooManyFailures(
                 f"workers died {died - before} times, and no trial was finished in between; the last said "
-                f"{self._crew.deaths[-1]}"
+                f"{self._workers.deaths[-1]}"
             )
 
 
@@ -183,23 +179,24 @@ def _described(workers: int, devices: str) -> str:
     return f"{count}, each {devices}" if devices else count
 
 
-def _claims(study: Study, launcher: str) -> list[LeaseRecord]:
+def _leases(study: Study, launcher: str) -> list[LeaseRecord]:
     """The leases of all workers of a launch, those that have ended too."""
-    return [claim for claim in leases(study.attributes).values() if claim.get("launch") == launcher]
+    return [lease for lease in leases(study.attributes).values() if lease.get("launch") == launcher]
 
 
 def _together(study: Study, trials: int, launch: Launch, cluster: Cluster) -> Worked:
     """What the workers have noted with their leases; of the time that phases took, the mean of a worker."""
-    notes = [claim["notes"] for claim in _claims(study, launch.lease) if "epochs" in claim["notes"]]
-    phases = {phase for each in notes for phase in each["timing"]}
-    devices = " or ".join(sorted({each["devices"] for each in notes}))
+    notes = [lease["notes"] for lease in _leases(study, launch.lease) if "epochs" in lease["notes"]]
+    timings = [note["timing"] for note in notes]
+    devices = " or ".join(sorted({note["devices"] for note in notes}))
     return Worked(
-        reached=study.finished >= trials or any(each.get("exhausted") for each in notes),
-        epochs=sum(each["epochs"] for each in notes),
-        slots=max((each["slots"] for each in notes), default=0),
+        reached=study.finished >= trials or any(note.get("exhausted") for note in notes),
+        epochs=sum(note["epochs"] for note in notes),
+        slots=max((note["slots"] for note in notes), default=0),
         devices=_described(cluster.workers, devices),
-        compilations=sum(each["compilations"] for each in notes),
+        compilations=sum(note["compilations"] for note in notes),
         timing={
-            phase: sum(each["timing"].get(phase, 0.0) for each in notes) / cluster.workers for phase in phases
+            phase: sum(timing.get(phase, 0.0) for timing in timings) / cluster.workers
+            for phase in dict.fromkeys(chain.from_iterable(timings))
         },
     )

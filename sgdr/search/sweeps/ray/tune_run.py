@@ -27,7 +27,7 @@ class TuneRun:
     """A run of Ray Tune with a trial for each worker; Tune starts anew what died."""
 
     def __init__(self, spec: WorkerSpec, cluster: Cluster) -> None:
-        self._order, self._cluster = spec, cluster
+        self._spec, self._cluster = spec, cluster
         self._over, self._stopping = threading.Event(), threading.Event()
         self.deaths: list[str] = []
         """What each worker said last that ended with an error of no kind that is known."""
@@ -80,7 +80,7 @@ class TuneRun:
         resources = tune.PlacementGroupFactory(
             [{"CPU": self._cluster.cpus_per_worker, "GPU": self._cluster.gpus_per_worker}]
         )
-        trainable = tune.with_resources(tune.with_parameters(train, spec=self._order), resources)
+        trainable = tune.with_resources(tune.with_parameters(train, spec=self._spec), resources)
         return tune.Tuner(
             trainable,
             param_space={"worker": tune.grid_search(list(range(self._cluster.workers)))},
@@ -99,7 +99,7 @@ def _reaper(deaths: list[str]) -> Any:
     """Notes every worker that dies, whether or not it is started again."""
     from ray.tune import Callback
 
-    class Mourning(Callback):
+    class Reaper(Callback):
         def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **more: Any) -> None:
             said = (trial.get_error() or "nothing").strip().splitlines()
             deaths.append(said[-1].strip())
@@ -109,7 +109,7 @@ def _reaper(deaths: list[str]) -> Any:
         def __reduce__(self) -> Any:
             return Callback, ()
 
-    return Mourning()
+    return Reaper()
 
 
 def _stopper(stopping: threading.Event) -> Any:

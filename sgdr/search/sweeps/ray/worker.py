@@ -15,13 +15,15 @@ from optuna.storages import BaseStorage
 
 from sgdr.search.backend.devices import limit_cores, share_gpu_memory, use_all_cores
 from sgdr.search.problem.arms import Places
+from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import StorageError, open_storage, storage_errors
 from sgdr.search.storage.retry import Retrying
 from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.coordinator import Begun
 from sgdr.search.sweeps.phase_timer import PhaseTimer
-from sgdr.search.sweeps.session import Begun, work
-from sgdr.search.sweeps.shared_record import Launch, SharedRecord, StopRequested
+from sgdr.search.sweeps.session import work
+from sgdr.search.sweeps.shared import Launch, SharedCoordinator, StopRequested
 from sgdr.search.sweeps.worker import TooManyFailures
 
 ENDINGS: dict[str, type[Exception]] = {
@@ -56,14 +58,14 @@ def train(config: dict[str, Any], spec: WorkerSpec) -> None:
     """
     from ray import tune
 
-    kind = said = ""
+    kind = error_text = ""
     try:
         with suppress(StopRequested):
             _work(int(config["worker"]), spec)
     except tuple(ENDINGS.values()) as error:
-        kind = next(name for name, each in ENDINGS.items() if isinstance(error, each))
-        said = f"{error} (said by a worker on {socket.gethostname()})"
-    tune.report({"kind": kind, "error": said})
+        kind = next(name for name, ending in ENDINGS.items() if isinstance(error, ending))
+        error_text = f"{error} (said by a worker on {socket.gethostname()})"
+    tune.report({"kind": kind, "error": error_text})
 
 
 def _work(place: int, spec: WorkerSpec) -> None:
@@ -76,28 +78,19 @@ def _work(place: int, spec: WorkerSpec) -> None:
         _share_gpu(spec.gpus, processes)
         use_all_cores()
     remarks: list[str] = []
+    callback = Callback(on_remark=remarks.append)
 
     def begin(storage: BaseStorage) -> Begun:
-        record = SharedRecord(storage, spec.study, spec.launch, place, remarks.append)
-        record.note(remarks=remarks)
-        return Begun(record, spec.seed, spec.places, place)
+        coordinator = SharedCoordinator(storage, spec.study, spec.launch, place, callback)
+        coordinator.log.note(remarks=remarks)
+        return Begun(coordinator, spec.seed, spec.places, place)
 
     def opening() -> BaseStorage:
         # A worker may be started again just when the database is.
         return Retrying(remarks.append)(lambda maybe_applied: open_storage(spec.url, create=True))
 
     with storage_errors(spec.url):
-        work(
-            workload,
-            settings,
-            opening,
-            begin,
-            spec.checkpoints,
-            None,
-            timer,
-            lambda progress: None,
-            remarks.append,
-        )
+        work(workload, settings, opening, begin, spec.checkpoints, None, timer, callback)
 
 
 def _unpacked(spec: WorkerSpec) -> tuple[Workload | CallableWorkload, Settings]:

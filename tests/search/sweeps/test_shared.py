@@ -20,23 +20,24 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from sgdr.search.problem.callback import Callback
 from sgdr.search.storage import leases as lease
 from sgdr.search.storage.claims import LOST, RETRY_OF, WITHDRAWN
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX, end_lease, leases
 from sgdr.search.storage.retry import Retrying
 from sgdr.search.storage.schema import WORKER
-from sgdr.search.sweeps import shared_record
-from sgdr.search.sweeps import trial_log as record_module
-from sgdr.search.sweeps.shared_record import (
-    MOST_RETRIES,
+from sgdr.search.sweeps import shared, trial_log
+from sgdr.search.sweeps.claim_queue import MOST_RETRIES
+from sgdr.search.sweeps.coordinator import AloneCoordinator, Coordinator
+from sgdr.search.sweeps.shared import (
     STOP,
     Launch,
-    SharedRecord,
+    SharedCoordinator,
     StopRequested,
     end_launch,
 )
-from sgdr.search.sweeps.trial_log import Record, TakenOver
+from sgdr.search.sweeps.trial_log import TakenOver
 from tests.faults import CallFaults, Faults, StatementFaults, away
 
 SPACE = {"base_lr": FloatDistribution(1e-6, 1.0, log=True)}
@@ -46,9 +47,9 @@ MANY = 100
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits, and every write looks at the others."""
-    monkeypatch.setattr(record_module, "Retrying", partial(Retrying, sleep=lambda seconds: None))
-    monkeypatch.setattr(shared_record, "SYNC_SECONDS", 0.0)
-    monkeypatch.setattr(shared_record, "SYNC_SHARE", float("inf"))
+    monkeypatch.setattr(trial_log, "Retrying", partial(Retrying, sleep=lambda seconds: None))
+    monkeypatch.setattr(shared, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(shared, "SYNC_SHARE", float("inf"))
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -73,24 +74,24 @@ class Launched:
     def __init__(self, storage: Any) -> None:
         self.storage = storage
         self.study = storage.get_study_id_from_name("s")
-        self.launcher = Record(storage, "s")
-        again = frozenset(trial.number for trial in self.launcher.again)
-        self.launch = Launch(self.launcher.worker, len(self.launcher.trials), again)
+        self.launcher = AloneCoordinator(storage, "s")
+        again = frozenset(trial.number for trial in self.launcher.queue.again)
+        self.launch = Launch(self.launcher.log.worker, len(self.launcher.log.trials), again)
 
-    def worker(self, place: int, on_remark: Callable[[str], None] = lambda remark: None) -> SharedRecord:
-        return SharedRecord(self.storage, "s", self.launch, place, on_remark)
+    def worker(self, place: int) -> SharedCoordinator:
+        return SharedCoordinator(self.storage, "s", self.launch, place)
 
-    def kill(self, record: Record) -> None:
+    def kill(self, coordinator: Coordinator) -> None:
         """Makes its process look gone."""
-        record._lease._ended.set()
-        self.set_lease(record, started=0.0)
+        coordinator.log.lease._ended.set()
+        self.set_lease(coordinator, started=0.0)
 
-    def set_lease(self, record: Record, **changes: Any) -> None:
-        kept = self.lease(record)
-        self.storage.set_study_user_attr(self.study, PREFIX + record.worker, {**kept, **changes})
+    def set_lease(self, coordinator: Coordinator, **changes: Any) -> None:
+        kept = self.lease(coordinator)
+        self.storage.set_study_user_attr(self.study, PREFIX + coordinator.log.worker, {**kept, **changes})
 
-    def lease(self, record: Record) -> dict[str, Any]:
-        return leases(self.storage.get_study_user_attrs(self.study))[record.worker]
+    def lease(self, coordinator: Coordinator) -> dict[str, Any]:
+        return leases(self.storage.get_study_user_attrs(self.study))[coordinator.log.worker]
 
     def trials(self) -> list[FrozenTrial]:
         found: list[FrozenTrial] = self.storage.get_all_trials(self.study)
@@ -101,22 +102,22 @@ class Launched:
 def launched(storage: BaseStorage) -> Iterator[Launched]:
     made = Launched(storage)
     yield made
-    made.launcher.close()
+    made.launcher.log.close()
 
 
-def begin(record: SharedRecord, count: int = 1, most: int = MANY) -> list[FrozenTrial]:
+def begin(coordinator: SharedCoordinator, count: int = 1, most: int = MANY) -> list[FrozenTrial]:
     """Begins as many trials, and writes that."""
     begun = []
-    for claim in record.claim(count, most):
+    for claim in coordinator.claim(count, most):
         seed = claim.number if claim.again is None else claim.again.user_attrs["seed"]
         attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": seed}
-        begun.append(record.begin(claim, {"base_lr": 1e-4 * (1 + seed)}, SPACE, attributes))
-    record.write()
+        begun.append(coordinator.log.begin(claim, {"base_lr": 1e-4 * (1 + seed)}, SPACE, attributes))
+    coordinator.write()
     return begun
 
 
-def complete(record: SharedRecord, trial: FrozenTrial, value: float = 0.5) -> None:
-    record.end(trial, TrialState.COMPLETE, value, {"curve": {"error": [0.75, value]}})
+def complete(coordinator: SharedCoordinator, trial: FrozenTrial, value: float = 0.5) -> None:
+    coordinator.log.end(trial, TrialState.COMPLETE, value, {"curve": {"error": [0.75, value]}})
 
 
 def test_what_one_does_the_others_hear_of(launched: Launched) -> None:
@@ -131,7 +132,7 @@ def test_what_one_does_the_others_hear_of(launched: Launched) -> None:
     assert heard[0].params == first.params and heard[0].state == TrialState.RUNNING
     assert repr(heard[0].intermediate_values) == "{1: 0.75, 2: nan}" and heard[1].intermediate_values == {}
     complete(one, first)
-    one.end(second, TrialState.FAIL, None, {"error": "oops"})
+    one.log.end(second, TrialState.FAIL, None, {"error": "oops"})
     one.write()
     other.write()
     heard = {trial.number: trial for trial in other.changed_trials()}
@@ -139,11 +140,11 @@ def test_what_one_does_the_others_hear_of(launched: Launched) -> None:
     assert heard[1].state == TrialState.FAIL
     other.write()
     assert other.changed_trials() == one.changed_trials() == []
-    assert (other.finished, other.ended, other.failed, other.best) == (1, 1, 1, 0.5)
+    assert (other.log.finished, other.log.ended, other.log.failed, other.log.best) == (1, 1, 1, 0.5)
     late = launched.worker(2)
-    assert [trial.number for trial in late.known()] == [0, 1] and late.changed_trials() == []
-    for record in (one, other, late):
-        record.interrupt()
+    assert [trial.number for trial in late.log.known()] == [0, 1] and late.changed_trials() == []
+    for coordinator in (one, other, late):
+        coordinator.interrupt()
 
 
 def test_places_go_up_by_one_whoever_claims(launched: Launched) -> None:
@@ -189,7 +190,7 @@ def test_a_worker_that_was_taken_to_be_dead_changes_nothing_any_more(launched: L
     assert [trial.user_attrs[RETRY_OF] for trial in again] == [0, 1]
     before = launched.trials()
     if not looks:
-        one._pause = float("inf")
+        one.pause = float("inf")
         launched.set_lease(one, ended=False)  # as its own thread may do, which knows nothing
     complete(one, first)
     with pytest.raises(TakenOver):
@@ -197,7 +198,7 @@ def test_a_worker_that_was_taken_to_be_dead_changes_nothing_any_more(launched: L
     one.reported(second, {1: 0.5})
     one.interrupt()
     with pytest.raises(TakenOver):
-        one._sync()
+        one.sync()
     assert launched.trials() == before
     for trial in again:
         complete(other, trial)
@@ -220,7 +221,7 @@ def test_a_worker_that_has_only_slept_notices_by_its_trials(launched: Launched) 
 def test_what_was_claimed_while_its_worker_was_buried_is_freed(launched: Launched) -> None:
     one, other = launched.worker(0), launched.worker(1)
     begin(one)
-    end_lease(launched.storage, launched.study, one.worker, launched.lease(one))
+    end_lease(launched.storage, launched.study, one.log.worker, launched.lease(one))
     assert launched.trials()[0].state == TrialState.RUNNING
     assert [trial.user_attrs[RETRY_OF] for trial in begin(other, most=1)] == [0]
     with pytest.raises(TakenOver):
@@ -231,33 +232,33 @@ def test_what_was_claimed_while_its_worker_was_buried_is_freed(launched: Launche
 
 def test_a_trial_whose_workers_die_is_given_up_in_the_end(launched: Launched) -> None:
     for turn in range(MOST_RETRIES + 1):
-        record = launched.worker(0)  # which finds what the one before it has left
-        (trial,) = begin(record, most=1)
+        coordinator = launched.worker(0)  # which finds what the one before it has left
+        (trial,) = begin(coordinator, most=1)
         assert trial.number == turn and trial.user_attrs["seed"] == 0
         assert trial.user_attrs.get(RETRY_OF) == (turn - 1 if turn else None)
-        launched.kill(record)
+        launched.kill(coordinator)
     last = launched.worker(0)
     assert [claim.again for claim in last.claim(1, 1)] == [None]
     found = launched.trials()
     assert [LOST in trial.user_attrs for trial in found] == [True] * MOST_RETRIES + [False, False]
     assert found[MOST_RETRIES].user_attrs["error"] == f"its worker died {MOST_RETRIES + 1} times"
-    assert last.failed == 1
+    assert last.log.failed == 1
     last.interrupt()
 
 
 def test_an_own_process_that_dies_is_no_worker_that_died(launched: Launched) -> None:
     for _ in range(MOST_RETRIES):
-        record = launched.worker(0)
-        begin(record, most=1)
-        launched.kill(record)
-    record = launched.worker(0)
-    (trial,) = begin(record, most=1)
-    assert record.retry(trial) is None
-    (trial,) = begin(record, most=1)
-    assert record.retry(trial) is None
-    (trial,) = begin(record, most=1)
-    assert "its process died 3 times" in str(record.retry(trial))
-    record.interrupt()
+        coordinator = launched.worker(0)
+        begin(coordinator, most=1)
+        launched.kill(coordinator)
+    coordinator = launched.worker(0)
+    (trial,) = begin(coordinator, most=1)
+    assert coordinator.retry(trial) is None
+    (trial,) = begin(coordinator, most=1)
+    assert coordinator.retry(trial) is None
+    (trial,) = begin(coordinator, most=1)
+    assert "its process died 3 times" in str(coordinator.retry(trial))
+    coordinator.interrupt()
 
 
 def test_what_is_interrupted_the_others_go_on_with(launched: Launched) -> None:
@@ -277,15 +278,15 @@ def test_a_repetition_that_is_withdrawn_leaves_the_trial_to_be_repeated(launched
     begin(one)
     one.interrupt()
     third = launched.worker(2)
-    withdrawn = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: third.worker, RETRY_OF: 0})
+    withdrawn = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: third.log.worker, RETRY_OF: 0})
     number = launched.storage.create_new_trial(launched.study, template_trial=withdrawn)
     other.write()
-    assert not other.again
+    assert not other.queue.again
     launched.storage.set_trial_user_attr(number, WITHDRAWN, True)
     launched.storage.set_trial_state_values(number, TrialState.FAIL)
     assert [claim.repeats for claim in other.claim(2, MANY)] == [0, None]
-    for record in (other, third):
-        record.interrupt()
+    for coordinator in (other, third):
+        coordinator.interrupt()
 
 
 def test_another_launch_goes_on_where_the_last_one_was(launched: Launched) -> None:
@@ -304,51 +305,51 @@ def test_another_launch_goes_on_where_the_last_one_was(launched: Launched) -> No
     assert (claims[2].again, claims[2].place) == (None, 0)  # of this launch the first
     two.interrupt()
     end_launch(then.storage, "s", then.launch)
-    then.launcher.close()
+    then.launcher.log.close()
 
 
 @pytest.mark.parametrize("how", ["is gone", "has ended", "says so"])
 def test_workers_end_with_their_launcher_or_when_it_says_so(launched: Launched, how: str) -> None:
-    record = launched.worker(0)
-    begin(record)
-    idle = record.claim(1, MANY)
-    assert idle and record.wait(MANY)
+    coordinator = launched.worker(0)
+    begin(coordinator)
+    idle = coordinator.claim(1, MANY)
+    assert idle and coordinator.wait(MANY)
     if how == "is gone":
         launched.kill(launched.launcher)
     elif how == "has ended":
-        launched.launcher.close()
+        launched.launcher.log.close()
     else:
         launched.storage.set_study_user_attr(launched.study, STOP, launched.launch.lease)
-    for act in (record.write, lambda: record.wait(MANY), lambda: record.claim(1, MANY)):
+    for act in (coordinator.write, lambda: coordinator.wait(MANY), lambda: coordinator.claim(1, MANY)):
         with pytest.raises(StopRequested):
             act()
-    record.interrupt()
+    coordinator.interrupt()
     assert all(trial.state == TrialState.FAIL for trial in launched.trials())
-    assert launched.lease(record)["ended"]
+    assert launched.lease(coordinator)["ended"]
 
 
 def test_a_mark_for_another_launch_is_nothing_to_this_one(launched: Launched) -> None:
     launched.storage.set_study_user_attr(launched.study, STOP, "the last one")
-    record = launched.worker(0)
-    assert len(begin(record)) == 1
-    record.interrupt()
+    coordinator = launched.worker(0)
+    assert len(begin(coordinator)) == 1
+    coordinator.interrupt()
 
 
 def test_a_launch_is_ended_with_all_that_its_workers_left(launched: Launched) -> None:
     dead, buried, ended = (launched.worker(place) for place in range(3))
-    for record in (dead, buried, ended):
-        begin(record)
+    for coordinator in (dead, buried, ended):
+        begin(coordinator)
     launched.kill(dead)
-    end_lease(launched.storage, launched.study, buried.worker, launched.lease(buried))
-    ended.note(epochs=7)
-    ended._lease.renew()
+    end_lease(launched.storage, launched.study, buried.log.worker, launched.lease(buried))
+    ended.log.note(epochs=7)
+    ended.log.lease.renew()
     ended.interrupt()
     last = launched.lease(ended)
     end_launch(launched.storage, "s", launched.launch)
     assert all(trial.state == TrialState.FAIL for trial in launched.trials())
-    assert all(launched.lease(record)["ended"] for record in (dead, buried, ended))
+    assert all(launched.lease(coordinator)["ended"] for coordinator in (dead, buried, ended))
     assert launched.lease(ended) == last and last["notes"] == {"epochs": 7}
-    buried._lease.end()
+    buried.log.lease.end()
 
 
 def test_of_one_that_ends_just_then_the_last_notes_stay() -> None:
@@ -360,26 +361,26 @@ def test_of_one_that_ends_just_then_the_last_notes_stay() -> None:
     last = {**launched.lease(one), "ended": True, "notes": {"epochs": 7}}
 
     def end() -> None:
-        faults.inner.set_study_user_attr(launched.study, PREFIX + one.worker, last)
+        faults.inner.set_study_user_attr(launched.study, PREFIX + one.log.worker, last)
 
     with faults.at(3, before=end) as made:
         other.write()
     assert made[0] == made[2] == "get_study_user_attrs"  # it looks twice
     assert launched.lease(one) == last
     other.interrupt()
-    launched.launcher.close()
+    launched.launcher.log.close()
 
 
 def test_everybody_gets_a_new_term_when_the_storage_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     faults = CallFaults()
     made_in(faults.inner)
     launched = Launched(faults.storage)
-    for record in (launched.launcher, one := launched.worker(0)):
-        launched.set_lease(record, host="elsewhere")
+    for coordinator in (launched.launcher, one := launched.worker(0)):
+        launched.set_lease(coordinator, host="elsewhere")
     other = launched.worker(1)
     begin(one)
     now = 1000.0
-    other._watch = lease.Watch(clock=lambda: now)
+    other.watch = lease.Watch(clock=lambda: now)
     other.write()
     now += lease.EXPIRE_SECONDS - 1
     launched.set_lease(launched.launcher, seen=-1.0)
@@ -396,7 +397,7 @@ def test_everybody_gets_a_new_term_when_the_storage_is_back(monkeypatch: pytest.
     other.write()
     assert launched.lease(one)["ended"] and launched.trials()[0].user_attrs[LOST]
     other.interrupt()
-    launched.launcher.close()
+    launched.launcher.log.close()
 
 
 def of_kind(kind: str, folder: Path) -> Faults:
@@ -429,7 +430,7 @@ def play(launched: Launched) -> None:
         running = begin(other, 2, most=6)
     other.interrupt()
     end_launch(launched.storage, "s", launched.launch)
-    launched.launcher.close()
+    launched.launcher.log.close()
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["not-done", "done"])
@@ -450,8 +451,9 @@ def test_an_outage_at_any_call_loses_and_doubles_nothing(
         launched = Launched(faults.inner)  # what the test itself does is not to fail
         remarks: list[str] = []
 
-        def worker(place: int) -> SharedRecord:
-            return SharedRecord(faults.storage, "s", launched.launch, place, remarks.append)  # noqa: B023
+        def worker(place: int) -> SharedCoordinator:
+            callback = Callback(on_remark=remarks.append)  # noqa: B023
+            return SharedCoordinator(faults.storage, "s", launched.launch, place, callback)  # noqa: B023
 
         launched.worker = worker  # type: ignore[method-assign, assignment]
         with faults.at(at, after=away) if done else faults.at(at, before=away) as made:
@@ -475,23 +477,24 @@ def test_an_outage_at_any_call_loses_and_doubles_nothing(
 WORKER_PROCESS = """
 import json, sys, time
 from optuna.distributions import FloatDistribution
+from sgdr.search.problem.callback import Callback
 from sgdr.search.storage import leases as lease
 from sgdr.search.sweeps.trial_log import TakenOver
-from sgdr.search.sweeps.shared_record import Launch, SharedRecord
+from sgdr.search.sweeps.shared import Launch, SharedCoordinator
 from sgdr.search.storage.connect import open_storage
 
 lease.RENEW_SECONDS = 0.2
 url, launcher = sys.argv[1:]
-record = SharedRecord(open_storage(url), "s", Launch(launcher, 0, frozenset()), 0)
-for claim in record.claim(2, 2):
+coordinator = SharedCoordinator(open_storage(url), "s", Launch(launcher, 0, frozenset()), 0)
+for claim in coordinator.claim(2, 2):
     attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": 100 + claim.number}
-    record.begin(claim, {"base_lr": 0.5}, {"base_lr": FloatDistribution(0.1, 1)}, attributes)
+    coordinator.log.begin(claim, {"base_lr": 0.5}, {"base_lr": FloatDistribution(0.1, 1)}, attributes)
 try:
     while True:
-        record.write()
+        coordinator.write()
         time.sleep(0.02)
 except TakenOver:
-    record.interrupt()
+    coordinator.interrupt()
     print("taken over")
 """
 
@@ -507,12 +510,12 @@ def test_a_worker_that_is_stopped_loses_its_trials_when_it_was_not_heard_of_for_
     command = [sys.executable, "-c", WORKER_PROCESS, url, launched.launch.lease]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            record = launched.worker(1)
+            coordinator = launched.worker(1)
             until(lambda: len(launched.trials()) == 2 and "seed" in launched.trials()[1].user_attrs)
-            assert record.claim(2, 2) == []
+            assert coordinator.claim(2, 2) == []
             process.send_signal(signal.SIGSTOP)
             began = time.monotonic()
-            until(lambda: begin(record, 2, most=2))
+            until(lambda: begin(coordinator, 2, most=2))
             assert 1 < time.monotonic() - began < 20
             found = launched.trials()
             assert [trial.user_attrs["seed"] for trial in found] == [100, 101, 100, 101]
@@ -522,8 +525,8 @@ def test_a_worker_that_is_stopped_loses_its_trials_when_it_was_not_heard_of_for_
             assert launched.trials() == found
         finally:
             process.kill()
-    record.interrupt()
-    launched.launcher.close()
+    coordinator.interrupt()
+    launched.launcher.log.close()
     close_storage(launched.storage)
 
 
@@ -556,16 +559,16 @@ def test_what_is_enqueued_is_taken_by_one_worker_before_anything_new(
     assert fixed([first, *taken, *rest]) == [None, 0.25, 0.5, None, None]
     assert [claim.place for claim in (first, *rest[1:])] == [0, 1, 2]
     assert one.claim(1, 5) == []
-    for record, claim in ((one, taken[0]), (other, rest[0])):
+    for coordinator, claim in ((one, taken[0]), (other, rest[0])):
         attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": claim.number}
-        trial = record.begin(claim, {"base_lr": 0.25}, SPACE, attributes, {"fixed_params": {}})
-        complete(record, trial)
-        record.write()
+        trial = coordinator.log.begin(claim, {"base_lr": 0.25}, SPACE, attributes, {"fixed_params": {}})
+        complete(coordinator, trial)
+        coordinator.write()
     trials = launched.trials()
     assert [trial.state.name for trial in trials[1:3]] == ["COMPLETE"] * 2
     assert all(trial.user_attrs["enqueued"] and trial.params == {"base_lr": 0.25} for trial in trials[1:3])
-    for record in (one, other):
-        record.interrupt()
+    for coordinator in (one, other):
+        coordinator.interrupt()
 
 
 def test_an_enqueued_trial_of_a_worker_that_died_is_trained_by_another(
@@ -579,10 +582,10 @@ def test_an_enqueued_trial_of_a_worker_that_died_is_trained_by_another(
     again = other.claim(3, MANY)
     assert fixed(again) == [0.25, 0.5, None] and [claim.repeats for claim in again] == [0, 1, None]
     assert again[0].again is not None and again[1].again is None
-    other.refuse(again[1], "it cannot be")
+    other.log.refuse(again[1], "it cannot be")
     other.write()
-    assert other.failed == 1 and launched.trials()[again[1].number].user_attrs["error"] == "it cannot be"
-    assert other.claim(0, MANY) == [] and not other.again
+    assert other.log.failed == 1 and launched.trials()[again[1].number].user_attrs["error"] == "it cannot be"
+    assert other.claim(0, MANY) == [] and not other.queue.again
     other.interrupt()
 
 
@@ -598,10 +601,10 @@ def test_foreign_trials_are_no_part_of_a_launch(launched: Launched, storage: Bas
     one.write()
     other.write()
     assert [trial.number for trial in other.changed_trials()] == [0]
-    assert (other.best, other.ended, other.finished) == (0.5, 1, 1)
+    assert (other.log.best, other.log.ended, other.log.finished) == (0.5, 1, 1)
     other.give_back([claim])
-    assert launched.trials()[3].user_attrs[WITHDRAWN] and not other.again
-    for record in (one, other):
-        record.interrupt()
+    assert launched.trials()[3].user_attrs[WITHDRAWN] and not other.queue.again
+    for coordinator in (one, other):
+        coordinator.interrupt()
     states = [trial.state.name for trial in launched.trials()]
     assert states == ["COMPLETE", "COMPLETE", "RUNNING", "FAIL"]

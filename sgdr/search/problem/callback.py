@@ -1,0 +1,56 @@
+"""Who hears how a sweep, a confirmation or a comparison goes."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class Callback:
+    """Hears how it goes: override what you want to hear, or give functions; all else is silence."""
+
+    def __init__(
+        self,
+        on_progress: Callable[[Any], None] | None = None,
+        on_remark: Callable[[str], None] | None = None,
+    ) -> None:
+        """Lets each function that is given take the place of the method of its name."""
+        if on_progress is not None:
+            self.on_progress = on_progress  # type: ignore[method-assign, assignment]
+        if on_remark is not None:
+            self.on_remark = on_remark  # type: ignore[method-assign, assignment]
+
+    def on_progress(self, progress: Any) -> None:
+        """Hears how far it is, some times a second.
+
+        `progress` is a `Progress` of a sweep, a `ConfirmProgress` of a confirmation, a `CompareProgress` of a
+        comparison.
+        """
+
+    def on_remark(self, text: str) -> None:
+        """Hears what the user should know, a sentence each."""
+
+
+SILENT = Callback()
+"""The callback that nobody listens to."""
+
+
+def takes_functions(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Lets `function` take `on_progress` and `on_remark` as it did before it took a `callback`, and warn."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **named: Any) -> Result:
+        functions = {name: named.pop(name) for name in ("on_progress", "on_remark") if name in named}
+        if functions:
+            text = f"give {' and '.join(functions)} in a callback: callback=search.Callback({{}})"
+            example = ", ".join(f"{name}=..." for name in functions)
+            warnings.warn(text.format(example), DeprecationWarning, stacklevel=2)
+            named.setdefault("callback", Callback(**functions))
+        return function(*args, **named)
+
+    return called
