@@ -22,7 +22,7 @@ def study_name(name: str) -> str:
     """The name as it is. Raises ValueError where no study can have it."""
     if not isinstance(name, str) or not name.strip() or "/" in name:
         raise ArgumentError("study", name, "must be a text that is not empty and has no '/'")
-    if name in (".", "..") or any(unicodedata.category(each) in ("Cc", "Cs") for each in name):
+    if name in (".", "..") or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         raise ArgumentError(
             "study",
             name,
@@ -60,16 +60,16 @@ def check_existing(storage: BaseStorage, name: str, settings: Settings, where: s
         number = storage.get_study_id_from_name(name)
     except KeyError:
         return False
-    kept = storage.get_study_user_attrs(number)
-    if not made_by_sweep(kept):
+    study_attrs = storage.get_study_user_attrs(number)
+    if not made_by_sweep(study_attrs):
         direction = [StudyDirection[settings.workload.direction.upper()]]
         begun = storage.get_n_trials(number, BEGUN_STATES)
         if storage.get_study_directions(number) != direction or begun:
             raise ValueError(f"study {name!r} in {where} was not made by sgdr; choose another name")
         return True  # its making was cut off, or somebody has enqueued the first trials of a sweep to come
-    if said := fault(kept):
+    if said := fault(study_attrs):
         raise ValueError(f"study {name!r} in {where} cannot be gone on with: {said}; choose another name")
-    if changes := differences(kept, settings.attributes()):
+    if changes := differences(study_attrs, settings.attributes()):
         raise ValueError(
             f"study {name!r} exists, with {'; '.join(changes)}: choose another name, or give the same"
         )
@@ -82,8 +82,8 @@ def going_on(storage: BaseStorage, name: str, settings: Settings) -> Settings:
         number = storage.get_study_id_from_name(name)
     except KeyError:
         return settings
-    kept = storage.get_study_user_attrs(number)
-    return with_kept(settings, kept) if made_by_sweep(kept) else settings
+    study_attrs = storage.get_study_user_attrs(number)
+    return with_kept(settings, study_attrs) if made_by_sweep(study_attrs) else settings
 
 
 def create_study(storage: BaseStorage, name: str, settings: Settings, resume: bool) -> int:
@@ -98,13 +98,13 @@ def create_study(storage: BaseStorage, name: str, settings: Settings, resume: bo
         if not resume:  # it was not there a moment ago
             raise ValueError(f"study {name!r} has just been begun by another process") from None
         number = storage.get_study_id_from_name(name)
-    kept = storage.get_study_user_attrs(number)
-    if made_by_sweep(kept):
+    study_attrs = storage.get_study_user_attrs(number)
+    if made_by_sweep(study_attrs):
         said = settings.attributes()
         for key in SAID_LATER:
-            if kept.get(key) is None and said[key] is not None:
+            if study_attrs.get(key) is None and said[key] is not None:
                 storage.set_study_user_attr(number, key, said[key])
-        return int(kept["seed"])
+        return int(study_attrs["seed"])
     # The workload comes last: a study that has it has all, wherever its making was cut off.
     for key, attribute in reversed(settings.attributes().items()):
         storage.set_study_user_attr(number, key, attribute)

@@ -21,21 +21,21 @@ def placed(trial: FrozenTrial, arms: Arms) -> tuple[str, dict[str, Any]]:
     The sampler chooses the other parameters. The arm is the one that the trial's user attribute `arm` names,
     else the first that searches all that is given. Raises ValueError for what the space does not hold.
     """
-    given = _given(trial)
+    params = _params(trial)
     named = trial.user_attrs.get("arm")
     if named is not None and named not in arms:
         raise ValueError(f"arm={named!r} is not searched; name one of {', '.join(arms)}")
     for name in arms if named is None else [named]:
-        if given.keys() <= arms[name].keys():
-            return name, {key: _within(key, value, arms[name][key]) for key, value in given.items()}
+        if params.keys() <= arms[name].keys():
+            return name, {key: _within(key, value, arms[name][key]) for key, value in params.items()}
     most = max(arms.values(), key=len)
     searched = ", ".join(most if named is None else arms[named])
     raise ValueError(
-        f"the parameters {', '.join(map(str, given))} are not those of an arm; give of {searched}"
+        f"the parameters {', '.join(map(str, params))} are not those of an arm; give of {searched}"
     )
 
 
-def _given(trial: FrozenTrial) -> dict[str, Any]:
+def _params(trial: FrozenTrial) -> dict[str, Any]:
     fixed = trial.system_attrs.get(FIXED, {})
     if not isinstance(fixed, Mapping):
         raise ValueError(f"its attribute {FIXED}={fixed!r} must be a mapping from names to values")

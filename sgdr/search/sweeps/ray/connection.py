@@ -61,17 +61,19 @@ def _with_token(cluster: Cluster) -> Iterator[None]:
     """A cluster of our own has a token of its own: else Ray would leave one in the user's home, which every
     `ray start` from then on asks for. For one at HOST:PORT that asks for a token, the one that is there is
     used, as Ray does by itself for the address auto alone; to one that has none, it would be a stranger."""
-    kept = {name: os.environ.get(name) for name in TOKEN}
+    before = {name: os.environ.get(name) for name in TOKEN}
     mode, token, file = TOKEN
-    has_one = any(kept[name] for name in (token, file)) or (Path.home() / ".ray" / "auth_token").is_file()
-    if cluster.address is None and not any(kept.values()):
+    has_one = any(before[name] for name in (token, file)) or (Path.home() / ".ray" / "auth_token").is_file()
+    if cluster.address is None and not any(before.values()):
         os.environ[token] = _own_token()
-    elif cluster.address is not None and kept[mode] is None and has_one and _asks_for_token(cluster.address):
+    elif (
+        cluster.address is not None and before[mode] is None and has_one and _asks_for_token(cluster.address)
+    ):
         os.environ[mode] = "token"
     try:
         yield
     finally:
-        for name, value in kept.items():
+        for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
