@@ -4,15 +4,43 @@ from __future__ import annotations
 
 import gc
 import sys
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
+from typer.main import get_command
 
-from sgdr.cli import confirm, export, options, rates, serve, studies, sweep
+from sgdr.cli import confirm, export, options, rates, studies, sweep
 
 BAD_INPUT = 2
+ENTRY_POINTS = "sgdr.commands"
+"""The group of the Typer apps of other packages whose commands are commands of `sgdr`."""
+
+
+class _Commands(TyperGroup):
+    """The commands here, and those of other packages, which are loaded only when they may be meant."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *_others()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name) or _others().get(cmd_name)
+
+
+@cache
+def _others() -> dict[str, Any]:
+    commands: dict[str, Any] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        other: Any = get_command(point.load())
+        commands |= other.commands
+    return commands
+
 
 app = typer.Typer(
+    cls=_Commands,
     name="sgdr",
     help="Find the warm-restart learning-rate schedule (SGDR) that is best for a model and a budget.",
     epilog="Begin with:  sgdr sweep --workload digits --trials 64   then:  sgdr best digits",
@@ -30,8 +58,6 @@ app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("studies")(studies.studies)
 app.command("workloads")(studies.workloads)
 app.command("delete")(studies.delete)
-app.command("serve", epilog=serve.SERVE_EXAMPLES)(serve.serve)
-app.command("token", epilog=serve.TOKEN_EXAMPLES)(serve.token)
 
 
 def main() -> int:

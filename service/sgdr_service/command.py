@@ -1,4 +1,7 @@
-"""`sgdr serve` and `sgdr token`."""
+"""`sgdr serve` and `sgdr token`, by the entry point with which they come to the command line.
+
+Neither this module nor the help of its commands imports what the extra `service` installs.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from typing import Annotated
 import typer
 
 from sgdr.cli import options
+
+app = typer.Typer()
 
 SERVE_EXAMPLES = """
 [bold]Examples[/bold]
@@ -37,6 +42,7 @@ TOKEN_EXAMPLES = """
 """
 
 
+@app.command(epilog=SERVE_EXAMPLES)
 def serve(
     host: Annotated[
         str | None,
@@ -64,6 +70,7 @@ def serve(
         raise typer.Exit(options.FAILED)
 
 
+@app.command(epilog=TOKEN_EXAMPLES)
 def token(
     file: Annotated[
         Path | None,
@@ -81,12 +88,12 @@ def token(
     secret = make_token()
     write_hash(path, secret, replace=replace)
     print(secret)  # noqa: T201
-    condition = "" if file is None else f" when it is told so, by SGDR_TOKEN_FILE={shlex.quote(str(path))}"
-    say = (
-        f"Its hash is in {path}, where `sgdr serve` finds it{condition}. Elsewhere, set\n"
+    told = "" if file is None else f" when it is told so, by SGDR_TOKEN_FILE={shlex.quote(str(path))}"
+    words = (
+        f"Its hash is in {path}, where `sgdr serve` finds it{told}. Elsewhere, set\n"
         f"  SGDR_TOKEN_HASH={hashed(secret)}"
     )
-    print(say, file=sys.stderr)  # noqa: T201
+    print(words, file=sys.stderr)  # noqa: T201
 
 
 def _needs_service() -> None:
