@@ -6,6 +6,8 @@ arXiv:1608.03983, section 3. A float field means its exact binary value, so that
 definite rational number, and a step is compared with that number, not with a rounded one.
 """
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -15,10 +17,13 @@ from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import count
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
 
 Number: TypeAlias = int | float
 Located: TypeAlias = tuple[int, Number, Number, Number]
@@ -63,8 +68,10 @@ class Cycles(ABC):
         """
 
     @abstractmethod
-    def locate_array(self, steps: StepArray) -> tuple[IndexArray, FloatArray]:
-        """Index of the cycle of each step of a 1-d array, and to 1e-9 the fraction of it still to go."""
+    def locate_array(
+        self, steps: Shaped[StepArray, " steps"]
+    ) -> tuple[Shaped[IndexArray, " steps"], Shaped[FloatArray, " steps"]]:
+        """Index of the cycle of each step, and to 1e-9 the fraction of it still to go."""
 
     @abstractmethod
     def first_steps(self) -> Iterator[int]:

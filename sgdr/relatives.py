@@ -34,7 +34,8 @@ def cosine_annealing(base_lr: Field, length: Field, eta_min: Field = 0.0) -> War
     """One cosine from `base_lr` down to `eta_min` over `length`, and `eta_min` from there on.
 
     As `optax.cosine_decay_schedule`, and as CosineAnnealingLR of torch and braintools up to their T_max;
-    torch's rises again after it. Raises ValueError for a bad field.
+    torch's rises again after it. Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5, for one cycle. Raises
+    ValueError for a bad field.
     """
     checks.factor("length", length)
     return WarmRestarts(base_lr, length, 1, eta_min, cycles=1)

@@ -51,6 +51,9 @@ FIELDS = ("base_lr", "T_0", "T_mult", "eta_min")
 class WarmRestarts:
     """A learning-rate schedule: ``schedule(step)`` is the rate at that step, 0 being the first.
 
+    At T_cur of a cycle that lasts T_i it is eta_min + (peak - eta_min) (1 + cos(pi T_cur / T_i)) / 2:
+    Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5.
+
     A step is an int or a float >= 0 (or a NumPy scalar), and the rate is then a Python float; a NumPy array
     gives a float64 array, and a JAX array a JAX array of the same shape, in the type of `base_lr` where that
     is a JAX float array and in JAX's default float type otherwise. It is an `optax.Schedule` as it stands.

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from sgdr import checks
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
 
 Model = TypeVar("Model")
 
@@ -86,12 +89,14 @@ def _trained(
             yield Snapshot(epoch + 1, index[epoch + 1], keep())
 
 
-def ensemble(kept: Iterable[Snapshot[Model]], predict: Callable[[Model], Any]) -> Any:
+def ensemble(
+    kept: Iterable[Snapshot[Model]], predict: Callable[[Model], Shaped[Any, "*shape"]]
+) -> Shaped[Any, "*shape"]:
     """The mean of ``predict(snapshot.model)`` over the snapshots: the ensemble's prediction.
 
-    `predict` returns an array of any library, such as class probabilities [examples, classes]; probabilities
-    are averaged, not logits. One prediction is held at a time. Raises ValueError for no snapshots, and for a
-    prediction that is no array.
+    `predict` returns an array of any library, such as the probabilities of classes; probabilities are
+    averaged, not logits: Huang et al. 2017, arXiv:1704.00109, section 3. One prediction is held at a time.
+    Raises ValueError for no snapshots, and for a prediction that is no array.
     """
     total: Any = None
     count = 0

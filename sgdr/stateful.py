@@ -26,6 +26,9 @@ class SchedulerState:
     >>> state = CosineAnnealingWarmRestarts(base_lr=0.1, T_0=10).state()
     >>> state.step(20).get_lr(), state.step(20).at_restart, state.get_lr()
     ([0.1], True, [0.1])
+
+    Raises:
+        ValueError: from `step` for a bad epoch; from what is read for a bad `last_epoch`.
     """
 
     schedules: tuple[WarmRestarts, ...]
@@ -137,7 +140,8 @@ class CosineAnnealingWarmRestarts:
         last_epoch: the step at which it stands: 0 at the beginning, k to go on after k steps.
         peak_decay, cycles: as of `WarmRestarts`.
 
-    `step()` comes after every epoch or every batch: whatever T_0 counts.
+    `step()` comes after every epoch or every batch: whatever T_0 counts. The rates are those of
+    `WarmRestarts`: Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5.
 
     >>> scheduler = CosineAnnealingWarmRestarts(base_lr=0.1, T_0=10, T_mult=2)
     >>> for epoch in range(10):

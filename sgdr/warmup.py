@@ -25,7 +25,8 @@ class Warmup:
 
     `schedule` is a `WarmRestarts`, another `Warmup`, or any callable from step to rate, such as an
     `optax.Schedule`; `steps` a whole number >= 0, in the unit of the steps. It is a JAX pytree of both, in
-    which a plain callable is part of the structure.
+    which a plain callable is part of the structure. Goyal et al. 2017, "Accurate, large minibatch SGD",
+    arXiv:1706.02677, section 2.2 (gradual warmup).
 
     >>> from sgdr import WarmRestarts
     >>> warm = Warmup(WarmRestarts(base_lr=0.1, T_0=10), steps=4)

@@ -40,7 +40,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     Only `last_epoch` is kept, as a state, so that `step()` may stand inside `brainstate.transform.jit`,
     `for_loop` and `scan`. Rates, `T_cur`, `T_i`, `at_restart` and `at_trough` follow from it: Python numbers,
-    or JAX arrays where it is traced.
+    or JAX arrays where it is traced: as of `sgdr.WarmRestarts` (Loshchilov & Hutter 2017, arXiv:1608.03983,
+    eq. 5).
 
     Raises:
         ValueError: for a bad argument, in one line that names it.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from sgdr.workloads import mlp
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Key
 
 SIDE = 3
 """The side of every kernel, which moves by two pixels: strides take the place of pooling."""
@@ -21,7 +24,7 @@ class Network(NamedTuple):
     head: mlp.Layers
 
 
-def init(key: jax.Array, channels: Sequence[int], sizes: Sequence[int]) -> Network:
+def init(key: Key[jax.Array, ""], channels: Sequence[int], sizes: Sequence[int]) -> Network:
     """New convolutions from one channel to each of `channels`, and an MLP of `sizes` on what the last gives.
 
     Truncated normal weights of variance 2 / fan-in, biases zero.
@@ -36,20 +39,21 @@ def init(key: jax.Array, channels: Sequence[int], sizes: Sequence[int]) -> Netwo
     return Network(convolutions, mlp.init(head_key, sizes))
 
 
-def apply(network: Network, images: jax.Array) -> jax.Array:
-    """The head's values [n, outputs] on grey images [n, height, width]."""
+def apply(network: Network, images: Float[jax.Array, "n height width"]) -> Float[jax.Array, "n outputs"]:
+    """The head's values on grey images."""
     x = images[..., None]
     for layer in network.convolutions:
         x = jax.nn.relu(convolve(x, layer["weight"]) + layer["bias"])
     return mlp.apply(network.head, x)
 
 
-def convolve(images: jax.Array, weight: jax.Array) -> jax.Array:
-    """The 3 x 3 convolution with stride 2 and padding "SAME" of images [n, height, width, inputs].
+def convolve(
+    images: Float[jax.Array, "n height width inputs"], weight: Float[jax.Array, "3 3 inputs outputs"]
+) -> Float[jax.Array, "n height/2 width/2 outputs"]:
+    """The 3 x 3 convolution with stride 2 and padding "SAME" of images whose sides are even.
 
-    Returns [n, height / 2, width / 2, outputs]; the sides are even. A sum of matrix products, one for each
-    place of the kernel: XLA on a CPU trains a convolution about ten times slower inside a loop, and a
-    population's loops over steps and its weights differ from slot to slot.
+    A sum of matrix products, one for each place of the kernel: XLA on a CPU trains a convolution about ten
+    times slower inside a loop, and a population's loops over steps and its weights differ from slot to slot.
     """
     _, height, width, _ = images.shape
     padded = jnp.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)))

@@ -6,6 +6,8 @@ of a population have the same shapes; so this is a function that trains one tria
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,9 @@ import optax
 from sgdr.search.problem.supervised import cross_entropy, misclassified
 from sgdr.search.problem.workload import Run, workload
 from sgdr.workloads import digits, mlp
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int, Key
 
 SMALLEST, LARGEST = 32, 256
 """Batches. All of them divide the number of training examples, so that every epoch visits each."""
@@ -49,17 +54,19 @@ def batch_size(cycle: int) -> int:
 
 
 @jax.jit
-def _begin(key: jax.Array) -> Model:
+def _begin(key: Key[jax.Array, ""]) -> Model:
     layers = mlp.init(key, digits.SIZES)
     return layers, OPTIMIZER.init(layers)
 
 
 @jax.jit
-def _epoch(model: Model, images: jax.Array, labels: jax.Array, rates: jax.Array) -> Model:
-    """The model after a step on each of the batches images [steps, size, 64], labels [steps, size].
-
-    Compiled once for every size.
-    """
+def _epoch(
+    model: Model,
+    images: Float[jax.Array, "steps size 64"],
+    labels: Int[jax.Array, "steps size"],
+    rates: Float32[jax.Array, " steps"],
+) -> Model:
+    """The model after a step on each of the batches. Compiled once for every size."""
 
     def loss(layers: mlp.Layers, images: jax.Array, labels: jax.Array) -> jax.Array:
         return cross_entropy(mlp.apply(layers, images), labels).mean()
@@ -73,6 +80,8 @@ def _epoch(model: Model, images: jax.Array, labels: jax.Array, rates: jax.Array)
 
 
 @jax.jit
-def _error(model: Model, images: jax.Array, labels: jax.Array) -> jax.Array:
+def _error(
+    model: Model, images: Float[jax.Array, "n 64"], labels: Int[jax.Array, " n"]
+) -> Float32[jax.Array, ""]:
     values = mlp.apply(model[0], images)
     return jnp.where(jnp.isfinite(values).all(), misclassified(values, labels).mean(), jnp.nan)

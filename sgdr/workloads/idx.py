@@ -7,15 +7,19 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import UInt8
 
 BYTES = b"\0\0\x08"
 """How a file of unsigned bytes begins; the number of axes follows."""
 
 
-def read(path: Path) -> np.ndarray:
-    """The uint8 array of any shape in an idx file, gzipped or not.
+def read(path: Path) -> UInt8[np.ndarray, "*shape"]:
+    """The array in an idx file, gzipped or not.
 
     Raises ValueError, naming the file, where it cannot be read, or is cut short or something else.
     """

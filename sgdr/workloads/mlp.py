@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Key
+
 Layers = list[dict[str, jax.Array]]
 """A weight [inputs, outputs] and a bias [outputs] for each layer."""
 
 
-def init(key: jax.Array, sizes: Sequence[int]) -> Layers:
+def init(key: Key[jax.Array, ""], sizes: Sequence[int]) -> Layers:
     """New layers between consecutive `sizes`: truncated normal weights of variance 2 / inputs, biases zero.
 
     He et al., "Delving deep into rectifiers", 2015, equation 10.
@@ -32,8 +36,8 @@ def init(key: jax.Array, sizes: Sequence[int]) -> Layers:
     ]
 
 
-def apply(layers: Layers, inputs: jax.Array) -> jax.Array:
-    """The last layer's values [n, outputs] on inputs [n, ...], each of which is flattened."""
+def apply(layers: Layers, inputs: Float[jax.Array, "n ..."]) -> Float[jax.Array, "n outputs"]:
+    """The last layer's values on inputs, each of which is flattened."""
     x = inputs.reshape(len(inputs), -1)
     for layer in layers[:-1]:
         x = jax.nn.relu(x @ layer["weight"] + layer["bias"])

@@ -10,6 +10,7 @@ import importlib.metadata
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import optax
@@ -18,6 +19,9 @@ from sgdr.search.problem.supervised import Supervised
 from sgdr.workloads import mlp
 from sgdr.workloads.cache import Arrays, cached
 from sgdr.workloads.noise import redrawn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Int32
 
 TRAIN = 4_000
 VALID = 8_000
@@ -57,8 +61,8 @@ def _workload(name: str, signals: np.ndarray, labels: np.ndarray, trained: np.nd
     )
 
 
-def examples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Standardised signals [count, 40] and labels [count] in random order; count is a multiple of ten."""
+def examples(count: int, seed: int) -> tuple[Float32[np.ndarray, "count 40"], Int32[np.ndarray, " count"]]:
+    """Standardised signals and their labels in random order; count is a multiple of ten."""
     try:
         version = importlib.metadata.version("mnist1d")
     except importlib.metadata.PackageNotFoundError as error:

@@ -35,7 +35,8 @@ class CosineAnnealingWarmRestarts(FromOneStep):
 
     States go both ways between this class and PyTorch's: a run may change from one to the other. A state in
     which PyTorch lost its place, by `step(epoch)` at a restart or by `last_epoch`, is put right. What PyTorch
-    has not, real lengths, peak_decay and cycles, it loads without a word and does not follow.
+    has not, real lengths, peak_decay and cycles, it loads without a word and does not follow. The rates are
+    those of `sgdr.WarmRestarts`: Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5.
 
     Raises:
         ValueError: for a bad argument, in one line that names it.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sgdr.search.backend.slots import FINITE, LONGEST_CALL
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 CALL_SECONDS = 0.25
 """About how long one call of the devices may take, so that progress moves and Ctrl-C is heard."""
@@ -18,8 +21,8 @@ CALL_SECONDS = 0.25
 class Curves(dict[str, list[float]]):
     """The values of one run by name, one an epoch."""
 
-    def extend(self, values: Mapping[str, np.ndarray[Any, Any]], slot: int) -> None:
-        """Appends what a call has given in that slot: `values` are [epochs, K]."""
+    def extend(self, values: Mapping[str, Float[np.ndarray, "epochs slots"]], slot: int) -> None:
+        """Appends what a call has given in that slot."""
         for name, rows in values.items():
             self.setdefault(name, []).extend(rows[:, slot].tolist())
 

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
@@ -27,6 +27,9 @@ from sgdr import checks
 from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.types import STEPS_PER_EPOCH, Schedule
 from sgdr.search.problem.workload import CallableWorkload
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 STOP_SECONDS = 5.0
 """How long a process may take to end by itself before it is killed."""
@@ -114,7 +117,7 @@ class _Reports:
         self._receive(timeout=0)
         return not self._waiting
 
-    def read(self) -> dict[str, np.ndarray[Any, Any]]:
+    def read(self) -> dict[str, Float[np.ndarray, "epochs slots"]]:
         while self._waiting:
             self._receive(timeout=None)
         return {self._metric: self._values, FINITE: np.isfinite(self._values).astype(float)}

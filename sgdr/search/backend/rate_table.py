@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sgdr.search.backend.slots import LONGEST_CALL
 from sgdr.search.problem.types import Schedule
 
-LARGEST = float(np.finfo(np.float32).max)
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Int32
 
-Array = np.ndarray[Any, Any]
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class RateTable(NamedTuple):
     """The rates of K slots for one call, in place of schedules: a pytree, and a callable, as they are."""
 
-    first: Any
-    """int32 [K]: the step of the first rate."""
-    rates: Any
-    """float32 [K, steps of the longest call]."""
+    first: Int32[Any, " slots"]
+    """The step of the first rate."""
+    rates: Float32[Any, "slots steps"]
+    """The rates from `first` on, for the steps of the longest call."""
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Int32[Any, ""]) -> Float32[Any, ""]:
         """The rate of one slot at that step of its trial, one of those of the call."""
         return self.rates[step - self.first]
 
@@ -38,8 +39,8 @@ class Schedules:
         """Gives `slot` another schedule. Raises as `rates`."""
         self._rates[slot] = rates(schedule, budget, self._steps_per_epoch)
 
-    def table(self, epoch: Array, epochs: int) -> RateTable:
-        """The rates of so many epochs after the completed ones, int32 [K]; 0 beyond a slot's budget."""
+    def table(self, epoch: Int32[np.ndarray, " slots"], epochs: int) -> RateTable:
+        """The rates of so many epochs after the completed ones, `epoch`; 0 beyond a slot's budget."""
         first = epoch * np.int32(self._steps_per_epoch)
         table = np.zeros((len(first), LONGEST_CALL * self._steps_per_epoch), np.float32)
         for row, begin, slot_rates in zip(table, first, self._rates, strict=True):
@@ -48,8 +49,8 @@ class Schedules:
         return RateTable(first, table)
 
 
-def rates(schedule: Schedule, budget: int, steps_per_epoch: int) -> Array:
-    """The rates of all steps of a budget in epochs: float32, worked out in float64.
+def rates(schedule: Schedule, budget: int, steps_per_epoch: int) -> Float32[np.ndarray, " steps"]:
+    """The rates of all steps of a budget in epochs, worked out in float64.
 
     `schedule` is in epochs: it is scaled to steps, or called with fractions of epochs where it has no
     `scaled`. Raises ValueError where it gives anything but a number that float32 holds for each step.

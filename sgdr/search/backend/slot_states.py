@@ -6,7 +6,7 @@ Keys of JAX travel as their words: as keys they would cost a program of their ow
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,9 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from sgdr.search.problem import leaves
 from sgdr.search.problem.workload import State
+
+if TYPE_CHECKING:
+    from jaxtyping import Int32, Shaped
 
 
 class SlotStates:
@@ -83,7 +86,7 @@ def _zeros(split: NamedSharding, shape: jax.ShapeDtypeStruct) -> Any:
     return jax.random.wrap_key_data(_zeros(split, of_words), impl=kind)
 
 
-def _row(slot: int, leaf: jax.Array) -> Any:
+def _row(slot: int, leaf: Shaped[jax.Array, "slots ..."]) -> Any:
     if leaves.is_key(leaf):
         words = _row(slot, jax.random.key_data(leaf))
         return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
@@ -95,13 +98,13 @@ def _row(slot: int, leaf: jax.Array) -> Any:
     raise AssertionError("some device holds every slot")
 
 
-def _write(slots: int, states: State, slot: jax.Array, row: State) -> State:
+def _write(slots: int, states: State, slot: Int32[jax.Array, ""], row: State) -> State:
     """The program of one device, which holds so many slots."""
     own = slot - jax.lax.axis_index("slots") * slots
     here = (own >= 0) & (own < slots)
     place = jnp.clip(own, 0, slots - 1)
 
-    def written(leaf: jax.Array, new: jax.Array) -> Any:
+    def written(leaf: Shaped[jax.Array, "slots ..."], new: Shaped[jax.Array, " ..."]) -> Any:
         if leaves.is_key(leaf):
             words = written(jax.random.key_data(leaf), new)
             return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))

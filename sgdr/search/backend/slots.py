@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from sgdr.search.problem.types import Schedule
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 LONGEST_CALL = 20
 """Epochs that one call can advance at most, and after which a diverged trial makes room at the latest."""
@@ -25,8 +28,8 @@ class Pending(Protocol):
     def ready(self) -> bool:
         """Whether `read` would return at once."""
 
-    def read(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Values by name, float [epochs, K]. NaN where a slot has none."""
+    def read(self) -> dict[str, Float[np.ndarray, "epochs slots"]]:
+        """Values by name; NaN where a slot has none."""
 
     def failed(self) -> dict[int, str | None]:
         """The slots whose trial failed, and its error, after `read`; None where the process died."""

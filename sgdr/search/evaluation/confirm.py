@@ -47,6 +47,9 @@ def confirm(
 ) -> Verdict:
     """Trains the best trials of each arm again on new seeds, and says whether restarts help.
 
+    The verdict falls by paired t tests at a few looks, each of which spends a part of the error: Kim & DeMets
+    1987, "Design and analysis of group sequential tests", Biometrika 74 (see `sequential_test`).
+
     Args:
         study: its name; it keeps the verdict, and every value, so that a confirmation that was cut off, or
             that asks for more seeds, goes on from there.

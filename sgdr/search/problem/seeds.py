@@ -23,8 +23,12 @@ sampler is given whole, and each feeds a generator of another kind.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
 
 _CONFIRMATION, _COMPARISON = 1, 2
 """The last word of their entropy, which sets them apart from each other and from trials."""
@@ -53,7 +57,7 @@ def comparison_seed(seed: int, index: int) -> int:
     return _word(seed, index, 0, _COMPARISON) >> 1
 
 
-def space_shift(seed: int, dimensions: int) -> NDArray[np.float64]:
+def space_shift(seed: int, dimensions: int) -> Float64[np.ndarray, " dimensions"]:
     """A point of the unit cube of so many dimensions, by which evenly spread points are shifted."""
     return np.random.default_rng([seed, dimensions]).random(dimensions)
 

@@ -7,24 +7,30 @@ in a state of fixed shape that many trials share; a keyed bijection costs a few 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
+if TYPE_CHECKING:
+    from jaxtyping import Int32, UInt32
+
 ROUNDS = 6
 
 
-def shuffled(places: jax.Array, n: int, seed: jax.Array, epoch: jax.Array) -> jax.Array:
-    """Maps `places` (int32 in [0, n)) by a permutation of range(n) that `seed` (uint32) and `epoch` name.
+def shuffled(
+    places: Int32[jax.Array, "*shape"], n: int, seed: UInt32[jax.Array, ""], epoch: Int32[jax.Array, ""]
+) -> Int32[jax.Array, "*shape"]:
+    """Maps `places`, each in [0, n), by a permutation of range(n) that `seed` and `epoch` name.
 
-    Returns int32 of the same shape. A Feistel network over Z_a x Z_b with a·b just at or above n; what falls
+    A Feistel network over Z_a x Z_b with a·b just at or above n; what falls
     outside is walked along its orbit until it falls inside (Black and Rogaway, "Ciphers with arbitrary
     finite domains", 2002).
     """
     a, b = _sides(n)
     key = _mixed(seed.astype(jnp.uint32) ^ _mixed(epoch.astype(jnp.uint32) + jnp.uint32(0x9E3779B9)))
 
-    def permuted(place: jax.Array) -> jax.Array:
+    def permuted(place: UInt32[jax.Array, "*shape"]) -> UInt32[jax.Array, "*shape"]:
         left, right = place // b, place % b
         for turn in range(0, ROUNDS, 2):
             left = (left + _mixed(right + key + jnp.uint32(turn * 0x85EBCA6B % 2**32)) % a) % a
@@ -51,8 +57,8 @@ def _sides(n: int) -> tuple[int, int]:
     return a, -(-n // a)
 
 
-def _mixed(x: jax.Array) -> jax.Array:
-    """A bijection of uint32 whose output bits each depend on every input bit (Wellons, hash-prospector)."""
+def _mixed(x: UInt32[jax.Array, "*shape"]) -> UInt32[jax.Array, "*shape"]:
+    """A bijection whose output bits each depend on every input bit (Wellons, hash-prospector)."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
     x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
     return x ^ (x >> 16)

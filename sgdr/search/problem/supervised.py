@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,9 @@ from sgdr.search.problem.hparams import dtypes, examples
 from sgdr.search.problem.shuffle import shuffled
 from sgdr.search.problem.workload import check_declaration
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int, Int32, Key, Num, Shaped, UInt32
+
 Params = Any
 Array = np.ndarray[Any, Any]
 PerExample = Callable[[jax.Array, jax.Array], jax.Array]
@@ -24,13 +27,17 @@ LEAST = float(np.finfo(np.float32).tiny)
 """The probability that is taken for a smaller one, whose logarithm would be infinite."""
 
 
-def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """The softmax cross-entropy of integer labels [n] under logits [n, classes], per example, in nats."""
+def cross_entropy(
+    logits: Float[jax.Array, "n classes"], labels: Int[jax.Array, " n"]
+) -> Float[jax.Array, " n"]:
+    """The softmax cross-entropy of labels under logits, per example, in nats."""
     # A product with one-hot rows, since the gradient of picking a label's logit is a scatter, which is slow.
     return -jnp.sum(jax.nn.log_softmax(logits) * jax.nn.one_hot(labels, logits.shape[-1]), axis=-1)
 
 
-def misclassified(logits: jax.Array, labels: jax.Array) -> jax.Array:
+def misclassified(
+    logits: Float[jax.Array, "n classes"], labels: Int[jax.Array, " n"]
+) -> Float32[jax.Array, " n"]:
     """1.0 where the largest logit is not that of the label, else 0.0, per example."""
     return (jnp.argmax(logits, axis=-1) != labels).astype(jnp.float32)
 
@@ -38,8 +45,8 @@ def misclassified(logits: jax.Array, labels: jax.Array) -> jax.Array:
 class SupervisedState(NamedTuple):
     params: Params
     optimizer: optax.OptState
-    shuffle_seed: jax.Array
-    """uint32 scalar: decides the order of the examples in every epoch."""
+    shuffle_seed: UInt32[jax.Array, ""]
+    """The seed that decides the order of the examples in every epoch."""
 
 
 class Supervised:
@@ -54,8 +61,8 @@ class Supervised:
         self,
         name: str,
         *,
-        params: Callable[[jax.Array], Params],
-        apply: Callable[[Params, jax.Array], jax.Array],
+        params: Callable[[Key[jax.Array, ""]], Params],
+        apply: Callable[[Params, Shaped[jax.Array, "n ..."]], Shaped[jax.Array, "n ..."]],
         train: tuple[ArrayLike, ArrayLike],
         valid: tuple[ArrayLike, ArrayLike],
         optimizer: Callable[..., optax.GradientTransformation],
@@ -73,7 +80,7 @@ class Supervised:
 
         Args:
             params: a key to the parameters of a new model.
-            apply: (parameters, inputs [n, ...]) to predictions [n, ...].
+            apply: parameters and inputs to predictions.
             train: (inputs, targets), arrays whose first axis counts the examples.
             valid: the same, not trained on.
             optimizer: the learning rate, and `hparams` by keyword, to an optax transformation: `optax.adam`,
@@ -117,7 +124,7 @@ class Supervised:
             )
         check_declaration(self)
 
-    def init(self, key: jax.Array) -> SupervisedState:
+    def init(self, key: Key[jax.Array, ""]) -> SupervisedState:
         """New parameters, the optimizer's state, and the seed of the examples' order."""
         params = self._params(key)
         optimizer = self._optimizer(0.0, **examples(dtypes(self, self.hparams.keys())))
@@ -128,10 +135,10 @@ class Supervised:
     def update(
         self,
         state: SupervisedState,
-        lr: jax.Array,
-        step: jax.Array,
-        key: jax.Array,
-        hparams: dict[str, jax.Array],
+        lr: Float32[jax.Array, ""],
+        step: Int32[jax.Array, ""],
+        key: Key[jax.Array, ""],
+        hparams: dict[str, Num[jax.Array, ""]],
     ) -> SupervisedState:
         """One step on the minibatch that `step` and the state's seed name."""
         x, y = self.minibatch(state, step)
@@ -143,15 +150,17 @@ class Supervised:
         updates, optimizer = self._optimizer(lr, **hparams).update(gradient, state.optimizer, state.params)
         return SupervisedState(optax.apply_updates(state.params, updates), optimizer, state.shuffle_seed)
 
-    def minibatch(self, state: SupervisedState, step: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The training examples of that step, [batch_size, ...]: inputs as they were given, and targets."""
+    def minibatch(
+        self, state: SupervisedState, step: Int32[jax.Array, ""]
+    ) -> tuple[Shaped[jax.Array, "batch_size ..."], Shaped[jax.Array, "batch_size ..."]]:
+        """The training examples of that step: inputs as they were given, and targets."""
         epoch, batch = step // self.steps_per_epoch, step % self.steps_per_epoch
         inputs, targets = map(jnp.asarray, self._train)
         places = batch * self.batch_size + jnp.arange(self.batch_size, dtype=jnp.int32)
         chosen = shuffled(places, len(targets), state.shuffle_seed, epoch)
         return inputs[chosen], targets[chosen]
 
-    def evaluate(self, state: SupervisedState) -> dict[str, jax.Array]:
+    def evaluate(self, state: SupervisedState) -> dict[str, Num[jax.Array, ""]]:
         """The means of all metrics over each half of the validation examples."""
 
         def values(x: jax.Array, y: jax.Array) -> dict[str, jax.Array]:
@@ -163,7 +172,7 @@ class Supervised:
             for name, value in half.means(values).items()
         }
 
-    def predict(self, state: SupervisedState) -> jax.Array:
+    def predict(self, state: SupervisedState) -> Shaped[jax.Array, "n ..."]:
         """The predictions for all validation examples, in their order.
 
         Probabilities under `cross_entropy`, whose mean over models is theirs together; else what `apply`
@@ -178,7 +187,7 @@ class Supervised:
 
         return self._valid.map(predicted)
 
-    def score(self, predictions: jax.Array) -> dict[str, jax.Array]:
+    def score(self, predictions: Shaped[jax.Array, "n ..."]) -> dict[str, Num[jax.Array, ""]]:
         """The values of `evaluate`, of such predictions as `predict` gives, or means of them.
 
         Under `cross_entropy` the metrics are given the logarithms of the probabilities: logits less a
@@ -231,8 +240,8 @@ class _Batches:
             parts.append(sums(self._rest))
         return {name: jnp.stack([part[name] for part in parts]).sum() / self._count for name in parts[0]}
 
-    def map(self, function: Callable[[jax.Array], jax.Array]) -> jax.Array:
-        """What `function` gives for the inputs of all examples, [n, ...], in their order."""
+    def map(self, function: Callable[[jax.Array], jax.Array]) -> Shaped[jax.Array, "n ..."]:
+        """What `function` gives for the inputs of all examples, in their order."""
         batches, rest = self._whole[0], self._rest[0]
         parts = []
         if len(batches) == 1:

@@ -23,6 +23,7 @@ from sgdr.stepping import Interval, checked_interval
 
 if TYPE_CHECKING:
     import jax
+    from jaxtyping import Float32, Int32, Key, Num
 
 ENTRY_POINTS = "sgdr.workloads"
 _FINITE = "_finite"  # that of `slots`, which the search adds to the values of an epoch
@@ -54,22 +55,28 @@ class Workload(Protocol):
     direction: str
     """"minimize" or "maximize"."""
     steps_per_epoch: int
+    """Optimizer updates in an epoch."""
     budget: int
     """Epochs of one trial, unless the sweep says otherwise."""
 
-    def init(self, key: jax.Array) -> State:
+    def init(self, key: Key[jax.Array, ""]) -> State:
         """The state before the first step."""
 
     def update(
-        self, state: State, lr: jax.Array, step: jax.Array, key: jax.Array, hparams: dict[str, jax.Array]
+        self,
+        state: State,
+        lr: Float32[jax.Array, ""],
+        step: Int32[jax.Array, ""],
+        key: Key[jax.Array, ""],
+        hparams: dict[str, Num[jax.Array, ""]],
     ) -> State:
         """The state after one optimizer step. `step` counts from 0; `key` is fresh at every step.
 
         Of `hparams`, what is declared by whole numbers alone is int32, all else float32.
         """
 
-    def evaluate(self, state: State) -> dict[str, jax.Array]:
-        """Scalars by name."""
+    def evaluate(self, state: State) -> dict[str, Num[jax.Array, ""]]:
+        """What the state is worth, by name."""
 
 
 class Run(Protocol):
@@ -81,6 +88,7 @@ class Run(Protocol):
     """Epochs to train."""
     seed: int
     hparams: Mapping[str, Any]
+    """The values of what the workload takes further, by name."""
     steps_per_epoch: int | None
     """Optimizer updates in an epoch, as the workload declares them. Set it before the first report where only
     the run knows how many there are: code that is exported of this trial counts them."""
@@ -88,7 +96,8 @@ class Run(Protocol):
     def report(self, epoch: int, value: float) -> None:
         """Tells the value after `epoch` completed epochs, counted from 1.
 
-        Raises `optuna.TrialPruned` when the trial is to end: let it pass through.
+        Raises `optuna.TrialPruned` when the trial is to end: let it pass through; ValueError for an epoch out
+        of turn or past the budget.
         """
 
 
@@ -104,8 +113,11 @@ class CallableWorkload:
     name: str
     metric: str
     direction: str
+    """"minimize" or "maximize"."""
     budget: int
+    """Epochs of one trial, unless the sweep says otherwise."""
     base_lr: tuple[float, float] | None = None
+    """The range in which a sweep searches the peak rate."""
     hparams: Mapping[str, Any] = field(default_factory=dict)
     steps_per_epoch: int | None = None
     """Optimizer updates in an epoch; None where that is not said, or differs between trials."""

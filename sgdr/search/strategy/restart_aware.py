@@ -140,6 +140,9 @@ class RestartAwarePruner(BasePruner):
     T_0 and T_mult, in epochs, are read from the user attribute `schedule` where a trial has it, else from its
     parameters. A relative of warm restarts, whose attribute names its `kind`, goes on as long as its values
     are finite: where rates rise first, its start tells only how soon they do.
+
+    Nobody waits for others at a rung, as in asynchronous successive halving: Li et al. 2020, "A system for
+    massively parallel hyperparameter tuning", arXiv:1810.05934.
     """
 
     def __init__(self, budget: int, objective: str = "best-epoch", reduction_factor: int = 3) -> None:
