@@ -48,9 +48,11 @@ class Cycle:
     """The cycle that a step belongs to; `start`, `length` and `position` are in the unit of the steps."""
 
     index: int
+    """The number of the cycle, from 0."""
     start: Number
     length: Number
     position: Number
+    """The steps since the start of the cycle; negative during a warm-up."""
 
     def to_dict(self) -> dict[str, Number]:
         """The fields by name, ready for JSON."""

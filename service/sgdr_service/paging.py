@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar, get_args
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 MOST_ITEMS = 1000
 LARGEST_OFFSET = 2**31 - 1
@@ -21,7 +21,7 @@ Offset = Annotated[int, Query(ge=0, le=LARGEST_OFFSET, description="How many to 
 def _with_example(schema: dict[str, Any], model: type[BaseModel]) -> None:
     """The example of a page, of one item's."""
     (item,) = get_args(model.model_fields["items"].annotation)
-    examples = item.model_config["json_schema_extra"]["examples"]
+    examples = TypeAdapter(item).json_schema()["examples"]
     schema["examples"] = [{"items": examples, "total": 1, "limit": 100, "offset": 0}]
 
 
@@ -35,10 +35,10 @@ class Page(BaseModel, Generic[Item]):
     offset: int
 
 
-def cut(rows: Sequence[Row], limit: int, offset: int, item: Callable[[Row], Any]) -> dict[str, Any]:
-    """The page as plain values, of which `item` makes those that are on it."""
+def cut(rows: Sequence[Row], limit: int, offset: int, item: Callable[[Row], Item]) -> Page[Item]:
+    """The page, of which `item` makes what is on it; nothing is checked."""
     shown = [item(row) for row in rows[offset : offset + limit]]
-    return {"items": shown, "total": len(rows), "limit": limit, "offset": offset}
+    return Page.model_construct(items=shown, total=len(rows), limit=limit, offset=offset)
 
 
 def ordered(rows: Sequence[Row], value: Callable[[Row], Any], descending: bool) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from sgdr.shapes import FIELDS, Meaning
 
@@ -73,12 +73,3 @@ def _described(meaning: Meaning) -> Any:
 
 NUMBERS = {name: _described(meaning) for name, meaning in FIELDS.items()}
 """The fields of all shapes that are no schedules themselves, by name."""
-
-
-class CyclePosition(BaseModel):
-    """The cycle that a step belongs to, in the unit of the steps."""
-
-    index: int = Field(description="From 0.")
-    start: int | float
-    length: int | float
-    position: int | float = Field(description="Negative during a warm-up.")

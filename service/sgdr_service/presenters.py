@@ -16,32 +16,32 @@ from sgdr.search.study.columns import COLUMNS, searched_names
 from sgdr.search.study.study import Best, Study
 from sgdr.stepping import Stepping
 from sgdr_service.problems import Problem, invalid
+from sgdr_service.schemas import BestTrial, CodedBest, StudyDetails, StudySummary
+
+DECLARED = ("workload", "budget", "objective", "metric", "direction", "steps_per_epoch")
+SETTINGS = ("space", "select_metric", "pruner", "sampler", "controls", "seed", "versions")
+"""The attributes of a study of which its summary and its details tell."""
 
 
-def summary(study: Study) -> dict[str, Any]:
-    """A `StudySummary`."""
-    kept, top = study.attributes, study.top(1)
-    return {
-        "study": study.name,
-        **{name: kept[name] for name in ("workload", "budget", "objective", "metric", "direction")},
-        "steps_per_epoch": kept["steps_per_epoch"],
-        "trials": study.counts,
-        "outcomes": study.outcomes,
-        "arms": study.arms,
-        "best": top[0].to_dict() if top else None,
-        "verdict": study.verdict.decision if study.verdict else None,
-        "started": study.started.astimezone().isoformat() if study.started else None,
-    }
+def summary(study: Study) -> StudySummary:
+    """A study in short."""
+    top = study.top(1)
+    return StudySummary(
+        study=study.name,
+        **{name: study.attributes[name] for name in DECLARED},
+        trials=study.counts,
+        outcomes=study.outcomes,
+        arms=study.arms,
+        best=BestTrial(**top[0].to_dict()) if top else None,
+        verdict=study.verdict.decision if study.verdict else None,
+        started=study.started.astimezone().isoformat() if study.started else None,
+    )
 
 
-def details(study: Study) -> dict[str, Any]:
-    """A `StudyDetails`."""
-    made = ("space", "select_metric", "pruner", "sampler", "controls", "seed", "versions")
-    return {
-        **summary(study),
-        **{name: study.attributes.get(name) for name in made},
-        "last_error": study.last_error,
-    }
+def details(study: Study) -> StudyDetails:
+    """A study, with what it was made with."""
+    settings: dict[str, Any] = {name: study.attributes.get(name) for name in SETTINGS}
+    return StudyDetails(**vars(summary(study)), **settings, last_error=study.last_error)
 
 
 def column(study: Study, name: str) -> Callable[[dict[str, Any]], Any]:
@@ -50,7 +50,7 @@ def column(study: Study, name: str) -> Callable[[dict[str, Any]], Any]:
         return itemgetter(name)
     searched, own = searched_names(study.stored), name.removeprefix("hparams.")
     if own == name or own not in searched:
-        known = ", ".join((*COLUMNS, *(f"hparams.{each}" for each in searched)))
+        known = ", ".join((*COLUMNS, *(f"hparams.{hparam}" for hparam in searched)))
         raise invalid("query.sort", f"sort={name!r} is no column of this study; there are {known}")
 
     def cell(row: dict[str, Any]) -> Any:
@@ -71,11 +71,7 @@ def trial(study: Study, number: int) -> dict[str, Any]:
     cycles: dict[str, list[int]] = {"restarts": [], "troughs": []}
     if schedule is not None:
         cycles = cycles_within(schedule, row["epochs"] or 0)
-    return {
-        **row,
-        "curve": study.curve(number),
-        **cycles,
-    }
+    return {**row, "curve": study.curve(number), **cycles}
 
 
 def cycles_within(schedule: WarmRestarts | Formula, epochs: int) -> dict[str, list[int]]:
@@ -83,16 +79,16 @@ def cycles_within(schedule: WarmRestarts | Formula, epochs: int) -> dict[str, li
     return {"restarts": schedule.restarts(until=epochs), "troughs": schedule.troughs(budget=epochs)}
 
 
-def coded(best: Best, stepping: Stepping) -> dict[str, Any]:
-    """A `CodedBest`, whose code changes the rate in that way."""
+def coded(best: Best, stepping: Stepping) -> CodedBest:
+    """A trial with code that changes the rate in that way."""
     jobs = jobs_of(best.schedule, stepping, best.budget)
-    return {
+    return CodedBest(
         **best.to_dict(),
-        "steps_per_epoch": stepping.steps_per_epoch,
-        "interval": stepping.interval,
-        "code": {target: code_of(job) for target, job in jobs.items()},
-        "parity": {target: report_of(job).to_dict() for target, job in jobs.items()},
-    }
+        steps_per_epoch=stepping.steps_per_epoch,
+        interval=stepping.interval,
+        code={target: code_of(job) for target, job in jobs.items()},
+        parity={target: report_of(job) for target, job in jobs.items()},
+    )
 
 
 def jobs_of(schedule: Schedule, stepping: Stepping, budget: int) -> dict[str, Job]:

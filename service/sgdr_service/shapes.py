@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 from pydantic.json_schema import SkipJsonSchema
 
+from sgdr.cycles import Cycle
 from sgdr.errors import ArgumentError
 from sgdr.formula import Formula
 from sgdr.relatives import KINDS, cosine_annealing
@@ -130,11 +131,11 @@ for _model_of_shape in MODELS.values():
     _model_of_shape.model_rebuild(_types_namespace={"AnyShape": AnyShape})
 
 
-def cycle_at(schedule: Schedule, step: float) -> dict[str, Any] | None:
-    """The cycle of the step as a `CyclePosition`; None for a shape that has no cycles."""
+def cycle_at(schedule: Schedule, step: float) -> Cycle | None:
+    """The cycle of the step; None for a shape that has no cycles."""
     inner = schedule
     while isinstance(inner, Warmup):
         inner = inner.schedule  # type: ignore[assignment]
     if isinstance(schedule, Formula) or not isinstance(inner, WarmRestarts):
         return None
-    return schedule.cycle(step).to_dict()
+    return schedule.cycle(step)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
 
+from sgdr.search.problem.objective import sign
 from sgdr.search.study.study import Best, Study
 from sgdr.stepping import Interval
 from sgdr_service import problems
@@ -14,7 +14,7 @@ from sgdr_service.parameter_types import Step
 from sgdr_service.presenters import coded
 from sgdr_service.problems import Problem
 from sgdr_service.routes.studies import Name, Studies, answer
-from sgdr_service.schemas import CODED, OVERALL, BestOverall, BestRate, CodedBest
+from sgdr_service.schemas import BestList, BestOverall, BestRate, OverallList
 from sgdr_service.shapes import cycle_at
 from sgdr_service.strict_params import StrictRoute
 
@@ -43,21 +43,6 @@ Asked = Annotated[
 ]
 
 
-class BestList(BaseModel):
-    """The best first."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [CODED], "total": 9}]})
-    items: list[CodedBest]
-    total: int = Field(description="Completed trials.")
-
-
-class OverallList(BaseModel):
-    """The best first: confirmed ones by their means, then the others by what the search found."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [OVERALL]}]})
-    items: list[BestOverall]
-
-
 @router.get(
     "/studies/{study}/best",
     response_model=BestList,
@@ -66,7 +51,7 @@ class OverallList(BaseModel):
 )
 def best(
     study: Name,
-    found: Studies,
+    studies: Studies,
     k: K = 1,
     steps_per_epoch: StepsPerEpoch = None,
     interval: Asked = None,
@@ -80,9 +65,9 @@ def best(
     many steps an epoch has, the code that needs it is a comment that says so: give `steps_per_epoch`, or, for
     torch and braintools, `interval=epoch` where the rate changed once an epoch.
     """
-    read = found.study(study)
-    items = [coded(each, each.stepping.with_given(steps_per_epoch, interval)) for each in read.top(k)]
-    return answer({"items": items, "total": read.counts.get("COMPLETE", 0)})
+    read = studies.study(study)
+    items = [coded(one, one.stepping.with_given(steps_per_epoch, interval)) for one in read.top(k)]
+    return answer(BestList(items, total=read.counts.get("COMPLETE", 0)))
 
 
 @router.get(
@@ -93,7 +78,7 @@ def best(
 )
 def best_lr(
     study: Name,
-    found: Studies,
+    studies: Studies,
     step: Annotated[
         Step, Query(description="Optimizer steps done; epochs for a workload without steps.", examples=[370])
     ],
@@ -101,23 +86,22 @@ def best_lr(
     interval: Asked = None,
 ) -> Response:
     """The rate at a step of the schedule that is best now. Another may be best tomorrow."""
-    read = found.study(study)
-    top = read.top(1)
-    if not top:
+    read = studies.study(study)
+    first = next(iter(read.top(1)), None)
+    if first is None:
         raise Problem(404, f"study {study!r} has no completed trial yet; {read.why_none()}")
-    stepping = top[0].stepping.with_given(steps_per_epoch, interval)
+    stepping = first.stepping.with_given(steps_per_epoch, interval)
     steps = stepping.steps_per_epoch
-    schedule = top[0].schedule if steps is None else top[0].schedule.scaled(steps)
     return answer(
-        {
-            "study": study,
-            "number": top[0].number,
-            "step": step,
-            "unit": "epoch" if steps is None else "batch",
-            "steps_per_epoch": steps,
-            "lr": stepping.rate(top[0].schedule, step),
-            "cycle": cycle_at(schedule, step),
-        }
+        BestRate(
+            study=study,
+            number=first.number,
+            step=step,
+            unit="epoch" if steps is None else "batch",
+            steps_per_epoch=steps,
+            lr=stepping.rate(first.schedule, step),
+            cycle=cycle_at(first.schedule if steps is None else first.schedule.scaled(steps), step),
+        )
     )
 
 
@@ -128,7 +112,7 @@ def best_lr(
     summary="The best over all studies of a workload",
 )
 def best_overall(
-    found: Studies,
+    studies: Studies,
     workload: Annotated[str, Query(min_length=1, description="Its name.", examples=["digits"])],
     budget: Annotated[
         int | None,
@@ -143,40 +127,37 @@ def best_overall(
     Studies that measure another metric than the latest are left out: their values do not compare. Code and
     parity are as in a study's own best schedules.
     """
-    studies = [
-        each
-        for each in found.all()
-        if each.attributes["workload"] == workload and budget in (None, each.attributes["budget"])
+    of_workload = [
+        study
+        for study in studies.all()
+        if study.attributes["workload"] == workload and budget in (None, study.attributes["budget"])
     ]
-    if not studies:
+    if not of_workload:
         of = "" if budget is None else f" with a budget of {budget}"
         raise Problem(404, f"there is no study of workload {workload!r}{of}; GET /v1/studies lists them")
-    latest = max(studies, key=lambda each: (each.started is not None, each.started))
-    measured = _measure(latest)
-    ranked = [(each, best) for each in studies if _measure(each) == measured for best in each.top(k)]
-    ranked.sort(key=lambda pair: _place(pair[1], measured[1]))
+    measured = _measure(max(of_workload, key=lambda study: (study.started is not None, study.started)))
+    ranked = [(study, best) for study in of_workload if _measure(study) == measured for best in study.top(k)]
+    ranked.sort(key=lambda pair: _place(pair[1], measured["direction"]))
     items = [
-        {
-            **coded(best, best.stepping.with_given(steps_per_epoch, interval)),
-            "study": each.name,
-            "metric": measured[0],
-            "direction": measured[1],
-        }
-        for each, best in ranked[:k]
+        BestOverall(
+            **vars(coded(best, best.stepping.with_given(steps_per_epoch, interval))),
+            study=study.name,
+            **measured,
+        )
+        for study, best in ranked[:k]
     ]
-    return answer({"items": items})
+    return answer(OverallList(items))
 
 
-def _measure(study: Study) -> tuple[str, str]:
-    return study.attributes["metric"], study.attributes["direction"]
+def _measure(study: Study) -> dict[str, Any]:
+    return {name: study.attributes[name] for name in ("metric", "direction")}
 
 
 def _place(best: Best, direction: str) -> tuple[int, float]:
     """Confirmed ones, then unconfirmed ones, then those that failed on other seeds; the best first."""
-    sign = 1.0 if direction == "minimize" else -1.0
-    again = best.confirmed
-    if again is None:
-        return 1, sign * best.value
-    if again.failed is not None or again.mean is None:
-        return 2, sign * best.value
-    return 0, sign * again.mean
+    factor, confirmed = sign(direction), best.confirmed
+    if confirmed is None:
+        return 1, factor * best.value
+    if confirmed.failed is not None or confirmed.mean is None:
+        return 2, factor * best.value
+    return 0, factor * confirmed.mean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -13,11 +14,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import to_json
 
+from sgdr.cycles import Cycle
 from sgdr.schedule import WarmRestarts
 from sgdr_service import problems
+from sgdr_service.documented import documented
 from sgdr_service.etag import pure
 from sgdr_service.extent import cycles_until, is_far, parts
-from sgdr_service.parameter_types import LARGEST_STEP, MOST_PARTS, CyclePosition, Step, Whole
+from sgdr_service.parameter_types import LARGEST_STEP, MOST_PARTS, Step, Whole
+from sgdr_service.routes.studies import answer
 from sgdr_service.shape_query import ScheduleQuery
 from sgdr_service.shapes import AnyShape, Schedule, cycle_at
 from sgdr_service.strict_params import StrictRoute
@@ -37,23 +41,21 @@ AT_STEP = ScheduleQuery("step", "From 0; may be fractional.", 37)
 UNTIL = ScheduleQuery("until", "Restarts before it, troughs up to it.", 100)
 
 
-class StepRate(BaseModel):
+@documented(
+    {
+        "step": 37,
+        "lr": 0.09263937620948691,
+        "cycle": {"index": 2, "start": 30, "length": 40, "position": 7},
+    }
+)
+@dataclass
+class StepRate:
     """The learning rate at a step."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "step": 37,
-                    "lr": 0.09263937620948691,
-                    "cycle": {"index": 2, "start": 30, "length": 40, "position": 7},
-                }
-            ]
-        }
-    )
     step: int | float
     lr: float
-    cycle: CyclePosition | None = Field(description="None of a shape without cycles.")
+    cycle: Cycle | None
+    """None of a shape without cycles."""
 
 
 class StepRange(BaseModel):
@@ -89,24 +91,24 @@ class RatesRequest(BaseModel):
     ]
 
 
-class Rates(BaseModel):
+@documented({"steps": [0, 10, 20], "lr": [0.1, 0.1, 0.05]})
+@dataclass
+class Rates:
     """Learning rates by step."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"steps": [0, 10, 20], "lr": [0.1, 0.1, 0.05]}]}
-    )
-    steps: list[int | float]
+    steps: Sequence[int | float]
     lr: list[float]
 
 
-class Restarts(BaseModel):
+@documented({"restarts": [10, 30, 70], "troughs": [10, 30, 70]})
+@dataclass
+class Restarts:
     """The steps at which cycles begin and end."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"restarts": [10, 30, 70], "troughs": [10, 30, 70]}]}
-    )
-    restarts: list[int] = Field(description="Steps below `until` at which the rate is back at its peak.")
-    troughs: list[int] = Field(description="Ends of cycles up to `until`: completed steps.")
+    restarts: list[int]
+    """Steps below `until` at which the rate is back at its peak."""
+    troughs: list[int]
+    """Ends of cycles up to `until`: completed steps."""
 
 
 @router.get(
@@ -133,7 +135,8 @@ def _at(schedule: Schedule, step: float) -> bytes:
     """A `StepRate` as JSON."""
     _check_parts(schedule, "query")
     (rate,) = _finite([_one(schedule, step)], "query.step")
-    return to_json({"step": step, "lr": rate, "cycle": cycle_at(schedule, step)})
+    # Of a dictionary JSON is made in half the time.
+    return to_json(vars(StepRate(step, rate, cycle_at(schedule, step))))
 
 
 @router.post(
@@ -193,9 +196,7 @@ def lrs(
     )
     listed = steps.tolist() if isinstance(chosen, StepRange) else chosen
     schedule = wanted.schedule.to_schedule("body.schedule")
-    return Response(
-        to_json({"steps": listed, "lr": _rates(schedule, steps, listed)}), media_type="application/json"
-    )
+    return answer(Rates(listed, _rates(schedule, steps, listed)))
 
 
 def _rates(schedule: Schedule, steps: NDArray[Any], listed: Sequence[float]) -> list[float]:
@@ -262,4 +263,4 @@ def restarts(request: Request) -> Response:
             "query.until",
             f"until={until!r} holds more than {MOST_CYCLES:,} cycles; lower it, or lengthen the cycles",
         )
-    return pure(request, to_json({"restarts": schedule.restarts(until), "troughs": schedule.troughs(until)}))
+    return pure(request, to_json(Restarts(schedule.restarts(until), schedule.troughs(until))))

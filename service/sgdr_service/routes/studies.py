@@ -10,11 +10,12 @@ from pydantic_core import to_json
 
 from sgdr.search.study.columns import COLUMNS
 from sgdr.search.study.study import Study
+from sgdr.search.study.verdict import Verdict
 from sgdr_service import problems
 from sgdr_service.paging import Limit, Offset, Page, cut, ordered
 from sgdr_service.presenters import column, details, summary, trial
 from sgdr_service.problems import Problem
-from sgdr_service.schemas import Arm, State, StudyDetails, StudySummary, Trial, TrialRow, VerdictAnswer
+from sgdr_service.schemas import Arm, State, StudyDetails, StudySummary, Trial, TrialRow
 from sgdr_service.strict_params import StrictRoute
 from sgdr_service.study_cache import Library
 from sgdr_service.tables import curves_csv, trials_csv
@@ -29,8 +30,8 @@ router = APIRouter(prefix="/v1/studies", tags=["studies"], route_class=StrictRou
 
 def library(request: Request) -> Library:
     """The app's studies."""
-    found: Library = request.app.state.library
-    return found
+    library: Library = request.app.state.library
+    return library
 
 
 Studies = Annotated[Library, Depends(library)]
@@ -96,7 +97,7 @@ Filter = Annotated[TrialFilter, Depends()]
     "", response_model=Page[StudySummary], responses=problems.responses(422, 503), summary="All studies"
 )
 def studies(
-    found: Studies,
+    library: Studies,
     workload: Annotated[str | None, Query(description="Of this workload only.", examples=["digits"])] = None,
     sort: Annotated[
         Literal["study", "-study", "workload", "-workload", "started", "-started"],
@@ -106,11 +107,11 @@ def studies(
     offset: Offset = 0,
 ) -> Response:
     """Every study in short, a page at a time."""
-    chosen = [each for each in found.all() if workload in (None, each.attributes["workload"])]
+    chosen = [study for study in library.all() if workload in (None, study.attributes["workload"])]
     by = {
-        "study": lambda each: each.name,
-        "workload": lambda each: each.attributes["workload"],
-        "started": lambda each: each.started,
+        "study": lambda study: study.name,
+        "workload": lambda study: study.attributes["workload"],
+        "started": lambda study: study.started,
     }[sort.removeprefix("-")]
     return answer(cut(ordered(chosen, by, sort.startswith("-")), limit, offset, summary))
 
@@ -118,9 +119,9 @@ def studies(
 @router.get(
     "/{study}", response_model=StudyDetails, responses=problems.responses(404, 422, 503), summary="One study"
 )
-def study(study: Name, found: Studies) -> Response:
+def study(study: Name, library: Studies) -> Response:
     """A study: how far it is, its best trial, and what it was made with."""
-    return answer(details(found.study(study)))
+    return answer(details(library.study(study)))
 
 
 @router.get(
@@ -129,10 +130,9 @@ def study(study: Name, found: Studies) -> Response:
     responses=problems.responses(404, 422, 503),
     summary="Its trials",
 )
-def trials(study: Name, found: Studies, chosen: Filter, limit: Limit = 100, offset: Offset = 0) -> Response:
+def trials(study: Name, library: Studies, chosen: Filter, limit: Limit = 100, offset: Offset = 0) -> Response:
     """The trials of a study, a page at a time."""
-    read = found.study(study)
-    return answer(cut(chosen(read), limit, offset, lambda row: row))
+    return answer(cut(chosen(library.study(study)), limit, offset, lambda row: row))
 
 
 @router.get(
@@ -141,9 +141,9 @@ def trials(study: Name, found: Studies, chosen: Filter, limit: Limit = 100, offs
     responses={200: {"content": {"text/csv": {"example": TRIALS}}}, **problems.responses(404, 422, 503)},
     summary="Its trials as CSV",
 )
-def trials_as_csv(study: Name, found: Studies, chosen: Filter) -> Response:
+def trials_as_csv(study: Name, library: Studies, chosen: Filter) -> Response:
     """The trials of a study, a row each."""
-    read = found.study(study)
+    read = library.study(study)
     return _csv(trials_csv(read, chosen(read)))
 
 
@@ -153,9 +153,9 @@ def trials_as_csv(study: Name, found: Studies, chosen: Filter) -> Response:
     responses={200: {"content": {"text/csv": {"example": CURVES}}}, **problems.responses(404, 422, 503)},
     summary="Its learning curves as CSV",
 )
-def curves_as_csv(study: Name, found: Studies, chosen: Filter) -> Response:
+def curves_as_csv(study: Name, library: Studies, chosen: Filter) -> Response:
     """The curves of a study's trials, a row an epoch."""
-    read = found.study(study)
+    read = library.study(study)
     return _csv(curves_csv(read, [row["number"] for row in chosen(read)]))
 
 
@@ -165,28 +165,28 @@ def curves_as_csv(study: Name, found: Studies, chosen: Filter) -> Response:
     responses=problems.responses(404, 422, 503),
     summary="One trial",
 )
-def one_trial(study: Name, number: Number, found: Studies) -> Response:
+def one_trial(study: Name, number: Number, library: Studies) -> Response:
     """A trial with its curves."""
-    return answer(trial(found.study(study), number))
+    return answer(trial(library.study(study), number))
 
 
 @router.get(
     "/{study}/verdict",
-    response_model=VerdictAnswer,
+    response_model=Verdict,
     responses=problems.responses(404, 422, 503),
     summary="Whether restarts help",
 )
-def verdict(study: Name, found: Studies) -> Response:
+def verdict(study: Name, library: Studies) -> Response:
     """What `sgdr confirm` found; 404 with the reason until it has found anything."""
-    read = found.study(study)
-    if read.verdict is None:
+    verdict = library.study(study).verdict
+    if verdict is None:
         raise Problem(404, f"study {study!r} has no verdict on restarts yet; `sgdr confirm` gives it")
-    return answer({**read.verdict.to_dict(), "words": str(read.verdict)})
+    return answer(verdict.to_dict())
 
 
-def answer(content: Any) -> Response:
-    """The answer with these plain values as JSON; what is not finite is null."""
-    return Response(to_json(content, inf_nan_mode="null"), media_type="application/json")
+def answer(content: Any, status: int = 200, **headers: str) -> Response:
+    """The answer with plain values, or an instance of a dataclass, as JSON; what is not finite is null."""
+    return Response(to_json(content, inf_nan_mode="null"), status, headers, "application/json")
 
 
 def _csv(lines: Any) -> Response:

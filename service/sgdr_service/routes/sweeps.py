@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 
 from sgdr.search.storage.connect import StorageError
@@ -25,21 +24,9 @@ from sgdr_service.study_cache import RETRY_SECONDS, Library
 from sgdr_service.sweeps.declarations import WorkloadUnavailable
 from sgdr_service.sweeps.record import ACTIVE
 from sgdr_service.sweeps.request import SweepRequest
-from sgdr_service.sweeps.status import SweepStatus, status
+from sgdr_service.sweeps.status import State, SweepStatus, status
 from sgdr_service.sweeps.sweeps import Conflict, Full, Invalid, NotFound, NotOurs, Sweeps
 
-State = Literal[
-    "queued",
-    "running",
-    "confirming",
-    "cancelling",
-    "finished",
-    "timed out",
-    "cancelled",
-    "interrupted",
-    "failed",
-    "dead",
-]
 RECONNECT_MILLISECONDS = 3000
 
 Argument = TypeVar("Argument")
@@ -47,70 +34,10 @@ Argument = TypeVar("Argument")
 router = APIRouter(prefix="/v1/sweeps", tags=["sweeps"], route_class=StrictRoute)
 
 
-class BestValue(BaseModel):
-    """The best completed trial so far."""
-
-    number: int
-    value: float
-
-
-class Sweep(BaseModel):
-    """A sweep, and how far it is. Times are ISO 8601, in UTC."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "digits",
-                    "study": "digits",
-                    "workload": "digits",
-                    "launched_by": "service",
-                    "state": "running",
-                    "resumable": False,
-                    "trials": 64,
-                    "finished": 21,
-                    "running": 16,
-                    "workers": 1,
-                    "outcomes": {"complete": 2, "pruned": 19, "running": 16},
-                    "arms": {"restarts": 5, "cosine": 8, "constant": 8},
-                    "best": {"number": 6, "value": 0.01938},
-                    "requested": "2026-11-22T09:12:40.120+00:00",
-                    "started": "2026-11-22T09:12:40.502+00:00",
-                    "ended": None,
-                    "error": None,
-                    "host": "trainer",
-                    "pid": 4711,
-                    "request": {"workload": "digits", "trials": 64},
-                }
-            ]
-        }
-    )
-    id: str = Field(description="The name of its study, which is swept by one sweep at a time.")
-    study: str
-    workload: str
-    launched_by: Literal["service", "command line"]
-    state: State = Field(description="dead: its process is gone without a word.")
-    resumable: bool = Field(description="Whether a POST with resume=true goes on with it.")
-    trials: int | None = Field(description="Asked for; null where the command line was.")
-    finished: int = Field(description="Trials complete or pruned, those of earlier runs included.")
-    running: int
-    workers: int = Field(description="That are at work now.")
-    outcomes: dict[str, int]
-    arms: dict[str, int] = Field(description="Finished trials by arm.")
-    best: BestValue | None
-    requested: str | None
-    started: str | None
-    ended: str | None
-    error: str | None = Field(description="Why it failed.")
-    host: str | None
-    pid: int | None
-    request: dict[str, Any] | None = Field(description="All its arguments.")
-
-
 def sweeps_of(request: Request) -> Sweeps:
     """The app's sweeps."""
-    found: Sweeps = request.app.state.sweeps
-    return found
+    sweeps: Sweeps = request.app.state.sweeps
+    return sweeps
 
 
 Launcher = Annotated[Sweeps, Depends(sweeps_of)]
@@ -119,7 +46,7 @@ Launcher = Annotated[Sweeps, Depends(sweeps_of)]
 @router.post(
     "",
     status_code=202,
-    response_model=Sweep,
+    response_model=SweepStatus,
     dependencies=[Depends(auth.writing)],
     responses={
         202: {"headers": {"Location": {"description": "Of the sweep.", "schema": {"type": "string"}}}},
@@ -187,36 +114,35 @@ async def begin(
         raise Problem(503, str(error)) from None
     except StorageError:
         raise _unreachable() from None
-    made = answer(begun.to_dict())
-    made.status_code = 202
-    made.headers["Location"] = address(request.scope, f"/v1/sweeps/{quote(begun.id, safe='')}")
-    return made
+    return answer(begun, 202, Location=address(request.scope, f"/v1/sweeps/{quote(begun.id, safe='')}"))
 
 
-@router.get("", response_model=Page[Sweep], responses=problems.responses(422, 503), summary="All sweeps")
+@router.get(
+    "", response_model=Page[SweepStatus], responses=problems.responses(422, 503), summary="All sweeps"
+)
 def sweeps(
-    found: Studies,
+    studies: Studies,
     state: Annotated[list[State] | None, Query(description="One or several.", examples=[["running"]])] = None,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Response:
     """Every sweep, also those that `sgdr sweep` has begun, by the name of its study."""
-    stand = [status(study) for study in found.all()]
-    chosen = [each for each in stand if state is None or each.state in state]
-    return answer(cut(chosen, limit, offset, lambda each: each.to_dict()))
+    statuses = map(status, studies.all())
+    chosen = [sweep for sweep in statuses if state is None or sweep.state in state]
+    return answer(cut(chosen, limit, offset, lambda sweep: sweep))
 
 
 @router.get(
-    "/{study}", response_model=Sweep, responses=problems.responses(404, 422, 503), summary="One sweep"
+    "/{study}", response_model=SweepStatus, responses=problems.responses(404, 422, 503), summary="One sweep"
 )
-def sweep(study: Name, found: Studies) -> Response:
+def sweep(study: Name, studies: Studies) -> Response:
     """How far a sweep is."""
-    return answer(status(found.study(study)).to_dict())
+    return answer(status(studies.study(study)))
 
 
-async def state_now(study: Name, found: Studies) -> str:
+async def state_now(study: Name, studies: Studies) -> str:
     """The sweep's state as JSON, so that a sweep that is not there is refused before the stream begins."""
-    return await run_in_threadpool(state_of, found, study)
+    return await run_in_threadpool(state_of, studies, study)
 
 
 @router.get(
@@ -253,14 +179,14 @@ async def events(
 @router.delete(
     "/{study}",
     status_code=202,
-    response_model=Sweep,
+    response_model=SweepStatus,
     dependencies=[Depends(auth.writing)],
     responses=problems.responses(401, 403, 404, 409, 422, 503),
     summary="Cancel a sweep",
 )
-async def cancel(request: Request, study: Name, launcher: Launcher, found: Studies) -> Response:
+async def cancel(request: Request, study: Name, launcher: Launcher, studies: Studies) -> Response:
     """Ends a sweep. Its finished trials stay, and `resume` goes on with it. What has ended stays as it is."""
-    await run_in_threadpool(found.study, study)  # what is no study is refused as everywhere
+    await run_in_threadpool(studies.study, study)  # what is no study is refused as everywhere
     try:
         cancelled = await _written(request, launcher.cancel, study)
     except NotFound as error:
@@ -269,9 +195,7 @@ async def cancel(request: Request, study: Name, launcher: Launcher, found: Studi
         raise Problem(409, str(error)) from None
     except StorageError:
         raise _unreachable() from None
-    made = answer(cancelled.to_dict())
-    made.status_code = 202
-    return made
+    return answer(cancelled, 202)
 
 
 async def _written(request: Request, write: Callable[[Argument], SweepStatus], of: Argument) -> SweepStatus:
@@ -279,9 +203,9 @@ async def _written(request: Request, write: Callable[[Argument], SweepStatus], o
     return await to_thread.run_sync(write, of, limiter=request.app.state.writers)
 
 
-def state_of(found: Library, study: str) -> str:
+def state_of(studies: Library, study: str) -> str:
     """How a study's sweep stands, as JSON. Raises a problem where there is none."""
-    return to_json(status(found.study(study)).to_dict(), inf_nan_mode="null").decode()
+    return to_json(status(studies.study(study)), inf_nan_mode="null").decode()
 
 
 def _goes_on(state: str) -> bool:

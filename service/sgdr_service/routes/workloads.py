@@ -58,11 +58,11 @@ class WorkloadDetails(BaseModel):
     hparams: dict[str, Any] = Field(description="Further values that it takes, as Optuna's distributions.")
 
 
-@router.get("", response_model=WorkloadNames, responses=problems.responses(422), summary="All workloads")
-def workloads() -> Response:
+@router.get("", responses=problems.responses(422), summary="All workloads")
+def workloads() -> WorkloadNames:
     """The names that a sweep may give."""
     names = list(registered())
-    return answer({"items": names, "total": len(names)})
+    return WorkloadNames(items=names, total=len(names))
 
 
 @router.get(
@@ -79,8 +79,7 @@ def workload(
     if workload not in registered():
         raise Problem(404, f"there is no workload {workload!r}; GET /v1/workloads lists them")
     try:
-        found = declarations.get(workload)
+        declared = declarations.get(workload).to_dict()
     except WorkloadUnavailable as error:
         raise Problem(503, str(error)) from None
-    made = found.to_dict()
-    return answer({name: made[name] for name in WorkloadDetails.model_fields})
+    return answer({name: declared[name] for name in WorkloadDetails.model_fields})

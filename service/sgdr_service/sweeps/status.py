@@ -4,19 +4,58 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from sgdr.search.storage.leases import leases, living
 from sgdr.search.study.study import Study
-from sgdr_service.sweeps.record import SweepRecord, at_work, is_of_launch, read_record
+from sgdr_service.documented import documented
+from sgdr_service.sweeps.record import STATES, SweepRecord, at_work, is_of_launch, read_record
 
-SERVICE = "service"
-COMMAND_LINE = "command line"
+SERVICE: Literal["service"] = "service"
+COMMAND_LINE: Literal["command line"] = "command line"
 """The names of who began a sweep; the second stands for any process that the service did not start."""
 
 
+if TYPE_CHECKING:
+    State: TypeAlias = str
+else:  # of words that are known at run time alone
+    State = Literal[STATES]
+
+
+@dataclass(frozen=True)
+class BestValue:
+    """The best completed trial so far."""
+
+    number: int
+    value: float
+
+
+@documented(
+    {
+        "id": "digits",
+        "study": "digits",
+        "workload": "digits",
+        "launched_by": "service",
+        "state": "running",
+        "resumable": False,
+        "trials": 64,
+        "finished": 21,
+        "running": 16,
+        "workers": 1,
+        "outcomes": {"complete": 2, "pruned": 19, "running": 16},
+        "arms": {"restarts": 5, "cosine": 8, "constant": 8},
+        "best": {"number": 6, "value": 0.01938},
+        "requested": "2026-11-22T09:12:40.120+00:00",
+        "started": "2026-11-22T09:12:40.502+00:00",
+        "ended": None,
+        "error": None,
+        "host": "trainer",
+        "pid": 4711,
+        "request": {"workload": "digits", "trials": 64},
+    }
+)
 @dataclass(frozen=True)
 class SweepStatus:
     """A sweep, and how far it is. Times are ISO 8601, in UTC."""
@@ -25,23 +64,23 @@ class SweepStatus:
     """The name of its study, which is swept by one sweep at a time."""
     study: str
     workload: str
-    launched_by: str
-    state: str
-    """One of `record.STATES`."""
+    launched_by: Literal["service", "command line"]
+    state: State
+    """How the sweep stands; dead: its process is gone without a word."""
     resumable: bool
+    """Whether a POST with resume=true goes on with it."""
     trials: int | None
-    """Asked for; None where the command line was."""
+    """Asked for; null where the command line was."""
     finished: int
     """Trials that are complete or pruned, those of earlier runs included."""
     running: int
     workers: int
     """The number of workers that are at work."""
     outcomes: Mapping[str, int]
-    """See `Study.outcomes`."""
+    """Trials by how they ended, in words."""
     arms: Mapping[str, int]
     """Finished trials of each arm."""
-    best: Mapping[str, Any] | None
-    """number and value of the best completed trial."""
+    best: BestValue | None
     requested: str | None
     started: str | None
     ended: str | None
@@ -51,10 +90,6 @@ class SweepStatus:
     pid: int | None
     request: Mapping[str, Any] | None
     """All its arguments."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The status in plain JSON values."""
-        return asdict(self)
 
 
 def status(study: Study) -> SweepStatus:
@@ -121,7 +156,7 @@ def _status(study: Study, state: str, **more: Any) -> SweepStatus:
         workers=_workers(study) if goes_on else 0,
         outcomes=study.outcomes,
         arms=study.arms,
-        best=None if best is None else {"number": best.number, "value": best.value},
+        best=None if best is None else BestValue(best.number, best.value),
         **more,
     )
 

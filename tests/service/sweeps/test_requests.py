@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import asdict
 
 import optuna
 import pytest
@@ -246,7 +247,7 @@ def test_any_name_will_do(sweeps, name):
     status = sweeps.submit(asked(study=name))
     assert (status.id, status.state, status.request["timeout"]) == (name, "queued", 60.0)
     assert sweeps.get(name) == status and sweeps.all() == [status]
-    assert json.loads(json.dumps(status.to_dict(), allow_nan=False)) == status.to_dict()
+    assert json.loads(json.dumps(asdict(status), allow_nan=False)) == asdict(status)
     assert sweeps.cancel(name).state == "cancelled"
 
 
@@ -290,6 +291,7 @@ def test_a_storage_that_fails_is_no_fault_of_the_request(tmp_path):
 def test_the_service_loads_neither_jax_nor_a_workload(registered_workloads):
     code = f"""
 import sys
+from dataclasses import asdict
 from sgdr_service.sweeps.declarations import Declarations
 from sgdr_service.sweeps.dispatcher import Dispatcher
 from sgdr_service.sweeps.request import SweepRequest
