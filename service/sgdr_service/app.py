@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
         responses={500: problems.responses(500)[500]},
     )
+    app.openapi = partial(documentation.openapi, app)  # type: ignore[method-assign]
     library = Library(settings.storage)
     app.state.settings, app.state.library = settings, library
     app.state.sessions = Sessions(partial(auth.current_hash, settings))

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
+from sgdr_service import problems
 from sgdr_service.root_path import address
 
 STATIC = "/static-offline-docs"
 router = APIRouter(include_in_schema=False)
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """The document of the app, with the schema of problems, which no route has for its model."""
+    document = FastAPI.openapi(app)
+    document["components"]["schemas"].update(problems.schemas())
+    return document
 
 
 @router.get("/docs")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import http
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from sgdr_service.documented import documented
+
 MEDIA_TYPE = "application/problem+json"
+REFERENCE = "#/components/schemas/{model}"
 LONGEST_SHOWN = 200
 """Characters of a bad value that are shown."""
 MOST_ERRORS = 100
@@ -22,25 +26,36 @@ LONGEST_TEXT = 2000
 """Characters of a text in an error: some of them quote the request."""
 
 
-class FieldError(BaseModel):
+@dataclass
+class FieldError:
     """What is wrong with one part of the request."""
 
-    location: str = Field(description="Where it is: query, path or body, and the path in it.")
+    location: str
+    """Where it is: query, path or body, and the path in it."""
     message: str
 
+    def cut(self) -> FieldError:
+        """The same with texts that are not too long."""
+        return FieldError(_cut(self.location), _cut(self.message))
 
-class ProblemDetails(BaseModel):
+
+@documented(errors={"maxItems": MOST_ERRORS})
+@dataclass
+class ProblemDetails:
     """An error (RFC 9457)."""
 
-    type: str = "about:blank"
-    title: str = Field(description="The status in words.")
+    type: str
+    title: str
+    """The status in words."""
     status: int
-    detail: str = Field(description="What is wrong, and what to do.")
-    instance: str = Field(description="The path that was asked for.")
-    request_id: str = Field(description="By which the service's log knows the request.")
-    errors: list[FieldError] | None = Field(
-        None, description=f"Of a request that is not valid, its faults, up to {MOST_ERRORS}."
-    )
+    detail: str
+    """What is wrong, and what to do."""
+    instance: str
+    """The path that was asked for."""
+    request_id: str
+    """By which the service's log knows the request."""
+    errors: list[FieldError] = field(default_factory=list)
+    """Of a request that is not valid, its first faults."""
 
 
 class Problem(Exception):
@@ -70,18 +85,16 @@ def problem(
         title = http.HTTPStatus(status).phrase
     except ValueError:
         title = "Error"
-    content: dict[str, Any] = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": _cut(detail),
-        "instance": _cut(scope["path"]),
-        "request_id": scope.get("request_id", ""),
-    }
-    if errors:
-        content["errors"] = [
-            {"location": _cut(each.location), "message": _cut(each.message)} for each in errors
-        ]
+    details = ProblemDetails(
+        "about:blank",
+        title,
+        status,
+        _cut(detail),
+        instance=_cut(scope["path"]),
+        request_id=scope.get("request_id", ""),
+        errors=[error.cut() for error in errors],
+    )
+    content = {name: value for name, value in asdict(details).items() if name != "errors" or value}
     # JSON may quote half of a surrogate pair, which UTF-8 does not have: it is answered as it was quoted.
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
     return Response(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
@@ -101,10 +114,16 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": http.HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model=ProblemDetails.__name__)}}},
         }
         for status in statuses
     }
+
+
+def schemas() -> dict[str, Any]:
+    """The schemas of which `responses` speaks, for the components of the document."""
+    schema = TypeAdapter(ProblemDetails).json_schema(ref_template=REFERENCE)
+    return {**schema.pop("$defs"), ProblemDetails.__name__: schema}
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -164,7 +183,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
         faults[location] = message
     errors = [FieldError(location=location, message=message) for location, message in faults.items()]
     detail = "; ".join(
-        f"{each.location.partition('.')[2] or each.location}: {each.message}" for each in errors[:3]
+        f"{error.location.partition('.')[2] or error.location}: {error.message}" for error in errors[:3]
     )
     more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
     return problem(request.scope, 422, detail + more, errors[:MOST_ERRORS])
@@ -175,8 +194,7 @@ _KINDS = frozenset(("int", "float", "constrained-int", "constrained-float"))
 
 def _location(parts: Sequence[str | int]) -> str:
     """query.T_0, body.steps.3: without pydantic's names of the kinds that it tried."""
-    kept = [str(part) for place, part in enumerate(parts) if place == 0 or not _is_kind(part)]
-    return ".".join(kept)
+    return ".".join(str(part) for place, part in enumerate(parts) if place == 0 or not _is_kind(part))
 
 
 def _is_kind(part: str | int) -> bool:

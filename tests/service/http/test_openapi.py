@@ -1,11 +1,19 @@
 """The OpenAPI document: it can be tested by machine, and every operation has examples that hold."""
 
+import json
+import math
+import re
 import warnings
+from collections import defaultdict
+from functools import partial
 from typing import NamedTuple
+from urllib.parse import quote
 
 import jsonschema
+import optuna
 import pytest
 import schemathesis
+from optuna.trial import TrialState, create_trial
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, from_schema
 from schemathesis.python.asgi import shutdown_lifespans
@@ -15,6 +23,8 @@ from sgdr_service.sweeps.host_lock import HostLock
 from sgdr_service.tokens import hashed
 
 from experiments.bench.filled import DIGITS
+from sgdr.relatives import OneCycle
+from sgdr.search.study.verdict import Confirmed, Verdict
 
 METHODS = ("get", "post", "delete")
 
@@ -216,3 +226,106 @@ def test_every_error_is_documented_as_a_problem(document):
         for answer in errors.values():
             assert list(answer["content"]) == ["application/problem+json"], name
         assert ("security" in operation) == (name in ("POST /v1/sweeps", "DELETE /v1/sweeps/{study}")), name
+
+
+RATE = {"schedule": {"base_lr": 0.1, "T_0": 10}, "steps": [0, 9.5]}
+ASKED = {
+    "/v1/lr": ["?base_lr=0.1&T_0=10&step=37", "?shape=constant&base_lr=0.1&step=0.5", "?base_lr=0.1&T=3"],
+    "/v1/restarts": ["?base_lr=0.1&T_0=10&until=100", "?base_lr=0.1&T_0=10&until=-1"],
+    "/v1/best": ["?workload=digits&k=5", "?workload=tiny&k=5", "?workload=none"],
+    "/v1/studies": ["", "?sort=none"],
+    "/v1/studies/{study}/trials": ["?limit=1000", "?sort=none"],
+    "/v1/studies/{study}/best": ["?k=5"],
+    "/v1/studies/{study}/best/lr": ["?step=370", "?step=1.5&interval=epoch", "?step=-1"],
+    "/v1/workloads/{workload}": [""],
+}
+"""What is asked of a path, where it is more than the path."""
+
+
+@pytest.fixture
+def odd_url(copied):
+    """The studies, with what is rarely stored: a verdict without values, infinite numbers, foreign trials."""
+    url = f"sqlite:///{copied}"
+    lost = Confirmed(
+        3, "one-cycle", OneCycle(0.1, 5), {"x": math.inf}, 0.5, {}, None, None, None, None, "diverged"
+    )
+    verdict = Verdict(
+        "undecided", "none is left", (lost,), None, None, None, None, "error", "minimize", 64, 300
+    )
+    optuna.load_study(study_name="digits", storage=url).set_user_attr("verdict", verdict.attribute())
+    study = optuna.load_study(study_name="tiny", storage=url)
+    study.add_trial(create_trial(value=math.inf))
+    study.add_trial(
+        create_trial(state=TrialState.PRUNED, user_attrs={"diverged_at": "soon", "seconds": math.nan})
+    )
+    study.enqueue_trial({"base_lr": 0.5}, user_attrs={"schedule": 3, "error": 4})
+    return url
+
+
+def strict_document(client):
+    """The document, by which no answer has a field that is not documented."""
+    document = client.get("/openapi.json").json()
+    for schema in document["components"]["schemas"].values():
+        if "properties" in schema:
+            schema["additionalProperties"] = False
+    return document
+
+
+def answers(client, document):
+    """Every path that is read as JSON, with the answers for every study and for one that is not there."""
+    names = [study["study"] for study in client.get("/v1/studies").json()["items"]]
+    for path, methods in document["paths"].items():
+        if "application/json" in methods.get("get", methods)["responses"]["200"]["content"]:
+            for name in [*names, "none"] if "{study}" in path else ["digits"]:
+                for number in (0, 1, 8, 12, 13, 14) if "{number}" in path else [0]:
+                    address = path.format(study=quote(name, safe=""), number=number, workload=name)
+                    for query in ASKED.get(path, [""]):
+                        yield path, client.get(address + query)
+
+
+def held(document, path, method, answer):
+    """Asserts that the answer is what the document says of it, and gives its status."""
+    content = document["paths"][path][method]["responses"][str(answer.status_code)]["content"]
+    holds(document, content[answer.headers["content-type"]]["schema"], answer.json())
+    return answer.status_code
+
+
+def hold_all(client):
+    """Whether all answers of the client are what its document says, of every status that there may be."""
+    document, statuses = strict_document(client), defaultdict(set)
+    for path, answer in answers(client, document):
+        statuses[path].add(held(document, path, "get", answer))
+    assert all(200 in of_path for of_path in statuses.values()), statuses
+    assert len(statuses) == 16 and {404, 422} < set.union(*statuses.values())
+    for body, status in ((RATE, 200), (RATE | {"steps": {"stop": 3}}, 200), (RATE | {"steps": []}, 422)):
+        assert held(document, "/v1/lr", "post", client.post("/v1/lr", json=body)) == status
+
+
+def test_every_answer_is_what_the_document_says(sqlite_client):
+    hold_all(sqlite_client)
+
+
+@pytest.mark.parametrize("studies", ["relatives_url", "odd_url"])
+def test_so_is_every_answer_about_other_shapes_and_what_is_rarely_stored(request, open_client, studies):
+    with open_client(request.getfixturevalue(studies)) as client:
+        hold_all(client)
+
+
+def test_every_answer_about_a_sweep_is_what_the_document_says(open_client, tmp_path, authorized):
+    with open_client(f"sqlite:///{tmp_path}/own.db", max_queued=1) as client:
+        document, path = strict_document(client), "/v1/sweeps/{study}"
+        begin = partial(client.post, "/v1/sweeps", headers=authorized)
+        for body, status in (({"workload": "digits"}, 202), ({"workload": "digits"}, 409), ({}, 422)):
+            assert held(document, "/v1/sweeps", "post", begin(json=body)) == status
+        assert held(document, "/v1/sweeps", "post", client.post("/v1/sweeps", json={})) == 401
+        assert held(document, "/v1/sweeps", "get", client.get("/v1/sweeps")) == 200
+        assert held(document, path, "get", client.get("/v1/sweeps/digits")) == 200
+        assert held(document, path, "delete", client.delete("/v1/sweeps/digits", headers=authorized)) == 202
+        assert held(document, path, "delete", client.delete("/v1/sweeps/none", headers=authorized)) == 404
+
+
+def test_every_reference_of_the_document_leads_somewhere(document):
+    references = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
+    assert "#/components/schemas/ProblemDetails" in references
+    for reference in references:
+        assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"], reference
