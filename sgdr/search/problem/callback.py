@@ -47,9 +47,8 @@ def takes_functions(function: Callable[Parameters, Result]) -> Callable[Paramete
     def called(*args: Any, **named: Any) -> Result:
         functions = {name: named.pop(name) for name in ("on_progress", "on_remark") if name in named}
         if functions:
-            text = f"give {' and '.join(functions)} in a callback: callback=search.Callback({{}})"
-            example = ", ".join(f"{name}=..." for name in functions)
-            warnings.warn(text.format(example), DeprecationWarning, stacklevel=2)
+            example = f"callback=search.Callback({', '.join(f'{name}=...' for name in functions)})"
+            warnings.warn(f"give {example}", DeprecationWarning, stacklevel=2)
             named.setdefault("callback", Callback(**functions))
         return function(*args, **named)
 

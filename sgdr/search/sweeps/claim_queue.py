@@ -61,7 +61,7 @@ class ClaimQueue:
 
         Those from number `first` on are of this launch, in which the earlier ones of `cut_off` are repeated.
         """
-        self._trials, self._first, self._cut_off = trials, first, cut_off
+        self._trials, self.first, self._cut_off = trials, first, cut_off
         self._failed: dict[int, FrozenTrial] = {}
         """The trials, by number, to be repeated unless they are already, or failed by themselves."""
         self._repetitions: defaultdict[int, set[int]] = defaultdict(set)
@@ -78,7 +78,7 @@ class ClaimQueue:
         if (repeated := attributes.get(RETRY_OF)) is not None and trial.state != TrialState.WAITING:
             numbers = self._repetitions[repeated]
             (numbers.discard if WITHDRAWN in attributes else numbers.add)(number)
-        is_new = number >= self._first and WORKER in attributes
+        is_new = number >= self.first and WORKER in attributes
         if trial.state == TrialState.FAIL and (is_new or number in self._cut_off or ENQUEUED in attributes):
             self._failed[number] = trial
 
@@ -125,8 +125,8 @@ class ClaimQueue:
 
     def last_error(self, trial: FrozenTrial) -> str | None:
         """Why a trial whose process died is given up; None where it was not its last attempt."""
-        begun = [attempt for attempt in self.attempts(trial) if BEGUN in attempt.user_attrs]
-        died = sum(LOST not in attempt.user_attrs for attempt in begun)
+        attempts = [attempt.user_attrs for attempt in self.attempts(trial)]
+        died = sum(BEGUN in attributes and LOST not in attributes for attributes in attempts)
         return f"its process died {died} times" if died >= MOST_ATTEMPTS else None
 
     def loss_attributes(self, trial: FrozenTrial) -> dict[str, Any]:
@@ -164,12 +164,12 @@ class ClaimQueue:
         attempts = self.attempts(trial)
         if ENQUEUED in attempts[-1].user_attrs:
             return TrialPlan(trial.number, 0, attempts[1:], waiting or trial)
-        here = min(attempt.number for attempt in attempts if attempt.number >= self._first)
+        here = min(attempt.number for attempt in attempts if attempt.number >= self.first)
         return TrialPlan(trial.number, self._new_before(here), attempts[1:])
 
     def _new_before(self, number: int) -> int:
         """How many new trials were claimed in this launch before that one: the same, whoever counts."""
-        first = self._first
+        first = self.first
         while len(self._new) <= number - first:
             attributes = self._trials[first + len(self._new) - 1].user_attrs
             before = attributes.get(RETRY_OF, -1)

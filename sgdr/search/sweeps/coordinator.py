@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from optuna.storages import BaseStorage
@@ -60,15 +61,21 @@ class Coordinator(Protocol):
         return False
 
     def write(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Writes what has been noted, in order; stops between two batches once `until` holds.
+        """Renews the lease, and writes what has been noted, in order.
 
-        Raises `TakenOver` where somebody else has ended one of these trials.
+        Stops between two batches once `until` holds. Raises `TakenOver` where somebody else has ended one of
+        these trials.
         """
-        self.log.write(until)
+        self.log.retried(self.log.lease.renew)
+        self.log.flush(until)
 
     def interrupt(self) -> None:
         """Ends the trials that are being trained, to be trained again later, and writes everything."""
-        self.log.interrupt()
+        for number in sorted(self.log.noted):
+            trial = self.log.trials[number]
+            if trial.state == TrialState.RUNNING:
+                self.log.end(trial, TrialState.FAIL, None, {})
+        self.log.close()
 
 
 class AloneCoordinator(Coordinator):
@@ -86,23 +93,20 @@ class AloneCoordinator(Coordinator):
             log.retried(lambda: log.claims.abandon({trial._trial_id: {} for trial in dead}))
             content = log.retried(lambda: log.reader.read(content))
             log.know(content.trials, content.foreign)
-            self.queue = ClaimQueue(log.trials, log.next_number)
+            # Where some were deleted by hand, the next number is not how many there are.
+            self.queue = ClaimQueue(log.trials, first=1 + max(log.trials, default=-1))
             self.queue.take_up(content.own)
 
     def claim(self, count: int, trials: int) -> list[TrialPlan]:
         """See `Coordinator`; what was enqueued after the study was read waits for the next run."""
-        room = max(0, min(count, trials - self.log.live))
+        log, room = self.log, max(0, min(count, trials - self.log.live))
         plans = self.queue.claim(room)
         while self.queue.waiting and len(plans) < room:
-            plans += self._take(self.queue.waiting.popleft())
+            waiting = self.queue.waiting.popleft()  # which somebody else may have taken
+            granted = log.retried(partial(log.claims.take, log.worker, [waiting._trial_id]))
+            log.claimed(granted)
+            plans += [TrialPlan(trial.number, taken=waiting) for trial in granted]
         return [*plans, *self.queue.claim_new(room - len(plans))]
-
-    def _take(self, waiting: FrozenTrial) -> list[TrialPlan]:
-        """The plan of an enqueued trial; none where somebody else has taken it."""
-        log, ids = self.log, [waiting._trial_id]
-        granted = log.retried(lambda: log.claims.take(log.worker, ids))
-        log.claimed(granted)
-        return [TrialPlan(trial.number, taken=waiting) for trial in granted]
 
     def reported(self, trial: FrozenTrial, values: Mapping[int, float]) -> None:
         """See `Coordinator`: nobody asks for more than the last of them."""

@@ -79,10 +79,9 @@ def check_existing(storage: BaseStorage, name: str, settings: Settings, where: s
 def going_on(storage: BaseStorage, name: str, settings: Settings) -> Settings:
     """The settings of a sweep that goes on with the study, where there is one."""
     try:
-        number = storage.get_study_id_from_name(name)
+        study_attrs = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
     except KeyError:
         return settings
-    study_attrs = storage.get_study_user_attrs(number)
     return with_kept(settings, study_attrs) if made_by_sweep(study_attrs) else settings
 
 

@@ -139,7 +139,7 @@ class SharedCoordinator(Coordinator):
 
     def write(self, until: Callable[[], bool] = lambda: False) -> None:
         """See `Coordinator`; looks at the others now and then."""
-        self.log.write(until)
+        super().write(until)
         if self._is_sync_due():
             self.sync()
 
@@ -161,9 +161,8 @@ class SharedCoordinator(Coordinator):
         attributes = self._content.attributes
         known = leases(attributes)
         launcher = known.get(self._launch.lease)
-        if attributes.get(STOP) == self._launch.lease or self._launch.lease in dead:
-            raise StopRequested
-        if launcher is None or launcher["ended"]:
+        is_over = launcher is None or launcher["ended"] or self._launch.lease in dead
+        if is_over or attributes.get(STOP) == self._launch.lease:
             raise StopRequested
         if known[log.worker]["ended"] or self._taken:
             log.broken = True
@@ -232,7 +231,7 @@ class SharedCoordinator(Coordinator):
             self.log.retried(self._look)
             idle = [t for t in self._running() if self._is_mine(t) and t.number not in self.log.noted]
             self.log.retried(lambda: self.log.claims.abandon({trial._trial_id: {} for trial in idle}))
-        self.log.interrupt()
+        super().interrupt()
 
 
 def stop_launch(storage: BaseStorage, name: str, launch: Launch) -> None:

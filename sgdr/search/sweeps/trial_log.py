@@ -107,11 +107,6 @@ class TrialLog:
         return [trial for number, trial in self.trials.items() if number in self._states]
 
     @property
-    def next_number(self) -> int:
-        """The number of the next trial: where some were deleted by hand, not how many there are."""
-        return 1 + max(self.trials, default=-1)
-
-    @property
     def live(self) -> int:
         """How many trials are finished or may be."""
         return sum(self.counts[state] for state in LIVE)
@@ -235,11 +230,6 @@ class TrialLog:
             value = trial.values[0]
             self.best = value if self.best is None else self._better(value, self.best)
 
-    def write(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Renews the lease, and writes what has been noted; see `Coordinator`."""
-        self.retried(self.lease.renew)
-        self.flush(until)
-
     def flush(self, until: Callable[[], bool] = lambda: False) -> None:
         """Writes what has been noted, in order; stops between two batches once `until` holds."""
         while self.unwritten and not until():
@@ -256,13 +246,6 @@ class TrialLog:
             self.broken = False
             for trial in trials:
                 del self.unwritten[trial.number]
-
-    def interrupt(self) -> None:
-        """Ends the trials that were begun here and go on, to be trained again later, and closes."""
-        for number in sorted(self.noted):
-            if self.trials[number].state == TrialState.RUNNING:
-                self.end(self.trials[number], TrialState.FAIL, None, {})
-        self.close()
 
     def close(self) -> None:
         """Writes what is left, unless the storage has failed, and gives the study up."""

@@ -24,13 +24,12 @@ from sgdr.search.storage.retry import Retrying
 from sgdr.search.study.study import Study, load
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.config import Settings
-from sgdr.search.sweeps.coordinator import Begun
+from sgdr.search.sweeps.coordinator import Begun, Coordinator
 from sgdr.search.sweeps.ray.connection import connected
 from sgdr.search.sweeps.ray.tune_run import TuneRun
 from sgdr.search.sweeps.ray.worker import WorkerSpec
 from sgdr.search.sweeps.session import Worked
 from sgdr.search.sweeps.shared import Launch, end_launch, stop_launch
-from sgdr.search.sweeps.trial_log import TrialLog
 from sgdr.search.sweeps.worker import Progress, TooManyFailures
 
 POLL_SECONDS = 0.5
@@ -68,7 +67,7 @@ def work_on_ray(
         log, name = begun.coordinator.log, begun.coordinator.log.name
         afterwards.callback(log.close)
         again = frozenset(trial.number for trial in begun.coordinator.queue.again)
-        launch = Launch(log.worker, log.next_number, again)
+        launch = Launch(log.worker, begun.coordinator.queue.first, again)
         afterwards.callback(at_end, lambda maybe_applied: end_launch(storage, name, launch))
         shared = _for_workers(url, cluster, host, stack)
         spec = WorkerSpec(
@@ -85,7 +84,7 @@ def work_on_ray(
         )
         workers = stack.enter_context(TuneRun(spec, cluster))
         study = load(name, url)
-        watching = _Watching(workers, log, study, settings.trials, cluster.workers, callback)
+        watching = _Watching(workers, begun.coordinator, study, settings.trials, cluster.workers, callback)
         try:
             watching.until(deadline)
         except KeyboardInterrupt:
@@ -118,9 +117,15 @@ class _Watching:
     """Reads from the study how far its workers are."""
 
     def __init__(
-        self, workers: TuneRun, log: TrialLog, study: Study, trials: int, count: int, callback: Callback
+        self,
+        workers: TuneRun,
+        coordinator: Coordinator,
+        study: Study,
+        trials: int,
+        count: int,
+        callback: Callback,
     ) -> None:
-        self._workers, self._log, self._study = workers, log, study
+        self._workers, self._coordinator, self._study = workers, coordinator, study
         self._trials, self._count, self._callback = trials, count, callback
         self._remarked: set[str] = set()
         self.late = False
@@ -134,9 +139,9 @@ class _Watching:
         Raises TooManyFailures where workers die again and again and nothing is finished.
         """
         while not self._workers.ended(POLL_SECONDS):
-            self._log.write()  # and so renews the launcher's lease
-            self._log.retried(self._study.refresh)
-            self._show(_leases(self._study, self._log.worker))
+            self._coordinator.write()  # and so renews the launcher's lease
+            self._coordinator.log.retried(self._study.refresh)
+            self._show(_leases(self._study, self._coordinator.log.worker))
             self._check_deaths()
             if self._study.finished >= self._trials and not self._study.counts.get("RUNNING"):
                 return
@@ -174,11 +179,6 @@ class _Watching:
             )
 
 
-def _described(workers: int, devices: str) -> str:
-    count = f"{workers} worker{'s' * (workers != 1)}"
-    return f"{count}, each {devices}" if devices else count
-
-
 def _leases(study: Study, launcher: str) -> list[LeaseRecord]:
     """The leases of all workers of a launch, those that have ended too."""
     return [lease for lease in leases(study.attributes).values() if lease.get("launch") == launcher]
@@ -187,13 +187,14 @@ def _leases(study: Study, launcher: str) -> list[LeaseRecord]:
 def _together(study: Study, trials: int, launch: Launch, cluster: Cluster) -> Worked:
     """What the workers have noted with their leases; of the time that phases took, the mean of a worker."""
     notes = [lease["notes"] for lease in _leases(study, launch.lease) if "epochs" in lease["notes"]]
+    count = f"{cluster.workers} worker{'s' * (cluster.workers != 1)}"
     timings = [note["timing"] for note in notes]
     devices = " or ".join(sorted({note["devices"] for note in notes}))
     return Worked(
         reached=study.finished >= trials or any(note.get("exhausted") for note in notes),
         epochs=sum(note["epochs"] for note in notes),
         slots=max((note["slots"] for note in notes), default=0),
-        devices=_described(cluster.workers, devices),
+        devices=f"{count}, each {devices}" if devices else count,
         compilations=sum(note["compilations"] for note in notes),
         timing={
             phase: sum(timing.get(phase, 0.0) for timing in timings) / cluster.workers
