@@ -1,4 +1,4 @@
-"""One worker from its start to its end: slots, the record of the study, and the search of every arm."""
+"""One worker from its start to its end: slots, the coordinator of the study, and the search of every arm."""
 
 from __future__ import annotations
 

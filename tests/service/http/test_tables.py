@@ -25,8 +25,8 @@ from sgdr.search.study.spreadsheet import STARTS, csv_text, guarded
 from sgdr.search.study.tables import CURVE_COLUMNS, curves_table
 from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.search.sweeps.config import checked
+from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import create_study
-from sgdr.search.sweeps.trial_log import Record
 from tests.search.study.test_study import DEFAULTS
 from tests.service.http.conftest import client_of
 
@@ -45,18 +45,18 @@ def study(tmp_path_factory):
     url = f"sqlite:///{tmp_path_factory.mktemp('tables')}/s.db"
     storage = open_storage(url, create=True)
     create_study(storage, "s", settings, resume=False)
-    record = Record(storage, "s")
-    for claim in record.claim(9, 9):
+    coordinator = AloneCoordinator(storage, "s")
+    for claim in coordinator.claim(9, 9):
         distributions = settings.space.distributions(3)
         params = spread(distributions, claim.number, seed=0)
         params |= {name: choices[name][claim.number % 2] for name in HPARAMS}
         schedule, _ = settings.space.schedule(params, 3)
         attributes = {"schedule": schedule.to_dict(), "arm": "restarts", "seed": 40 + claim.number}
-        trial = record.begin(claim, params, distributions, attributes)
+        trial = coordinator.log.begin(claim, params, distributions, attributes)
         value = 9.5 - claim.number
         curve = {"number": [10.0, value, 11.0], "epoch": [0.5] * 3}
-        record.end(trial, TrialState.COMPLETE, value, {"curve": curve, "seconds": 0.5})
-    record.close()
+        coordinator.log.end(trial, TrialState.COMPLETE, value, {"curve": curve, "seconds": 0.5})
+    coordinator.log.close()
     return search.load("s", url)
 
 
