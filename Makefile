@@ -64,7 +64,7 @@ bench: $(READY)  ## The side-by-side benchmark: about an hour
 pictures: $(READY) browser  ## The pictures of the dashboard in docs/, of a new sweep
 	$(BIN)/python -m experiments.pictures
 
-api: $(READY)  ## The page of public names, docs/api.md
+api: $(READY)  ## The page of public names, docs/api.md, and the table of options
 	$(BIN)/python -m experiments.api_page
 
 docs: $(DOCS)  ## The README and docs/ as a site with search, into out/site: open its index.html

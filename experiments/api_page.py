@@ -1,17 +1,24 @@
-"""Writes the page of the public names, from their signatures and docstrings, importing none of them.
+"""Writes the page of the public names, and the table of the options of a sweep.
 
-python -m experiments.api_page --into docs/api.md
+Signatures and docstrings are read, and only those names are imported whose own are made of declared options.
+
+python -m experiments.api_page --into docs/api.md --options docs/searching.md
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
+import pydoc
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import griffe
+
+from sgdr.search.problem.options import Place, listing, options_of, taking
+from sgdr.search.sweeps.config import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -33,6 +40,10 @@ The commands say what they take by `--help`, the service at `/docs`.
 <!-- written by: python -m experiments.api_page -->
 """
 WIDTH = 88
+BEGIN = "<!-- written by: python -m experiments.api_page -->\n"
+END = "<!-- end of the options -->\n"
+MADE = (listing.__name__, taking.__name__)
+"""The decorators of what has its docstring, and its signature, from declared options."""
 
 
 def main() -> None:
@@ -41,7 +52,27 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--into", type=Path, default=Path("docs/api.md"), help="the file")
-    parser.parse_args().into.write_text(page())
+    words = "the page with the table of options"
+    parser.add_argument("--options", type=Path, default=Path("docs/searching.md"), help=words)
+    arguments = parser.parse_args()
+    arguments.into.write_text(page())
+    arguments.options.write_text(with_options(arguments.options.read_text()))
+
+
+def with_options(text: str) -> str:
+    """A page with the present table of options between its marks."""
+    before, rest = text.split(BEGIN)
+    return "".join([before, BEGIN, options_table(), END, rest.split(END)[1]])
+
+
+def options_table() -> str:
+    """What `sgdr sweep` takes, as the options are declared."""
+    lines = ["| option of `sweep` | default | meaning |", "| --- | --- | --- |"]
+    for option in OPTIONS.values():
+        if Place.COMMAND in option.shown:
+            default = option.unset or ("off" if option.default is False else option.text(option.default))
+            lines.append(f"| `{option.flag}` | {default} | {option.words()} |")
+    return "\n".join(["", *lines, ""])
 
 
 def page() -> str:
@@ -77,11 +108,21 @@ def _exports(module: Any, name: str) -> bool:
 
 def _entry(path: str, target: Any) -> str:
     """One name: its signature, what its docstring says, and for a class its public members."""
-    lines = [f"### `{path}`\n", "```python", _signature(target), "```\n", _prose(target.docstring.value)]
+    lines = [f"### `{path}`\n", "```python", _signature(target), "```\n", _prose(_docstring(target))]
     if target.is_class:
         members = [_member(each) for each in target.all_members.values() if _is_shown(each)]
         lines += [*members, ""] if members else []
     return "\n".join(lines)
+
+
+def _made(target: Any) -> Any:
+    """The object itself, where its docstring and its signature are made of options; else None."""
+    names = {str(decorator.value).split("(")[0] for decorator in target.decorators}
+    return None if names.isdisjoint(MADE) else pydoc.locate(target.path)
+
+
+def _docstring(target: Any) -> str:
+    return str(inspect.getdoc(_made(target)) if _made(target) else target.docstring.value)
 
 
 def _is_shown(member: Any) -> bool:
@@ -103,7 +144,9 @@ def _signature(target: Any) -> str:
         names = [each.name for each in target.members.values() if each.is_attribute and each.annotation]
         return f"class {target.name}({', '.join(name for name in names if name[0] != '_')})"
     function = target.members["__init__"] if target.is_class else target
-    parts = [part for part in _parameters(function) if part not in ("self", "cls")]
+    made = _made(target)
+    parts = _parameters(function) if made is None else _parameters_at_run_time(made)
+    parts = [part for part in parts if part not in ("self", "cls")]
     returns = "" if target.is_class or function.returns is None else f" -> {function.returns}"
     head = f"class {target.name}" if target.is_class else target.name
     line = f"{head}({', '.join(parts)}){returns}"
@@ -134,6 +177,23 @@ def _parameters(function: Any) -> list[str]:
         if each.default is not None and not mark:
             text += f" = {each.default}" if each.annotation is not None else f"={each.default}"
         parts.append(text)
+    return parts
+
+
+def _parameters_at_run_time(made: Any) -> list[str]:
+    """The same of a function or a class whose annotations are texts."""
+    constants = vars(inspect.getmodule(inspect.unwrap(made)))
+    declared = options_of(made) if inspect.isclass(made) else {}
+    parts: list[str] = []
+    for name, parameter in inspect.signature(made).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
+            parts.append("*")
+        default = declared[name].default if name in declared else parameter.default
+        if repr(default).startswith("<"):  # an object, which has a name there
+            equals = "".join(f" = {key}" for key, value in constants.items() if value is default)
+        else:
+            equals = f" = {default!r}"
+        parts.append(f"{name}: {parameter.annotation}{equals}")
     return parts
 
 

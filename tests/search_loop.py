@@ -8,11 +8,12 @@ from optuna.storages import BaseStorage
 from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.declaration import Declaration
-from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
 from sgdr.search.sweeps.create_study import create_study
 from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import places, run
+from sgdr.search.sweeps.settings import Settings, resolve
 
 DEFAULTS: dict[str, Any] = {
     "trials": 8,
@@ -76,7 +77,7 @@ class Falling:
 def settings_of(workload: Any, **options: Any) -> Settings:
     """The settings of a sweep of that workload, or of one that declares this."""
     declaration = workload if isinstance(workload, Declaration) else Declaration.of(workload)
-    return checked(declaration, **{**DEFAULTS, **options})
+    return resolve(declaration, SweepConfig(**{**DEFAULTS, **options}))
 
 
 def searched(

@@ -41,6 +41,14 @@ def test_the_page_of_public_names_is_up_to_date():
     assert (ROOT / "docs" / "api.md").read_text() == page(), "run: python -m experiments.api_page"
 
 
+def test_the_table_of_options_is_up_to_date():
+    pytest.importorskip("griffe")
+    from experiments.api_page import with_options
+
+    text = (ROOT / "docs" / "searching.md").read_text()
+    assert text == with_options(text), "run: python -m experiments.api_page"
+
+
 def prose(path):
     """A page without its code."""
     return re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)

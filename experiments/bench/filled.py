@@ -18,7 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.problem.arms import DEFAULT_SHARE, next_arm
+from sgdr.search.problem.arms import next_arm
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import value
 from sgdr.search.problem.seeds import trial_seed
@@ -27,8 +27,9 @@ from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.writer import writer
 from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.strategy.restart_aware import rungs
-from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.create_study import study_name
+from sgdr.search.sweeps.settings import Settings, resolve
 
 DIGITS = Declaration(
     name="digits",
@@ -73,19 +74,7 @@ def fill(url: str, name: str, trials: int, epochs: int = 100, seed: int = 0) -> 
 
 def settings_of(trials: int, epochs: int, seed: int) -> Settings:
     """The settings of the sweep that would have made the study. Raises ValueError for what cannot be."""
-    return checked(
-        DIGITS,
-        trials=trials,
-        budget=epochs,
-        space=None,
-        objective="best-epoch",
-        pruner="restart-aware",
-        sampler="tpe",
-        slots="auto",
-        controls=DEFAULT_SHARE,
-        seed=seed,
-        timeout=None,
-    )
+    return resolve(DIGITS, SweepConfig(trials=trials, budget=epochs, seed=seed))
 
 
 def drawn(settings: Settings, worker: str, first: int = 0) -> Iterator[FrozenTrial]:

@@ -34,9 +34,9 @@ from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.space import Space
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.study.study import Best
-from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
 from sgdr.search.sweeps.phase_timer import PhaseTimer
+from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.worker import Worker
 
 SLOTS = 16

@@ -30,7 +30,7 @@ from sgdr.search.problem.space import Space
 from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.strategy.restart_aware import RestartAwarePruner, rungs
 from sgdr.search.strategy.windowed_trials import BEST, RECENT
-from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.settings import Settings
 
 BUDGET = 60
 SIDE_BY_SIDE = 16

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
 from sgdr.schedule import WarmRestarts
+from sgdr.search.problem.options import Group, Kind, Option
+from sgdr.search.sweeps.config import OPTIONS
 
-Storage = Annotated[
-    str | None,
-    typer.Option(help="URL of the storage.", envvar="SGDR_STORAGE", show_default="sqlite:///sgdr.db"),
-]
+
+def declared(option: Option) -> Any:
+    """What Typer is to know of an option of a sweep."""
+    text = option.words() + (", or a time, as 90s, 30m or 2h" if option.kind is Kind.TIME else "")
+    return typer.Option(
+        option.flag,
+        help=f"{text}.",
+        envvar=option.variable or None,
+        show_default=option.unset or True,
+        rich_help_panel=option.group if option.group is Group.WORKERS else None,
+    )
+
+
+Storage = Annotated[str | None, declared(OPTIONS["storage"])]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 BaseLr = Annotated[float | None, typer.Option("--base-lr", help="The peak rate.")]
 T0 = Annotated[float | None, typer.Option("--T-0", help="Length of the first cycle.")]
@@ -28,7 +43,7 @@ CycleCount = Annotated[
     ),
 ]
 
-SlotCount = Annotated[str, typer.Option(help="Trials trained side by side: a number, or auto.")]
+SlotCount = Annotated[str, declared(OPTIONS["slots"])]
 
 INTERRUPTED = 130
 FAILED = 1
@@ -118,3 +133,35 @@ def seconds(text: str | None) -> float | None:
     if not match or float(match[1]) == 0:
         raise ValueError(f"--timeout {text!r} must be a time, as 90s, 30m or 2h")
     return float(match[1]) * SECONDS[match[2]]
+
+
+TYPES = {Kind.WHOLE: int, Kind.NUMBER: float, Kind.AMOUNT: float, Kind.SWITCH: bool}
+"""The types of what Typer reads; all else is a text to it."""
+READ: Mapping[Kind, Callable[[str, Any], Any]] = {
+    Kind.RANGE: partial(numbers, kind=float),
+    Kind.WHOLE_RANGE: partial(numbers, kind=int),
+    Kind.WHOLES: whole_numbers,
+    Kind.SLOTS: lambda flag, text: slots(text),
+    Kind.TIME: lambda flag, text: seconds(text),
+    Kind.NAMES: lambda flag, text: [name.strip() for name in text.split(",")] if text else (),
+}
+"""How the texts of options are read."""
+
+
+def parameter(option: Option) -> inspect.Parameter:
+    """The parameter of a command that takes an option of a sweep."""
+    default = option.default
+    if default is not None and option.kind not in TYPES:
+        default = option.text(default) or None
+    kind: Any = TYPES.get(option.kind, str)
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind if default is not None else kind | None, declared(option)],
+    )
+
+
+def read(option: Option, given: Any) -> Any:
+    """What was given to an option of a sweep. Raises ValueError for a text that cannot be."""
+    return READ[option.kind](option.flag, given) if option.kind in READ else given

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 import sys
 from contextlib import redirect_stdout
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, cast
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,15 +16,15 @@ from sgdr.cli import confirm as confirmation
 from sgdr.cli import options
 from sgdr.cli.imports import imported, importing
 from sgdr.cli.progress import Shown, progress
-from sgdr.search.problem.arms import DEFAULT_SHARE
-from sgdr.shapes import CONTROLS, RELATIVES, SHAPES
+from sgdr.search.problem.options import Place
+from sgdr.search.problem.space import Space
+from sgdr.search.sweeps.config import CONFIRM, OPTIONS
 
 if TYPE_CHECKING:
     from sgdr.search.study.verdict import Verdict
     from sgdr.search.sweeps.launch import Result
     from sgdr.search.sweeps.worker import Progress as SweepProgress
 
-ON_RAY = "Several workers"
 EXAMPLES = """
 [bold]Examples[/bold]
 
@@ -37,119 +38,27 @@ EXAMPLES = """
 """
 
 
-def sweep(
-    workload: Annotated[
-        str,
-        typer.Option(
-            "--workload", "-w", help="A registered name (`sgdr workloads`), or package.module:object."
-        ),
-    ],
-    trials: Annotated[
-        int, typer.Option(help="Trials to finish, those of earlier runs of the study included.")
-    ] = 64,
-    budget: Annotated[
-        int | None, typer.Option(help="Epochs of one trial.", show_default="the workload's")
-    ] = None,
-    study: Annotated[
-        str | None, typer.Option(help="Name of the study.", show_default="the workload's")
-    ] = None,
-    storage: options.Storage = None,
-    base_lr: Annotated[
-        str | None,
-        typer.Option("--base-lr", help="Range of the peak rate.", show_default="the workload's, else 1e-3:1"),
-    ] = None,
-    T_0: Annotated[
-        str | None,
-        typer.Option("--T-0", help="Range of the first cycle's length, in epochs.", show_default="1:budget"),
-    ] = None,
-    T_mult: Annotated[str, typer.Option("--T-mult", help="Factors by which cycles may grow.")] = "1,2,3",
-    eta_ratio: Annotated[str, typer.Option("--eta-ratio", help="Range of eta_min / base_lr.")] = "0:0.1",
-    closed: Annotated[
-        bool,
-        typer.Option("--closed", help="Search cycles in place of T_0, and end trials at their last trough."),
-    ] = False,
-    objective: Annotated[
-        str, typer.Option(help="What a trial is worth: best-epoch, best-trough or final.")
-    ] = "best-epoch",
-    pruner: Annotated[
-        str,
-        typer.Option(help="restart-aware, hyperband, median or none."),
-    ] = "restart-aware",
-    sampler: Annotated[str, typer.Option(help="tpe or random.")] = "tpe",
-    slots: options.SlotCount = "auto",
-    engine: Annotated[
-        str, typer.Option(help="local, one worker here, or ray, several on Ray.", rich_help_panel=ON_RAY)
-    ] = "local",
-    workers: Annotated[
-        int,
-        typer.Option(
-            help="How many; on this machine one for each core at most is sensible.", rich_help_panel=ON_RAY
-        ),
-    ] = 1,
-    cpus_per_worker: Annotated[float, typer.Option(help="Cores of a worker.", rich_help_panel=ON_RAY)] = 1,
-    gpus_per_worker: Annotated[
-        float,
-        typer.Option(help="GPUs of a worker; a fraction shares one, and its memory.", rich_help_panel=ON_RAY),
-    ] = 0,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Of a Ray cluster: auto, or HOST:PORT.",
-            envvar="SGDR_RAY_ADDRESS",
-            show_default="Ray is started on this machine",
-            rich_help_panel=ON_RAY,
-        ),
-    ] = None,
-    checkpoints: Annotated[
-        str | None,
-        typer.Option(
-            help="Folder for the last trough of each trial; what is cut off goes on from there (functions of "
-            "other frameworks begin anew). On Ray, one that all nodes have.",
-            show_default="trials begin anew",
-        ),
-    ] = None,
-    controls: Annotated[
-        float,
-        typer.Option(
-            help="Share of the trials without restarts: "
-            f"{', and '.join(SHAPES[name].words for name in CONTROLS)}."
-        ),
-    ] = DEFAULT_SHARE,
-    relatives: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Further arms without restarts, each half as many as the controls: {', '.join(RELATIVES)}.",
-            show_default="none, or the study's",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same sweep.")] = 0,
-    timeout: Annotated[
-        str | None,
-        typer.Option(help="Stop after so long (90s, 30m, 2h); --resume goes on.", show_default="never"),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the study where there is one.")
-    ] = False,
-    confirm: Annotated[
-        bool,
-        typer.Option("--confirm", help="Then train the best again on new seeds, as `sgdr confirm` does."),
-    ] = False,
-    json: options.Json = False,
-) -> None:
+_WORKLOAD = Annotated[
+    str,
+    typer.Option("--workload", "-w", help="A registered name (`sgdr workloads`), or package.module:object."),
+]
+_PARAMETERS = (
+    inspect.Parameter("workload", inspect.Parameter.KEYWORD_ONLY, annotation=_WORKLOAD),
+    *(options.parameter(option) for option in OPTIONS.values() if Place.COMMAND in option.shown),
+    inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=options.Json),
+)
+
+
+def sweep(**given: Any) -> None:
     """Search the schedule that is best for a workload."""
-    from sgdr.search.problem.space import Space
     from sgdr.search.storage.connect import StorageError, default_url
 
-    space = Space(
-        base_lr=options.numbers("--base-lr", base_lr, float),
-        T_0=cast("tuple[int, int] | int | None", options.numbers("--T-0", T_0, int)),
-        T_mult=options.whole_numbers("--T-mult", T_mult),
-        eta_ratio=options.numbers("--eta-ratio", eta_ratio, float) or 0.0,
-        closed=closed,
-    )
-    count = options.slots(slots)
-    stop = options.seconds(timeout)
-    url = storage or default_url()
+    workload = given["workload"]
+    asked = {name: options.read(OPTIONS[name], value) for name, value in given.items() if name in OPTIONS}
+    confirm, url = asked.pop(CONFIRM.name), asked["storage"] or default_url()
+    space = Space(**{part.name: asked.pop(part.name) for part in fields(Space) if part.name in asked})
+    if asked["engine"] == "local":  # the address may be the environment's
+        asked["address"] = None
     say = Console(stderr=True, highlight=False, markup=False)
 
     with importing():
@@ -162,32 +71,13 @@ def sweep(
         from sgdr.search.sweeps.worker import TooManyFailures
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        found = imported(workload)
-    name = found.name if study is None else study
+        trained = imported(workload)
+    name = trained.name if asked["study"] is None else asked["study"]
     try:
         with progress(say, _shown) as callback, redirect_stdout(sys.stderr):
             result = run(
-                workload if engine == "ray" and workload in registered() else found,
-                trials=trials,
-                budget=budget,
-                storage=url,
-                study=name,
-                space=space,
-                objective=objective,
-                pruner=pruner,
-                sampler=sampler,
-                slots=count,
-                engine=engine,
-                workers=workers,
-                cpus_per_worker=cpus_per_worker,
-                gpus_per_worker=gpus_per_worker,
-                address=address if engine == "ray" else None,
-                checkpoints=checkpoints,
-                controls=controls,
-                relatives=[name.strip() for name in relatives.split(",")] if relatives else (),
-                seed=seed,
-                timeout=stop,
-                resume=resume,
+                workload if asked["engine"] == "ray" and workload in registered() else trained,
+                **{**asked, "storage": url, "study": name, "space": space},
                 callback=callback,
             )
     except KeyboardInterrupt:
@@ -199,9 +89,14 @@ def sweep(
     verdict = None
     if confirm and result.reached and result.study.counts.get("COMPLETE"):
         again = _command(_confirm(workload), name, url)
-        verdict = confirmation.run(name, found, url, confirmation.TOP, confirmation.SEEDS, count, again)
+        slots = asked["slots"]
+        verdict = confirmation.run(name, trained, url, confirmation.TOP, confirmation.SEEDS, slots, again)
         result = replace(result, study=load(name, url))
-    _print(result, verdict, workload, url, json)
+    _print(result, verdict, workload, url, given["json"])
+
+
+sweep.__signature__ = inspect.Signature(_PARAMETERS)  # type: ignore[attr-defined]
+sweep.__annotations__ = {parameter.name: parameter.annotation for parameter in _PARAMETERS}
 
 
 def _shown(state: SweepProgress) -> Shown:

@@ -20,12 +20,12 @@ from optuna.trial import TrialState
 from sgdr.schedule import WarmRestarts
 from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.declaration import Declaration
-from sgdr.search.problem.space import Space
 from sgdr.search.storage.connect import open_storage
-from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import Begun
 from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import places, run
+from sgdr.search.sweeps.settings import Settings, resolve
 from sgdr.search.sweeps.shared import Launch, SharedCoordinator
 
 EPOCHS = 10
@@ -35,19 +35,7 @@ DECLARED = Declaration("sleeping", "error", "minimize", EPOCHS, "callable", None
 
 def settings(trials: int) -> Settings:
     """The settings of a sweep in which each trial reports every epoch, and none is pruned for long."""
-    return checked(
-        DECLARED,
-        trials=trials,
-        budget=EPOCHS,
-        space=Space(),
-        objective="best-epoch",
-        pruner="median",
-        sampler="tpe",
-        slots=1,
-        controls=0.0,
-        seed=0,
-        timeout=None,
-    )
+    return resolve(DECLARED, SweepConfig(trials=trials, pruner="median", slots=1, controls=0.0))
 
 
 def error(rate: float, epoch: int) -> float:

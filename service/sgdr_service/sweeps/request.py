@@ -4,93 +4,91 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
+from dataclasses import fields, replace
+from types import GenericAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, field_validator, model_validator
 
 from sgdr.errors import ArgumentError
-from sgdr.search.problem.arms import DEFAULT_SHARE
-from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.options import Kind, Option, Place
 from sgdr.search.problem.space import RATES, Space
-from sgdr.search.strategy.named import PRUNERS
-from sgdr.search.sweeps.cluster import ENGINES
-from sgdr.search.sweeps.config import LARGEST_SEED, SAMPLERS
+from sgdr.search.sweeps.config import OPTIONS, SweepConfig
 from sgdr.search.sweeps.create_study import study_name
-from sgdr.shapes import RELATIVES
-
-if TYPE_CHECKING:
-    Relative: TypeAlias = str
-else:  # of names that are known at run time alone
-    Relative = Literal[RELATIVES]
 
 LONGEST_NAME = 200
 """Characters."""
 LARGEST_REQUEST = 16 * 1024
 """Bytes as JSON: it is kept as an attribute of the study."""
-OF_RAY = ("workers", "cpus_per_worker", "gpus_per_worker")
+LONGEST_TIME = 1e9
+"""Seconds."""
+TYPES: Mapping[Kind, Any] = {
+    Kind.WHOLE: int,
+    Kind.NUMBER: float,
+    Kind.AMOUNT: float,
+    Kind.TIME: Annotated[float, Field(le=LONGEST_TIME)],
+    Kind.SLOTS: int | Literal["auto"],
+    Kind.SWITCH: bool,
+    Kind.RANGE: float | list[float],
+    Kind.WHOLE_RANGE: int | list[int],
+    Kind.WHOLES: int | list[int],
+    Kind.VALUES: dict[str, JsonValue],
+}
+"""The types in JSON; all else is a text."""
+FORMS = {
+    Kind.RANGE: " [low, high], or one number.",
+    Kind.WHOLE_RANGE: " [low, high], or one number.",
+    Kind.VALUES: ' Each is a number, [low, high], [low, high, "log"] or {"choices": [...]}.',
+}
+"""How that is written which has several parts."""
+ASKED = {name: option for name, option in OPTIONS.items() if Place.REST in option.shown}
+"""All options that clients may give."""
+OF_RAY = tuple(name for name, option in ASKED.items() if option.for_ray)
 """What is said only of the engine ray."""
 
 
-class SweepRequest(BaseModel):
+def _field(option: Option) -> Any:
+    """The type and the field of an option."""
+    kind, default = TYPES.get(option.kind, str), option.default
+    if option.kind is Kind.NAMES:
+        literal: Any = Literal  # of names that are known at run time alone
+        kind, default = GenericAlias(list, literal[option.choices]), default or None
+    if option.kind in (Kind.NUMBER, Kind.AMOUNT):
+        default = float(default)
+    words = replace(option, help=option.rest or option.help).words("null")
+    words += f"{'; for the engine ray' * option.for_ray}.{FORMS.get(option.kind, '')}"
+    about: dict[str, Any] = {"description": words}
+    if option.kind is Kind.CHOICE:
+        about["json_schema_extra"] = {"enum": list(option.choices)}
+    if option.kind is not Kind.SLOTS:  # whose limits depend on the workload, too
+        about |= option.bounds
+    if isinstance(default, tuple):
+        default = list(default)
+    return (kind if default is not None else kind | None), Field(default, **about)
+
+
+_CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+if TYPE_CHECKING:
+
+    class _Options(BaseModel):
+        """Fields that are known at run time alone."""
+
+        def __init__(self, **options: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    _Options = create_model(
+        "_Options",
+        __config__=_CONFIG,
+        workload=(str, Field(description="A registered name, see /v1/workloads.", examples=["digits"])),
+        **{name: _field(option) for name, option in ASKED.items()},
+    )
+
+
+class SweepRequest(_Options):
     """A sweep to be run. Raises ValueError (pydantic's) for what no sweep can be."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    workload: str = Field(description="A registered name, see /v1/workloads.", examples=["digits"])
-    trials: int = Field(64, ge=1, description="To be finished, those of earlier runs of the study included.")
-    budget: int | None = Field(None, ge=1, description="Epochs of one trial; null: the workload's own.")
-    study: str | None = Field(
-        None, description="Its name, which is the sweep's id too; null: the workload's own."
-    )
-    base_lr: float | list[float] | None = Field(
-        None, description="Range of the peak rate, [low, high], or one number; null: the workload's own."
-    )
-    T_0: int | list[int] | None = Field(
-        None, description="Range of the first cycle's length in epochs, or one number; null: 1 to the budget."
-    )
-    T_mult: int | list[int] = Field([1, 2, 3], description="The factors by which cycles may grow.")
-    eta_ratio: float | list[float] = Field([0.0, 0.1], description="Range of eta_min / base_lr.")
-    closed: bool = Field(
-        False, description="Search the number of cycles in place of T_0; trials end at their last trough."
-    )
-    hparams: dict[str, JsonValue] = Field(
-        {},
-        description='Further values that the workload takes: a number, [low, high], [low, high, "log"] or '
-        '{"choices": [...]}. What is not named keeps the range that the workload declares.',
-    )
-    objective: str = Field("best-epoch", json_schema_extra={"enum": list(OBJECTIVES)})
-    pruner: str = Field("restart-aware", json_schema_extra={"enum": list(PRUNERS)})
-    sampler: str = Field("tpe", json_schema_extra={"enum": list(SAMPLERS)})
-    slots: int | Literal["auto"] = Field(
-        "auto", description="Trials that are trained side by side, by each worker."
-    )
-    engine: str = Field(
-        "local",
-        description="local: one worker on the service's host; ray: several on Ray, on the cluster that the "
-        "service is told of, else on its host.",
-        json_schema_extra={"enum": list(ENGINES)},
-    )
-    workers: int = Field(1, ge=1, description="How many; this and the next two are for the engine ray.")
-    cpus_per_worker: float = Field(
-        1.0, gt=0, description="Cores of a worker: a whole number, or a fraction below 1."
-    )
-    gpus_per_worker: float = Field(
-        0.0, ge=0, description="GPUs of a worker: a whole number, or that share of one and of its memory."
-    )
-    controls: float = Field(DEFAULT_SHARE, ge=0, lt=1, description="Share of trials without restarts.")
-    relatives: list[Relative] | None = Field(
-        None,
-        description="Further arms without restarts, each half as many as the controls; null: none, or those "
-        "of the study that is gone on with.",
-    )
-    seed: int = Field(0, ge=0, le=LARGEST_SEED)
-    timeout: float | None = Field(
-        None, gt=0, le=1e9, description="Seconds after which it stops, to be resumed."
-    )
-    resume: bool = Field(False, description="Go on with the study where there is one.")
-    confirm: bool = Field(
-        False, description="Then train the best again on new seeds, on the service's host, for a verdict."
-    )
+    model_config = _CONFIG
 
     @field_validator("study")
     @classmethod
@@ -108,26 +106,16 @@ class SweepRequest(BaseModel):
             )
         return self
 
-    def arguments(self) -> dict[str, Any]:
-        """What is searched and how, as `sgdr.search.sweep` takes it. Raises ValueError as `space` does."""
-        names = ("trials", "budget", "objective", "pruner", "sampler", "slots", "controls", "seed", "timeout")
-        given = {name: getattr(self, name) for name in names}
-        return {"space": self.space(), **given, "relatives": self.relatives or ()}
-
-    def crew(self) -> dict[str, Any]:
-        """The engine and its workers, as `sgdr.search.sweep` takes them."""
-        return {name: getattr(self, name) for name in ("engine", *OF_RAY)}
+    def config(self, **own: Any) -> SweepConfig:
+        """The same in Python, with `own` options of the service's. Raises ValueError as `space` does."""
+        asked = {part.name: getattr(self, part.name) for part in fields(SweepConfig) if part.name in ASKED}
+        return SweepConfig(**{**asked, "relatives": self.relatives or (), "space": self.space(), **own})
 
     def space(self) -> Space:
         """What it searches. Raises ValueError for a range that cannot be."""
-        return Space(
-            base_lr=cast("tuple[float, float] | float | None", _as_tuple(self.base_lr)),
-            T_0=cast("tuple[int, int] | int | None", _as_tuple(self.T_0)),
-            T_mult=cast("tuple[int, ...] | int", _as_tuple(self.T_mult)),
-            eta_ratio=cast("tuple[float, float] | float", _as_tuple(self.eta_ratio)),
-            closed=self.closed,
-            hparams={name: _short_form(name, given) for name, given in self.hparams.items()},
-        )
+        hparams = {name: _short_form(name, short) for name, short in self.hparams.items()}
+        names = (part.name for part in fields(Space))
+        return Space(**{**{name: _as_tuple(getattr(self, name)) for name in names}, "hparams": hparams})
 
 
 def checked_name(study: str) -> str:
@@ -145,8 +133,8 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _as_tuple(given: Any) -> Any:
-    return tuple(given) if isinstance(given, list) else given
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _short_form(name: str, given: JsonValue) -> Any:

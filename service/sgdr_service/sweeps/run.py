@@ -105,15 +105,10 @@ def _sweep(url: str, study: str, request: SweepRequest, enter: Callable[[str], N
     use_all_cores()  # before the workload puts anything on a device
     # Workers on Ray find it by its name, each on its own host.
     workload = request.workload if request.engine == "ray" else find(request.workload)
-    result = sweep(
-        workload,
-        storage=url,
-        study=study,
-        resume=True,  # of the study that was made when the sweep was asked for
-        checkpoints=os.environ.get("SGDR_CHECKPOINTS") or None,
-        **request.arguments(),
-        **request.crew(),
-    )
+    checkpoints = os.environ.get("SGDR_CHECKPOINTS") or None
+    # The study was made when the sweep was asked for: hence it is resumed.
+    config = request.config(storage=url, study=study, resume=True, checkpoints=checkpoints)
+    result = sweep(workload, **config.options())
     if not result.reached:
         return "timed out"
     if not request.confirm or not result.study.counts.get("COMPLETE"):

@@ -21,9 +21,10 @@ from sgdr.search.storage.connect import StorageError, storage_errors
 from sgdr.search.storage.leases import refuse_if_swept
 from sgdr.search.storage.schema import is_readable
 from sgdr.search.study.study import Study
-from sgdr.search.sweeps.cluster import ENGINES, Cluster, checked_cluster
-from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.cluster import Cluster, cluster_of
+from sgdr.search.sweeps.config import OPTIONS
 from sgdr.search.sweeps.create_study import check_existing, create_study
+from sgdr.search.sweeps.settings import Settings, resolve
 from sgdr_service.storage_handle import HeldStorage
 from sgdr_service.sweeps.declarations import Declarations, WorkloadUnavailable
 from sgdr_service.sweeps.record import CANCEL, SWEEP, SweepRecord, at_work, read_record
@@ -77,7 +78,8 @@ class Possible:
 
 def engines() -> tuple[str, ...]:
     """The engines that are installed here."""
-    return tuple(each for each in ENGINES if each != "ray" or importlib.util.find_spec("ray") is not None)
+    known = OPTIONS["engine"].choices
+    return tuple(name for name in known if name != "ray" or importlib.util.find_spec("ray") is not None)
 
 
 class Sweeps:
@@ -219,8 +221,8 @@ class Sweeps:
             request = self._completed(request, name)
         cluster = self._cluster(request)
         request = self._bounded(request, declared, cluster)
-        settings = self._checked(request, declared)
         with _invalid():
+            settings = resolve(declared, request.config())
             checked_name(name)
         return Possible(name, request, settings, cluster)
 
@@ -251,16 +253,16 @@ class Sweeps:
 
     def _cluster(self, request: SweepRequest) -> Cluster | None:
         """The request's workers on Ray, None for the engine local; connects to nothing. Raises `Invalid`."""
-        on_ray = request.engine == "ray"
+        address = self.ray_address if request.engine == "ray" else None
         with _invalid():
-            found = checked_cluster(**request.crew(), address=self.ray_address if on_ray else None)
+            cluster = cluster_of(request.config(address=address))
         if request.engine not in engines():
             raise Invalid(
                 f"engine={request.engine!r} needs Ray, which is not installed where this service runs; "
                 "pip install 'sgdr[ray]' there, or leave engine out",
                 "engine",
             )
-        return found
+        return cluster
 
     def _bounded(self, request: SweepRequest, declared: Declaration, cluster: Cluster | None) -> SweepRequest:
         """The request, with the service's limit of time where it names none. Raises `Invalid`."""
@@ -285,10 +287,6 @@ class Sweeps:
                 "workers",
             )
         return request.model_copy(update={"timeout": timeout})
-
-    def _checked(self, request: SweepRequest, declared: Declaration) -> Settings:
-        with _invalid():
-            return checked(declared, **request.arguments())
 
     def _refuse_conflicts(self, storage: BaseStorage, name: str, settings: Settings, resume: bool) -> None:
         """Raises `Conflict` where the study is there and cannot be gone on with, or is not to be."""

@@ -12,6 +12,7 @@ import numpy as np
 from sgdr import checks
 from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
+from sgdr.search.problem.options import KEY, Group, Kind, Option, Place, listing, option
 from sgdr.search.problem.types import Schedule
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
 
@@ -32,6 +33,7 @@ SCHEDULE_NAMES = ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio")
 Range = tuple[float, float]
 
 
+@listing
 @dataclass(frozen=True)
 class Space:
     """What a sweep searches. A single number in place of a range fixes the value.
@@ -39,20 +41,56 @@ class Space:
     Raises ValueError for a range that is empty, inverted or out of bounds, naming it.
     """
 
-    base_lr: Range | float | None = None
-    """The peak rate, on a logarithmic scale; None: the workload's own range, else 0.001 to 1."""
-    T_0: tuple[int, int] | int | None = None
-    """Epochs of the first cycle, on a logarithmic scale; None: 1 to the budget."""
-    T_mult: Sequence[int] | int = (1, 2, 3)
-    """The factors, each at least 1, by which a cycle may be longer than the one before."""
-    eta_ratio: Range | float = (0.0, 0.1)
-    """eta_min / base_lr, from 0 to 1."""
-    closed: bool = False
-    """Search the number of cycles instead of T_0, and end each trial at its last trough."""
-    hparams: Mapping[str, Any] = field(default_factory=dict)
-    """Further values that the workload takes: (low, high), (low, high, "log"), a list of choices, a number,
-    or an Optuna distribution. What is not named here keeps the range that the workload declares. Arrays are
-    given whole numbers in int32, where nothing else is declared and searched, and all others in float32."""
+    base_lr: Range | float | None = option(
+        None,
+        Kind.RANGE,
+        "Range of the peak rate, on a logarithmic scale",
+        unset=f"the workload's own, else {DEFAULT_BASE_LR[0]:g} to {DEFAULT_BASE_LR[1]:g}",
+        ends=("Of the peak rate, above 0", "The same as low fixes it"),
+        group=Group.SEARCHED,
+    )
+    T_0: tuple[int, int] | int | None = option(
+        None,
+        Kind.WHOLE_RANGE,
+        "Range of the first cycle's length in epochs, on a logarithmic scale",
+        unset="1 to the budget",
+        ends=("Epochs of the first cycle", "At most the budget"),
+        group=Group.SEARCHED,
+    )
+    T_mult: Sequence[int] | int = option(
+        (1, 2, 3),
+        Kind.WHOLES,
+        "Factors, each at least 1, by which a cycle may be longer than the one before",
+        group=Group.SEARCHED,
+    )
+    eta_ratio: Range | float = option(
+        (0.0, 0.1),
+        Kind.RANGE,
+        "Range of eta_min / base_lr, from 0 to 1",
+        ends=("Of eta_min / base_lr, from 0", "At most 1"),
+        group=Group.SEARCHED,
+    )
+    closed: bool = option(
+        False,
+        Kind.SWITCH,
+        "Search the number of cycles in place of T_0, and end each trial at its last trough",
+        group=Group.SEARCHED,
+    )
+    hparams: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata={
+            KEY: Option(
+                Kind.VALUES,
+                "Further values that the workload takes; what is not named here keeps the range that the "
+                "workload declares",
+                more='Each is (low, high), (low, high, "log"), a list of choices, a number, or an Optuna '
+                "distribution. Arrays are given whole numbers in int32, where nothing else is declared and "
+                "searched, and all others in float32.",
+                shown=Place.REST,
+                group=Group.SEARCHED,
+            )
+        },
+    )
 
     def __post_init__(self) -> None:
         for name in ("base_lr", "T_0", "T_mult", "eta_ratio"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from typing import TYPE_CHECKING
 
 from sgdr.errors import ArgumentError
-from sgdr.search.strategy.restart_aware import RestartAwarePruner
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
 
 PRUNERS = ("restart-aware", "hyperband", "median", "none")
+"""The names, which the help of the command lists: that is why Optuna is not imported with this module."""
 
 CHECKS = 20
 """How often in a budget a pruner without rungs of its own is asked."""
@@ -21,6 +24,10 @@ def named_pruner(name: str | BasePruner, budget: int, objective: str) -> BasePru
 
     Raises ValueError for an unknown name, or a `RestartAwarePruner` that was made for something else.
     """
+    from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+
+    from sgdr.search.strategy.restart_aware import RestartAwarePruner
+
     if isinstance(name, RestartAwarePruner) and (name.budget, name.objective) != (budget, objective):
         raise ArgumentError(
             "pruner",
@@ -45,6 +52,10 @@ def named_pruner(name: str | BasePruner, budget: int, objective: str) -> BasePru
 
 def rungs(pruner: BasePruner, budget: int) -> frozenset[int]:
     """The completed epochs, below the budget, after which the pruner is asked."""
+    from optuna.pruners import HyperbandPruner, NopPruner, SuccessiveHalvingPruner
+
+    from sgdr.search.strategy.restart_aware import RestartAwarePruner
+
     if isinstance(pruner, NopPruner):
         return frozenset()
     if isinstance(pruner, RestartAwarePruner):

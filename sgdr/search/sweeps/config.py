@@ -1,254 +1,201 @@
-"""The arguments of a sweep, checked before anything is started or written."""
+"""The options of a sweep, of which `search.sweep`, the command, the service and its form are made."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import math
-import platform
-import warnings
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-import optuna
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-
-from sgdr import checks
-from sgdr.errors import ArgumentError
-from sgdr.search.problem import hparams
-from sgdr.search.problem.arguments import one_of, whole
-from sgdr.search.problem.arms import ARMS
-from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.arms import DEFAULT_SHARE
 from sgdr.search.problem.objective import OBJECTIVES
-from sgdr.search.problem.space import Space, bad_hparam_name
-from sgdr.search.storage.schema import SAID_LATER
-from sgdr.search.strategy.enumeration import check_enumerable
-from sgdr.search.strategy.named import named_pruner, rungs
-from sgdr.search.strategy.restart_aware import RestartAwarePruner
-from sgdr.search.strategy.samplers import Arm
-from sgdr.shapes import RELATIVES, SHAPES
+from sgdr.search.problem.options import Group, Kind, Option, Place, option, options_of
+from sgdr.search.problem.space import Space
+from sgdr.search.strategy.named import PRUNERS
+from sgdr.shapes import CONTROLS, RELATIVES, SHAPES
 
-LARGEST_SEED = 2**32 - 1
-"""The largest seed of NumPy's generator, which the samplers use."""
-SAMPLERS = ("tpe", "random")
-MOST_SLOTS = 2**16
-EVENLY = {name: shape.evenly for name, shape in SHAPES.items()}
-"""Trials of each arm that are spread over its space before TPE begins."""
-SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
-PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
+if TYPE_CHECKING:  # neither is needed for the help of the command, which lists the options
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a sweep is to do."""
+@dataclass(frozen=True, kw_only=True)
+class SweepConfig:
+    """What a sweep of any workload is to do. Raises ArgumentError for the first option that cannot be."""
 
-    workload: Declaration
-    trials: int
-    budget: int
-    space: Space
-    objective: str
-    pruner: BasePruner
-    sampler: str | BaseSampler
-    slots: int | None
-    """None: as suits the devices."""
-    controls: float
-    """Share of the trials."""
-    relatives: tuple[str, ...]
-    """Further arms, in the order of `RELATIVES`; each has half of the share of the controls."""
-    seed: int
-    timeout: float | None
-    """Seconds."""
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """All that are searched."""
-        return (*ARMS, *self.relatives)
-
-    def attributes(self) -> dict[str, Any]:
-        """What the study keeps of it, so that the sweep can be understood a year later."""
-        return {
-            "workload": self.workload.name,
-            "budget": self.budget,
-            "space": self.space.to_dict(),
-            "objective": self.objective,
-            "metric": self.workload.metric,
-            "select_metric": self.workload.select_metric,
-            "direction": self.workload.direction,
-            "steps_per_epoch": self.workload.steps_per_epoch,
-            "interval": self.workload.interval,
-            "pruner": type(self.pruner).__name__,
-            "sampler": self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
-            "controls": self.controls,
-            **({"relatives": list(self.relatives)} if self.relatives else {}),
-            "seed": self.seed,
-            "versions": _versions(),
-        }
-
-    def arm(self, name: str, seed: int, sampler_seed: int) -> Arm:
-        """The search of an arm of a study with that seed, before its first trial."""
-        return Arm(
-            name,
-            self.space.distributions(self.budget, name),
-            sampler=self._sampler(name, sampler_seed),
-            pruner=self.pruner,
-            rungs=self._rungs(name),
-            direction=self.workload.direction,
-            evenly=EVENLY[name] if self._spreads(name) else 0,
-            seed=seed,
-        )
-
-    def _rungs(self, arm: str) -> frozenset[int]:
-        """The epochs at which trials of an arm are judged: controls only right at the start.
-
-        Where all rates fall together, the high ones lag until late and win in the end. A control that was
-        ended for that would leave restarts a weaker one to be compared with.
-        """
-        found = rungs(self.pruner, self.budget)
-        if isinstance(self.pruner, RestartAwarePruner) and SHAPES[arm].is_control:
-            return frozenset(sorted(found)[:1])
-        return found
-
-    def _spreads(self, arm: str) -> bool:
-        """Whether the trials of an arm begin evenly spread: not where the user says how they are sampled."""
-        return self.sampler == "tpe" or (isinstance(self.sampler, BaseSampler) and SHAPES[arm].is_control)
-
-    def _sampler(self, arm: str, seed: int) -> BaseSampler:
-        # A sampler of the user's own knows one space only.
-        if isinstance(self.sampler, BaseSampler) and not SHAPES[arm].is_control:
-            return self.sampler
-        if self.sampler == "random":
-            return RandomSampler(seed=seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            # The liar keeps the trials that are asked for together apart from each other.
-            return TPESampler(seed=seed, n_startup_trials=EVENLY[arm], multivariate=True, constant_liar=True)
-
-
-def checked(
-    workload: Declaration,
-    *,
-    trials: int,
-    budget: int | None,
-    space: Space | None,
-    objective: str,
-    pruner: str | BasePruner,
-    sampler: str | BaseSampler,
-    slots: int | str,
-    controls: float,
-    seed: int,
-    timeout: float | None,
-    relatives: Sequence[str] = (),
-) -> Settings:
-    """The settings with defaults filled in. Raises ValueError for the first that cannot be.
-
-    They are checked against what the workload declares; whether its functions fit together is not
-    looked at (see `check_functions`).
-    """
-    trials = whole("trials", trials, 1)
-    budget = workload.budget if budget is None else whole("budget", budget, 1)
-    one_of("objective", objective, OBJECTIVES)
-    if not isinstance(sampler, BaseSampler):
-        one_of("sampler", sampler, SAMPLERS)
-    if (checks.number(slots) or 0) > MOST_SLOTS:
-        raise ArgumentError("slots", slots, f"must be at most {MOST_SLOTS}")
-    share = checks.number(controls)
-    if share is None or not 0 <= share < 1:
-        raise ArgumentError("controls", controls, "must be a share of the trials, from 0 to below 1")
-    seconds = checks.number(timeout)
-    if timeout is not None and (seconds is None or not 0 < seconds < math.inf):
-        raise ArgumentError("timeout", timeout, "must be a positive number of seconds")
-    arms = _relatives(relatives, share)
-    _check_steps(workload, budget)
-    declared: Any = workload  # what a space is resolved for may be a workload or its declaration
-    resolved = (space or Space()).resolved(declared, budget)
-    for arm in arms:
-        for name in SHAPES[arm].own:
-            if name in resolved.hparams:
-                raise bad_hparam_name(name, f", which names a part of {arm}", "rename it")
-    if workload.kind == "arrays":
-        hparams.check(workload, resolved.hparams)
-    if isinstance(sampler, BaseSampler):
-        check_enumerable(sampler, resolved.distributions(budget))
-    return Settings(
-        workload=workload,
-        trials=trials,
-        budget=budget,
-        space=resolved,
-        objective=objective,
-        pruner=named_pruner(pruner, budget, objective),
-        sampler=sampler,
-        slots=None if slots == "auto" else whole("slots", slots, 1),
-        controls=float(share),
-        relatives=arms,
-        seed=_seed(seed),
-        timeout=seconds,
+    trials: int = option(
+        64,
+        Kind.WHOLE,
+        "Trials to be finished (completed or pruned), those of earlier runs of the study included",
+        bounds={"ge": 1},
+        group=Group.BASIC,
+    )
+    budget: int | None = option(
+        None,
+        Kind.WHOLE,
+        "Epochs of one trial",
+        unset="the workload's own",
+        bounds={"ge": 1},
+        group=Group.BASIC,
+    )
+    storage: str | None = option(
+        None,
+        Kind.TEXT,
+        "URL of the storage",
+        unset="sqlite:///sgdr.db",
+        variable="SGDR_STORAGE",
+        more="Any storage of Optuna's will do.",
+        shown=Place.COMMAND,
+    )
+    study: str | None = option(
+        None,
+        Kind.TEXT,
+        "Name of the study, by which its trials, curves and best schedule are kept",
+        unset="the workload's",
+        rest="Name of the study, which is the sweep's id too",
+        group=Group.BASIC,
+    )
+    space: Space | None = option(
+        None, Kind.OBJECT, "What is searched", unset="see `Space`", shown=Place.NOWHERE
+    )
+    objective: str = option("best-epoch", Kind.CHOICE, "What a trial is worth", choices=OBJECTIVES)
+    pruner: str | BasePruner = option(
+        "restart-aware",
+        Kind.CHOICE,
+        "What ends trials that lag behind",
+        choices=PRUNERS,
+        instances="optuna.pruners:BasePruner",
+        also=", or an Optuna pruner",
+    )
+    sampler: str | BaseSampler = option(
+        "tpe",
+        Kind.CHOICE,
+        "What chooses the next trial",
+        choices=("tpe", "random"),
+        instances="optuna.samplers:BaseSampler",
+        more="Any Optuna sampler will do. Where one ends the study, as a GridSampler and a "
+        "BruteForceSampler do when all is tried, the sweep ends and says so; to them a value that the "
+        "space fixes is a choice of one.",
+    )
+    slots: int | str = option(
+        "auto",
+        Kind.SLOTS,
+        "Trials trained side by side by each worker: a number, or auto, which suits them to the devices",
+        bounds={"ge": 1},
+        most=2**16,
+    )
+    engine: str = option(
+        "local",
+        Kind.CHOICE,
+        "Where it is trained: local, by one worker here, or ray, by several on Ray",
+        choices=("local", "ray"),
+        rest="local: one worker on the service's host; ray: several on Ray, on the cluster that the "
+        "service is told of, else on its host",
+        group=Group.WORKERS,
+    )
+    workers: int = option(
+        1,
+        Kind.WHOLE,
+        "How many workers; on one machine one for each core at most is sensible",
+        bounds={"ge": 1},
+        most=1000,
+        group=Group.WORKERS,
+    )
+    cpus_per_worker: float = option(
+        1,
+        Kind.AMOUNT,
+        "Cores of a worker: a whole number, or a fraction below 1",
+        bounds={"gt": 0},
+        label="Cores per worker",
+        group=Group.WORKERS,
+    )
+    gpus_per_worker: float = option(
+        0,
+        Kind.AMOUNT,
+        "GPUs of a worker: a whole number, or that share of one and of its memory",
+        bounds={"ge": 0},
+        label="GPUs per worker",
+        group=Group.WORKERS,
+    )
+    address: str | None = option(
+        None,
+        Kind.TEXT,
+        "Address of a Ray cluster: auto, or HOST:PORT",
+        unset="Ray is started on this machine",
+        variable="SGDR_RAY_ADDRESS",
+        shown=Place.COMMAND,
+        group=Group.WORKERS,
+    )
+    checkpoints: str | os.PathLike[str] | None = option(
+        None,
+        Kind.TEXT,
+        "Folder, one that all workers have, for the last trough of each trial; what is cut off goes on "
+        "from there (functions of other frameworks begin anew)",
+        unset="trials begin anew",
+        shown=Place.COMMAND,
+    )
+    controls: float = option(
+        DEFAULT_SHARE,
+        Kind.NUMBER,
+        "Share of the trials without restarts, from 0: as many of "
+        f"{' as of '.join(SHAPES[name].words for name in CONTROLS)}",
+        bounds={"ge": 0, "lt": 1},
+        wrong="must be a share of the trials, from 0 to below 1",
+    )
+    relatives: Sequence[str] = option(
+        (),
+        Kind.NAMES,
+        f"Further arms without restarts, each half as many as the controls: {', '.join(RELATIVES)}",
+        unset="none, or those of the study that is gone on with",
+        choices=RELATIVES,
+    )
+    seed: int = option(
+        0,
+        Kind.WHOLE,
+        "The same seed gives the same sweep",
+        bounds={"ge": 0, "le": 2**32 - 1},  # of NumPy's generator, which the samplers use
+        wrong="must be below 2^32",
+    )
+    timeout: float | None = option(
+        None,
+        Kind.TIME,
+        "Seconds after which it stops, to be resumed",
+        unset="no limit of its own",
+        bounds={"gt": 0},
+        wrong="must be a positive number of seconds",
+        more="What is being trained then is trained again on `resume`.",
+    )
+    resume: bool = option(
+        False, Kind.SWITCH, "Go on with the study where there is one", more="It goes on with its own seed."
     )
 
+    def __post_init__(self) -> None:
+        for name, about in options_of(self).items():
+            object.__setattr__(self, name, about.checked(getattr(self, name)))
 
-def with_kept(settings: Settings, kept: Mapping[str, Any]) -> Settings:
-    """The settings with the relatives of the study that is gone on with; older studies have none."""
-    return replace(settings, relatives=tuple(kept.get("relatives", ())))
-
-
-def differences(kept: dict[str, Any], given: dict[str, Any]) -> list[str]:
-    """What of a study's attributes a resumed sweep would change, in words.
-
-    Who asks for no relatives keeps those that there are.
-    """
-    before, after = _parts(kept), _parts(given)
-    return [
-        f"{name} {_brief(before.get(name))}, not {_brief(value)}"
-        for name, value in after.items()
-        if before.get(name) != value and not (name in SAID_LATER and before.get(name) is None)
-    ]
+    def options(self) -> dict[str, Any]:
+        """The options by name, as `search.sweep` takes them."""
+        return {part.name: getattr(self, part.name) for part in fields(SweepConfig)}
 
 
-def _parts(attributes: dict[str, Any]) -> dict[str, Any]:
-    """What must stay the same, by name; the space in its parts."""
-    parts = {name: attributes.get(name) for name in (*SAME_ON_RESUME, *SAID_LATER)}
-    if "relatives" in attributes:
-        parts["relatives"] = attributes["relatives"]
-    space = parts.pop("space") or {}
-    return {**parts, **{f"space {name}": value for name, value in space.items()}}
+CONFIRM = Option(
+    Kind.SWITCH,
+    "Then train the best again on new seeds, for a verdict",
+    rest="Then train the best again on new seeds, on the service's host, for a verdict",
+    name="confirm",
+    default=False,
+)
+"""What the command and the service do after a sweep."""
 
 
-def _brief(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 300 else text[:297] + "..."
+def _options() -> dict[str, Option]:
+    """The options by name, those of the space in its place."""
+    listed: dict[str, Option] = {}
+    for name, about in options_of(SweepConfig).items():
+        listed |= options_of(Space) if name == "space" else {name: about}
+    return {**listed, CONFIRM.name: CONFIRM}
 
 
-def _seed(seed: Any) -> int:
-    number = whole("seed", seed, 0)
-    if number > LARGEST_SEED:
-        raise ArgumentError("seed", seed, "must be below 2^32")
-    return number
-
-
-def _relatives(given: Sequence[str], controls: float) -> tuple[str, ...]:
-    """The relatives in their order, each once. Raises ValueError for what is none, and for too many."""
-    names = (given,) if isinstance(given, str) else tuple(given)
-    for name in names:
-        one_of("relatives", name, RELATIVES)
-    found = tuple(name for name in RELATIVES if name in names)
-    share = controls * (1 + len(found) / 2)
-    if found and not 0 < share < 1:
-        raise ArgumentError(
-            "controls",
-            controls,
-            f"with relatives {', '.join(found)}, each half as many, are {share:.0%} of the trials",
-            "give controls so that it is more than none and fewer than all",
-        )
-    return found
-
-
-def _check_steps(workload: Declaration, budget: int) -> None:
-    steps = workload.steps_per_epoch or 1
-    if budget * steps >= 2**31:
-        raise ArgumentError("budget", budget, f"epochs of {steps} steps are more than 2^31 steps", "lower it")
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {
-        package: importlib.metadata.version(package) for package in PACKAGES
-    }
+OPTIONS: Mapping[str, Option] = MappingProxyType(_options())
+"""All that can be said of a sweep outside of Python, in the order in which it is shown."""

@@ -13,7 +13,7 @@ from sgdr.errors import ArgumentError
 from sgdr.search.storage.connect import open_storage, shown, sqlite_file
 from sgdr.search.storage.leases import refuse_if_swept
 from sgdr.search.storage.schema import SAID_LATER, fault, made_by_sweep
-from sgdr.search.sweeps.config import Settings, differences, with_kept
+from sgdr.search.sweeps.settings import Settings, differences, with_kept
 
 BEGUN_STATES = tuple(state for state in TrialState if state != TrialState.WAITING)
 

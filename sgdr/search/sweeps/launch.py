@@ -5,13 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
 from sgdr.errors import ArgumentError
@@ -19,19 +16,20 @@ from sgdr.search.artifacts.snapshots import study_folder
 from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
 from sgdr.search.problem import hparams
-from sgdr.search.problem.arms import DEFAULT_SHARE, planned
+from sgdr.search.problem.arms import planned
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.declaration import Declaration
-from sgdr.search.problem.space import Space
+from sgdr.search.problem.options import KEY, Kind, Option, option, taking
 from sgdr.search.problem.workload import CallableWorkload, Workload, check_functions, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
 from sgdr.search.study.study import Best, Study, load
-from sgdr.search.sweeps.cluster import checked_cluster
-from sgdr.search.sweeps.config import Settings, checked
+from sgdr.search.sweeps.cluster import cluster_of
+from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
 from sgdr.search.sweeps.create_study import create_study, going_on, open_existing, study_name
 from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import places, work
+from sgdr.search.sweeps.settings import Settings, resolve
 
 
 @dataclass(frozen=True)
@@ -64,68 +62,28 @@ class Result:
         return self.epochs * steps / seconds if steps and seconds else None
 
 
-@takes_functions
-def sweep(
-    workload: Workload | CallableWorkload | str,
-    *,
-    trials: int = 64,
-    budget: int | None = None,
-    storage: str | None = None,
-    study: str | None = None,
-    space: Space | None = None,
-    objective: str = "best-epoch",
-    pruner: str | BasePruner = "restart-aware",
-    sampler: str | BaseSampler = "tpe",
-    slots: int | str = "auto",
-    engine: str = "local",
-    workers: int = 1,
-    cpus_per_worker: float = 1,
-    gpus_per_worker: float = 0,
-    address: str | None = None,
-    checkpoints: str | os.PathLike[str] | None = None,
-    controls: float = DEFAULT_SHARE,
-    relatives: Sequence[str] = (),
-    seed: int = 0,
-    timeout: float | None = None,
-    resume: bool = False,
-    callback: Callback = SILENT,
-) -> Result:
-    """Searches the schedule that is best for a workload, and returns how it went.
+@dataclass(frozen=True, kw_only=True)
+class SweepArguments(SweepConfig):
+    """All that `sweep` takes."""
 
-    Args:
-        workload: an object, or a registered name.
-        trials: how many trials are to be finished (completed or pruned), those of earlier runs included.
-        budget: epochs of one trial; None: the workload's own.
-        storage: URL of an Optuna storage; None: `$SGDR_STORAGE`, else `sqlite:///sgdr.db`.
-        study: its name in the storage; None: the workload's.
-        space: what is searched; None: see `Space`.
-        objective: what a trial is worth: best-epoch, best-trough or final.
-        pruner: restart-aware, hyperband, median, none, or any Optuna pruner.
-        sampler: tpe, random, or any Optuna sampler. Where one ends the study, as a GridSampler and a
-            BruteForceSampler do when all is tried, the sweep ends and says so; to them a value that the
-            space fixes is a choice of one.
-        slots: trials trained side by side, by each worker; "auto" suits them to the devices.
-        engine: local, one worker in this process, or ray, several as trials of Ray Tune.
-        workers: how many; this and the next three are for engine="ray".
-        cpus_per_worker: cores of a worker.
-        gpus_per_worker: GPUs of a worker; a fraction is that share of one, and of its memory.
-        address: of a Ray cluster; None: `$SGDR_RAY_ADDRESS`, else Ray is started on this machine.
-        checkpoints: a folder, which all workers have, for the states of trials at their last troughs: a trial
-            that was cut off begins there again; None: it begins anew.
-        controls: the share of the trials that goes to schedules without restarts, half of it to one cosine
-            cycle and half to a constant rate; 0 for none.
-        relatives: further arms without restarts, names of `sgdr.shapes.RELATIVES`, each with as many trials
-            as one of the controls; a resumed sweep keeps those of its study.
-        seed: decides everything random: the same seed gives the same sweep.
-        timeout: seconds after which it stops; what is being trained then is trained again on `resume`.
-        resume: go on with the study where there is one, with its own seed.
-        callback: hears how far it is, and what the user should know; see `Callback`.
+    workload: Workload | CallableWorkload | str = field(
+        kw_only=False, metadata={KEY: Option(Kind.OBJECT, "An object, or a registered name")}
+    )
+    callback: Callback = option(
+        SILENT, Kind.OBJECT, "Hears how far it is, and what the user should know; see `Callback`"
+    )
+
+
+@takes_functions
+@taking(SweepArguments)
+def sweep(said: SweepArguments) -> Result:
+    """Search the schedule that is best for a workload, and return how it went.
 
     Raises ValueError for bad arguments, before anything is written; StorageError when the storage fails;
     TooManyFailures when the workload does; KeyboardInterrupt, after everything is written, on Ctrl-C.
     """
     timer, began = PhaseTimer(), time.monotonic()
-    cluster = checked_cluster(engine, workers, cpus_per_worker, gpus_per_worker, address)
+    cluster = cluster_of(said)
     if cluster is not None:
         if importlib.util.find_spec("ray") is None:
             raise ArgumentError("engine", "ray", "needs Ray: pip install 'sgdr[ray]'")
@@ -133,48 +91,37 @@ def sweep(
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with timer.phase("setup"):
         use_all_cores()  # before a workload that is read by its name puts anything on a device
-        found = find(workload) if isinstance(workload, str) else workload
-        settings = checked(
-            Declaration.of(found),
-            trials=trials,
-            budget=budget,
-            space=space,
-            objective=objective,
-            pruner=pruner,
-            sampler=sampler,
-            slots=slots,
-            controls=controls,
-            relatives=relatives,
-            seed=seed,
-            timeout=timeout,
-        )
-        if not isinstance(found, CallableWorkload):
-            check_functions(found, hparams.examples(hparams.dtypes(found, settings.space.hparams)))
-        url = default_url() if storage is None else storage
-        name = study_name(found.name if study is None else study)
-        opened = open_existing(url, name, settings, resume)
+        workload = find(said.workload) if isinstance(said.workload, str) else said.workload
+        settings = resolve(Declaration.of(workload), said)
+        if not isinstance(workload, CallableWorkload):
+            check_functions(workload, hparams.examples(hparams.dtypes(workload, settings.space.hparams)))
+        url = default_url() if said.storage is None else said.storage
+        name = study_name(workload.name if said.study is None else said.study)
+        opened = open_existing(url, name, settings, said.resume)
         if opened is not None:
             settings = going_on(opened, name, settings)
         opening = partial(open_storage, url, create=True) if opened is None else lambda: opened
-        folder = None if checkpoints is None else study_folder(_folder(checkpoints), name)
+        folder = None if said.checkpoints is None else study_folder(_folder(said.checkpoints), name)
     for arm in _without_trials(settings):
-        callback.on_remark(
+        said.callback.on_remark(
             f"of {settings.trials} trials none is left for {arm}: give more trials, or more controls"
         )
 
     def begin(storage: BaseStorage) -> Begun:
-        of_study = create_study(storage, name, settings, resume)
-        coordinator = AloneCoordinator(storage, name, callback)
+        of_study = create_study(storage, name, settings, said.resume)
+        coordinator = AloneCoordinator(storage, name, said.callback)
         return Begun(coordinator, of_study, places(settings, coordinator))
 
     deadline = None if settings.timeout is None else began + settings.timeout
     with storage_errors(url), terminate_as_interrupt():
         if cluster is None:
-            did = work(found, settings, opening, begin, folder, deadline, timer, callback)
+            did = work(workload, settings, opening, begin, folder, deadline, timer, said.callback)
         else:
             from sgdr.search.sweeps.ray.launcher import work_on_ray
 
-            did = work_on_ray(workload, settings, cluster, url, opening, begin, folder, deadline, callback)
+            did = work_on_ray(
+                said.workload, settings, cluster, url, opening, begin, folder, deadline, said.callback
+            )
     return Result(
         study=load(name, url),
         reached=did.reached,

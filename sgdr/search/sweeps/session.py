@@ -24,10 +24,10 @@ from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage.claims import RETRY_OF
 from sgdr.search.storage.schema import ENQUEUED
 from sgdr.search.strategy.samplers import Arm
-from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.coordinator import Begun, Coordinator
 from sgdr.search.sweeps.enqueued import placed
 from sgdr.search.sweeps.phase_timer import PhaseTimer
+from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.worker import Progress, Worker
 
 

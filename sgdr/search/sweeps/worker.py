@@ -23,10 +23,10 @@ from sgdr.search.problem.seeds import trial_seed
 from sgdr.search.strategy.enumeration import Exhausted
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.claim_queue import TrialPlan
-from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.coordinator import Begun
 from sgdr.search.sweeps.enqueued import placed
 from sgdr.search.sweeps.phase_timer import PhaseTimer
+from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.training import Training
 
 

@@ -11,7 +11,8 @@ from sgdr import export, relatives, search
 from sgdr.checks import number, plain
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import distribution
-from sgdr.search.sweeps.cluster import checked_cluster
+from sgdr.search.sweeps.cluster import cluster_of
+from sgdr.search.sweeps.config import SweepConfig
 from sgdr.stateful import CosineAnnealingWarmRestarts
 from tests.search_loop import settings_of
 
@@ -149,9 +150,12 @@ def test_pruners_and_clusters_take_them(whole):
     assert repr(search.RestartAwarePruner(whole(60), reduction_factor=whole(3))) == repr(
         search.RestartAwarePruner(60, reduction_factor=3)
     )
-    assert checked_cluster("ray", whole(2), np.float64(0.5), whole(1), "x") == checked_cluster(
-        "ray", 2, 0.5, 1, "x"
+    names = ("workers", "cpus_per_worker", "gpus_per_worker")
+    theirs, ours = (
+        cluster_of(SweepConfig(engine="ray", address="x", **dict(zip(names, numbers, strict=True))))
+        for numbers in ((whole(2), np.float64(0.5), whole(1)), (2, 0.5, 1))
     )
+    assert repr(theirs) == repr(ours)
 
 
 def test_confirming_takes_them(tmp_path):

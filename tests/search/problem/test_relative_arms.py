@@ -16,7 +16,8 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import chosen_epoch
 from sgdr.search.problem.space import Space
 from sgdr.search.study.columns import COLUMNS, flat_row, trial_columns
-from sgdr.search.sweeps.config import checked
+from sgdr.search.sweeps.config import SweepConfig
+from sgdr.search.sweeps.settings import resolve
 from sgdr.shapes import RELATIVES, SHAPES
 from tests.tiny import Tiny
 
@@ -52,7 +53,7 @@ def sweep(folder, trials=24, name="s", **how):
 def settings(workload=None, **how):
     arguments = {"trials": 8, "budget": None, "space": None, "objective": "best-epoch", "pruner": "none"}
     others = {"sampler": "tpe", "slots": "auto", "controls": 0.25, "seed": 0, "timeout": None}
-    return checked(Declaration.of(workload or Tiny()), **{**arguments, **others, **how})
+    return resolve(Declaration.of(workload or Tiny()), SweepConfig(**{**arguments, **others, **how}))
 
 
 def trials(study):

@@ -26,9 +26,10 @@ from sgdr.search.storage.writer import writer
 from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.study.columns import flat_row
 from sgdr.search.study.study import Study
-from sgdr.search.sweeps.config import checked
+from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import create_study
+from sgdr.search.sweeps.settings import resolve
 
 DEFAULTS = {
     "trials": 4,
@@ -51,7 +52,7 @@ def url(tmp_path):
 
 def write(url, workload, *outcomes, name="s", arms=("restarts",)):
     """A study as a sweep writes it, of trials that ended so: a value, a state or an error; `arms` in turn."""
-    settings = checked(Declaration.of(workload), **DEFAULTS)
+    settings = resolve(Declaration.of(workload), SweepConfig(**DEFAULTS))
     storage = open_storage(url, create=True)
     create_study(storage, name, settings, resume=False)
     coordinator = AloneCoordinator(storage, name)

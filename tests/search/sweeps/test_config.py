@@ -11,8 +11,8 @@ from sgdr import search
 from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.strategy.quasi_random import spread
-from sgdr.search.sweeps.config import EVENLY, SAMPLERS, Settings, differences
-from sgdr.search.sweeps.config import checked as checked_declaration
+from sgdr.search.sweeps.config import OPTIONS, SweepConfig
+from sgdr.search.sweeps.settings import EVENLY, Settings, differences, resolve
 
 GOOD = {
     "trials": 4,
@@ -29,7 +29,7 @@ GOOD = {
 
 
 def checked(workload, **arguments) -> Settings:
-    return checked_declaration(Declaration.of(workload), **arguments)
+    return resolve(Declaration.of(workload), SweepConfig(**arguments))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def drawn(settings, arm, seed, sampler_seed):
 
 
 @pytest.mark.parametrize("arm", ARMS)
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", OPTIONS["sampler"].choices)
 def test_samplers_are_those_named_and_seeded(tiny, name, arm):
     settings = checked(tiny.workload, **{**GOOD, "sampler": name})
     first, again, other = (drawn(settings, arm, seed=0, sampler_seed=seed) for seed in (1, 1, 2))

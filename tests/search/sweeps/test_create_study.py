@@ -10,24 +10,15 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import open_storage
 from sgdr.search.storage.leases import Lease
 from sgdr.search.study.study import load
-from sgdr.search.sweeps.config import checked
+from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.create_study import check_existing, create_study, open_existing, study_name
+from sgdr.search.sweeps.settings import resolve
 
 
 @pytest.fixture
 def settings(tiny):
-    return checked(
-        Declaration.of(tiny.workload),
-        trials=4,
-        budget=None,
-        space=None,
-        objective="best-epoch",
-        pruner="none",
-        sampler="random",
-        slots="auto",
-        controls=0.25,
-        seed=7,
-        timeout=None,
+    return resolve(
+        Declaration.of(tiny.workload), SweepConfig(trials=4, pruner="none", sampler="random", seed=7)
     )
 
 

@@ -119,7 +119,7 @@ def test_finds_a_good_schedule_and_keeps_everything(whole: search.Result) -> Non
 @pytest.fixture
 def tpe_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few trials are spread evenly before TPE chooses."""
-    monkeypatch.setattr("sgdr.search.sweeps.config.EVENLY", {"restarts": 12, "cosine": 3, "constant": 3})
+    monkeypatch.setattr("sgdr.search.sweeps.settings.EVENLY", {"restarts": 12, "cosine": 3, "constant": 3})
 
 
 @pytest.mark.usefixtures("tpe_soon")

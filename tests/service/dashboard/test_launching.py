@@ -27,8 +27,9 @@ from sgdr.cli import app, options
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError
 from sgdr.search.sweeps.cluster import Cluster
-from sgdr.search.sweeps.config import checked
+from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.create_study import create_study
+from sgdr.search.sweeps.settings import resolve
 from sgdr.shapes import RELATIVES
 
 HPARAMS = {"decay": FloatDistribution(1e-6, 0.1, log=True), "depth": IntDistribution(1, 4)}
@@ -324,20 +325,18 @@ def test_a_study_that_was_swept_on_ray_goes_on_there_or_where_it_can(sweeps, mon
 def test_a_study_of_the_command_line_is_gone_on_with_as_its_attributes_say(sweeps, pruner, given, remarks):
     from sgdr.search.problem.space import Space
 
-    made = checked(
-        ARRAYS,
+    config = SweepConfig(
         trials=8,
         budget=7,
         space=Space(T_0=(2, 5), T_mult=2, eta_ratio=0.01, hparams=given),
         objective="final",
         pruner=pruner,
         sampler="random",
-        slots="auto",
         controls=0.5,
         relatives=["cyclic"],
         seed=3,
-        timeout=None,
     )
+    made = resolve(ARRAYS, config)
     with sweeps.storage() as storage:
         create_study(storage, "theirs", made, resume=False)
     values, said = to_resume("theirs", attributes_of(sweeps, "theirs"), 8, KNOWN)
@@ -510,7 +509,7 @@ def test_a_command_says_what_is_not_the_default_and_no_password():
     assert command_line({"workload": "arrays"}, *own) == "sgdr sweep --workload arrays --checkpoints /kept"
     line = command_line({"workload": "arrays", "engine": "ray", "workers": 2, "gpus_per_worker": 0.5}, *own)
     assert line == (
-        "sgdr sweep --workload arrays --workers 2 --gpus-per-worker 0.5 --engine ray "
+        "sgdr sweep --workload arrays --engine ray --workers 2 --gpus-per-worker 0.5 "
         "--address 10.0.0.1:6379 --checkpoints /kept"
     )
 

@@ -24,9 +24,10 @@ from sgdr.search.study.flat_names import flat_name
 from sgdr.search.study.spreadsheet import STARTS, csv_text, guarded
 from sgdr.search.study.tables import CURVE_COLUMNS, curves_table
 from sgdr.search.study.verdict import Confirmed, Verdict
-from sgdr.search.sweeps.config import checked
+from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import create_study
+from sgdr.search.sweeps.settings import resolve
 from tests.search.study.test_study import DEFAULTS
 from tests.service.http.conftest import client_of
 
@@ -41,7 +42,7 @@ def study(tmp_path_factory):
     choices["seed"] = [float("inf"), float("-inf")]
     choices["arm"] = [None, float("nan")]
     workload = search.workload(metric="number", direction="minimize", budget=3, hparams=choices)(print)
-    settings = checked(Declaration.of(workload), **DEFAULTS)
+    settings = resolve(Declaration.of(workload), SweepConfig(**DEFAULTS))
     url = f"sqlite:///{tmp_path_factory.mktemp('tables')}/s.db"
     storage = open_storage(url, create=True)
     create_study(storage, "s", settings, resume=False)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from sgdr.search.storage.connect import DEFAULT_URL, shown
-from sgdr_service.dashboard.launching.form import CHOICES, DEFAULTS, LISTS, NUMBERS, RANGES, SWITCHES
+from sgdr_service.dashboard.launching.form import DEFAULTS, FORM, SWITCHES
 
 
 def command_line(
@@ -25,22 +24,20 @@ def command_line(
     """
     if request.get("hparams"):
         return None
-    said = {name: value for name, value in request.items() if value != DEFAULTS.get(name)}
-    options: dict[str, Any] = {name: said[name] for name in ("workload", "study", *NUMBERS) if name in said}
-    options |= {name: ":".join(map(str, said[name])) for name in RANGES if name in said}
-    options |= {name: ",".join(map(str, said[name])) for name in LISTS if name in said}
-    if "timeout" in said:  # which has no exponent there
-        options["timeout"] = f"{Decimal(repr(said['timeout'])):f}"
-    options |= {name: said[name] for name in CHOICES if name in said}
+    words = ["sgdr", "sweep", *_option("workload", request["workload"])]
+    said = {name: value for name, value in request.items() if name in FORM and value != DEFAULTS[name]}
+    for name in [name for name in FORM if name in said and name not in SWITCHES]:
+        words += _option(name, FORM[name].text(said[name]))
     if said.get("engine") == "ray" and ray_address:
-        options["address"] = ray_address
+        words += _option("address", ray_address)
     if checkpoints:
-        options["checkpoints"] = checkpoints
-    words = ["sgdr", "sweep"]
-    for name, value in options.items():
-        option, text = f"--{name.replace('_', '-')}", str(value)
-        words += [f"{option}={text}"] if text.startswith("-") else [option, text]
-    return typed([*words, *(f"--{name}" for name in SWITCHES if said.get(name))], storage)
+        words += _option("checkpoints", str(checkpoints))
+    return typed([*words, *(FORM[name].flag for name in SWITCHES if said.get(name))], storage)
+
+
+def _option(name: str, text: str) -> list[str]:
+    option = f"--{name.replace('_', '-')}"
+    return [f"{option}={text}"] if text.startswith("-") else [option, text]
 
 
 def typed(words: Sequence[str], storage: str) -> str:

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sgdr.search.problem.arms import planned
-from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.settings import Settings
 
 FINISHED = ("COMPLETE", "PRUNED")
 LONG_ENOUGH = 2.0

@@ -15,29 +15,31 @@ from optuna.distributions import (
 )
 
 from sgdr.search.problem.declaration import Declaration
-from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.options import Kind, Option, Place
 from sgdr.search.problem.space import DEFAULT_BASE_LR
-from sgdr.search.strategy.named import PRUNERS
 from sgdr.search.study.stated import stated
-from sgdr.search.sweeps.cluster import ENGINES
-from sgdr.search.sweeps.config import SAMPLERS
-from sgdr_service.sweeps.request import OF_RAY, SweepRequest
+from sgdr.search.sweeps.config import OPTIONS
+from sgdr_service.sweeps.request import SweepRequest
 
 Values: TypeAlias = dict[str, Any]
-"""The values by field: text as it is typed, empty for the default; of `SWITCHES` whether they are on."""
+"""The values by field: text as it is typed, empty for the default; of switches whether they are on."""
 
-NUMBERS = ("trials", "budget", "slots", *OF_RAY, "controls", "seed", "timeout")
-RANGES = ("base_lr", "T_0", "eta_ratio")
+FORM: Mapping[str, Option] = {name: option for name, option in OPTIONS.items() if Place.FORM in option.shown}
+"""The options of the form, in its order."""
+
+
+def _named(*kinds: Kind) -> tuple[str, ...]:
+    return tuple(name for name, option in FORM.items() if option.kind in kinds)
+
+
+RANGES = _named(Kind.RANGE, Kind.WHOLE_RANGE)
 """Each has a field for its low end and one for its high end: base_lr.0 and base_lr.1."""
-LISTS = ("T_mult", "relatives")
+LISTS = _named(Kind.WHOLES, Kind.NAMES)
 """Fields of several values, with commas between."""
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "objective": OBJECTIVES,
-    "pruner": PRUNERS,
-    "sampler": SAMPLERS,
-    "engine": ENGINES,
-}
-SWITCHES = ("closed", "confirm", "resume")
+CHOICES = {name: FORM[name].choices for name in _named(Kind.CHOICE)}
+SWITCHES = _named(Kind.SWITCH)
+TEXTS = tuple(name for name in FORM if name not in (*RANGES, *CHOICES, *SWITCHES))
+"""Fields in which something is typed, of ranges aside."""
 HPARAMS = "hparams."
 """Begins the fields of the workload's further values, which are in JSON."""
 DEFAULTS: Mapping[str, Any] = {
@@ -52,25 +54,21 @@ def ends(name: str) -> tuple[str, str]:
 
 def empty() -> Values:
     """A form in which everything is left to its default."""
-    texts = ("workload", "study", *NUMBERS, *LISTS, *(end for name in RANGES for end in ends(name)))
-    return {
-        **dict.fromkeys(texts, ""),
-        **{name: DEFAULTS[name] for name in CHOICES},
-        **dict.fromkeys(SWITCHES, False),
-    }
+    texts = ("workload", *TEXTS, *(end for name in RANGES for end in ends(name)))
+    return {**dict.fromkeys(texts, ""), **{name: DEFAULTS[name] for name in (*CHOICES, *SWITCHES)}}
 
 
 def placeholders(declared: Declaration, budget: str) -> dict[str, str]:
     """The default that an empty field means, by field, where the field of the budget says `budget`."""
+    defaults = {**DEFAULTS, "study": declared.name, "budget": declared.budget}
     ranges = _default_ranges(declared, budget)
     return {
-        "study": declared.name,
-        "budget": _text(declared.budget),
+        **{name: "none" if defaults[name] is None else _typed(defaults[name]) for name in TEXTS},
         **{end: _text(value) for name in RANGES for end, value in zip(ends(name), ranges[name], strict=True)},
-        "T_mult": _listed(DEFAULTS["T_mult"]),
-        **{name: _text(DEFAULTS[name]) for name in ("trials", "slots", *OF_RAY, "controls", "seed")},
-        **dict.fromkeys(("relatives", "timeout"), "none"),
-        **{f"{HPARAMS}{name}": json.dumps(short_form(each)) for name, each in declared.hparams.items()},
+        **{
+            f"{HPARAMS}{name}": json.dumps(short_form(searched))
+            for name, searched in declared.hparams.items()
+        },
     }
 
 
@@ -80,26 +78,27 @@ def as_json(values: Values, declared: Declaration) -> dict[str, Any]:
     What is left to its default is left out, unless a sweep is resumed: there it would mean what that sweep
     was last asked for.
     """
-    given: dict[str, Any] = {"workload": values["workload"]}
-    if values["study"]:
-        given["study"] = values["study"]
-    given |= {name: _number(values[name]) for name in NUMBERS if values[name].strip()}
+    asked: dict[str, Any] = {"workload": values["workload"]}
+    for name in TEXTS:
+        text = values[name].strip()
+        if FORM[name].kind is Kind.TEXT:
+            asked |= {name: values[name]} if values[name] else {}
+        elif text:
+            parts = [_number(part.strip()) for part in text.split(",") if part.strip()]
+            asked[name] = parts if name in LISTS else _number(values[name])
     for name, default in _default_ranges(declared, values["budget"]).items():
         typed = [values[end].strip() for end in ends(name)]
         if any(typed):
-            given[name] = [_number(text) if text else end for text, end in zip(typed, default, strict=True)]
-    for name in LISTS:
-        if values[name].strip():
-            given[name] = [_number(part.strip()) for part in values[name].split(",") if part.strip()]
-    given |= {name: values[name] for name in (*CHOICES, *SWITCHES) if values[name] != DEFAULTS[name]}
+            asked[name] = [_number(text) if text else end for text, end in zip(typed, default, strict=True)]
+    asked |= {name: values[name] for name in (*CHOICES, *SWITCHES) if values[name] != DEFAULTS[name]}
     hparams = {
         name.removeprefix(HPARAMS): _parsed(text)
         for name, text in values.items()
         if name.startswith(HPARAMS) and text.strip()
     }
     if hparams:
-        given["hparams"] = hparams
-    return {"workload": given["workload"], **DEFAULTS, **given} if values["resume"] else given
+        asked["hparams"] = hparams
+    return {"workload": asked["workload"], **DEFAULTS, **asked} if values["resume"] else asked
 
 
 def values_of(request: Mapping[str, Any]) -> Values:
@@ -110,13 +109,11 @@ def values_of(request: Mapping[str, Any]) -> Values:
             continue
         if name in RANGES:
             both = value if isinstance(value, list) else [value, value]
-            values |= {end: _text(each) for end, each in zip(ends(name), both, strict=True)}
-        elif name in LISTS:
-            values[name] = _listed(value if isinstance(value, list) else [value])
+            values |= {end: _text(number) for end, number in zip(ends(name), both, strict=True)}
         elif name == "hparams":
-            values |= {f"{HPARAMS}{each}": json.dumps(given) for each, given in value.items()}
+            values |= {f"{HPARAMS}{hparam}": json.dumps(short) for hparam, short in value.items()}
         else:
-            values[name] = value if name in (*CHOICES, *SWITCHES) else _text(value)
+            values[name] = value if name in (*CHOICES, *SWITCHES) else _typed(value)
     return values
 
 
@@ -127,7 +124,7 @@ def short_form(distribution: BaseDistribution) -> Any:
     """
     if isinstance(distribution, CategoricalDistribution):
         choices = list(distribution.choices)
-        return {"choices": choices} if all(stated(each) is each for each in choices) else None
+        return {"choices": choices} if all(stated(choice) is choice for choice in choices) else None
     assert isinstance(distribution, FloatDistribution | IntDistribution)
     if distribution.step != (1 if isinstance(distribution, IntDistribution) else None):
         return None
@@ -169,5 +166,6 @@ def _text(value: float | str) -> str:
     return f"{value!r}" if isinstance(value, float) else str(value)
 
 
-def _listed(values: list[Any]) -> str:
-    return ", ".join(map(_text, values))
+def _typed(value: Any) -> str:
+    """The same of one value, or of several with commas between."""
+    return ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)

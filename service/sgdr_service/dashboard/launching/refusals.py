@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pydantic import ValidationError
 
 from sgdr.search.storage.connect import StorageError
-from sgdr_service.dashboard.launching.form import HPARAMS, RANGES, ends
+from sgdr_service.dashboard.launching.form import HPARAMS, LISTS, RANGES, ends
 from sgdr_service.problems import Problem
 from sgdr_service.sweeps.declarations import WorkloadUnavailable
 from sgdr_service.sweeps.sweeps import Conflict, Full, Invalid
@@ -38,7 +38,7 @@ def _faults(refused: ValidationError) -> dict[str, str]:
     found: dict[str, str] = {}
     for fault in refused.errors():
         name, *path = map(str, fault["loc"]) if fault["loc"] else [ELSEWHERE]
-        if name in (*RANGES, "T_mult") and path in (["float"], ["int"]):
+        if name in (*RANGES, *LISTS) and path in (["float"], ["int"]):
             continue  # pydantic's word for: it might have been one number
         place = ends(name)[path[-1] == "1"] if name in RANGES and path else name
         if name == "hparams" and path:

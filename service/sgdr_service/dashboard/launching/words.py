@@ -7,7 +7,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from sgdr.search.sweeps.cluster import Cluster
-from sgdr.search.sweeps.config import Settings
+from sgdr.search.sweeps.settings import Settings
 from sgdr.shapes import SHAPES
 from sgdr_service.dashboard.launching.estimate import Estimate
 from sgdr_service.dashboard.layout import shown

@@ -23,12 +23,12 @@ from sgdr.search.storage.leases import LeaseRecord, leases
 from sgdr.search.storage.retry import Retrying
 from sgdr.search.study.study import Study, load
 from sgdr.search.sweeps.cluster import Cluster
-from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.coordinator import Begun, Coordinator
 from sgdr.search.sweeps.ray.connection import connected
 from sgdr.search.sweeps.ray.tune_run import TuneRun
 from sgdr.search.sweeps.ray.worker import WorkerSpec
 from sgdr.search.sweeps.session import Worked
+from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.shared import Launch, end_launch, stop_launch
 from sgdr.search.sweeps.worker import Progress, TooManyFailures
 

@@ -19,10 +19,10 @@ from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import StorageError, open_storage, storage_errors
 from sgdr.search.storage.retry import Retrying
-from sgdr.search.sweeps.config import Settings
 from sgdr.search.sweeps.coordinator import Begun
 from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import work
+from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.shared import Launch, SharedCoordinator, StopRequested
 from sgdr.search.sweeps.worker import TooManyFailures
 

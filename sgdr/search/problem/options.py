@@ -1,0 +1,280 @@
+"""Options that are declared once: signatures, the command, the service and its form are made from them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import operator
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from decimal import Decimal
+from enum import Enum, Flag, StrEnum, auto
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from sgdr import checks
+from sgdr.errors import ArgumentError
+from sgdr.search.problem.arguments import one_of, whole
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+LEAST = 0.01
+"""The smallest share of a core or a GPU that a worker may be given."""
+KEY = "option"
+"""The key of an option in the metadata of its field."""
+HOLDS: Mapping[str, Callable[[float, float], bool]] = {
+    name: getattr(operator, name) for name in ("ge", "gt", "le", "lt")
+}
+
+
+class Kind(Enum):
+    """What values an option takes."""
+
+    TEXT = auto()
+    WHOLE = auto()
+    NUMBER = auto()
+    AMOUNT = auto()
+    """A whole number, or a fraction below 1, of what machines have."""
+    TIME = auto()
+    """Seconds."""
+    SLOTS = auto()
+    """A whole number, or "auto"."""
+    SWITCH = auto()
+    CHOICE = auto()
+    NAMES = auto()
+    """Some of the choices."""
+    RANGE = auto()
+    WHOLE_RANGE = auto()
+    WHOLES = auto()
+    VALUES = auto()
+    """Further values of the workload, by name."""
+    OBJECT = auto()
+    """Whatever Python alone can give."""
+
+
+class Place(Flag):
+    """Where an option is shown, besides in Python."""
+
+    COMMAND = auto()
+    REST = auto()
+    FORM = auto()
+    NOWHERE = 0
+    EVERYWHERE = COMMAND | REST | FORM
+
+
+class Group(StrEnum):
+    """What options stand together, in the order of the form."""
+
+    BASIC = ""
+    SEARCHED = "What is searched"
+    MORE = "More"
+    WORKERS = "Several workers"
+    """Options that are for the engine ray alone, and the engine."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """The declaration of an option: what it takes, what is said of it, and where."""
+
+    kind: Kind
+    help: str
+    """What it means: a phrase, which stands for itself."""
+    unset: str = ""
+    """What None, or nothing, means."""
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    """The bounds of a number, as "ge", "gt", "le" and "lt"."""
+    most: int | None = None
+    """A limit that is checked last: services have lower ones, of which they speak first."""
+    wrong: str = ""
+    """What a value must be, where the bounds alone do not say it well."""
+    choices: tuple[str, ...] = ()
+    instances: str = ""
+    """The class, as module:name, whose instances will do beside the choices."""
+    also: str = ""
+    """What is said of these instances."""
+    more: str = ""
+    """What only concerns Python: further sentences."""
+    rest: str = ""
+    """What the service says in place of the help."""
+    shown: Place = Place.EVERYWHERE
+    group: Group = Group.MORE
+    label: str = ""
+    """The label in the form; else the name."""
+    ends: tuple[str, str] = ("", "")
+    """What the form says of the low and the high end of a range."""
+    variable: str = ""
+    """The variable of the environment that is asked where nothing is given."""
+    name: str = ""
+    default: Any = None
+
+    @property
+    def flag(self) -> str:
+        """The option of the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def for_ray(self) -> bool:
+        """Whether it is for the engine ray alone."""
+        return self.group is Group.WORKERS and self.name != "engine"
+
+    @property
+    def title(self) -> str:
+        """The label in the form."""
+        return self.label or (self.name if "_" in self.name else self.name.capitalize())
+
+    def words(self, none: str = "") -> str:
+        """The help with the choices, and what `none`, the name of nothing, means."""
+        text = self.help
+        if self.choices and any(choice not in text for choice in self.choices):
+            listed = ", ".join(self.choices[:-1])
+            text += f": {listed} or {self.choices[-1]}"
+        return f"{text}; {none}: {self.unset}" if none and self.unset else text
+
+    def checked(self, value: Any) -> Any:
+        """The value in its plain form. Raises ArgumentError where the option cannot have it."""
+        if value is None and self.default is None:
+            return None
+        return _CHECKS[self.kind](self, value) if self.kind in _CHECKS else value
+
+    def text(self, value: Any) -> str:
+        """The value as it is typed on a command line."""
+        if self.kind in (Kind.RANGE, Kind.WHOLE_RANGE):
+            return ":".join(map(_brief, value if isinstance(value, list | tuple) else [value]))
+        if self.kind in (Kind.WHOLES, Kind.NAMES):
+            return ",".join(map(str, value if isinstance(value, list | tuple) else [value]))
+        if self.kind is Kind.TIME:  # which has no exponent there
+            return f"{Decimal(repr(value)):f}"
+        return str(value)
+
+
+def option(default: T, kind: Kind, help: str, **about: Any) -> T:
+    """A field of a dataclass that is an option with that default; `about`: what else an `Option` has."""
+    declared: T = field(default=default, metadata={KEY: Option(kind, help, **about)})
+    return declared
+
+
+def options_of(declaring: Any) -> dict[str, Option]:
+    """The options that a dataclass declares, by name: what comes by its place before the others."""
+    return {
+        part.name: replace(
+            part.metadata[KEY],
+            name=part.name,
+            default=part.default if part.default_factory is MISSING else part.default_factory(),
+        )
+        for part in sorted(fields(declaring), key=lambda part: bool(part.kw_only))
+        if KEY in part.metadata
+    }
+
+
+def listing(declaring: type[T]) -> type[T]:
+    """Lets the docstring of a dataclass that declares options list them."""
+    declaring.__doc__ = _documented("Fields", declaring.__doc__, declaring)
+    return declaring
+
+
+def taking(declaring: Callable[P, Any]) -> Callable[[Callable[[Any], T]], Callable[P, T]]:
+    """Lets a function of a dataclass that declares options be called with the options themselves."""
+
+    def decorate(function: Callable[[Any], T]) -> Callable[P, T]:
+        @wraps(function)
+        def called(*args: P.args, **options: P.kwargs) -> T:
+            return function(declaring(*args, **options))
+
+        signature = inspect.signature(declaring)
+        returned = function.__annotations__["return"]
+        called.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
+        types = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+        called.__annotations__ = {**types, "return": returned}
+        called.__doc__ = _documented("Args", function.__doc__, declaring)
+        return called
+
+    return decorate
+
+
+def _documented(title: str, text: str | None, declaring: Any) -> str:
+    """A docstring with the options of a dataclass, under that title, after its first paragraph."""
+    head, _, rest = inspect.cleandoc(text or "").partition("\n\n")
+    lines = [
+        textwrap.fill(f"{name}: {_sentences(about)}", 106, initial_indent=4 * " ", subsequent_indent=8 * " ")
+        for name, about in options_of(declaring).items()
+    ]
+    return "\n\n".join(part for part in (head, "\n".join([f"{title}:", *lines]), rest) if part)
+
+
+def _sentences(about: Option) -> str:
+    """What a docstring says of an option."""
+    if about.variable:
+        about = replace(about, unset=f"`${about.variable}`, else {about.unset}")
+    text = about.words("None" if about.default is None else "empty") + about.also
+    if about.for_ray:
+        text += "; for the engine ray"
+    if text[1:2].islower() or text[1:2] == " ":
+        text = text[:1].lower() + text[1:]
+    return f"{text}. {about.more}".rstrip()
+
+
+def _brief(number: float) -> str:
+    """The number as short as it can be typed."""
+    brief = str(number) if isinstance(number, int) else f"{number:g}"
+    return brief if float(brief) == number else repr(number)
+
+
+def _whole(about: Option, value: Any) -> Any:
+    if about.kind is Kind.SLOTS and value == "auto":
+        return value
+    number = whole(about.name, value, int(about.bounds["ge"]))
+    most = about.bounds.get("le", about.most)
+    if most is not None and number > most:
+        raise ArgumentError(about.name, value, about.wrong or f"must be at most {most}")
+    return number
+
+
+def _number(about: Option, value: Any) -> float:
+    number = checks.number(value)
+    within = number is not None and all(HOLDS[name](number, end) for name, end in about.bounds.items())
+    if number is None or not within or not abs(number) < math.inf:
+        raise ArgumentError(about.name, value, about.wrong)
+    return number
+
+
+def _amount(about: Option, value: Any) -> float:
+    number, least = checks.number(value), LEAST if "gt" in about.bounds else 0
+    if number is None or not least <= number < math.inf:
+        raise ArgumentError(about.name, value, f"must be a number from {least}")
+    if 0 < number < LEAST:
+        raise ArgumentError(about.name, value, f"must be at least {LEAST}")
+    if number > 1 and number != int(number):
+        raise ArgumentError(about.name, value, "must be a whole number, or a fraction below 1")
+    return number
+
+
+def _choice(about: Option, value: Any) -> Any:
+    if about.instances and not isinstance(value, str):
+        module, _, name = about.instances.partition(":")
+        if isinstance(value, getattr(importlib.import_module(module), name)):
+            return value
+    if value not in about.choices:
+        raise ArgumentError(about.name, value, f"must be one of {', '.join(about.choices)}{about.also}")
+    return value
+
+
+def _names(about: Option, value: Any) -> tuple[str, ...]:
+    """The names in the order of the choices, each once."""
+    names = (value,) if isinstance(value, str) else tuple(value)
+    for name in names:
+        one_of(about.name, name, about.choices)
+    return tuple(name for name in about.choices if name in names)
+
+
+_CHECKS: Mapping[Kind, Callable[[Option, Any], Any]] = {
+    Kind.WHOLE: _whole,
+    Kind.SLOTS: _whole,
+    Kind.NUMBER: _number,
+    Kind.TIME: _number,
+    Kind.AMOUNT: _amount,
+    Kind.CHOICE: _choice,
+    Kind.NAMES: _names,
+}

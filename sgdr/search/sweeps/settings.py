@@ -1,0 +1,199 @@
+"""The options of a sweep, resolved against its workload before anything is started or written."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+
+from sgdr.errors import ArgumentError
+from sgdr.search.problem import hparams
+from sgdr.search.problem.arms import ARMS
+from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.space import Space, bad_hparam_name
+from sgdr.search.storage.schema import SAID_LATER
+from sgdr.search.strategy.enumeration import check_enumerable
+from sgdr.search.strategy.named import named_pruner, rungs
+from sgdr.search.strategy.restart_aware import RestartAwarePruner
+from sgdr.search.strategy.samplers import Arm
+from sgdr.search.sweeps.config import SweepConfig
+from sgdr.shapes import SHAPES
+
+EVENLY = {name: shape.evenly for name, shape in SHAPES.items()}
+"""Trials of each arm that are spread over its space before TPE begins."""
+SAME_ON_RESUME = ("workload", "budget", "space", "objective", "metric", "select_metric", "direction")
+PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(SweepConfig):
+    """What a sweep is to do: its options with every default filled in for its workload."""
+
+    workload: Declaration
+    budget: int
+    space: Space
+    pruner: BasePruner
+    slots: int | None  # type: ignore[assignment]  # in place of "auto"
+    """None: as suits the devices."""
+
+    def __post_init__(self) -> None:
+        """Does nothing: the options were checked before they were resolved."""
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """All that are searched."""
+        return (*ARMS, *self.relatives)
+
+    def attributes(self) -> dict[str, Any]:
+        """What the study keeps of it, so that the sweep can be understood a year later."""
+        return {
+            "workload": self.workload.name,
+            "budget": self.budget,
+            "space": self.space.to_dict(),
+            "objective": self.objective,
+            "metric": self.workload.metric,
+            "select_metric": self.workload.select_metric,
+            "direction": self.workload.direction,
+            "steps_per_epoch": self.workload.steps_per_epoch,
+            "interval": self.workload.interval,
+            "pruner": type(self.pruner).__name__,
+            "sampler": self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
+            "controls": self.controls,
+            **({"relatives": list(self.relatives)} if self.relatives else {}),
+            "seed": self.seed,
+            "versions": _versions(),
+        }
+
+    def arm(self, name: str, seed: int, sampler_seed: int) -> Arm:
+        """The search of an arm of a study with that seed, before its first trial."""
+        return Arm(
+            name,
+            self.space.distributions(self.budget, name),
+            sampler=self._sampler(name, sampler_seed),
+            pruner=self.pruner,
+            rungs=self._rungs(name),
+            direction=self.workload.direction,
+            evenly=EVENLY[name] if self._spreads(name) else 0,
+            seed=seed,
+        )
+
+    def _rungs(self, arm: str) -> frozenset[int]:
+        """The epochs at which trials of an arm are judged: controls only right at the start.
+
+        Where all rates fall together, the high ones lag until late and win in the end. A control that was
+        ended for that would leave restarts a weaker one to be compared with.
+        """
+        found = rungs(self.pruner, self.budget)
+        if isinstance(self.pruner, RestartAwarePruner) and SHAPES[arm].is_control:
+            return frozenset(sorted(found)[:1])
+        return found
+
+    def _spreads(self, arm: str) -> bool:
+        """Whether the trials of an arm begin evenly spread: not where the user says how they are sampled."""
+        return self.sampler == "tpe" or (isinstance(self.sampler, BaseSampler) and SHAPES[arm].is_control)
+
+    def _sampler(self, arm: str, seed: int) -> BaseSampler:
+        # A sampler of the user's own knows one space only.
+        if isinstance(self.sampler, BaseSampler) and not SHAPES[arm].is_control:
+            return self.sampler
+        if self.sampler == "random":
+            return RandomSampler(seed=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # The liar keeps the trials that are asked for together apart from each other.
+            return TPESampler(seed=seed, n_startup_trials=EVENLY[arm], multivariate=True, constant_liar=True)
+
+
+def resolve(workload: Declaration, config: SweepConfig) -> Settings:
+    """The settings with defaults filled in. Raises ValueError for the first option that cannot be.
+
+    They are checked against what the workload declares; whether its functions fit together is not
+    looked at (see `check_functions`).
+    """
+    budget = workload.budget if config.budget is None else config.budget
+    _check_share(config)
+    _check_steps(workload, budget)
+    declared: Any = workload  # what a space is resolved for may be a workload or its declaration
+    space = (config.space or Space()).resolved(declared, budget)
+    for arm in config.relatives:
+        for name in SHAPES[arm].own:
+            if name in space.hparams:
+                raise bad_hparam_name(name, f", which names a part of {arm}", "rename it")
+    if workload.kind == "arrays":
+        hparams.check(workload, space.hparams)
+    if isinstance(config.sampler, BaseSampler):
+        check_enumerable(config.sampler, space.distributions(budget))
+    resolved = {
+        "budget": budget,
+        "space": space,
+        "pruner": named_pruner(config.pruner, budget, config.objective),
+        "slots": None if config.slots == "auto" else config.slots,
+        "controls": float(config.controls),
+        # Settings go to every worker; where the study and the cluster are, with passwords, does not go along.
+        "storage": None,
+        "address": None,
+    }
+    return Settings(workload=workload, **{**config.options(), **resolved})
+
+
+def with_kept(settings: Settings, kept: Mapping[str, Any]) -> Settings:
+    """The settings with the relatives of the study that is gone on with; older studies have none."""
+    return replace(settings, relatives=tuple(kept.get("relatives", ())))
+
+
+def differences(kept: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    """What of a study's attributes a resumed sweep would change, in words.
+
+    Who asks for no relatives keeps those that there are.
+    """
+    before, after = _parts(kept), _parts(given)
+    return [
+        f"{name} {_brief(before.get(name))}, not {_brief(value)}"
+        for name, value in after.items()
+        if before.get(name) != value and not (name in SAID_LATER and before.get(name) is None)
+    ]
+
+
+def _parts(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What must stay the same, by name; the space in its parts."""
+    parts = {name: attributes.get(name) for name in (*SAME_ON_RESUME, *SAID_LATER)}
+    if "relatives" in attributes:
+        parts["relatives"] = attributes["relatives"]
+    space = parts.pop("space") or {}
+    return {**parts, **{f"space {name}": value for name, value in space.items()}}
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def _check_share(config: SweepConfig) -> None:
+    """Raises ArgumentError where the controls and the relatives together leave nothing, or have nothing."""
+    share = config.controls * (1 + len(config.relatives) / 2)
+    if config.relatives and not 0 < share < 1:
+        raise ArgumentError(
+            "controls",
+            config.controls,
+            f"with relatives {', '.join(config.relatives)}, each half as many, are {share:.0%} of the trials",
+            "give controls so that it is more than none and fewer than all",
+        )
+
+
+def _check_steps(workload: Declaration, budget: int) -> None:
+    steps = workload.steps_per_epoch or 1
+    if budget * steps >= 2**31:
+        raise ArgumentError("budget", budget, f"epochs of {steps} steps are more than 2^31 steps", "lower it")
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {
+        package: importlib.metadata.version(package) for package in PACKAGES
+    }
