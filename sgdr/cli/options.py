@@ -162,6 +162,6 @@ def parameter(option: Option) -> inspect.Parameter:
     )
 
 
-def read(option: Option, given: Any) -> Any:
-    """What was given to an option of a sweep. Raises ValueError for a text that cannot be."""
-    return READ[option.kind](option.flag, given) if option.kind in READ else given
+def read(option: Option, typed: Any) -> Any:
+    """What was typed for an option of a sweep. Raises ValueError for a text that cannot be."""
+    return READ[option.kind](option.flag, typed) if option.kind in READ else typed

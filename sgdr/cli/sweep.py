@@ -49,12 +49,12 @@ _PARAMETERS = (
 )
 
 
-def sweep(**given: Any) -> None:
+def sweep(**typed: Any) -> None:
     """Search the schedule that is best for a workload."""
     from sgdr.search.storage.connect import StorageError, default_url
 
-    workload = given["workload"]
-    asked = {name: options.read(OPTIONS[name], value) for name, value in given.items() if name in OPTIONS}
+    workload = typed["workload"]
+    asked = {name: options.read(OPTIONS[name], value) for name, value in typed.items() if name in OPTIONS}
     confirm, url = asked.pop(CONFIRM.name), asked["storage"] or default_url()
     space = Space(**{part.name: asked.pop(part.name) for part in fields(Space) if part.name in asked})
     if asked["engine"] == "local":  # the address may be the environment's
@@ -92,7 +92,7 @@ def sweep(**given: Any) -> None:
         slots = asked["slots"]
         verdict = confirmation.run(name, trained, url, confirmation.TOP, confirmation.SEEDS, slots, again)
         result = replace(result, study=load(name, url))
-    _print(result, verdict, workload, url, given["json"])
+    _print(result, verdict, workload, url, typed["json"])
 
 
 sweep.__signature__ = inspect.Signature(_PARAMETERS)  # type: ignore[attr-defined]

@@ -20,9 +20,9 @@ def python(module: str) -> list[str]:
 
 def child_environment(**more: str) -> dict[str, str]:
     """The environment of a child: the service's own without its secrets and its storage, and `more`."""
-    kept = {
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.upper().startswith(SECRETS) and name.upper() != "SGDR_STORAGE"
     }
-    return {**kept, **more}
+    return {**inherited, **more}

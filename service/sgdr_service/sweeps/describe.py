@@ -31,10 +31,10 @@ def main() -> None:
 
 def _answer(name: str) -> dict[str, Any]:
     try:
-        found = find(name)
-        declared = Declaration.of(found)
-        if not isinstance(found, CallableWorkload):
-            check_functions(found, hparams.examples(hparams.dtypes(found, declared.hparams)))
+        workload = find(name)
+        declared = Declaration.of(workload)
+        if not isinstance(workload, CallableWorkload):
+            check_functions(workload, hparams.examples(hparams.dtypes(workload, declared.hparams)))
         return declared.to_dict()
     except BaseException as error:  # sys.exit() in a module too
         traceback.print_exc()

@@ -102,7 +102,7 @@ class Dispatcher:
         # What a child wrote before it ended is in the records only if they are read afterwards.
         ended = {study for study, child in self._children.items() if child.process.poll() is not None}
         host = socket.gethostname()
-        records = {study: each for study, each in self._sweeps.records().items() if each.host == host}
+        records = {study: record for study, record in self._sweeps.records().items() if record.host == host}
         for study in ended:
             if study in records:
                 self._settle(study, records[study], self._children[study])
@@ -159,7 +159,7 @@ class Dispatcher:
 
     def _terminate(self, records: Mapping[str, SweepRecord]) -> None:
         """Asks cancelled sweeps to end, and ends those that do not."""
-        cancelling = {each.nonce: each for each in records.values() if each.state == "cancelling"}
+        cancelling = {record.nonce: record for record in records.values() if record.state == "cancelling"}
         self._asked = {nonce: at for nonce, at in self._asked.items() if nonce in cancelling}
         for nonce, record in cancelling.items():
             process = local_process(record.process) if record.process else None
@@ -170,8 +170,8 @@ class Dispatcher:
                     self._asked[nonce] = time.monotonic()
                     process.terminate()
                 elif time.monotonic() - self._asked[nonce] > self._grace_of(record):
-                    for each in (*process.children(recursive=True), process):
-                        each.kill()
+                    for descendant in (*process.children(recursive=True), process):
+                        descendant.kill()
 
     def _grace_of(self, record: SweepRecord) -> float:
         return self._grace + (RAY_SECONDS if record.request.get("engine") == "ray" else 0.0)

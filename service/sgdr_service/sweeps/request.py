@@ -137,24 +137,24 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _short_form(name: str, given: JsonValue) -> Any:
+def _short_form(name: str, short: JsonValue) -> Any:
     """The form in which `Space` takes it: a range is a tuple there, and a list means choices."""
-    if isinstance(given, Mapping):
-        choices = given.get("choices")
-        if set(given) != {"choices"} or not isinstance(choices, list) or not choices:
+    if isinstance(short, Mapping):
+        choices = short.get("choices")
+        if set(short) != {"choices"} or not isinstance(choices, list) or not choices:
             reason = 'must be {"choices": [...]}, with one at least'
-            raise _bad_hparam(name, given, reason, f"{given!r} {reason}")
+            raise _bad_hparam(name, short, reason, f"{short!r} {reason}")
         if any(isinstance(choice, list | dict) for choice in choices):
-            raise _bad_hparam(name, given, "choices must be numbers, texts, true, false or null")
+            raise _bad_hparam(name, short, "choices must be numbers, texts, true, false or null")
         numbers = choices
     else:
-        numbers = given if isinstance(given, list) else [given]
+        numbers = short if isinstance(short, list) else [short]
     for number in numbers:
         if isinstance(number, int | float) and abs(number) > RATES[1]:
-            raise _bad_hparam(name, given, f"numbers must lie within ±{RATES[1]:g}")
-    return choices if isinstance(given, Mapping) else _as_tuple(given)
+            raise _bad_hparam(name, short, f"numbers must lie within ±{RATES[1]:g}")
+    return choices if isinstance(short, Mapping) else _as_tuple(short)
 
 
-def _bad_hparam(name: str, given: JsonValue, reason: str, words: str | None = None) -> ArgumentError:
+def _bad_hparam(name: str, short: JsonValue, reason: str, words: str | None = None) -> ArgumentError:
     message = f"hparams {name!r}: {words or reason}"
-    return ArgumentError(name, given, reason, within="hparams", message=message)
+    return ArgumentError(name, short, reason, within="hparams", message=message)

@@ -119,27 +119,27 @@ class Sweeps:
         What a request to resume does not say is as it was when the study's sweep was last asked for.
         Raises `Invalid`, `WorkloadUnavailable`, `Conflict`, `Full`, or StorageError.
         """
-        found = self._possible(request)
+        possible = self._possible(request)
         with self.storage() as storage:
-            self._refuse(storage, found)
-        return found
+            self._refuse(storage, possible)
+        return possible
 
     def submit(self, request: SweepRequest) -> SweepStatus:
         """Queues a sweep, once all of it is known to be possible.
 
         Raises what `check` does; nothing is written then.
         """
-        found = self._possible(request)
-        name, settings, resume = found.study, found.settings, found.request.resume
+        possible = self._possible(request)
+        name, settings, resume = possible.study, possible.settings, possible.request.resume
         with self._submitting, self.storage() as storage:
-            self._refuse(storage, found)
+            self._refuse(storage, possible)
             try:
                 create_study(storage, name, settings, resume)
             except ValueError as error:
                 raise Conflict(str(error)) from error
             entry = {
                 "nonce": secrets.token_hex(8),
-                "request": found.request.model_dump(),
+                "request": possible.request.model_dump(),
                 "requested": time.time(),
                 "host": socket.gethostname(),
             }
@@ -154,13 +154,13 @@ class Sweeps:
 
     def all(self) -> list[SweepStatus]:
         """Every study's sweep, by name. Reads all trials; of a study that is held already, ask `status`."""
-        found = []
+        statuses = []
         with self.storage() as storage:
             for study in sorted(storage.get_all_studies(), key=lambda study: study.study_name):
                 if is_readable(study.user_attrs):
                     with suppress(NotFound):
-                        found.append(self._status(storage, study.study_name, study._study_id))
-        return found
+                        statuses.append(self._status(storage, study.study_name, study._study_id))
+        return statuses
 
     def _status(self, storage: BaseStorage, name: str, number: int) -> SweepStatus:
         try:

@@ -90,10 +90,10 @@ class Settings(SweepConfig):
         Where all rates fall together, the high ones lag until late and win in the end. A control that was
         ended for that would leave restarts a weaker one to be compared with.
         """
-        found = rungs(self.pruner, self.budget)
+        epochs = rungs(self.pruner, self.budget)
         if isinstance(self.pruner, RestartAwarePruner) and SHAPES[arm].is_control:
-            return frozenset(sorted(found)[:1])
-        return found
+            return frozenset(sorted(epochs)[:1])
+        return epochs
 
     def _spreads(self, arm: str) -> bool:
         """Whether the trials of an arm begin evenly spread: not where the user says how they are sampled."""
@@ -143,17 +143,17 @@ def resolve(workload: Declaration, config: SweepConfig) -> Settings:
     return Settings(workload=workload, **{**config.options(), **resolved})
 
 
-def with_kept(settings: Settings, kept: Mapping[str, Any]) -> Settings:
+def with_kept(settings: Settings, attributes: Mapping[str, Any]) -> Settings:
     """The settings with the relatives of the study that is gone on with; older studies have none."""
-    return replace(settings, relatives=tuple(kept.get("relatives", ())))
+    return replace(settings, relatives=tuple(attributes.get("relatives", ())))
 
 
-def differences(kept: dict[str, Any], given: dict[str, Any]) -> list[str]:
+def differences(stored: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     """What of a study's attributes a resumed sweep would change, in words.
 
     Who asks for no relatives keeps those that there are.
     """
-    before, after = _parts(kept), _parts(given)
+    before, after = _parts(stored), _parts(asked)
     return [
         f"{name} {_brief(before.get(name))}, not {_brief(value)}"
         for name, value in after.items()

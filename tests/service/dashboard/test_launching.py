@@ -429,13 +429,13 @@ def test_an_estimate_is_what_is_left_at_the_speed_and_the_share_that_were_measur
     rows = [row(0, 10.0, 20), row(0, 10.0, 5, "PRUNED"), row(0, 10.0, 5, "PRUNED"), row(5, None, 3, "FAIL")]
     found = estimate(settings, "mine", [earlier("mine", rows)])
     assert (found.finished, found.trials, found.epochs) == (3, 9, 180)
-    assert found.speed == Measured(3.0, "mine") and found.kept == Measured(0.5, "mine")
+    assert found.speed == Measured(3.0, "mine") and found.left == Measured(0.5, "mine")
     assert found.seconds == pytest.approx(180 * 0.5 / 3.0)
     assert sum(found.arms.values()) == 12 and found.arms["cosine"] == found.arms["constant"]
     other = estimate(settings, "mine", [earlier("theirs", rows, pruner="NopPruner")])
-    assert (other.finished, other.kept) == (0, None) and other.seconds == pytest.approx(240 / 3.0)
+    assert (other.finished, other.left) == (0, None) and other.seconds == pytest.approx(240 / 3.0)
     nothing = estimate(settings, "mine", [])
-    assert (nothing.speed, nothing.kept, nothing.seconds) == (None, None, None)
+    assert (nothing.speed, nothing.left, nothing.seconds) == (None, None, None)
     assert estimate(possible(sweeps, trials=2).settings, "mine", [earlier("mine", rows)]).trials == 0
 
 

@@ -46,21 +46,21 @@ class Estimate:
     """Epochs at most, over all trials that are left."""
     speed: Measured | None
     """Epochs a second."""
-    kept: Measured | None
+    left: Measured | None
     """Share of the epochs that a pruner of that kind left."""
 
     @property
     def seconds(self) -> float | None:
-        """The seconds that it is expected to take; at most, where `kept` is not known."""
+        """The seconds that it is expected to take; at most, where `left` is not known."""
         if self.speed is None:
             return None
-        return self.epochs * (1.0 if self.kept is None else self.kept.value) / self.speed.value
+        return self.epochs * (1.0 if self.left is None else self.left.value) / self.speed.value
 
 
 def estimate(settings: Settings, study: str, earlier: Iterable[Earlier]) -> Estimate:
     """The estimate of a sweep with these settings kept in `study`, which may be among the earlier ones."""
     latest_first = sorted(earlier, key=_latest, reverse=True)
-    finished = next((_finished(each.rows) for each in latest_first if each.name == study), [])
+    finished = next((_finished(other.rows) for other in latest_first if other.name == study), [])
     trials = max(0, settings.trials - len(finished))
     return Estimate(
         arms=planned(settings.controls, settings.trials, settings.relatives),
@@ -68,7 +68,7 @@ def estimate(settings: Settings, study: str, earlier: Iterable[Earlier]) -> Esti
         trials=trials,
         epochs=trials * settings.budget,
         speed=speed(latest_first, settings.workload.steps_per_epoch),
-        kept=kept(latest_first, type(settings.pruner).__name__),
+        left=left_by(latest_first, type(settings.pruner).__name__),
     )
 
 
@@ -77,26 +77,26 @@ def speed(latest_first: Sequence[Earlier], steps_per_epoch: int | None) -> Measu
 
     Those with as many steps an epoch come before others; where none was long enough, the longest tells.
     """
-    found: list[tuple[float, Measured]] = []
-    for each in sorted(
-        latest_first, key=lambda each: each.attributes.get("steps_per_epoch") != steps_per_epoch
+    speeds: list[tuple[float, Measured]] = []
+    for study in sorted(
+        latest_first, key=lambda study: study.attributes.get("steps_per_epoch") != steps_per_epoch
     ):
-        timed = [row for row in each.rows if row["started"] and row["seconds"] and row["epochs"]]
+        timed = [row for row in study.rows if row["started"] and row["seconds"] and row["epochs"]]
         busy = _busy_seconds(timed)
         if busy:
-            found.append((busy, Measured(sum(row["epochs"] for row in timed) / busy, each.name)))
+            speeds.append((busy, Measured(sum(row["epochs"] for row in timed) / busy, study.name)))
         if busy >= LONG_ENOUGH:
             break
-    return max(found, key=itemgetter(0))[1] if found else None
+    return max(speeds, key=itemgetter(0))[1] if speeds else None
 
 
-def kept(latest_first: Sequence[Earlier], pruner: str) -> Measured | None:
+def left_by(latest_first: Sequence[Earlier], pruner: str) -> Measured | None:
     """The share of their epochs that the trials of the latest study with that pruner have trained."""
-    for each in latest_first:
-        finished = _finished(each.rows)
-        if finished and each.attributes.get("pruner") == pruner:
+    for study in latest_first:
+        finished = _finished(study.rows)
+        if finished and study.attributes.get("pruner") == pruner:
             trained = sum(row["epochs"] or 0 for row in finished)
-            return Measured(trained / (len(finished) * each.attributes["budget"]), each.name)
+            return Measured(trained / (len(finished) * study.attributes["budget"]), study.name)
     return None
 
 

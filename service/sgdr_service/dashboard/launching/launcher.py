@@ -137,7 +137,7 @@ class Launcher:
         self._fields.show_defaults(declared)
         asked = as_json(self._fields.values, declared)
         try:
-            found = await run_in_threadpool(self._dry_run, asked)
+            dry_run = await run_in_threadpool(self._dry_run, asked)
         except REFUSALS as refusal:
             if turn == self._turn:
                 self._refused(refusal)
@@ -145,7 +145,7 @@ class Launcher:
         if turn == self._turn:
             self._trouble.clear()
             self._show_faults({})
-            self._say(summary(found.possible, found.estimate, found.ahead))
+            self._say(summary(dry_run.possible, dry_run.estimate, dry_run.ahead))
             self._show_commands(asked)
 
     async def _check_now(self) -> None:
@@ -165,8 +165,8 @@ class Launcher:
             if study.attributes["workload"] == workload
         ]
         active = sum(record.active for record in sweeps.records().values())
-        found = estimate(possible.settings, possible.study, earlier)
-        return DryRun(possible, found, active if active >= sweeps.max_running else 0)
+        cost = estimate(possible.settings, possible.study, earlier)
+        return DryRun(possible, cost, active if active >= sweeps.max_running else 0)
 
     async def _launch(self) -> None:
         """Launches once, however often it is asked to."""

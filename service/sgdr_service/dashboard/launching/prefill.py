@@ -58,15 +58,18 @@ def free_name(name: str, taken: Collection[str]) -> str:
     """A study's name that is not taken: empty where `name` is that, else with a number after it."""
     if name not in taken:
         return ""
-    return next(each for number in count(2) if (each := f"{name}-{number}") not in taken)
+    return next(free for number in count(2) if (free := f"{name}-{number}") not in taken)
 
 
-def _of_attributes(kept: Mapping[str, Any], finished: int) -> tuple[dict[str, Any], list[str]]:
-    space = kept["space"]
+def _of_attributes(attributes: Mapping[str, Any], finished: int) -> tuple[dict[str, Any], list[str]]:
+    space = attributes["space"]
     request = {
-        **{name: kept[name] for name in ("workload", "budget", "objective")},
-        **{name: kept.get(name, DEFAULTS[name]) for name in ("sampler", "controls", "relatives", "seed")},
-        "pruner": PRUNER_NAMES.get(kept.get("pruner", ""), kept.get("pruner")),
+        **{name: attributes[name] for name in ("workload", "budget", "objective")},
+        **{
+            name: attributes.get(name, DEFAULTS[name])
+            for name in ("sampler", "controls", "relatives", "seed")
+        },
+        "pruner": PRUNER_NAMES.get(attributes.get("pruner", ""), attributes.get("pruner")),
         **{name: space[name] for name in ("base_lr", "T_0", "T_mult", "eta_ratio", "closed")},
         "trials": finished + MORE_TRIALS,
     }
@@ -80,8 +83,8 @@ def _of_attributes(kept: Mapping[str, Any], finished: int) -> tuple[dict[str, An
                 f"Its {name}, {request[name]}, cannot be asked for here; {DEFAULTS[name]} goes on."
             )
             request[name] = DEFAULTS[name]
-    hparams = {name: short_form(json_to_distribution(each)) for name, each in space["hparams"].items()}
-    for name in [name for name, given in hparams.items() if given is None]:
+    hparams = {name: short_form(json_to_distribution(stored)) for name, stored in space["hparams"].items()}
+    for name in [name for name, short in hparams.items() if short is None]:
         remarks.append(
             f"The steps, or the choices, of {name} cannot be asked for here: it goes on as its workload "
             "declares it."

@@ -35,7 +35,7 @@ def told(refusal: Exception, hparams: Collection[str]) -> dict[str, str]:
 
 
 def _faults(refused: ValidationError) -> dict[str, str]:
-    found: dict[str, str] = {}
+    faults: dict[str, str] = {}
     for fault in refused.errors():
         name, *path = map(str, fault["loc"]) if fault["loc"] else [ELSEWHERE]
         if name in (*RANGES, *LISTS) and path in (["float"], ["int"]):
@@ -49,11 +49,11 @@ def _faults(refused: ValidationError) -> dict[str, str]:
             shown = repr(fault["input"])
             words = f"{name}={shown[:LONGEST_SHOWN]} {must.replace('a valid number', 'a number')}"
         kind = words.partition("must be")[2]
-        if place not in found:
-            found[place] = words
-        elif kind not in found[place]:
-            found[place] += f" or{kind}"  # it might have been of several kinds
-    return found
+        if place not in faults:
+            faults[place] = words
+        elif kind not in faults[place]:
+            faults[place] += f" or{kind}"  # it might have been of several kinds
+    return faults
 
 
 def _field(refused: Invalid, hparams: Collection[str]) -> str:

@@ -20,7 +20,7 @@ CONTROLS = {name: f"{shape.preposition} {shape.words}" for name, shape in SHAPES
 SCALES = {"T_0": " epochs", "cycles": " cycles"}
 
 
-def summary(asked: Possible, found: Estimate, ahead: int) -> list[str]:
+def summary(asked: Possible, cost: Estimate, ahead: int) -> list[str]:
     """Sentences: what is trained, what is searched, and how long that may take.
 
     `ahead`: sweeps that it has to wait for, or some of them.
@@ -28,16 +28,16 @@ def summary(asked: Possible, found: Estimate, ahead: int) -> list[str]:
     request, settings = asked.request, asked.settings
     of_each = " of each worker" if asked.cluster else ""
     sentences = [
-        _trials(settings, found),
-        _arms(settings, found),
+        _trials(settings, cost),
+        _arms(settings, cost),
         f"It searches {_searched(settings)}.",
         f"As many trials are trained side by side as suit the devices{of_each}."
         if settings.slots is None
         else f"Slots{of_each}: {settings.slots:,}, each with a trial of its own.",
         *([_workers(asked.cluster)] if asked.cluster else []),
     ]
-    if found.trials:
-        sentences.append(_time(found))
+    if cost.trials:
+        sentences.append(_time(cost))
     if request.timeout is not None:
         sentences.append(f"It stops after {duration(request.timeout)}, to be resumed.")
     if request.confirm:
@@ -63,25 +63,25 @@ def duration(seconds: float) -> str:
     return f"about {value:.2g} {name}" if value < 10 else f"about {value:.0f} {name}"
 
 
-def _trials(settings: Settings, found: Estimate) -> str:
-    if not found.trials:
+def _trials(settings: Settings, cost: Estimate) -> str:
+    if not cost.trials:
         return f"The study has its {counted(settings.trials, 'trial')}: raise trials to go on with it."
-    going_on = f" beside {found.finished:,} that are finished" if found.finished else ""
+    going_on = f" beside {cost.finished:,} that are finished" if cost.finished else ""
     per_epoch = settings.workload.steps_per_epoch
-    steps = "" if per_epoch is None else f", {counted(found.epochs * per_epoch, 'optimizer step')}"
+    steps = "" if per_epoch is None else f", {counted(cost.epochs * per_epoch, 'optimizer step')}"
     return (
-        f"It trains {counted(found.trials, 'trial')}{going_on} of {counted(settings.budget, 'epoch')} each: "
-        f"at most {counted(found.epochs, 'epoch')}{steps}."
+        f"It trains {counted(cost.trials, 'trial')}{going_on} of {counted(settings.budget, 'epoch')} each: "
+        f"at most {counted(cost.epochs, 'epoch')}{steps}."
     )
 
 
-def _arms(settings: Settings, found: Estimate) -> str:
-    controls = sum(found.arms.get(arm, 0) for arm in CONTROLS)
+def _arms(settings: Settings, cost: Estimate) -> str:
+    controls = sum(cost.arms.get(arm, 0) for arm in CONTROLS)
     if not controls:
         return "No trial is a control without restarts, so it will not tell whether restarts help."
-    each = ", ".join(f"{found.arms[arm]:,} {name}" for arm, name in CONTROLS.items() if found.arms.get(arm))
+    arms = ", ".join(f"{cost.arms[arm]:,} {name}" for arm, name in CONTROLS.items() if cost.arms.get(arm))
     share = f"{100 * controls / settings.trials:.0f} %"
-    return f"{share} of all {settings.trials:,} trials are controls without restarts: {each}."
+    return f"{share} of all {settings.trials:,} trials are controls without restarts: {arms}."
 
 
 def _workers(cluster: Cluster) -> str:
@@ -93,7 +93,8 @@ def _searched(settings: Settings) -> str:
     searched = settings.space.distributions(settings.budget)
     names = {"eta_ratio": "eta_min / base_lr"}
     return ", ".join(
-        f"{names.get(name, name)} {_range(each)}{SCALES.get(name, '')}" for name, each in searched.items()
+        f"{names.get(name, name)} {_range(distribution)}{SCALES.get(name, '')}"
+        for name, distribution in searched.items()
     )
 
 
@@ -109,16 +110,16 @@ def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else shown(value)
 
 
-def _time(found: Estimate) -> str:
-    if found.speed is None or found.seconds is None:
+def _time(cost: Estimate) -> str:
+    if cost.speed is None or cost.seconds is None:
         return UNMEASURED
-    rate = found.speed.value
+    rate = cost.speed.value
     speed = f"{rate:,.0f}" if rate >= 100 else f"{rate:.2g}"
-    speed += f" epochs a second, as in study {found.speed.study!r}"
-    if found.kept is None:
-        most = duration(found.seconds)
+    speed += f" epochs a second, as in study {cost.speed.study!r}"
+    if cost.left is None:
+        most = duration(cost.seconds)
         return f"Training takes at most {most}, at {speed}; how much that pruner leaves is not measured yet."
-    pruned = f"pruning left {100 * found.kept.value:.0f} % of the epochs"
-    if found.kept.study != found.speed.study:
-        pruned += f" in study {found.kept.study!r}"
-    return f"Training takes {duration(found.seconds)}, at {speed}, where {pruned}."
+    pruned = f"pruning left {100 * cost.left.value:.0f} % of the epochs"
+    if cost.left.study != cost.speed.study:
+        pruned += f" in study {cost.left.study!r}"
+    return f"Training takes {duration(cost.seconds)}, at {speed}, where {pruned}."
