@@ -179,6 +179,9 @@ def taking(declaring: Callable[P, Any]) -> Callable[[Callable[[Any], T]], Callab
     """Lets a function of a dataclass that declares options be called with the options themselves."""
 
     def decorate(function: Callable[[Any], T]) -> Callable[P, T]:
+        # Python's errors name the function that was called.
+        declaring.__init__.__qualname__ = function.__name__
+
         @wraps(function)
         def called(*args: P.args, **options: P.kwargs) -> T:
             return function(declaring(*args, **options))
