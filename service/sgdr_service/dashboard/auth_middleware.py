@@ -49,7 +49,7 @@ class Gate:
         if acts and not self._is_own(headers):
             await _refuse(scope, receive, send, "this is not a page of the service's own")
         elif self._may_read(path, headers):
-            await self._app(scope, receive, _kept(send) if path.startswith(ASSETS) else send)
+            await self._app(scope, receive, _cached(send) if path.startswith(ASSETS) else send)
         elif scope["type"] == "websocket" or socket:
             await _refuse(scope, receive, send, "sign in first")
         else:
@@ -78,8 +78,8 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:
         await PlainTextResponse(f"{why}\n", 403)(scope, receive, send)
 
 
-def _kept(send: Send) -> Send:
-    """Tells browsers to keep what is found: a figure's script has some megabytes."""
+def _cached(send: Send) -> Send:
+    """Tells browsers to keep the answer: a figure's script has some megabytes."""
 
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == 200:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, fields
-from functools import partial
 
 from anyio import CapacityLimiter
 from fastapi import Request
@@ -54,9 +53,9 @@ class Here:
     def of(cls, request: Request) -> Here:
         """The app that the request came to, and the browser that it is from."""
         state: State = request.scope[KEY]
-        found = {name: getattr(state, name) for name in OF_APP}
+        of_app = {name: getattr(state, name) for name in OF_APP}
         session = session_of(request.headers.get("cookie", ""))
-        return cls(**found, session=session, dark=COLOURS.get(request.cookies.get(DARK, "")))
+        return cls(**of_app, session=session, dark=COLOURS.get(request.cookies.get(DARK, "")))
 
     @property
     def has_token(self) -> bool:
@@ -68,22 +67,17 @@ class Here:
         """Whether the browser may write without giving the token again."""
         return self.sessions.holds(self.session)
 
-    @property
-    def needs_session(self) -> bool:
-        """Whether also reading needs one."""
-        return self.settings.reading_needs_token
-
     def may_write(self, token: str) -> bool:
         """Whether it has signed in, or that is the token."""
-        kept = current_hash(self.settings)
-        return self.signed_in or (kept is not None and matches(token.strip(), kept))
+        token_hash = current_hash(self.settings)
+        return self.signed_in or (token_hash is not None and matches(token.strip(), token_hash))
 
 
-OF_APP = tuple(each.name for each in fields(Here) if each.name not in ("session", "dark"))
+OF_APP = tuple(field.name for field in fields(Here) if field.name not in ("session", "dark"))
 """Fields that are of the app's state."""
 
 
 def prepare(state: State, closing: asyncio.Event) -> None:
     """Gives an app what its pages share, in its event loop."""
-    state.watched = Feeds(partial(Seen.now, state.library), closing)
+    state.watched = Feeds(lambda name: Seen.of(state.library.study(name)), closing)
     state.shared, state.cards = Shared(32), Shared(1000)  # a figure has megabytes, a card hardly anything

@@ -21,12 +21,16 @@ PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><meta name="referrer" content="same-origin">
-<title>Sign in – sgdr</title>
+<title>{title} – sgdr</title>
 <link rel="stylesheet" href="{prefix}/assets/login.css">
 <link rel="icon" href="{prefix}/assets/favicon.svg">
 </head>
 <body><main>
-<h1>sgdr</h1>
+{body}
+</main></body>
+</html>
+"""
+FORM = """<h1>sgdr</h1>
 <form method="post" action="{prefix}/login">
 <label for="token">Token</label>
 <input id="token" name="token" type="password" required autofocus autocomplete="current-password"
@@ -35,10 +39,12 @@ PAGE = """<!doctype html>
 <p id="error" role="alert">{error}</p>
 <input type="hidden" name="next" value="{next}">
 <button>Sign in</button>
-</form>
-</main></body>
-</html>
-"""
+</form>"""
+
+
+def plain_page(prefix: str, title: str, body: str, status: int) -> HTMLResponse:
+    """A page without scripts, whose addresses begin with `prefix`."""
+    return HTMLResponse(PAGE.format(prefix=prefix, title=title, body=body), status)
 
 
 @router.get("/login")
@@ -50,16 +56,16 @@ async def form(request: Request, next: str = "") -> HTMLResponse:
 @router.post("/login")
 async def sign_in(request: Request) -> Response:
     """Begins a session, and leads to the page that was asked for."""
-    given = parse_qs((await request.body()).decode(errors="replace"))
-    token, asked = given.get("token", [""])[0], given.get("next", [""])[0]
-    kept = current_hash(request.app.state.settings)
-    if kept is None:
+    fields = parse_qs((await request.body()).decode(errors="replace"))
+    token, asked = fields.get("token", [""])[0], fields.get("next", [""])[0]
+    token_hash = current_hash(request.app.state.settings)
+    if token_hash is None:
         return _page(request, asked, "This service has no token: run `sgdr token`, then start it again.", 403)
-    if not matches(token.strip(), kept):
+    if not matches(token.strip(), token_hash):
         return _page(request, asked, "That is not the token.", 403)
     sessions: Sessions = request.app.state.sessions
-    made = RedirectResponse(_own(request, asked), 303)
-    made.set_cookie(
+    answer = RedirectResponse(_own(request, asked), 303)
+    answer.set_cookie(
         COOKIE,
         sessions.begin(),
         max_age=int(SECONDS),
@@ -68,7 +74,7 @@ async def sign_in(request: Request) -> Response:
         samesite="strict",
         secure=request.url.scheme == "https",
     )
-    return made
+    return answer
 
 
 @router.post("/logout")
@@ -76,14 +82,14 @@ async def sign_out(request: Request) -> Response:
     """Ends the session."""
     sessions: Sessions = request.app.state.sessions
     sessions.end(session_of(request.headers.get("cookie", "")))
-    made = RedirectResponse(address(request.scope, f"{PREFIX}/login"), 303)
-    made.delete_cookie(COOKIE, path=address(request.scope, "") or "/")
-    return made
+    answer = RedirectResponse(address(request.scope, f"{PREFIX}/login"), 303)
+    answer.delete_cookie(COOKIE, path=address(request.scope, "") or "/")
+    return answer
 
 
 def _page(request: Request, asked: str, error: str = "", status: int = 200) -> HTMLResponse:
     prefix, page = address(request.scope, PREFIX), escape(_own(request, asked))
-    return HTMLResponse(PAGE.format(prefix=prefix, error=error, next=page), status)
+    return plain_page(prefix, "Sign in", FORM.format(prefix=prefix, error=error, next=page), status)
 
 
 def _own(request: Request, asked: str) -> str:

@@ -28,13 +28,8 @@ PAGES: dict[str, Callable[..., Any]] = {
     "/sweep": launch.page,
     "/compare": compare.page,
 }
-PLAIN = """<!doctype html>
-<html lang="en-US"><head><meta charset="utf-8"><title>{title} – sgdr</title>
-<link rel="stylesheet" href="{prefix}/assets/login.css">
-<link rel="icon" href="{prefix}/assets/favicon.svg"></head>
-<body><main><h1>{title}</h1><p>{words}</p>
-<p><a href="{prefix}/">All studies</a></p></main></body></html>
-"""
+BODY = """<h1>{title}</h1><p>{words}</p>
+<p><a href="{prefix}/">All studies</a></p>"""
 RESPONSE_SECONDS = 60.0
 """Seconds that a page may take to be built: a large study may have to be read first."""
 
@@ -91,7 +86,8 @@ async def _missing(request: Request, error: Exception) -> HTMLResponse:
 
 def _plain(request: Request, title: str, words: str, status: int) -> HTMLResponse:
     prefix = request.scope[ROOT] + PREFIX
-    return HTMLResponse(PLAIN.format(prefix=prefix, title=title, words=words), status)
+    body = BODY.format(prefix=prefix, title=title, words=words)
+    return login.plain_page(prefix, title, body, status)
 
 
 class _Marked:

@@ -23,7 +23,7 @@ def why_not(here: Here, field: ui.input | None) -> str | None:
     """Why the browser may not write; None where it may."""
     if not here.has_token:
         return NO_TOKEN
-    given = "" if field is None else field.value or ""
-    if here.may_write(given):
+    token = "" if field is None else field.value or ""
+    if here.may_write(token):
         return None
-    return "That is not the token." if given else "Give the token, as `sgdr token` has printed it."
+    return "That is not the token." if token else "Give the token, as `sgdr token` has printed it."

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from fastapi.concurrency import run_in_threadpool
 
 from sgdr.search.study.study import Study
-from sgdr_service.study_cache import Library
 
 Params = ParamSpec("Params")
 Drawn = TypeVar("Drawn")
@@ -22,11 +21,6 @@ class Seen(NamedTuple):
     study: Study
     trials: list[Any]
     attributes: dict[str, Any]
-
-    @classmethod
-    def now(cls, library: Library, name: str) -> Seen:
-        """The study of that name. Raises a problem: 404 for none, 503 without storage."""
-        return cls.of(library.study(name))
 
     @classmethod
     def of(cls, study: Study) -> Seen:

@@ -29,6 +29,15 @@ def column(field: str, name: str | None = None, **options: Any) -> dict[str, Any
     return {"field": field, "headerName": name or field, ":valueFormatter": FORMAT, **options}
 
 
+CYCLE = (
+    column("cycle"),
+    column("start", "start (epoch)"),
+    column("length", "length (epochs)"),
+    column("trough", "trough (epoch)"),
+)
+"""The first columns of tables of cycles."""
+
+
 class Table:
     """Rows are told apart by the field `key`, so that a change keeps the selection and the place.
 
@@ -70,12 +79,9 @@ class Table:
             self._grid.on("gridReady", on_ready, js_handler="() => emit()")
         if on_row is not None:
             chosen = on_row
-            self._grid.on("rowClicked", lambda event: chosen(event.args), js_handler="(e) => emit(e.data)")
-            self._grid.on(
-                "cellKeyDown",
-                lambda event: chosen(event.args),
-                js_handler="(e) => { if (sgdr.key === 'Enter') emit(e.data); }",
-            )
+            enter = "(e) => { if (sgdr.key === 'Enter') emit(e.data); }"
+            for event, handler in (("rowClicked", "(e) => emit(e.data)"), ("cellKeyDown", enter)):
+                self._grid.on(event, lambda row: chosen(row.args), js_handler=handler)
 
     def show(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """All rows anew; place and selection stay."""

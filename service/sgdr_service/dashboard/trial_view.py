@@ -16,18 +16,11 @@ from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.curves import Drawn
 from sgdr_service.dashboard.figures.trial import trial_figure
 from sgdr_service.dashboard.layout import dialog, facts, link, remark, shown, told, trial_url, typed
-from sgdr_service.dashboard.table import Table, column
+from sgdr_service.dashboard.table import CYCLE, Table, column
 from sgdr_service.presenters import trial
 from sgdr_service.problems import Problem
 
-COLUMNS = (
-    column("cycle"),
-    column("start", "start (epoch)"),
-    column("length", "length (epochs)"),
-    column("trough", "trough (epoch)"),
-    column("value", "value at trough"),
-    column("best", "best in cycle"),
-)
+COLUMNS = (*CYCLE, column("value", "value at trough"), column("best", "best in cycle"))
 
 
 async def show_in_drawer(study: Study, number: int) -> None:

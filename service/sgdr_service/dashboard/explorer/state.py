@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypeAlias
 
 from sgdr.cycles import Cycle, Number
 from sgdr.errors import ArgumentError
@@ -133,3 +133,7 @@ class Exploration:
     def _others(self, *current: Explored) -> tuple[Explored, ...]:
         """The other schedules, with `current` in the place of the current one."""
         return (*self.schedules[: self.edited], *current, *self.schedules[self.edited + 1 :])
+
+
+Now: TypeAlias = Callable[[], Exploration]
+"""Gives the exploration as it is now."""

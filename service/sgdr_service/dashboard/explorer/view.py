@@ -43,7 +43,7 @@ class View:
         with ui.element("div").classes("explorer"):
             with ui.element("div").classes("explorer-set"):
                 with ui.element("section").classes("explorer-settings").props('aria-label="Settings"'):
-                    self._chooser = Chooser(now, self._take)
+                    self._chooser = Chooser(self.now, self._take)
                     texts = now.texts
                     self._settings = {
                         field.name: Setting(field, texts[field.name], self._typed) for field in SETTINGS
@@ -54,10 +54,13 @@ class View:
                 with ui.element("div").classes("controls"):
                     self._log = ui.switch("Logarithmic rates", value=now.log, on_change=self._scaled)
                     ui.button("Copy link", on_click=self._copy).props("outline no-caps dense")
-                self._closing = Closing(now, self._take)
-                self._rate = RateAt(now)
-                self._cycles = CycleTable(now)
-                self._code = Code(now)
+                closing = Closing(self.now, self._take)
+                self._results = (closing, RateAt(self.now), CycleTable(self.now))
+                self._code = Code(self.now)
+
+    def now(self) -> Exploration:
+        """The exploration that it shows, as it is now."""
+        return self._now
 
     def _typed(self) -> None:
         """Takes what the fields say, where all of them are good."""
@@ -82,7 +85,7 @@ class View:
     def _draw(self, now: Exploration) -> None:
         """Lets it be drawn as soon as what is being drawn is there."""
         self._now = now
-        self._chooser.show(now)
+        self._chooser.show()
         self._changed.set()
         if self._task is None or self._task.done():
             self._task = background_tasks.create(self._follow(), name="draw schedules")
@@ -97,11 +100,10 @@ class View:
                 await asyncio.wait_for(self._changed.wait(), REST_SECONDS)
                 continue
             with self._client:
-                self._closing.show(now)
-                self._rate.show(now)
-                self._cycles.show(now)
+                for result in self._results:
+                    result.show()
                 readdress(url(now))
-                await self._code.show(now)
+                await self._code.show()
 
     def _stop(self) -> None:
         if self._task is not None:

@@ -34,11 +34,7 @@ COLUMNS = (
     column("trial", "best trial"),
     column("arm"),
     *map(column, FIELDS),
-    column("budget"),
-    column("objective"),
-    column("pruner"),
-    column("sampler"),
-    column("seed"),
+    *map(column, ("budget", "objective", "pruner", "sampler", "seed")),
 )
 
 

@@ -35,7 +35,7 @@ from sgdr_service.sweeps.sweeps import NotFound, NotOurs
 CANCELLABLE = ("queued", "running", "confirming")
 
 
-PARTS: dict[str, Callable[[Here], Part]] = {
+PARTS: dict[str, Callable[[Here, Seen], Part]] = {
     "Overview": overview.Overview,
     "Curves": curves.CurvesPart,
     "Search space": space.SpacePart,
@@ -47,7 +47,7 @@ PARTS: dict[str, Callable[[Here], Part]] = {
 @as_page
 async def page(here: Here, name: str) -> None:
     """The page."""
-    seen = await run_in_threadpool(Seen.now, here.library, name)
+    seen = Seen.of(await run_in_threadpool(here.library.study, name))
     with frame(here, name):
         trouble = ui.element("div").props("aria-live=polite")
         head = ui.element("div").classes("study-head")
@@ -64,7 +64,7 @@ async def page(here: Here, name: str) -> None:
             name = str(tabs.value)
             with panels[name]:
                 if name not in parts:
-                    parts[name] = PARTS[name](here)
+                    parts[name] = PARTS[name](here, latest)
                 await parts[name].show(latest)
 
         with ui.tabs().props('no-caps align=left outside-arrows mobile-arrows aria-label="Views"') as tabs:

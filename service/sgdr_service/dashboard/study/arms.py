@@ -46,8 +46,8 @@ UNCONFIRMED = (
 class ArmsPart(Part):
     """The tab."""
 
-    def __init__(self, here: Here) -> None:
-        super().__init__(here)
+    def __init__(self, here: Here, seen: Seen) -> None:
+        super().__init__(here, seen)
         self._drawn: tuple[Verdict | None] | None = None
         self._words = ui.element("div").props("aria-live=polite")
         self._figure = Figure("Arms", "arms", on_trial=self._open)

@@ -22,8 +22,8 @@ FIRST = 5
 class CurvesPart(Part):
     """The tab."""
 
-    def __init__(self, here: Here) -> None:
-        super().__init__(here)
+    def __init__(self, here: Here, seen: Seen) -> None:
+        super().__init__(here, seen)
         with ui.element("div").classes("controls"):
             self._k = slider("Best trials", MOST, FIRST, self._again)
             self._pruned = ui.switch("Pruned trials too", on_change=self._again)

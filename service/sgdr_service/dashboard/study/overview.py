@@ -20,8 +20,8 @@ from sgdr_service.dashboard.study.part import Part
 class Overview(Part):
     """The tab."""
 
-    def __init__(self, here: Here) -> None:
-        super().__init__(here)
+    def __init__(self, here: Here, seen: Seen) -> None:
+        super().__init__(here, seen)
         self._shown: tuple[int, object] | None = None
         with ui.element("div").classes("controls"):
             self._log = ui.switch("Logarithmic values", on_change=self._again)

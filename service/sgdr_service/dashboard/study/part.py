@@ -12,9 +12,9 @@ from sgdr_service.dashboard.trial_view import show_in_drawer
 class Part(ABC):
     """What is behind a tab; it is built where its panel is open."""
 
-    def __init__(self, here: Here) -> None:
-        self._here = here
-        self._seen: Seen | None = None
+    def __init__(self, here: Here, seen: Seen) -> None:
+        """`seen`: the study as it stands when the tab is opened."""
+        self._here, self._seen = here, seen
 
     async def show(self, seen: Seen) -> None:
         """Draws the study as it stands."""
@@ -27,10 +27,8 @@ class Part(ABC):
 
     async def _again(self) -> None:
         """Draws the study again after a control has changed."""
-        if self._seen is not None:
-            await self._draw(self._seen)
+        await self._draw(self._seen)
 
     async def _open(self, number: int) -> None:
         """Shows a trial at the side."""
-        if self._seen is not None:
-            await show_in_drawer(self._seen.study, number)
+        await show_in_drawer(self._seen.study, number)

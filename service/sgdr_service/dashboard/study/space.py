@@ -17,8 +17,8 @@ from sgdr_service.dashboard.study.part import Part
 class SpacePart(Part):
     """The tab."""
 
-    def __init__(self, here: Here) -> None:
-        super().__init__(here)
+    def __init__(self, here: Here, seen: Seen) -> None:
+        super().__init__(here, seen)
         self._weighed = 0
         self._heat = Figure("Value over T_0 and T_mult", "heat-map")
         self._scatter = Figure("Value over base_lr and eta_ratio", "scatter", on_trial=self._open)

@@ -20,27 +20,38 @@ TEXTS = {column.name for column in (*FIRST, *REST) if column.form in ("state", "
 class TrialsPart(Part):
     """The tab."""
 
-    def __init__(self, here: Here) -> None:
-        super().__init__(here)
-        self._table: Table | None = None
+    def __init__(self, here: Here, seen: Seen) -> None:
+        super().__init__(here, seen)
+        name = seen.study.name
+        columns = [
+            column(field, filter="agTextColumnFilter" if field in TEXTS else "agNumberColumnFilter")
+            for field in trial_columns(seen.study.stored)
+        ]
+        columns[0] |= {"pinned": "left", "maxWidth": 110}
         self._sent: list[dict[str, Any]] = []
         self._ready = False
+        self._table = Table(
+            "Trials",
+            f"{name}-trials",
+            columns,
+            [],
+            key="number",
+            csv_url=api_url(name, "/trials.csv"),
+            on_row=self._chosen,
+            on_ready=self._filled,
+        )
 
     async def _draw(self, seen: Seen) -> None:
         """Sends the rows that are new or have changed."""
-        if self._table is None:
-            self._table = _table(seen, self._filled, self._chosen)
         if self._ready:
             self._send(seen.study.rows)
 
     async def _filled(self) -> None:
         """The table is there, and empty: also when the browser has made it anew."""
         self._ready, self._sent = True, []
-        if self._seen is not None:
-            self._send(self._seen.study.rows)
+        self._send(self._seen.study.rows)
 
     def _send(self, rows: list[dict[str, Any]]) -> None:
-        assert self._table is not None
         changed = [flat_row(now) for now, then in zip(rows, self._sent, strict=False) if now is not then]
         added = [flat_row(row) for row in rows[len(self._sent) :]]
         self._sent = list(rows)
@@ -49,21 +60,3 @@ class TrialsPart(Part):
 
     async def _chosen(self, row: dict[str, Any]) -> None:
         await self._open(int(row["number"]))
-
-
-def _table(seen: Seen, on_ready: Any, on_row: Any) -> Table:
-    columns = [
-        column(name, filter="agTextColumnFilter" if name in TEXTS else "agNumberColumnFilter")
-        for name in trial_columns(seen.study.stored)
-    ]
-    columns[0] |= {"pinned": "left", "maxWidth": 110}
-    return Table(
-        "Trials",
-        f"{seen.study.name}-trials",
-        columns,
-        [],
-        key="number",
-        csv_url=api_url(seen.study.name, "/trials.csv"),
-        on_row=on_row,
-        on_ready=on_ready,
-    )
