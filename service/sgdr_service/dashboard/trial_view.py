@@ -35,10 +35,10 @@ async def show_in_drawer(study: Study, number: int) -> None:
 
 def show_trial(study: Study, row: dict[str, Any]) -> None:
     """What is known of a trial, a `Trial` of the REST interface."""
-    attributes, number = study.attributes, row["number"]
-    budget, metric = attributes["budget"], attributes["metric"]
+    stored, number = study.stored, row["number"]
+    budget, metric = stored.budget, stored.metric
     schedule, file = study.schedule(number), f"{study.name}-trial-{number}"
-    own = {name: typed(row["hparams"][name]) for name in attributes["space"]["hparams"]}
+    own = {name: typed(row["hparams"][name]) for name in stored.space["hparams"]}
     facts(
         told(
             {"State": row["state"], "Arm": row["arm"]},
@@ -70,10 +70,10 @@ def show_trial(study: Study, row: dict[str, Any]) -> None:
     if not curve:
         remark("Its curve is written when it ends." if row["state"] == "RUNNING" else "It has no curve.")
     drawn = Drawn(number, row["state"], row["arm"] or "restarts", schedule, curve)
-    figure = trial_figure(drawn, row["curve"], metric, attributes["select_metric"], budget)
+    figure = trial_figure(drawn, row["curve"], metric, stored.select_metric, budget)
     Figure("Learning rate and validation curve", file, height="30rem").show(figure)
     if isinstance(schedule, WarmRestarts):
-        cycles = cycles_of(schedule, curve or [None] * budget, attributes["direction"])
+        cycles = cycles_of(schedule, curve or [None] * budget, stored.direction)
         Table("Cycles", f"{file}-cycles", COLUMNS, cycles, key="cycle")
         show_code(schedule, stepping, budget)
 

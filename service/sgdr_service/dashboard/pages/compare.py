@@ -76,10 +76,10 @@ async def _draw(here: Here, names: list[str], by_epochs: bool, log: bool) -> Non
     except Problem as problem:
         remark(problem.detail, "error")
         return
-    metrics = {(study.attributes["metric"], study.attributes["direction"]) for study in studies}
+    metrics = {(study.stored.metric, study.stored.direction) for study in studies}
     if len(metrics) > 1:
         remark("These studies measure different things: their values do not compare.", "warning")
-    elif len({(study.attributes["workload"], study.attributes["budget"]) for study in studies}) > 1:
+    elif len({(study.stored.workload, study.stored.budget) for study in studies}) > 1:
         remark("Workloads or budgets differ between these studies.", "warning")
     if len(metrics) == 1:
         metric, direction = metrics.pop()
@@ -97,7 +97,7 @@ def compared_row(study: Study) -> dict[str, Any]:
     best = next(iter(study.top(1)), None)
     row = {
         "study": study.name,
-        **{name: study.attributes.get(name) for name in STATED},
+        **{name: getattr(study.stored, name) for name in STATED},
         "finished": study.finished,
         "verdict": study.verdict.decision if study.verdict else None,
     }

@@ -55,7 +55,7 @@ class Card:
         stands = status(study)
         return cls(
             name=study.name,
-            workload=study.attributes["workload"],
+            workload=study.stored.workload,
             state=stands.state,
             finished=stands.finished,
             trials=stands.trials,
@@ -122,10 +122,10 @@ async def _cards(here: Here) -> list[Card]:
 
 def _reached(study: Study) -> tuple[str, str]:
     """The study's best value in words, and the way there as a picture."""
-    _, values = best_so_far(study.rows, study.attributes["direction"])
+    _, values = best_so_far(study.rows, study.stored.direction)
     if not values:
         return "no trial is complete yet", ""
-    best = f"{study.attributes['metric']} {shown(values[-1])}"
+    best = f"{study.stored.metric} {shown(values[-1])}"
     return best, sparkline(values, 220, 36, f"best so far: {best}") if len(values) > 1 else ""
 
 

@@ -83,16 +83,16 @@ async def page(here: Here, name: str) -> None:
 def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
     """How it stands, in words, and what can be done with it; only what has changed is drawn again."""
     study, stands = seen.study, status(seen.study)
-    attributes, best = study.attributes, study.best if stands.best else None
+    stored, best = study.stored, study.best if stands.best else None
     asked = f"{stands.finished}" if stands.trials is None else f"{stands.finished} of {stands.trials}"
     shown_facts = {
-        "Workload": attributes["workload"],
+        "Workload": stored.workload,
         "Trials": asked,
         "Running": stands.running or None,
         "Workers": stands.workers if stands.workers > 1 else None,
         "Outcomes": ", ".join(f"{count} {outcome}" for outcome, count in stands.outcomes.items()),
-        "Budget": f"{attributes['budget']} epochs",
-        "Objective": f"{attributes['metric']}, {attributes['direction']}d, {attributes['objective']}",
+        "Budget": f"{stored.budget} epochs",
+        "Objective": f"{stored.metric}, {stored.direction}d, {stored.objective}",
         "Best": None if best is None else f"{shown(best.value)} (trial {best.number})",
     }
     verdict = study.verdict.words if study.verdict else None

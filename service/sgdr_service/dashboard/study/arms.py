@@ -55,7 +55,7 @@ class ArmsPart(Part):
         self._box = ui.element("div")
 
     async def _draw(self, seen: Seen) -> None:
-        study, verdict, metric = seen.study, seen.study.verdict, seen.study.attributes["metric"]
+        study, verdict, metric = seen.study, seen.study.verdict, seen.study.stored.metric
         figure = await self._here.shared.get(seen, "arms", arms_figure, verdict, study.rows, metric)
         self._figure.show(figure)
         self._arms.show(found_by_arm(study))
@@ -76,7 +76,7 @@ class ArmsPart(Part):
 
 def found_by_arm(study: Study) -> list[dict[str, Any]]:
     """A row an arm."""
-    complete = by_arm(ranked(study.rows, study.attributes["direction"]))
+    complete = by_arm(ranked(study.rows, study.stored.direction))
     rows = []
     for arm, finished in study.arms.items():
         trials = complete.get(arm, [])

@@ -36,13 +36,13 @@ class CurvesPart(Part):
         get, which = self._here.shared.get, (int(self._k.value), self._pruned.value)
         drawn = await get(seen, ("drawn", *which), chosen, seen.study, *which)
         how = {"aligned": self._aligned.value, "log_x": self._log_x.value, "log_y": self._log_y.value}
-        key, metric = ("curves", *which, *how.values()), seen.study.attributes["metric"]
+        key, metric = ("curves", *which, *how.values()), seen.study.stored.metric
         self._figure.show(await get(seen, key, curves, drawn, metric=metric, **how))
 
 
 def chosen(study: Study, k: int, pruned: bool) -> list[Drawn]:
     """The k best trials, and the k latest pruned ones where they are wanted, with their curves."""
-    rows, metric = study.rows, study.attributes["metric"]
+    rows, metric = study.rows, study.stored.metric
     numbers = [best.number for best in study.top(k)]
     if pruned:
         cut = [row["number"] for row in rows if outcome(row) == "pruned"]

@@ -30,7 +30,7 @@ class Overview(Part):
 
     async def _draw(self, seen: Seen) -> None:
         study, log = seen.study, self._log.value
-        rows, direction, metric = study.rows, study.attributes["direction"], study.attributes["metric"]
+        rows, direction, metric = study.rows, study.stored.direction, study.stored.metric
         get = self._here.shared.get
         self._history.show(await get(seen, ("history", log), history, rows, direction, metric, log=log))
         best = next(iter(await get(seen, "best", study.top, 1)), None)
@@ -47,7 +47,7 @@ class Overview(Part):
 
 
 def _draw_best(study: Study, best: Best) -> None:
-    attributes, confirmed = study.attributes, best.confirmed
+    stored, confirmed = study.stored, best.confirmed
     with ui.element("div").classes("figure-head"):
         heading("Best schedule", 2)
         link(f"Trial {best.number}", trial_url(study.name, best.number))
@@ -66,11 +66,11 @@ def _draw_best(study: Study, best: Best) -> None:
     value = f"{shown(best.value)} at epoch {best.epoch}"
     own = {name: str(value) for name, value in best.hparams.items()}
     last = {**again, **fields, "Restarts at epochs": restarts or "none"}
-    facts(told({}, (attributes["metric"], value), own, last))
+    facts(told({}, (stored.metric, value), own, last))
     if confirmed is None:
         remark("Unconfirmed: its value is partly luck. `sgdr confirm` trains the best again on fresh seeds.")
     title = "Best schedule's learning rate over its validation curve"
-    figure = best_figure(best, attributes["metric"], attributes["select_metric"])
+    figure = best_figure(best, stored.metric, stored.select_metric)
     Figure(title, f"{study.name}-best", height="30rem").show(figure)
     if isinstance(best.schedule, WarmRestarts):
         show_code(best.schedule, best.stepping, best.budget)

@@ -30,8 +30,8 @@ class SpacePart(Part):
 
     async def _draw(self, seen: Seen) -> None:
         study, get = seen.study, self._here.shared.get
-        rows, direction, metric = study.rows, study.attributes["direction"], study.attributes["metric"]
-        hparams, percent = list(study.attributes["space"]["hparams"]), int(self._percent.value)
+        rows, direction, metric = study.rows, study.stored.direction, study.stored.metric
+        hparams, percent = list(study.stored.space["hparams"]), int(self._percent.value)
         self._heat.show(await get(seen, "heat", heat_map, rows, direction, metric))
         self._scatter.show(await get(seen, "scatter", scatter, rows, metric))
         lines = await get(
