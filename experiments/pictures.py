@@ -41,7 +41,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "sgdr", *command, "--trials", str(args.trials)], check=True)
         with serving(storage) as server, chromium() as browser:
             page = browser.new_context(viewport=SIZE).new_page()
-            schedules = "&".join(f"schedule={quote(each, safe=':,')}" for each in SCHEDULES)
+            schedules = "&".join(f"schedule={quote(schedule, safe=':,')}" for schedule in SCHEDULES)
             _take(page, f"{server.url}/dashboard/study/{STUDY}", None, args.into / "dashboard-study.png")
             _take(page, f"{server.url}/dashboard/study/{STUDY}", "Arms", args.into / "dashboard-arms.png")
             explorer = f"{server.url}/dashboard/explorer?budget=70&{schedules}"

@@ -81,13 +81,13 @@ def main(T_0=300, updates=900, hidden=64):
     trained, rates, norms = with_optax(schedule, params, (x[chosen], y[chosen]))
     error, clipped = float((logits(trained, x_test).argmax(1) != y_test).mean()), int((norms > CLIP).sum())
     print(f"optax: test error {error:.4f}; {clipped} of {updates} gradients were clipped")
-    found = {"schedule": schedule, "error": error, "clipped": clipped, "optax": np.asarray(rates)}
+    results = {"schedule": schedule, "error": error, "clipped": clipped, "optax": np.asarray(rates)}
     if find_spec("braintools"):
         other, rates = with_braintools(schedule, params, (x[chosen], y[chosen]))
         apart = float(optax.tree.norm(optax.tree.sub(trained, other), ord=jnp.inf))
         print(f"braintools: the same training, weights at most {apart:.1e} apart")
-        found |= {"braintools": np.asarray(rates), "apart": apart}
-    return found
+        results |= {"braintools": np.asarray(rates), "apart": apart}
+    return results
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ SHAPES = {
 
 
 def main(budget=84, peaks=(0.003, 0.01, 0.03, 0.1), tries=8, seeds=32, objectives=("best-epoch", "final")):
-    found = {}
+    results = {}
     for objective in objectives:
         compare = partial(search.compare, "digits-noisy", budget=budget, objective=objective)
         candidates = {
@@ -35,14 +35,17 @@ def main(budget=84, peaks=(0.003, 0.01, 0.03, 0.1), tries=8, seeds=32, objective
         }
         errors = compare(candidates, seeds=tries, seed=0).values.mean()
         best = [
-            min((each for each in candidates if each.startswith(name)), key=errors.get) for name in SHAPES
+            min((candidate for candidate in candidates if candidate.startswith(name)), key=errors.get)
+            for name in SHAPES
         ]
-        found[objective] = result = compare({each: candidates[each] for each in best}, seeds=seeds, seed=1)
+        results[objective] = result = compare(
+            {candidate: candidates[candidate] for candidate in best}, seeds=seeds, seed=1
+        )
         print(f"\n{result}")
         for other in best[1:]:
             apart = result.difference(best[0], other)
             print(f"{best[0]} minus {other}: {apart.mean:+.4f} ({apart.low:+.4f} to {apart.high:+.4f})")
-    return found
+    return results
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def main(T_0=10, budget=70, peaks=(0.03, 0.1, 0.3), seeds=16):
     images, labels = load_digits(return_X_y=True)
     keys = jax.random.split(jax.random.key(0), seeds)
     steps = np.arange(budget * STEPS)
-    found = {}
+    results = {}
     for peak in peaks:
         restarts = sgdr.WarmRestarts(peak, T_0, T_mult=2).scaled(STEPS)
         one_cosine = sgdr.WarmRestarts(peak, T_0=budget).scaled(STEPS)
@@ -93,8 +93,8 @@ def main(T_0=10, budget=70, peaks=(0.03, 0.1, 0.3), seeds=16):
         low, high = stats.t.interval(0.95, seeds - 1, mean, stats.sem(difference))
         print(f"peak {peak}: " + ", ".join(f"{name} {error.mean():.4f}" for name, error in errors.items()))
         print(f"  restarts minus one cosine: {mean:+.4f} ({low:+.4f} to {high:+.4f})")
-        found[peak] = {**errors, "difference": (mean, low, high)}
-    return found
+        results[peak] = {**errors, "difference": (mean, low, high)}
+    return results
 
 
 if __name__ == "__main__":

@@ -85,12 +85,12 @@ def main(stop=75, budget=200, T_0=50):
     with tempfile.TemporaryDirectory() as folder:
         unbroken, broken = plain(Path(folder), stop, budget, T_0)
         print(f"sgdr: {budget} epochs, stopped at {stop}: rates are the same: {broken == unbroken}")
-        found = {"unbroken": unbroken, "broken": broken}
+        results = {"unbroken": unbroken, "broken": broken}
         if find_spec("torch"):
             rates, again, weights, restored = with_torch(Path(folder), stop, budget, T_0)
             print(f"PyTorch: rates are the same: {again == rates}; weights, too: {weights.equal(restored)}")
-            found |= {"torch": rates, "torch broken": again, "weights": weights, "restored": restored}
-    return found
+            results |= {"torch": rates, "torch broken": again, "weights": weights, "restored": restored}
+    return results
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ def init(rng, sizes):
 
 def logits(params, x):
     *inner, (weight, bias) = params
-    for each, offset in inner:
-        x = jax.nn.relu(x @ each + offset)
+    for inside, offset in inner:
+        x = jax.nn.relu(x @ inside + offset)
     return x @ weight + bias
 
 
@@ -73,14 +73,14 @@ def main(T_0=25, budget=100, samples=10_000):
         return float((sgdr.ensemble(snapshots, probabilities).argmax(1) != y_test).mean())
 
     schedule = sgdr.WarmRestarts(base_lr=0.2, T_0=T_0, T_mult=1, eta_min=0)
-    kept = []
+    snapshots = []
     for snapshot in sgdr.snapshots(schedule, budget, train_epoch, keep=lambda: state[0]):
-        kept.append(snapshot)
+        snapshots.append(snapshot)
         print(f"model at the trough after epoch {snapshot.epoch:3}: test error {error([snapshot]):.4f}")
-    together = {count: error(kept[-count:]) for count in (1, 3, len(kept))}
+    together = {count: error(snapshots[-count:]) for count in (1, 3, len(snapshots))}
     for count, value in together.items():
         print(f"ensemble of the last {count}: test error {value:.4f}")
-    return {"single": {each.epoch: error([each]) for each in kept}, "together": together}
+    return {"single": {snapshot.epoch: error([snapshot]) for snapshot in snapshots}, "together": together}
 
 
 if __name__ == "__main__":

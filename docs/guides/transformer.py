@@ -87,12 +87,12 @@ def main(T_0=100, budget=720, warmup=20):
     _, codes = np.unique(list(text), return_inverse=True)
     cycles = sgdr.WarmRestarts(base_lr=5e-3, T_0=T_0, T_mult=2, eta_min=1e-6)
     one = sgdr.WarmRestarts(base_lr=5e-3, T_0=budget - warmup, eta_min=1e-6)
-    found = {}
+    curves = {}
     for name, schedule in {"restarts": cycles, "one cycle": one}.items():
-        found[name] = train(sgdr.Warmup(schedule, warmup), budget, codes)
-        for step, bits in found[name].items():
+        curves[name] = train(sgdr.Warmup(schedule, warmup), budget, codes)
+        for step, bits in curves[name].items():
             print(f"{name:9} after {step:3} updates: {bits:.3f} bits per character")
-    return found
+    return curves
 
 
 if __name__ == "__main__":

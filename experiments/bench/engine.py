@@ -198,9 +198,9 @@ def markdown(
 
 def steady(run: Finished) -> str:
     """What our sweep says of itself once it is under way, as far as it says it."""
-    found = run.report
-    rate = report.number(found.get("trial_steps_per_second"))
-    slots, devices = found.get("slots", report.ABSENT), found.get("devices", report.ABSENT)
+    figures = run.report
+    rate = report.number(figures.get("trial_steps_per_second"))
+    slots, devices = figures.get("slots", report.ABSENT), figures.get("devices", report.ABSENT)
     return f"Ours in steady state: {rate} trial-steps/s in {slots} slots on {devices}."
 
 

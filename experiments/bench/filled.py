@@ -65,8 +65,8 @@ def fill(url: str, name: str, trials: int, epochs: int = 100, seed: int = 0) -> 
     for key, attribute in reversed(settings.attributes().items()):
         storage.set_study_user_attr(number, key, attribute)
     lease, bulk = Lease(storage, number), writer(storage, number)
-    made = drawn(settings, lease.worker)
-    while batch := list(islice(made, min(BATCH, trials))):
+    finished = drawn(settings, lease.worker)
+    while batch := list(islice(finished, min(BATCH, trials))):
         bulk.write(batch)
         trials -= len(batch)
     lease.end()
@@ -128,7 +128,7 @@ def _trial(
     if outcome == "diverged":
         attributes["diverged_at"] = epochs + 1
     states = {"complete": TrialState.COMPLETE, "failed": TrialState.FAIL, "cut off": TrialState.FAIL}
-    made = create_trial(
+    trial = create_trial(
         state=states.get(outcome, TrialState.PRUNED),
         value=_worth(settings, curves, schedule) if outcome == "complete" else None,
         params=params,
@@ -137,10 +137,10 @@ def _trial(
         system_attrs={"fixed_params": params} if number < EVENLY else {},
         intermediate_values={rung: curves["error"][rung - 1] for rung in rungs(budget) if rung <= epochs},
     )
-    made.number = number
-    made.datetime_start = BEGAN + timedelta(milliseconds=40 * number)
-    made.datetime_complete = made.datetime_start + timedelta(milliseconds=4 * epochs + 100)
-    return made
+    trial.number = number
+    trial.datetime_start = BEGAN + timedelta(milliseconds=40 * number)
+    trial.datetime_complete = trial.datetime_start + timedelta(milliseconds=4 * epochs + 100)
+    return trial
 
 
 def _epochs(outcome: str, arm: str, budget: int, rng: np.random.Generator) -> int:

@@ -57,8 +57,8 @@ def json_object(text: str) -> dict[str, Any]:
     start = re.search(r"^\{", text, re.MULTILINE)
     if start is None:
         raise RuntimeError(f"no JSON object in the output: {text[-500:]!r}")
-    found: dict[str, Any] = json.JSONDecoder().raw_decode(text, start.start())[0]
-    return found
+    content: dict[str, Any] = json.JSONDecoder().raw_decode(text, start.start())[0]
+    return content
 
 
 def _text(file: IO[bytes]) -> str:

@@ -118,13 +118,13 @@ def measure(ways: list[Way], repeats: int) -> list[float]:
 
 def markdown(ways: list[Way], nanoseconds: list[float]) -> str:
     """A row for each title, with a column for each T_mult and its ratio to the bare cosine, the last way."""
-    found = {(way.title, way.T_mult): taken for way, taken in zip(ways, nanoseconds, strict=True)}
+    measured = {(way.title, way.T_mult): taken for way, taken in zip(ways, nanoseconds, strict=True)}
     bare = nanoseconds[-1]
     rows = []
     for title in dict.fromkeys(way.title for way in ways):
         cells = [title]
         for T_mult in FIRST:
-            value = found.get((title, T_mult), found.get((title, None)))
+            value = measured.get((title, T_mult), measured.get((title, None)))
             cells += [report.number(value), report.number(value and value / bare)]
         rows.append(cells)
     if TORCH not in {way.title for way in ways}:

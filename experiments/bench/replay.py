@@ -74,14 +74,14 @@ class Replayed:
 def worths_of(table: Table, objective: str = "best-epoch") -> np.ndarray:
     """What every schedule is worth on every seed, float [schedules, seeds]; 1.0 where it diverged."""
     error, select = table.curves["error"], table.curves["select_error"]
-    made = np.ones(error.shape[:2])
+    worth = np.ones(error.shape[:2])
     for row, schedule in enumerate(table.schedules):
         for seed in range(table.seeds):
             if np.isfinite(error[row, seed]).all():
-                made[row, seed] = value(
+                worth[row, seed] = value(
                     objective, error[row, seed].tolist(), schedule, "minimize", select[row, seed].tolist()
                 )
-    return made
+    return worth
 
 
 class Grid:
@@ -134,9 +134,9 @@ class TableSlots:
         """See `Slots`."""
         values = {name: np.full((epochs, SLOTS), np.nan) for name in METRICS}
         for slot, (row, seed, done) in enumerate(self._at):
-            for name, made in values.items():
+            for name, curves in values.items():
                 curve = self._table.curves[name][row, seed, done : done + epochs]
-                made[: len(curve), slot] = curve
+                curves[: len(curve), slot] = curve
             self._at[slot] = row, seed, done + epochs
         values[FINITE] = np.isfinite(values["error"]).astype(float)
         return _Known(values)
@@ -235,9 +235,9 @@ def confirmed(
     }
     study: Any = SimpleNamespace(attributes=attributes, finished=0)
     rounds = Rounds(study, candidates, seeds, TableSlots(table, grid, None), None, SILENT)
-    chosen = rounds.race(lambda kept: None).best
+    chosen = rounds.race(lambda attribute: None).best
     row = candidates[0].best.number if chosen is None else chosen.number
-    return row, float(sum(len(each.values) for each in candidates))
+    return row, float(sum(len(candidate.values) for candidate in candidates))
 
 
 def _best(table: Table, row: int, worth: float, arm: str) -> Best:

@@ -61,39 +61,39 @@ def running_mean(curves: np.ndarray) -> np.ndarray:
     padded = np.cumsum(np.pad(curves, ((0, 0), (1, 0))), axis=1)
     ends = np.arange(1, curves.shape[1] + 1)
     starts = np.maximum(0, ends - WINDOW)
-    found: np.ndarray = (padded[:, ends] - padded[:, starts]) / (ends - starts)
-    return found
+    means: np.ndarray = (padded[:, ends] - padded[:, starts]) / (ends - starts)
+    return means
 
 
-def at_last_trough(made: Table, curves: np.ndarray) -> np.ndarray:
+def at_last_trough(table: Table, curves: np.ndarray) -> np.ndarray:
     """The mean of the last three epochs of the last whole cycle; infinite before there is one."""
-    found = np.full_like(curves, np.inf)
-    for row, schedule in enumerate(made.schedules):
+    means = np.full_like(curves, np.inf)
+    for row, schedule in enumerate(table.schedules):
         start = 0
-        for trough in schedule.troughs(budget=made.budget):
-            found[row, trough - 1 :] = curves[row, max(start, trough - WINDOW) : trough].mean()
+        for trough in schedule.troughs(budget=table.budget):
+            means[row, trough - 1 :] = curves[row, max(start, trough - WINDOW) : trough].mean()
             start = trough
-    return found
+    return means
 
 
-def phases(made: Table) -> np.ndarray:
+def phases(table: Table) -> np.ndarray:
     """How far the rate is above its minimum, from 0 to 1, after each epoch."""
-    epochs = np.arange(1, made.budget + 1)
-    found = np.zeros((len(made.schedules), made.budget))
-    for row, schedule in enumerate(made.schedules):
+    epochs = np.arange(1, table.budget + 1)
+    heights = np.zeros((len(table.schedules), table.budget))
+    for row, schedule in enumerate(table.schedules):
         if schedule.eta_min < schedule.base_lr:
             rates = np.array([_before(schedule, epoch) for epoch in epochs.tolist()])
-            found[row] = (rates - schedule.eta_min) / (schedule.base_lr - schedule.eta_min)
-    return found
+            heights[row] = (rates - schedule.eta_min) / (schedule.base_lr - schedule.eta_min)
+    return heights
 
 
 def _before(schedule: Callable[[float], float], epoch: int) -> float:
     return float(schedule(math.nextafter(epoch, 0)))
 
 
-def compared(made: Table, column: int) -> dict[str, np.ndarray]:
+def compared(table: Table, column: int) -> dict[str, np.ndarray]:
     """What may be compared after every epoch, float [schedules, epochs], by name; lower is better."""
-    curves = np.nan_to_num(made.curves["error"][:, column].astype(float), nan=1.0)
+    curves = np.nan_to_num(table.curves["error"][:, column].astype(float), nan=1.0)
     now = running_mean(curves)
     spread = np.quantile(now, 0.75, axis=0) - np.quantile(now, 0.25, axis=0)
     return {
@@ -101,28 +101,28 @@ def compared(made: Table, column: int) -> dict[str, np.ndarray]:
         "mean of 3": now,
         "lowest": np.minimum.accumulate(curves, axis=1),
         "lowest mean of 3": np.minimum.accumulate(now, axis=1),
-        "last trough or now": np.minimum(now, at_last_trough(made, curves)),
-        "corrected for the phase": now - spread / 2 * phases(made),
+        "last trough or now": np.minimum(now, at_last_trough(table, curves)),
+        "corrected for the phase": now - spread / 2 * phases(table),
     }
 
 
 @functools.cache
-def _compared(made: Table, column: int) -> dict[str, np.ndarray]:
-    return compared(made, column)
+def _compared(table: Table, column: int) -> dict[str, np.ndarray]:
+    return compared(table, column)
 
 
 @functools.cache
-def _falls(made: Table) -> np.ndarray:
+def _falls(table: Table) -> np.ndarray:
     """What `pruning.to_fall` gives after every epoch."""
-    epochs = range(1, made.budget + 1)
-    return np.array([[to_fall(schedule, epoch) for epoch in epochs] for schedule in made.schedules])
+    epochs = range(1, table.budget + 1)
+    return np.array([[to_fall(schedule, epoch) for epoch in epochs] for schedule in table.schedules])
 
 
-def follow(made: Table, column: int, rows: Sequence[int], rule: Rule) -> tuple[float, list[int]]:
+def follow(table: Table, column: int, rows: Sequence[int], rule: Rule) -> tuple[float, list[int]]:
     """(cost in full trials, the rows that were trained to the end), with 16 trials in lockstep."""
-    values, falls = _compared(made, column)[rule.compared], _falls(made)
-    rungs = sorted({max(1, round(made.budget * percent / 100)) for percent in rule.rungs})
-    ends = [*rungs, made.budget]
+    values, falls = _compared(table, column)[rule.compared], _falls(table)
+    rungs = sorted({max(1, round(table.budget * percent / 100)) for percent in rule.rungs})
+    ends = [*rungs, table.budget]
     reached: dict[int, list[int]] = {rung: [] for rung in rungs}
     left, training, cost, done = list(rows), dict[int, tuple[int, int]](), 0, list[int]()
     while left or training:
@@ -136,16 +136,16 @@ def follow(made: Table, column: int, rows: Sequence[int], rule: Rule) -> tuple[f
         due = [slot for slot, (_, at) in training.items() if at == targets[slot]]
         for slot in due:
             row, at = training[slot]
-            if at < made.budget:
+            if at < table.budget:
                 reached[at].append(row)
         for slot in due:
             row, at = training[slot]
-            if at == made.budget:
+            if at == table.budget:
                 done.append(row)
                 del training[slot]
             elif not _goes_on(values[:, at - 1], falls[:, at - 1], reached[at], row, rule):
                 del training[slot]
-    return cost / made.budget, done
+    return cost / table.budget, done
 
 
 def _goes_on(values: np.ndarray, falls: np.ndarray, reached: list[int], row: int, rule: Rule) -> bool:
@@ -155,16 +155,16 @@ def _goes_on(values: np.ndarray, falls: np.ndarray, reached: list[int], row: int
 
 
 def tried(
-    made: Table, searched: int, true: Sequence[int], rows: Sequence[int]
+    table: Table, searched: int, true: Sequence[int], rows: Sequence[int]
 ) -> dict[Rule, tuple[float, float]]:
     """(true value minus that of the unpruned search, cost) by rule."""
-    worth = worths_of(made)
+    worth = worths_of(table)
 
-    def truth(found: Sequence[int]) -> float:
-        return float(worth[min(found, key=lambda row: worth[row, searched])][true].mean())
+    def truth(ended: Sequence[int]) -> float:
+        return float(worth[min(ended, key=lambda row: worth[row, searched])][true].mean())
 
-    found = {}
+    results = {}
     for rule in RULES:
-        cost, done = follow(made, searched, rows, rule)
-        found[rule] = truth(done) - truth(rows), cost
-    return found
+        cost, done = follow(table, searched, rows, rule)
+        results[rule] = truth(done) - truth(rows), cost
+    return results

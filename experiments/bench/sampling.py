@@ -99,8 +99,8 @@ class Trials:
 
     def schedule(self, params: dict[str, Any]) -> dict[str, float]:
         """The schedule as the pruner reads it."""
-        found: dict[str, float] = self._space.schedule(params, BUDGET)[0].to_dict()
-        return found
+        fields: dict[str, float] = self._space.schedule(params, BUDGET)[0].to_dict()
+        return fields
 
     def finished(self) -> FrozenTrial:
         """A trial that ended at a rung, or was completed, in the shares that the pruner's factor gives."""
@@ -134,7 +134,7 @@ def one_more(way: Way, trials: Trials) -> float:
 
 def measure(ways: Sequence[Way], so_far: Sequence[int], timed: int) -> dict[int, list[float]]:
     """Milliseconds a trial of each way, by the number of finished trials: medians, the ways in turn."""
-    trials, found, finished = Trials(), {}, 0
+    trials, medians, finished = Trials(), {}, 0
     for way in ways:
         for _ in range(SIDE_BY_SIDE):
             way.ask()
@@ -146,21 +146,21 @@ def measure(ways: Sequence[Way], so_far: Sequence[int], timed: int) -> dict[int,
                     way.add(trial)
             # The pruner gets to know the trials that were added with the first one.
             taken = [[one_more(way, trials) for way in ways] for _ in range(timed + 1)][1:]
-            found[count] = [1e3 * statistics.median(each) for each in zip(*taken, strict=True)]
+            medians[count] = [1e3 * statistics.median(times) for times in zip(*taken, strict=True)]
             finished = count + timed + 1
-    return found
+    return medians
 
 
-def markdown(ways: Sequence[Way], found: dict[int, list[float]]) -> str:
+def markdown(ways: Sequence[Way], medians: dict[int, list[float]]) -> str:
     """A row for each number of trials, and a sentence."""
-    rows = [[f"{count:,}", *map(report.number, taken)] for count, taken in found.items()]
+    rows = [[f"{count:,}", *map(report.number, taken)] for count, taken in medians.items()]
     table = report.table(["ms a trial, after", *(way.title for way in ways)], rows)
-    last = max(found)
-    least = min((count for count in found if count >= RECENT), default=min(found))
-    took = [f"{report.number(found[least][way])} ms after {least:,}" for way in range(len(ways))]
-    now = [f"{report.number(taken)} ms after {last:,}" for taken in found[last]]
-    each = [f"{way.title} {a} and {b}" for way, a, b in zip(ways, took, now, strict=True)]
-    return f"{table}\n\nOne more trial takes {'; '.join(each)}."
+    last = max(medians)
+    least = min((count for count in medians if count >= RECENT), default=min(medians))
+    took = [f"{report.number(medians[least][way])} ms after {least:,}" for way in range(len(ways))]
+    now = [f"{report.number(taken)} ms after {last:,}" for taken in medians[last]]
+    sentences = [f"{way.title} {a} and {b}" for way, a, b in zip(ways, took, now, strict=True)]
+    return f"{table}\n\nOne more trial takes {'; '.join(sentences)}."
 
 
 def main() -> None:
@@ -173,13 +173,13 @@ def main() -> None:
     args = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     ways = [product("sgdr"), product("sgdr, nothing forgotten", tpe(0)), plain("plain Optuna study")]
-    found = measure(ways, args.trials, args.timed)
+    medians = measure(ways, args.trials, args.timed)
     print(
         f"Sampling and pruning (TPE in the usual space, {BUDGET} epochs, {SIDE_BY_SIDE} trials side by side; "
         f"sgdr looks at the last {RECENT:,} finished trials and the best {BEST} of those before), medians of "
         f"{args.timed}.\n{report.machine('optuna', 'numpy')}.\n"
     )
-    print(markdown(ways, found))
+    print(markdown(ways, medians))
 
 
 if __name__ == "__main__":

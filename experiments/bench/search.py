@@ -75,41 +75,41 @@ def draws(repeats: int, seeds: int) -> list[Draw]:
     ]
 
 
-def pruned(made: Table, draw: Draw) -> dict[str, tuple[float, float]]:
+def pruned(table: Table, draw: Draw) -> dict[str, tuple[float, float]]:
     """(true value, cost) by pruner, on the same schedules in the same order."""
-    rows = np.random.default_rng([draw.number, 1]).permutation(len(made.schedules))[:ORDERED].tolist()
-    worth = worths_of(made)
-    found = {}
+    rows = np.random.default_rng([draw.number, 1]).permutation(len(table.schedules))[:ORDERED].tolist()
+    worth = worths_of(table)
+    results = {}
     for name, pruner in PRUNERS.items():
-        run = in_order(made, draw.searched, rows, pruner(made.budget))
+        run = in_order(table, draw.searched, rows, pruner(table.budget))
         best = run.finalists(ORDERED, worth[:, draw.searched])[0]
-        found[name] = float(worth[best][draw.true].mean()), run.cost(ORDERED, made.budget)
-    return found
+        results[name] = float(worth[best][draw.true].mean()), run.cost(ORDERED, table.budget)
+    return results
 
 
-def searched(made: Table, draw: Draw) -> dict[str, list[tuple[float, float]]]:
+def searched(table: Table, draw: Draw) -> dict[str, list[tuple[float, float]]]:
     """(cost, true value) by side, for each number of trials."""
-    grid, worth = Grid(made), worths_of(made)
-    found: dict[str, list[tuple[float, float]]] = {}
+    grid, worth = Grid(table), worths_of(table)
+    results: dict[str, list[tuple[float, float]]] = {}
     for (sampler, pruner), trials in PEERS.items():
         run = peer(
-            made, grid, draw.searched, trials, SAMPLERS[sampler](draw.number), PRUNERS[pruner](made.budget)
+            table, grid, draw.searched, trials, SAMPLERS[sampler](draw.number), PRUNERS[pruner](table.budget)
         )
         name = sampler if pruner == "none" else f"{sampler}, {pruner}"
         for count in range(8, trials + 1, 4):
             finalists = run.finalists(count, worth[:, draw.searched])
             if finalists:
                 true = float(worth[finalists[0]][draw.true].mean())
-                found.setdefault(name, []).append((run.cost(count, made.budget), true))
+                results.setdefault(name, []).append((run.cost(count, table.budget), true))
     for trials in OURS:
-        run = ours(made, grid, draw.searched, trials, draw.number)
+        run = ours(table, grid, draw.searched, trials, draw.number)
         for name, (top, seeds) in CONFIRMED.items():
             best, cost = run.finalists(trials, worth[:, draw.searched])[0], 0.0
             if top:
-                best, cost = confirmed(made, grid, run, draw.searched, top, draw.confirming[:seeds])
+                best, cost = confirmed(table, grid, run, draw.searched, top, draw.confirming[:seeds])
             true = float(worth[best][draw.true].mean())
-            found.setdefault(name, []).append((run.cost(trials, made.budget) + cost, true))
-    return found
+            results.setdefault(name, []).append((run.cost(trials, table.budget) + cost, true))
+    return results
 
 
 def at_cost(points: Sequence[tuple[float, float]], cost: float) -> float:
@@ -127,20 +127,20 @@ def mean(values: Sequence[float], decimals: int = 4) -> str:
     return f"{known.mean():+.{decimals}f} ± {reach:.{decimals}f}"
 
 
-def attainable(made: Table) -> float:
+def attainable(table: Table) -> float:
     """The best schedule's value, chosen on all seeds but one and read on that one, over all of them."""
-    worth = worths_of(made)
-    chosen = [int(np.delete(worth, seed, axis=1).mean(axis=1).argmin()) for seed in range(made.seeds)]
+    worth = worths_of(table)
+    chosen = [int(np.delete(worth, seed, axis=1).mean(axis=1).argmin()) for seed in range(table.seeds)]
     return float(np.mean([worth[row, seed] for seed, row in enumerate(chosen)]))
 
 
-def pruning_table(made: Table, found: Sequence[dict[str, tuple[float, float]]]) -> str:
+def pruning_table(table: Table, repeats: Sequence[dict[str, tuple[float, float]]]) -> str:
     """Pruners on the same schedules: true value against unpruned and Hyperband, and cost."""
     rows = []
-    hyperband = [each["HyperbandPruner"] for each in found]
-    for name in found[0]:
-        values, costs = np.array([each[name] for each in found]).T
-        unpruned = values - np.array([each["none"][0] for each in found])
+    hyperband = [repeat["HyperbandPruner"] for repeat in repeats]
+    for name in repeats[0]:
+        values, costs = np.array([repeat[name] for repeat in repeats]).T
+        unpruned = values - np.array([repeat["none"][0] for repeat in repeats])
         rows.append(
             [
                 name,
@@ -152,13 +152,16 @@ def pruning_table(made: Table, found: Sequence[dict[str, tuple[float, float]]]) 
             ]
         )
     header = ["pruner", "true value", "minus unpruned", "minus Hyperband", "cost", "to Hyperband's"]
-    return f"{made.name}:\n\n{report.table(header, rows)}\n"
+    return f"{table.name}:\n\n{report.table(header, rows)}\n"
 
 
-def cost_table(made: Table, found: Sequence[dict[str, list[tuple[float, float]]]]) -> str:
+def cost_table(table: Table, repeats: Sequence[dict[str, list[tuple[float, float]]]]) -> str:
     """Whole searches: true value at equal total cost, ours minus the best peer's."""
-    sides = list(found[0])
-    at = {side: np.array([[at_cost(each[side], cost) for cost in COSTS] for each in found]) for side in sides}
+    sides = list(repeats[0])
+    at = {
+        side: np.array([[at_cost(repeat[side], cost) for cost in COSTS] for repeat in repeats])
+        for side in sides
+    }
     peers = [side for side in sides if not side.startswith("sgdr")]
     # Of the peers the one that is best on the whole, at each cost.
     means = {side: np.array([_mean_known(column) for column in values.T]) for side, values in at.items()}
@@ -182,7 +185,7 @@ def cost_table(made: Table, found: Sequence[dict[str, list[tuple[float, float]]]
             ]
         rows.append([side, *cells])
     header = ["true value at a total cost of", *map(str, COSTS)]
-    return f"{made.name}, attainable {attainable(made):.4f}:\n\n{report.table(header, rows)}\n"
+    return f"{table.name}, attainable {attainable(table):.4f}:\n\n{report.table(header, rows)}\n"
 
 
 def _mean_known(values: np.ndarray) -> float:
@@ -191,24 +194,24 @@ def _mean_known(values: np.ndarray) -> float:
     return float(values[known].mean()) if known.mean() > 0.9 else np.nan
 
 
-def rules_table(made: Table, found: Sequence[dict[rules.Rule, tuple[float, float]]]) -> str:
+def rules_table(table: Table, repeats: Sequence[dict[rules.Rule, tuple[float, float]]]) -> str:
     """The rules that were tried."""
     rows = []
-    for rule in found[0]:
-        values, costs = np.array([each[rule] for each in found]).T
+    for rule in repeats[0]:
+        values, costs = np.array([repeat[rule] for repeat in repeats]).T
         rungs = ", ".join(map(str, rule.rungs))
         cells = [rungs, f"{rule.share:.2f}", f"{rule.credit:g}", mean(values.tolist()), f"{costs.mean():.1f}"]
         rows.append([rule.compared, *cells])
     header = ["compared", "rungs, % of the budget", "share", "credit", "true value minus unpruned", "cost"]
-    return f"{made.name}:\n\n{report.table(header, rows)}\n"
+    return f"{table.name}:\n\n{report.table(header, rows)}\n"
 
 
 def verdict_table(repeats: int) -> str:
     """Verdicts on simulated differences."""
     rows = []
     for effect in verdicts.EFFECTS:
-        found = verdicts.simulated(effect, repeats, seed=0)
-        rows.append([str(effect), *_verdict_cells(found, "restarts help" if effect else None)])
+        reached = verdicts.simulated(effect, repeats, seed=0)
+        rows.append([str(effect), *_verdict_cells(reached, "restarts help" if effect else None)])
     many = verdicts.simulated(0, repeats, seed=0, tops=(10, 1))
     rows.append(["0, ten against one control", *_verdict_cells(many, None)])
     header = ["true difference, standard errors", *_VERDICT_HEADER]
@@ -218,51 +221,53 @@ def verdict_table(repeats: int) -> str:
 _VERDICT_HEADER = ["decided", "agrees where decided", "mean seeds", "mean cost"]
 
 
-def _verdict_cells(found: Sequence[verdicts.Reached], truth: str | None) -> list[str]:
+def _verdict_cells(reached: Sequence[verdicts.Reached], truth: str | None) -> list[str]:
     """`truth` None: there is no difference, and every decision is wrong."""
-    decided = [each for each in found if each.decision != "undecided"]
-    agrees = sum(each.decision == truth for each in decided)
+    decided = [verdict for verdict in reached if verdict.decision != "undecided"]
+    agrees = sum(verdict.decision == truth for verdict in decided)
     return [
-        report.share(len(decided), len(found)),
+        report.share(len(decided), len(reached)),
         f"{agrees} of {len(decided)}",
-        f"{np.mean([each.seeds for each in found]):.0f}",
-        f"{np.mean([each.trained for each in found]):.0f}",
+        f"{np.mean([verdict.seeds for verdict in reached]):.0f}",
+        f"{np.mean([verdict.trained for verdict in reached]):.0f}",
     ]
 
 
 def finalists_table(grids: Sequence[Table], repeats: int) -> str:
     """Verdicts on the finalists of every table, trained on 64 seeds that no grid has."""
     rows = []
-    for made in grids:
-        order = worths_of(made).mean(axis=1).argsort().tolist()
-        arms = [arm_of(schedule, made.budget) for schedule in made.schedules]
+    for grid in grids:
+        order = worths_of(grid).mean(axis=1).argsort().tolist()
+        arms = [arm_of(schedule, grid.budget) for schedule in grid.schedules]
         chosen = {arm: [row for row in order if arms[row] == arm][: verdicts.FINALISTS] for arm in ARMS}
-        schedules = [made.schedules[row] for arm in ARMS for row in chosen[arm]]
+        schedules = [grid.schedules[row] for arm in ARMS for row in chosen[arm]]
         seeds = range(FIRST_FRESH, FIRST_FRESH + verdicts.SEEDS)
-        losses = worths_of(table(made.name, schedules, seeds, key="finalists"))
+        losses = worths_of(table(grid.name, schedules, seeds, key="finalists"))
         restarts = list(range(len(chosen["restarts"])))
         controls = list(range(len(restarts), len(schedules)))
         truth, z = verdicts.whole(losses, restarts, controls)
         orders = [np.random.default_rng(number).permutation(verdicts.SEEDS) for number in range(repeats)]
-        found = [verdicts.race(losses[:, shuffled], restarts, controls) for shuffled in orders]
-        rows.append([f"{made.name}: {truth}, {z:+.1f}", *_verdict_cells(found, truth)])
+        reached = [verdicts.race(losses[:, shuffled], restarts, controls) for shuffled in orders]
+        rows.append([f"{grid.name}: {truth}, {z:+.1f}", *_verdict_cells(reached, truth)])
     return report.table(["all 64 seeds, standard errors", *_VERDICT_HEADER], rows) + "\n"
 
 
-def plot(made: Sequence[tuple[Table, Sequence[dict[str, list[tuple[float, float]]]]]], path: Path) -> None:
+def plot(plotted: Sequence[tuple[Table, Sequence[dict[str, list[tuple[float, float]]]]]], path: Path) -> None:
     """True value against total cost, a panel a table."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.2 * len(made), 3.6), layout="constrained")
+    figure = Figure(figsize=(4.2 * len(plotted), 3.6), layout="constrained")
     grid = np.linspace(4, 60, 29)
-    for axes, (one, found) in zip(np.atleast_1d(figure.subplots(1, len(made))), made, strict=True):
-        for side in found[0]:
-            at = np.array([[at_cost(each[side], cost) for cost in grid] for each in found])
+    for axes, (panel, repeats) in zip(np.atleast_1d(figure.subplots(1, len(plotted))), plotted, strict=True):
+        for side in repeats[0]:
+            at = np.array([[at_cost(repeat[side], cost) for cost in grid] for repeat in repeats])
             known = np.isfinite(at).mean(axis=0) > 0.9
             values = np.nanmean(at[:, known], axis=0)
             axes.plot(grid[known], values, "-" if side.startswith("sgdr") else "--", label=side)
-        axes.axhline(attainable(one), color="grey", linewidth=0.8)
-        axes.set(title=one.name, xlabel="total cost, full trials", ylabel="true error of what is recommended")
+        axes.axhline(attainable(panel), color="grey", linewidth=0.8)
+        axes.set(
+            title=panel.name, xlabel="total cost, full trials", ylabel="true error of what is recommended"
+        )
     axes.legend(fontsize=7)
     figure.savefig(path, dpi=120)
 
@@ -280,9 +285,9 @@ def _repeat(measure: Callable[[Table, Draw], T], name: str, draw: Draw) -> T:
     return measure(_TABLES[name], draw)
 
 
-def _tried(made: Table, draw: Draw) -> dict[rules.Rule, tuple[float, float]]:
-    rows = np.random.default_rng([draw.number, 1]).permutation(len(made.schedules))[:ORDERED].tolist()
-    return rules.tried(made, draw.searched, draw.true, rows)
+def _tried(table: Table, draw: Draw) -> dict[rules.Rule, tuple[float, float]]:
+    rows = np.random.default_rng([draw.number, 1]).permutation(len(table.schedules))[:ORDERED].tolist()
+    return rules.tried(table, draw.searched, draw.true, rows)
 
 
 def main() -> None:
@@ -310,15 +315,15 @@ def main() -> None:
             return list(said)
 
         for name in args.tables:
-            made = _TABLES[name]
+            table = _TABLES[name]
             if "pruning" in parts:
-                sections.append(pruning_table(made, repeat("pruners", name, pruned)))
+                sections.append(pruning_table(table, repeat("pruners", name, pruned)))
             if "rules" in parts:
-                sections.append(rules_table(made, repeat("rules", name, _tried)))
+                sections.append(rules_table(table, repeat("rules", name, _tried)))
             if "searches" in parts:
-                found = repeat("searches", name, searched)
-                sections.append(cost_table(made, found))
-                plotted.append((made, found))
+                repeats = repeat("searches", name, searched)
+                sections.append(cost_table(table, repeats))
+                plotted.append((table, repeats))
     if "verdicts" in parts:
         sections.append(verdict_table(10 * args.repeats))
         sections.append(finalists_table([_TABLES[name] for name in args.tables], 10 * args.repeats))

@@ -25,23 +25,23 @@ from sgdr.search.problem.workload import Workload, find
 
 def population(workload: Workload, slots: int, devices: Sequence[jax.Device]) -> Population:
     """A population with a trial in every slot, compiled, and trained for an epoch. Raises MemoryError."""
-    made = Population(workload, slots, devices)
-    made.compile()
+    trained = Population(workload, slots, devices)
+    trained.compile()
     for slot in range(slots):
         schedule = WarmRestarts(0.05, T_0=1 + slot % 10, T_mult=1 + slot % 3, eta_min=1e-4)
-        made.fill(slot, schedule, workload.budget, seed=slot, hparams={})
-    made.advance(1).read()
-    return made
+        trained.fill(slot, schedule, workload.budget, seed=slot, hparams={})
+    trained.advance(1).read()
+    return trained
 
 
-def rate(made: Population, budget: int, epochs: int, calls: int) -> float:
+def rate(trained: Population, budget: int, epochs: int, calls: int) -> float:
     """Trials of a budget a second, the median of so many calls of so many epochs."""
     seconds = []
     for _ in range(calls):
         start = time.perf_counter()
-        made.advance(epochs).read()
+        trained.advance(epochs).read()
         seconds.append(time.perf_counter() - start)
-    return made.slots * epochs / budget / statistics.median(seconds)
+    return trained.slots * epochs / budget / statistics.median(seconds)
 
 
 def main() -> None:
@@ -64,13 +64,13 @@ def main() -> None:
         if slots == 1:
             continue
         try:
-            made = population(workload, slots, devices)
+            trained = population(workload, slots, devices)
         except MemoryError:
             rows.append([str(slots), report.ABSENT, "too large"])
             continue
-        found = rate(made, workload.budget, args.epochs, args.calls)
-        made.close()
-        rows.append([str(slots), report.number(found), f"{found / alone:.1f}"])
+        per_second = rate(trained, workload.budget, args.epochs, args.calls)
+        trained.close()
+        rows.append([str(slots), report.number(per_second), f"{per_second / alone:.1f}"])
     print(
         f"Trials of {workload.budget} epochs of `{args.workload}`, on {len(devices)} device(s) "
         f"({devices[0].device_kind}), medians of {args.calls}.\n{report.machine('jax')}.\n"

@@ -145,7 +145,7 @@ def _train(
                 for metric in METRICS
             }
         )
-    return {metric: np.concatenate([each[metric] for each in rounds]) for metric in METRICS}
+    return {metric: np.concatenate([trained[metric] for trained in rounds]) for metric in METRICS}
 
 
 @functools.cache
@@ -162,9 +162,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8)
     args = parser.parse_args()
     for name in args.names or SOURCES:
-        made = table(name, None, range(args.seeds))
-        best = np.nanmin(made.curves["error"].mean(1))
-        print(f"{name}: {len(made.schedules)} schedules on {made.seeds} seeds; lowest mean error {best:.4f}")
+        grid = table(name, None, range(args.seeds))
+        best = np.nanmin(grid.curves["error"].mean(1))
+        print(f"{name}: {len(grid.schedules)} schedules on {grid.seeds} seeds; lowest mean error {best:.4f}")
 
 
 if __name__ == "__main__":

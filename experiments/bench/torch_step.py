@@ -57,7 +57,7 @@ class Case:
         return [None] * steps if self.call == "step()" else [number / 4 for number in range(steps)]
 
 
-CASES = [Case(*each) for each in product((1, 2), (1, 8), ("step()", "step(epoch)"), STEPS)]
+CASES = [Case(*options) for options in product((1, 2), (1, 8), ("step()", "step(epoch)"), STEPS)]
 
 
 def turn(scheduler: LRScheduler, epochs: list[float | None]) -> float:

@@ -51,12 +51,12 @@ def simulated(
     """Verdicts where all of a group are alike, and restarts truly better by `effect` standard errors."""
     random = np.random.default_rng([seed, int(10 * effect), *tops])
     restarts, controls = list(range(tops[0])), list(range(tops[0], sum(tops)))
-    found = []
+    verdicts = []
     for _ in range(repeats):
         losses = random.normal(size=(sum(tops), SEEDS))
         losses[restarts] -= effect * (2 / SEEDS) ** 0.5
-        found.append(race(losses, restarts, controls))
-    return found
+        verdicts.append(race(losses, restarts, controls))
+    return verdicts
 
 
 def whole(losses: np.ndarray, restarts: Sequence[int], controls: Sequence[int]) -> tuple[str, float]:

@@ -32,8 +32,8 @@ def main() -> None:
     parser.add_argument("--into", type=Path, help="a page with marks for the tables; else they are printed")
     args = parser.parse_args()
     for workload in args.workload:
-        found = measured(workload, args.budget, args.peaks, args.seeds)
-        text = f"{report.machine('jax')}; {args.seeds} seeds\n\n{tables.of(found, args.budget)}"
+        errors = measured(workload, args.budget, args.peaks, args.seeds)
+        text = f"{report.machine('jax')}; {args.seeds} seeds\n\n{tables.of(errors, args.budget)}"
         if args.into is None:
             print(f"## {workload}\n\n{text}\n")
         else:
@@ -43,7 +43,11 @@ def main() -> None:
 def measured(workload: str, budget: int, peaks: list[float], seeds: int) -> reading.Found:
     """All schedules of the grid, trained on a workload."""
     named = grid.schedules(budget, peaks)
-    flat = {f"{name} at {peak:g}": each for name, by_peak in named.items() for peak, each in by_peak.items()}
+    flat = {
+        f"{name} at {peak:g}": schedule
+        for name, by_peak in named.items()
+        for peak, schedule in by_peak.items()
+    }
 
     def show(progress: search.CompareProgress) -> None:
         share = 100 * progress.epochs / progress.planned
@@ -60,7 +64,7 @@ def put(page: Path, workload: str, text: str) -> None:
     whole = page.read_text()
     if not re.search(marks, whole, re.DOTALL):
         raise ValueError(f"{page} has no marks <!-- {workload} --> and <!-- /{workload} -->; add them")
-    page.write_text(re.sub(marks, lambda found: f"{found[1]}{text}\n{found[2]}", whole, flags=re.DOTALL))
+    page.write_text(re.sub(marks, lambda match: f"{match[1]}{text}\n{match[2]}", whole, flags=re.DOTALL))
 
 
 if __name__ == "__main__":

@@ -48,10 +48,10 @@ def _worth(values: pd.DataFrame, peaks: Mapping[str, Sequence[str]]) -> dict[str
     one = dict(enumerate(fitted[ONE]))
     return {
         name: Worth(
-            float(found.mean()),
-            None if name == ONE else sequential_test.paired(dict(enumerate(found)), one),
+            float(errors.mean()),
+            None if name == ONE else sequential_test.paired(dict(enumerate(errors)), one),
         )
-        for name, found in fitted.items()
+        for name, errors in fitted.items()
     }
 
 
@@ -59,8 +59,8 @@ def cross_fitted(values: pd.DataFrame) -> np.ndarray:
     """A value for each seed, of the peak that is best on the other half of the seeds."""
     array = values.to_numpy()
     halves = np.arange(len(array)) % 2
-    found = np.empty(len(array))
+    errors = np.empty(len(array))
     for half in (0, 1):
         chosen = int(np.argmin(array[halves != half].mean(axis=0)))
-        found[halves == half] = array[halves == half, chosen]
-    return found
+        errors[halves == half] = array[halves == half, chosen]
+    return errors

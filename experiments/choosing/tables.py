@@ -9,10 +9,10 @@ from experiments.choosing.grid import CONSTANT, CYCLES, FACTORS, ONE, closed_nam
 from experiments.choosing.reading import Found, Worth
 
 
-def of(found: Found, budget: int) -> str:
+def of(errors: Found, budget: int) -> str:
     """The tables as Markdown. A star: better than one cosine by its 95 % interval; a minus: worse."""
     parts = []
-    for title, worth in (("its best epoch", found.best), ("the end of the budget", found.end)):
+    for title, worth in (("its best epoch", errors.best), ("the end of the budget", errors.end)):
         rows = [
             [f"T_0 = {T_0}", *(_cell(worth, open_name(T_0, T_mult)) for T_mult in FACTORS)]
             for T_0 in lengths(budget)
@@ -30,8 +30,8 @@ def of(found: Found, budget: int) -> str:
 def _cell(worth: Mapping[str, Worth], name: str) -> str:
     if name not in worth:
         return report.ABSENT
-    each = worth[name]
+    error = worth[name]
     sign = ""
-    if each.difference is not None:
-        sign = " *" if each.difference.high < 0 else " -" if each.difference.low > 0 else ""
-    return f"{each.mean:.4f}{sign}"
+    if error.difference is not None:
+        sign = " *" if error.difference.high < 0 else " -" if error.difference.low > 0 else ""
+    return f"{error.mean:.4f}{sign}"

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     try:
         chosen = {name: scenes.scene(name, args.data, args.depth, args.width) for name in args.workload}
-        planned = {name: _planned(each, args, args.out / name) for name, each in chosen.items()}
+        planned = {name: _planned(scene, args, args.out / name) for name, scene in chosen.items()}
         _refuse(planned, args.resume)
         text = "\n\n".join(_told(planned, chosen))
     except (ValueError, RuntimeError) as error:
@@ -86,7 +86,7 @@ def _refuse(planned: Planned, resume: bool) -> None:
     """Raises ValueError where runs would be lost, and for kept ones that are of another kind."""
     for training, settings in planned.values():
         for setting in settings:
-            if training.kept(setting) is not None and not resume:
+            if training.saved(setting) is not None and not resume:
                 raise ValueError(
                     f"{training.path(setting)} exists; give --resume to keep it, or another --out"
                 )
@@ -97,9 +97,11 @@ def _told(planned: Planned, chosen: dict[str, Scene]) -> list[str]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     texts = []
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=sum(_left(*each) for each in planned.values()))
+        task = progress.add_task(
+            "", total=sum(_left(training, settings) for training, settings in planned.values())
+        )
         for name, (training, settings) in planned.items():
-            runs = {each.key: _trained(name, training, each, progress, task) for each in settings}
+            runs = {setting.key: _trained(name, training, setting, progress, task) for setting in settings}
             some = f" --schedules {' '.join(runs)}" if len(runs) < len(KEYS) else ""
             options, about = f"--workload {name}{some}", machine("jax", "numpy")
             head = tables.heading(chosen[name].words, training.epochs, training.seeds, about, options)
@@ -109,13 +111,13 @@ def _told(planned: Planned, chosen: dict[str, Scene]) -> list[str]:
 
 def _left(training: Training, settings: list[Setting]) -> int:
     """Epochs that are to be trained."""
-    return training.seeds * training.epochs * sum(training.kept(each) is None for each in settings)
+    return training.seeds * training.epochs * sum(training.saved(setting) is None for setting in settings)
 
 
 def _trained(name: str, training: Training, setting: Setting, progress: Progress, task: TaskID) -> Runs:
     """The runs of one schedule, trained now where they are not kept."""
-    if (kept := training.kept(setting)) is not None:
-        return kept
+    if (runs := training.saved(setting)) is not None:
+        return runs
     began, before = time.perf_counter(), progress.tasks[task].completed
     progress.update(task, description=f"{name}: {setting.name}")
     runs = training.train(setting, lambda done: progress.update(task, completed=before + done))

@@ -37,17 +37,17 @@ class Setting:
 
 def settings(budget: int, rates: tuple[float, float] = RATES, peak: float = PEAK) -> dict[str, Setting]:
     """All schedules of the comparison by their keys, for so many epochs; `rates` from high to low."""
-    made = [
+    compared = [
         Setting("decay-high", f"step decay, lr {rates[0]:g}", _decay(budget, rates[0])),
         Setting("decay-low", f"step decay, lr {rates[1]:g}", _decay(budget, rates[1])),
         Setting("constant", f"constant, lr {peak:g}", StepDecay(peak, ())),
     ]
     for T_0, T_mult in RESTARTS:
         schedule = WarmRestarts(peak, _scaled(T_0, budget), T_mult)
-        made.append(
+        compared.append(
             Setting(f"t{T_0}{'-double' * (T_mult == 2)}", f"T_0 = {T_0}, T_mult = {T_mult}", schedule)
         )
-    return {setting.key: setting for setting in made}
+    return {setting.key: setting for setting in compared}
 
 
 def _decay(budget: int, rate: float) -> StepDecay:

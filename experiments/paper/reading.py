@@ -48,7 +48,7 @@ def filled(runs: Mapping[str, Runs]) -> dict[str, Runs]:
 
     Raises ValueError where all runs have diverged.
     """
-    worst = max((float(np.nanmax(each.error)) for each in runs.values() if _any(each)), default=None)
+    worst = max((float(np.nanmax(run.error)) for run in runs.values() if _any(run)), default=None)
     if worst is None:
         raise ValueError("all runs have diverged; there is nothing to compare")
 
@@ -57,12 +57,12 @@ def filled(runs: Mapping[str, Runs]) -> dict[str, Runs]:
 
     return {
         key: replace(
-            each,
-            error=known(each.error),
-            select=known(each.select),
-            ensembles={size: known(values) for size, values in each.ensembles.items()},
+            run,
+            error=known(run.error),
+            select=known(run.select),
+            ensembles={size: known(values) for size, values in run.ensembles.items()},
         )
-        for key, each in runs.items()
+        for key, run in runs.items()
     }
 
 
@@ -97,8 +97,8 @@ def readings(runs: Runs) -> dict[str, np.ndarray]:
 
 def default(runs: Mapping[str, Runs]) -> Runs | None:
     """The step decay with the lower mean error at its end; None where none was trained."""
-    decays = [each for each in runs.values() if each.setting.key.startswith("decay")]
-    return min(decays, key=lambda each: float(each.error[:, -1].mean()), default=None)
+    decays = [run for run in runs.values() if run.setting.key.startswith("decay")]
+    return min(decays, key=lambda run: float(run.error[:, -1].mean()), default=None)
 
 
 def reached(runs: Runs, target: float) -> int | None:

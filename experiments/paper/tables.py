@@ -22,7 +22,7 @@ SIZES = {"1": "ensemble of 1", "3": "ensemble of 3", "all": "ensemble of all"}
 def tables(runs: Mapping[str, Runs]) -> str:
     """All tables of one workload. Raises ValueError where there are no runs that did not diverge."""
     known = reading.filled(runs)
-    diverged = {key: each.diverged for key, each in runs.items()}
+    diverged = {key: run.diverged for key, run in runs.items()}
     parts = [_errors(known, diverged), _differences(known), _sooner(known), _ensembles(known)]
     return "\n\n".join(part for part in parts if part)
 
@@ -30,13 +30,13 @@ def tables(runs: Mapping[str, Runs]) -> str:
 def _errors(runs: Mapping[str, Runs], diverged: Mapping[str, int]) -> str:
     """What every schedule is worth."""
     rows, names = [], []
-    for key, each in runs.items():
-        values = reading.readings(each)
+    for key, run in runs.items():
+        values = reading.readings(run)
         names = list(values)
         ours = [_interval(value) for value in values.values()]
         theirs = [f"{error:.2f}" for error in published.WRN_28_10.get(key, ())]
-        name = each.setting.name + (f" ({diverged[key]} diverged)" if diverged[key] else "")
-        rows.append([name, _lengths(each), *ours, *(theirs or [ABSENT] * len(published.DATA))])
+        name = run.setting.name + (f" ({diverged[key]} diverged)" if diverged[key] else "")
+        rows.append([name, _lengths(run), *ours, *(theirs or [ABSENT] * len(published.DATA))])
     return table(["schedule", "ends of cycles", *names, *(f"paper: {data}" for data in published.DATA)], rows)
 
 
@@ -45,12 +45,12 @@ def _differences(runs: Mapping[str, Runs]) -> str:
     others = {"the default's": reading.default(runs), "one cosine's": runs.get(COSINE)}
     against = {name: other for name, other in others.items() if other is not None}
     rows = []
-    for each in runs.values():
-        cells = [each.setting.name]
+    for run in runs.values():
+        cells = [run.setting.name]
         for reading_name in COMPARED:
             for other in against.values():
-                ours, theirs = (reading.readings(one)[reading_name] for one in (each, other))
-                cells.append(ABSENT if other is each else _difference(ours, theirs))
+                ours, theirs = (reading.readings(one)[reading_name] for one in (run, other))
+                cells.append(ABSENT if other is run else _difference(ours, theirs))
         rows.append(cells)
     header = [f"{reading_name}, less {name}" for reading_name in COMPARED for name in against]
     return table(["differences", *header], rows) if against else ""
@@ -63,10 +63,10 @@ def _sooner(runs: Mapping[str, Runs]) -> str:
         return ""
     end = float(default.error[:, -1].mean())
     rows = []
-    for each in runs.values():
-        cells = [each.setting.name]
+    for run in runs.values():
+        cells = [run.setting.name]
         for near in NEAR:
-            ours, theirs = (reading.reached(one, near * end) for one in (each, default))
+            ours, theirs = (reading.reached(one, near * end) for one in (run, default))
             cells.append(ABSENT if ours is None else str(ours))
             cells.append(ABSENT if ours is None or theirs is None else f"{theirs / ours:.1f}")
         rows.append(cells)
@@ -79,12 +79,12 @@ def _sooner(runs: Mapping[str, Runs]) -> str:
 def _ensembles(runs: Mapping[str, Runs]) -> str:
     """What the models at the last troughs are worth together, of every schedule that has several."""
     rows = []
-    for each in runs.values():
-        found = [each.ensembles.get(label) for label in SIZES.values()]
-        if len(each.troughs) > 1 and found[0] is not None:
-            gain = ABSENT if found[1] is None else _difference(found[1], found[0])
-            cells = [ABSENT if values is None else _interval(values) for values in found]
-            rows.append([each.setting.name, str(len(each.troughs)), *cells, gain])
+    for run in runs.values():
+        ensembles = [run.ensembles.get(label) for label in SIZES.values()]
+        if len(run.troughs) > 1 and ensembles[0] is not None:
+            gain = ABSENT if ensembles[1] is None else _difference(ensembles[1], ensembles[0])
+            cells = [ABSENT if values is None else _interval(values) for values in ensembles]
+            rows.append([run.setting.name, str(len(run.troughs)), *cells, gain])
     for place, data in enumerate(published.DATA):
         one, three = (published.ENSEMBLES[size][place] for size in (1, 3))
         cells = [f"{one:.2f}", f"{three:.2f}", ABSENT, f"{three - one:+.2f}"]
@@ -104,10 +104,10 @@ def _interval(values: np.ndarray) -> str:
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> str:
-    found = reading.difference(a, b)
-    if found is None:
+    apart = reading.difference(a, b)
+    if apart is None:
         return f"{100 * float((a - b).mean()):+.2f}"
-    return f"{100 * found.mean:+.2f} ± {50 * (found.high - found.low):.2f}"
+    return f"{100 * apart.mean:+.2f} ± {50 * (apart.high - apart.low):.2f}"
 
 
 def heading(words: str, epochs: int, seeds: int, machine: str, options: str) -> str:

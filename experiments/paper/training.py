@@ -34,7 +34,7 @@ class Training:
         """The file in which the runs of a schedule are kept."""
         return self.folder / f"{setting.key}.json"
 
-    def made(self, setting: Setting) -> dict[str, Any]:
+    def conditions(self, setting: Setting) -> dict[str, Any]:
         """All that decides the runs of a schedule, in plain JSON values."""
         values = {
             "workload": self.workload.name,
@@ -46,7 +46,7 @@ class Training:
         plain: dict[str, Any] = json.loads(json.dumps(values))
         return plain
 
-    def kept(self, setting: Setting) -> Runs | None:
+    def saved(self, setting: Setting) -> Runs | None:
         """The runs that were kept before; None where there are none.
 
         Raises ValueError for a file that cannot be read, and for one that was made in another way.
@@ -55,11 +55,11 @@ class Training:
         if not path.exists():
             return None
         try:
-            kept = json.loads(path.read_text())
-            before, runs = kept["made"], kept["runs"]
+            content = json.loads(path.read_text())
+            before, runs = content["made"], content["runs"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} cannot be read ({type(error).__name__}); delete it") from error
-        now = self.made(setting)
+        now = self.conditions(setting)
         changed = [name for name in now if before.get(name) != now[name]]
         if changed:
             name = changed[0]
@@ -92,7 +92,7 @@ class Training:
         ]
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.path(setting)) as unfinished:
-            unfinished.write_text(json.dumps({"made": self.made(setting), "runs": runs}))
+            unfinished.write_text(json.dumps({"made": self.conditions(setting), "runs": runs}))
         return _runs(setting, runs, self.epochs)
 
 

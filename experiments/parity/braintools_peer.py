@@ -26,7 +26,7 @@ def by_step(settings: Sequence[Setting]) -> Iterator[tuple[Steps, np.ndarray]]:
 
     scheduler = _made(settings[0])
     scheduler.T_cur.value = jnp.zeros(len(settings), jnp.int32)
-    scheduler.T_i.value = jnp.array([each.fields.T_0 for each in settings], jnp.int32)
+    scheduler.T_i.value = jnp.array([setting.fields.T_0 for setting in settings], jnp.int32)
     scheduler.last_epoch.value = jnp.int32(0)
     scheduler.current_lrs.value = scheduler.get_lr()
 
@@ -35,7 +35,7 @@ def by_step(settings: Sequence[Setting]) -> Iterator[tuple[Steps, np.ndarray]]:
         scheduler.step()
         return rates
 
-    longest = max(each.length for each in settings)
+    longest = max(setting.length for setting in settings)
     count = min(AT_ONCE, longest)
     for begin in range(0, longest, count):
         rates = brainstate.transform.for_loop(step, np.arange(count))

@@ -86,7 +86,7 @@ def compared(settings: Sequence[Setting], done: Callable[[int], object]) -> list
                     way.look(setting, steps, ask(setting, steps), exact[steps])
         done(1)
     if LOOP in ways:
-        for _, group in groupby(settings, key=lambda each: each.fields.T_mult):
+        for _, group in groupby(settings, key=lambda setting: setting.fields.T_mult):
             _loop(ways[LOOP], list(group), done)
     return list(ways.values())
 

@@ -50,7 +50,7 @@ What was run:
 {meanings}
 
 [`points.csv`](points.csv) has a row for each schedule and kind: how many points, the worst of them, and the
-first {kept}.
+first {listed}.
 """
 
 
@@ -63,7 +63,7 @@ def page(
     sampled: Iterable[int],
 ) -> str:
     """The page as Markdown."""
-    T_0, T_mult = ({getattr(each.fields, name) for each in settings} for name in ("T_0", "T_mult"))
+    T_0, T_mult = ({getattr(setting.fields, name) for setting in settings} for name in ("T_0", "T_mult"))
     return TEXT.format(
         command=command,
         machine=report.machine(*PACKAGES),
@@ -77,7 +77,7 @@ def page(
         sampled=", ".join(map(str, sampled)),
         kinds=_kinds(ways),
         meanings="\n".join(f"| {kind} | {meaning} |" for kind, meaning in KINDS.items()),
-        kept=KEPT,
+        listed=KEPT,
     )
 
 
@@ -108,9 +108,9 @@ def _kinds(ways: Sequence[Way]) -> str:
     rows = []
     for way in ways:
         for kind in KINDS:
-            found = [wrong for (_, each), wrong in way.wrong.items() if each == kind]
-            if found:
-                rows.append([f"{NAMES[way.peer]}, {way.name}", kind, *_cells(found)])
+            of_kind = [wrong for (_, way_kind), wrong in way.wrong.items() if way_kind == kind]
+            if of_kind:
+                rows.append([f"{NAMES[way.peer]}, {way.name}", kind, *_cells(of_kind)])
     header = [
         "",
         "kind",
@@ -122,14 +122,19 @@ def _kinds(ways: Sequence[Way]) -> str:
     return report.table(header, rows) if rows else "There are none."
 
 
-def _cells(found: list[Wrong]) -> list[str]:
-    worst = sorted((wrong.worst for wrong in found), key=lambda point: -point.off)
+def _cells(wrongs: list[Wrong]) -> list[str]:
+    worst = sorted((wrong.worst for wrong in wrongs), key=lambda point: -point.off)
     examples = [
         f"{point.fields.T_0}, {point.fields.T_mult}, {point.step}: {point.rate:.6g} for {point.exact:.6g}"
         for point in worst[:: max(1, len(worst) // EXAMPLES)][:EXAMPLES]
     ]
-    count = sum(wrong.count for wrong in found)
-    return [f"{count:,}", f"{len(found):,}", f"{float(f'{100 * worst[0].off:.2g}'):g} %", "; ".join(examples)]
+    count = sum(wrong.count for wrong in wrongs)
+    return [
+        f"{count:,}",
+        f"{len(wrongs):,}",
+        f"{float(f'{100 * worst[0].off:.2g}'):g} %",
+        "; ".join(examples),
+    ]
 
 
 def points(ways: Sequence[Way]) -> str:

@@ -84,15 +84,15 @@ class Way:
         point = Point(fields, int(steps[worst]), float(rates[worst]), float(exact[worst]))
         known = self.wrong.setdefault((fields, kind), Wrong(0, point, []))
         known.count += len(steps)
-        known.worst = max(known.worst, point, key=lambda each: each.off)
+        known.worst = max(known.worst, point, key=lambda candidate: candidate.off)
         known.first += steps[: KEPT - len(known.first)].tolist()
 
     def by_kind(self) -> Counter[str]:
         """How many points are wrong in which manner."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for (_, kind), wrong in self.wrong.items():
-            found[kind] += wrong.count
-        return found
+            counts[kind] += wrong.count
+        return counts
 
 
 def _kinds(setting: Setting, steps: Steps, rates: Rates, off: Rates) -> np.ndarray:

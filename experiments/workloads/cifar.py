@@ -101,6 +101,6 @@ class Augmented(Supervised):
             return jnp.mean(self._loss(logits, labels)), seen
 
         gradient, statistics = jax.grad(mean_loss, has_aux=True)(state.params.weights)
-        updates, kept = optimizer(lr).update(gradient, state.optimizer, state.params.weights)
+        updates, optimizer_state = optimizer(lr).update(gradient, state.optimizer, state.params.weights)
         network = Network(optax.apply_updates(state.params.weights, updates), statistics)
-        return SupervisedState(network, kept, state.shuffle_seed)
+        return SupervisedState(network, optimizer_state, state.shuffle_seed)

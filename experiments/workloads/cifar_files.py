@@ -107,8 +107,8 @@ def _binary(path: Path, data: bytes, layout: Layout) -> Examples:
 
 def _pickled(path: Path, data: bytes, layout: Layout) -> Examples:
     try:
-        found = _Arrays(io.BytesIO(data), encoding="latin1").load()
-        rows, labels = np.asarray(found["data"]), np.asarray(found[layout.labels])
+        content = _Arrays(io.BytesIO(data), encoding="latin1").load()
+        rows, labels = np.asarray(content["data"]), np.asarray(content[layout.labels])
     except Exception as error:  # a broken pickle raises whatever it likes
         said = str(error).splitlines()[:1] or [""]
         raise ValueError(

@@ -85,14 +85,14 @@ def shapes_of(depth: int, width: int, classes: int) -> dict[str, Any]:
         raise ValueError(f"depth={depth} must be 6n + 4: 10, 16, 22, 28, 34, 40 and so on")
     if width < 1:
         raise ValueError(f"width={width} must be at least 1")
-    old, made = STEM, []
+    old, shapes = STEM, []
     for group in range(GROUPS):
         new = STEM * width * 2**group
         for _ in range(blocks):
             block = {"first": (3, 3, old, new), "second": (3, 3, new, new)}
-            made.append(block if old == new else {**block, "shortcut": (1, 1, old, new)})
+            shapes.append(block if old == new else {**block, "shortcut": (1, 1, old, new)})
             old = new
-    return {"stem": (3, 3, 3, STEM), "blocks": made, "head": (old, classes)}
+    return {"stem": (3, 3, 3, STEM), "blocks": shapes, "head": (old, classes)}
 
 
 def _moments(channels: int) -> Moments:
@@ -107,14 +107,14 @@ def apply(
     Where `training`, normalises by the batch and returns the statistics that have seen it; else normalises by
     the given statistics, and returns them.
     """
-    x, kept = _convolved(images, weights["stem"]), []
+    x, blocks = _convolved(images, weights["stem"]), []
     halving = {group * len(weights["blocks"]) // GROUPS for group in range(1, GROUPS)}
     for place, (block, moments) in enumerate(zip(weights["blocks"], statistics["blocks"], strict=True)):
         x, seen = _block(block, moments, x, 2 if place in halving else 1, training)
-        kept.append(seen)
+        blocks.append(seen)
     x, last = _normalised(x, weights["norm"], statistics["norm"], training)
     logits = jax.nn.relu(x).mean((1, 2)) @ weights["head"] + weights["bias"]
-    return logits, {"blocks": kept, "norm": last}
+    return logits, {"blocks": blocks, "norm": last}
 
 
 def _block(
@@ -164,11 +164,11 @@ def _by_products(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     return functools.reduce(jnp.add, products)
 
 
-def _normalised(x: jax.Array, norm: Norm, kept: Moments, training: bool) -> tuple[jax.Array, Moments]:
+def _normalised(x: jax.Array, norm: Norm, running: Moments, training: bool) -> tuple[jax.Array, Moments]:
     """Ioffe and Szegedy, "Batch normalization", ICML 2015."""
-    used = kept
+    used = running
     if training:
         used = Moments(x.mean((0, 1, 2)), x.var((0, 1, 2)))
-        kept = jax.tree.map(lambda old, new: KEPT * old + (1 - KEPT) * new, kept, used)
+        running = jax.tree.map(lambda old, new: KEPT * old + (1 - KEPT) * new, running, used)
     scale = norm.scale * jax.lax.rsqrt(used.variance + EPSILON)
-    return (x - used.mean) * scale + norm.shift, kept
+    return (x - used.mean) * scale + norm.shift, running

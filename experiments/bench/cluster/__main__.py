@@ -38,10 +38,10 @@ def main() -> None:
         if "loops" in args.parts:
             sections.append(loops.section(server, args.loop_trials, args.repeats))
         if "kills" in args.parts:
-            found = kills.section(
+            killed = kills.section(
                 server, args.sweep_trials, args.kills, args.seed, lambda line: print(line, file=sys.stderr)
             )
-            sections.append(found)
+            sections.append(killed)
     report.put("\n\n".join(sections) + "\n", args.out)
 
 

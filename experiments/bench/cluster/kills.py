@@ -93,7 +93,7 @@ class Kills:
 
     def _read(self) -> None:
         now = search.load(sweeps.STUDY, self._url).trials()
-        if len(self._before) and not sweeps.kept(self._before, now):
+        if len(self._before) and not sweeps.unchanged(self._before, now):
             raise RuntimeError("a finished trial was lost or changed")
         self._before = now
 

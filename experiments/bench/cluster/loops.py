@@ -39,13 +39,13 @@ def section(server: Postgres, trials: int, repeats: int) -> str:
     rows = [
         [
             f"{WORKERS} {way}",
-            report.number(median(each)),
-            report.share(median(each), limit),
+            report.number(median(taken)),
+            report.share(median(taken), limit),
             f"{reports[way]:.1f}",
         ]
-        for way, each in rates.items()
+        for way, taken in rates.items()
     ]
-    ours, theirs = (median(each) for each in rates.values())
+    ours, theirs = (median(taken) for taken in rates.values())
     table = report.table(["", "trials/s", "of no storage at all", "reports a trial"], rows)
     return f"{table}\n\n{ours / theirs:.1f} times the trials per second of plain loops."
 

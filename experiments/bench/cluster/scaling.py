@@ -19,33 +19,35 @@ WAYS = {
 
 def section(server: Postgres, trials: int, repeats: int) -> str:
     """The report of this part."""
-    found: dict[str, list[Swept]] = {way: [] for way in WAYS}
+    sweeps: dict[str, list[Swept]] = {way: [] for way in WAYS}
     for _ in range(repeats):
         for way, options in WAYS.items():
             with fresh_database(server.url) as url:
-                found[way].append(swept(url, WORKLOAD, trials, *options))
-    rates = {way: median([each.rate for each in swepts]) for way, swepts in found.items()}
-    starts = {way: median([each.startup for each in swepts]) for way, swepts in found.items()}
-    return "\n\n".join([_table(found, rates, starts), " ".join(_words(found, rates, starts))])
+                sweeps[way].append(swept(url, WORKLOAD, trials, *options))
+    rates = {way: median([sweep.rate for sweep in swepts]) for way, swepts in sweeps.items()}
+    starts = {way: median([sweep.startup for sweep in swepts]) for way, swepts in sweeps.items()}
+    return "\n\n".join([_table(sweeps, rates, starts), " ".join(_words(sweeps, rates, starts))])
 
 
-def _table(found: dict[str, list[Swept]], rates: dict[str, float], starts: dict[str, float]) -> str:
+def _table(sweeps: dict[str, list[Swept]], rates: dict[str, float], starts: dict[str, float]) -> str:
     rows = [
         [
             way,
             report.number(rates[way]),
-            report.number(median([float(each.trials.seconds.median()) for each in swepts])),
+            report.number(median([float(sweep.trials.seconds.median()) for sweep in swepts])),
             report.number(starts[way]),
-            report.number(median([each.wall for each in swepts])),
+            report.number(median([sweep.wall for sweep in swepts])),
         ]
-        for way, swepts in found.items()
+        for way, swepts in sweeps.items()
     ]
     return report.table(["", "trials/s", "s a trial", "s until the first", "s in all"], rows)
 
 
-def _words(found: dict[str, list[Swept]], rates: dict[str, float], starts: dict[str, float]) -> Iterator[str]:
+def _words(
+    sweeps: dict[str, list[Swept]], rates: dict[str, float], starts: dict[str, float]
+) -> Iterator[str]:
     one, two, ray, local = WAYS
-    pairs = zip(found[one], found[two], strict=True)
+    pairs = zip(sweeps[one], sweeps[two], strict=True)
     ratios = ", ".join(f"{b.rate / a.rate:.2f}" for a, b in pairs)
     yield f"Two workers make {rates[two] / rates[one]:.2f} times the trials per second of one ({ratios})."
     yield f"Ray's path makes {rates[ray] / rates[local]:.2f} times those of the local engine once it runs,"

@@ -49,7 +49,7 @@ def swept(url: str, workload: str, trials: int, *options: str) -> Swept:
     if process.returncode:
         raise RuntimeError(said[-2000:])
     table = search.load(STUDY, url).trials()
-    started = pd.to_datetime(table.started).map(lambda each: each.timestamp())
+    started = pd.to_datetime(table.started).map(lambda at: at.timestamp())
     last = (started + table.seconds).max()
     return Swept(started.min() - began, wall, len(table) / (last - started.min()), table)
 
@@ -78,7 +78,7 @@ def faults(table: pd.DataFrame, trials: int) -> list[str]:
     return wrong
 
 
-def kept(before: pd.DataFrame, after: pd.DataFrame) -> bool:
+def unchanged(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     """Whether every trial that was complete is still, with the same values."""
     complete: Any = before[before.state == "COMPLETE"]
     return bool(complete.equals(after.loc[complete.index]))

@@ -41,9 +41,9 @@ class Trial(tune.Trainable):
         from experiments.bench.peers.training import Trainer
         from sgdr.search.problem.workload import Workload, find
 
-        found = find(workload)
-        assert isinstance(found, Workload)
-        self._trainer = Trainer(found, epochs)
+        registered = find(workload)
+        assert isinstance(registered, Workload)
+        self._trainer = Trainer(registered, epochs)
         self._seed = seed
         self._params = config
         self._setup_seconds = time.perf_counter() - start

@@ -53,8 +53,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0, help="of the long run")
     parser.add_argument("--out", type=Path, help="a file to write instead of stdout")
     args = parser.parse_args()
-    for given, known in ((args.parts, PARTS), (args.writers, writing.WRITERS)):
-        if unknown := sorted(set(given.split(",")) - set(known)):
+    for named, known in ((args.parts, PARTS), (args.writers, writing.WRITERS)):
+        if unknown := sorted(set(named.split(",")) - set(known)):
             parser.error(f"{', '.join(unknown)} is none of {', '.join(known)}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sections = [f"{report.machine('fastapi', 'uvicorn', 'pydantic', 'optuna')}."]

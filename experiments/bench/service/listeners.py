@@ -102,7 +102,7 @@ def _connected(server: Server, listeners: int) -> None:
     until = time.monotonic() + CONNECT_SECONDS
     while time.monotonic() < until:
         there = server.process.net_connections("tcp")
-        if sum(each.status == "ESTABLISHED" for each in there) >= listeners:
+        if sum(connection.status == "ESTABLISHED" for connection in there) >= listeners:
             time.sleep(2 * BETWEEN[1])  # for the first event of the last one
             return
         time.sleep(0.1)
@@ -151,8 +151,13 @@ def latencies(heard: Sequence[Heard], written: Heard) -> str:
 
 def _costs(before: Cost, cost: Cost, listeners: int) -> str:
     rows = [
-        [title, f"{100 * each.cpu:.1f} %", report.size(each.resident), *map(report.number, each.p99.values())]
-        for title, each in (("no listeners", before), (f"{listeners} listeners", cost))
+        [
+            title,
+            f"{100 * taken.cpu:.1f} %",
+            report.size(taken.resident),
+            *map(report.number, taken.p99.values()),
+        ]
+        for title, taken in (("no listeners", before), (f"{listeners} listeners", cost))
     ]
     header = ["server", "of a core", "resident", *(f"{name}, p99 ms" for name in OTHERS)]
     return report.table(header, rows)

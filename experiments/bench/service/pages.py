@@ -133,8 +133,10 @@ def _cpu(server: Server, seconds: float) -> tuple[float, float]:
 
 def _browser_seconds(server: Server) -> float:
     """CPU seconds of all processes of the browser so far."""
-    others = [each for each in psutil.Process().children(recursive=True) if each.pid != server.process.pid]
-    return sum(sum(each.cpu_times()[:2]) for each in others)
+    others = [
+        process for process in psutil.Process().children(recursive=True) if process.pid != server.process.pid
+    ]
+    return sum(sum(process.cpu_times()[:2]) for process in others)
 
 
 def _live(server: Server, browser: Browser, url: str, tabs: Sequence[str], changes: int) -> list[str]:
@@ -154,7 +156,7 @@ def _live(server: Server, browser: Browser, url: str, tabs: Sequence[str], chang
             pages[0].wait_for_timeout(1000 * pause)
         seconds = time.monotonic() - began
         spent = server.cpu_seconds() - used
-    late = [each for page in pages for each in _late(page.evaluate("window.noted ?? []"), written)]
+    late = [seconds for page in pages for seconds in _late(page.evaluate("window.noted ?? []"), written)]
     for page in pages:
         page.context.close()
     if len(late) < len(pages) * changes / 2:
@@ -166,9 +168,9 @@ def _live(server: Server, browser: Browser, url: str, tabs: Sequence[str], chang
 
 def _late(noted: Any, written: Sequence[tuple[float, int]]) -> list[float]:
     """Seconds from each change to when the page showed it, or one that came after it."""
-    found = []
+    seconds = []
     for at, trials in written:
         shown = next((when for when, count in noted if count >= trials), None)
         if shown is not None:
-            found.append(shown - at)
-    return found
+            seconds.append(shown - at)
+    return seconds

@@ -37,9 +37,9 @@ def measure(storage: str, rounds: int, seconds: float) -> str:
             for side, (path, other) in SIDES.items():
                 query = "" if other else f"?{QUERY}"
                 before = server.cpu_seconds()
-                found = load(f"{server.url}{path}{query}", seconds, client_core, script if other else None)
+                answered = load(f"{server.url}{path}{query}", seconds, client_core, script if other else None)
                 if round_:
-                    runs[side].append((found, (server.cpu_seconds() - before) / found.requests))
+                    runs[side].append((answered, (server.cpu_seconds() - before) / answered.requests))
         lists = _lists(server, 10 * rounds)
     return (
         f"One rate: {CONNECTIONS} connections of wrk, medians of {rounds} rounds of {seconds:g} s, sides in "
@@ -55,13 +55,13 @@ def markdown(runs: dict[str, list[tuple[Load, float]]]) -> str:
     Ratios are medians over the rounds, each to the constant of the same round.
     """
     rows = []
-    for side, found in runs.items():
+    for side, rounds in runs.items():
         other = SIDES[side][1]
         constant = next(runs[name] for name, kind in SIDES.items() if kind == (CONSTANT, other))
-        figures = [_figures(*run) for run in found]
+        figures = [_figures(*run) for run in rounds]
         ratios = [
             [mine / its for mine, its in zip(_figures(*run), _figures(*to), strict=True)]
-            for run, to in zip(found, constant, strict=True)
+            for run, to in zip(rounds, constant, strict=True)
         ]
         rate, slowest, cpu = (statistics.median(column) for column in zip(*figures, strict=True))
         to_rate, to_slowest, to_cpu = (statistics.median(column) for column in zip(*ratios, strict=True))

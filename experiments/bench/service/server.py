@@ -39,7 +39,7 @@ class Server:
     def resident(self) -> int:
         """Bytes in memory, of all its processes."""
         tree = [self.process, *self.process.children(recursive=True)]
-        return sum(each.memory_info().rss for each in tree)
+        return sum(process.memory_info().rss for process in tree)
 
     def cpu_seconds(self) -> float:
         """The CPU seconds that it has used so far."""
@@ -95,6 +95,6 @@ def _answers(url: str, child: subprocess.Popen[bytes]) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

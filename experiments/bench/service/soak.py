@@ -89,8 +89,8 @@ def measure(folder: Path, trials: int, seconds: float) -> str:
             times, sizes = _sampled(server, seconds)
         finally:
             ending.set()
-        for each in load:
-            each.result()
+        for client in load:
+            client.result()
     rows = [[name, f"{counts[name]:,}", f"{wrong[name]:,}"] for name in REQUESTS]
     rows.append(["all", f"{sum(counts.values()):,}", f"{sum(wrong.values()):,}"])
     return (

@@ -115,9 +115,9 @@ def paused(writer: Writer, url: str, client: httpx2.Client) -> Iterator[psutil.P
         yield process
     finally:
         left = process.children(recursive=True) if child.poll() is None else []
-        for each in (*left, process):
+        for member in (*left, process):
             with suppress(psutil.NoSuchProcess):
-                each.kill()
+                member.kill()
         child.wait()
 
 
@@ -151,7 +151,7 @@ def cells(alone: Sequence[Sequence[float]], meanwhile: Sequence[Sequence[float]]
     ratios.append(p99(flat[1]) / p99(flat[0]))
     return [
         *(report.number(float(np.median(side))) for side in flat),
-        *(f"{report.number(each)} ×" for each in ratios),
+        *(f"{report.number(ratio)} ×" for ratio in ratios),
     ]
 
 
