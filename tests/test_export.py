@@ -99,9 +99,7 @@ def test_per_batch_every_rate_is_the_schedule_s(target, case, with_budget):
     ),
 )
 @pytest.mark.parametrize("target", export.TARGETS)
-def test_without_the_length_of_an_epoch_the_schedule_is_in_the_unit_that_the_code_names(
-    target, case, with_budget
-):
+def test_without_the_length_of_an_epoch_the_code_names_the_unit(target, case, with_budget):
     schedule, _, budget = CASES[case]
     code = export.code(schedule, target, budget=budget if with_budget else None)
     if target in PER_EPOCH:

@@ -141,7 +141,7 @@ def test_a_bad_state_changes_nothing(name, value):
     assert vars(scheduler) | {"optimizer": None} == before
 
 
-def test_a_group_that_was_added_has_the_peak_that_is_appended_and_needs_a_schedule_beside_several():
+def test_an_added_group_has_the_appended_peak_and_beside_several_needs_a_schedule():
     group = {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.05}
     shared, separate = (
         WarmRestartsLR(sgd(0.1), SCHEDULE),

@@ -90,7 +90,8 @@ def test_a_run_goes_on_whose_group_is_added_again_after_the_scheduler_is_made():
     assert rates_of(after) == [SCHEDULE(7), LATER(7)]
 
 
-def test_the_peak_of_a_later_group_is_its_rate_where_the_optimizer_was_made_with_another():
+def test_the_peak_of_a_later_group_is_its_own_rate():
+    """Also where the optimizer was made with another rate."""
     scheduler = WarmRestartsLR(sgd(1e-3), sgdr.Warmup(SCHEDULE, 2))
     add_group(scheduler.optimizer, lr=0.02)
     for step in range(1, 9):

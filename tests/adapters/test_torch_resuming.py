@@ -173,7 +173,8 @@ def test_another_schedule_is_noticed_and_the_one_of_the_state_counts(present, lo
     same.load_state_dict(saved.state_dict())  # the rate of one group does not matter
 
 
-def test_a_function_in_the_place_of_a_schedule_is_noticed_but_for_old_states_that_did_not_say():
+def test_a_function_in_place_of_a_schedule_is_noticed_where_the_state_says():
+    """Old states did not say it."""
     saved = WarmRestartsLR(sgd(), lambda step: 0.1).state_dict()
     scheduler = WarmRestartsLR(sgd(), OneCycle(0.1, 40))
     with pytest.warns(UserWarning, match=r"no schedules\[0\] in place of OneCycle.*, which stays"):

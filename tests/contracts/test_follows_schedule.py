@@ -167,7 +167,8 @@ def test_what_is_no_schedule_is_refused_in_one_line(follower: type[Follower]) ->
         follower([0.1])
 
 
-def test_an_adapter_without_its_framework_says_what_to_install_and_the_library_needs_none() -> None:
+def test_an_adapter_without_its_framework_says_what_to_install() -> None:
+    """The library itself needs none."""
     code = (
         "import importlib, sys\n"
         f"sys.modules.update(dict.fromkeys({[*IMPORTS]!r}))\n"

@@ -592,9 +592,8 @@ def test_models_at_the_last_troughs_and_of_the_value_are_kept_and_restore_to_it(
 
 
 @pytest.mark.parametrize("made", [Guessing, pytest.param(supervised, marks=pytest.mark.slow)])
-def test_the_ensemble_of_the_last_troughs_is_told_beside_the_best_model_and_not_trained_again(
-    tmp_path, trained, made
-):
+def test_the_ensemble_of_the_last_troughs_is_told_without_training_again(tmp_path, trained, made):
+    """It is told beside the best model."""
     url, workload = f"sqlite:///{tmp_path}/s.db", made()
     study = sweep(url, workload, trials=8)
     verdict = confirm(url, workload, top=1, seeds=4, troughs=3)

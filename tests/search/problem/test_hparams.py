@@ -124,7 +124,7 @@ def test_what_arrays_do_not_hold_is_refused_before_anything_is_trained(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_range_of_whole_numbers_for_what_is_declared_a_float_ends_where_float32_skips_some() -> None:
+def test_whole_numbers_for_a_declared_float_end_where_float32_skips_some() -> None:
     class Real:
         hparams = {"n": (0.0, 1.0)}  # noqa: RUF012
 

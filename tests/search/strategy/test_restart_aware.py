@@ -227,7 +227,8 @@ def test_others_that_reported_nothing_or_too_little_end_nothing():
     assert decide([(4, 2, {}), (4, 2, flat(0.1, last=SECOND - 1)), mine], BUDGET) == [0, 1, 2]
 
 
-def test_a_value_that_is_not_a_number_ends_its_own_trial_between_rungs_and_when_it_is_alone():
+def test_a_value_that_is_not_a_number_ends_its_own_trial():
+    """Between rungs too, and when the trial is alone."""
     assert decide([(4, 2, flat(0.5) | {SECOND + 3: math.nan})], BUDGET) == []
 
 

@@ -142,9 +142,7 @@ def test_trials_of_several_spaces_stand_in_one_study(storage, distributions):
     assert [trial.distributions for trial in trials_of(storage)] == [distributions, rate, distributions]
 
 
-def test_nothing_is_written_before_it_is_asked_for_and_between_two_batches_it_can_be_stopped(
-    storage, distributions
-):
+def test_it_writes_when_asked_and_can_be_stopped_between_two_batches(storage, distributions):
     coordinator = record_of(storage)
     for _ in range(2 * BATCH + 1):
         coordinator.log.end(begin(coordinator, distributions), TrialState.COMPLETE, 1.0, {})

@@ -233,9 +233,10 @@ def test_a_workload_of_a_name_is_found_where_its_class_arrives(start: Start) -> 
     assert rows(start(cloudpickle.loads(named)), 2, ("epoch", "done"))[-1] == {"epoch": 2, "done": True}
 
 
-def test_a_callable_workload_trains_in_a_process_and_begins_again_where_it_is_restored(
+def test_a_callable_workload_begins_again_where_it_is_restored(
     growing: search.CallableWorkload, start: Start, tmp_path: Path
 ) -> None:
+    """It trains in a process, which keeps no state."""
     keys = ("error", "objective", "epoch", "trough", "should_checkpoint", "done")
     trial = start(search.trainable(growing), depth=1, seed=2)
     found = rows(trial, 4, keys)
