@@ -67,7 +67,7 @@ class Formula:
 
 def _jax_step(step: Any) -> Any:
     """The step as in `WarmRestarts`: JAX cannot refuse one by its value, and one below 0 counts as 0."""
-    from sgdr.cycles_jax import split
+    from sgdr.steps_jax import split
 
     whole, part = split(step)
     return whole if part is None else whole.astype(part.dtype) + part

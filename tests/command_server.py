@@ -44,6 +44,7 @@ PRELOADED = (
     "rich.markdown",
     "sgdr.cli.report",
     "sgdr.cycles_jax",
+    "sgdr.real_cycles_jax",
     "sqlalchemy.dialects.sqlite",
     "typer._adapters",
     "typer.rich_utils",

@@ -8,11 +8,8 @@ restarts, and so does a step beyond 2**24 in float32.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isqrt, log, pi
-from typing import Any, Self, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from math import log, pi
+from typing import Any, Self
 
 from sgdr.checks import is_array
 from sgdr.extras import missing
@@ -30,18 +27,10 @@ except ImportError as error:
         f"Keras is set to a backend that cannot be imported: {error}; set KERAS_BACKEND to jax, torch or "
         "tensorflow, whichever is installed, before keras is imported"
     ) from error
+from sgdr.adapters.keras_tables import EXTREME, LAST_STEP, GrowingCycles, Located, Tensor
 
-Tensor: TypeAlias = Any  # of the backend's own type
-Located: TypeAlias = tuple[Tensor, Tensor]  # the index of the cycle, and the share of it that is to go
-Ints: TypeAlias = NDArray[np.int32]
-Floats: TypeAlias = NDArray[np.float32]
-
-LAST_STEP = 2**31 - 1
-"""The last one that Keras counts on every backend; later ones have its rate."""
 MOST_CYCLES = 2**12
 """The most cycles in a table."""
-EXTREME = 1e30
-"""Beyond it, or below its inverse, a number is too large or small for float32."""
 
 
 @keras.saving.register_keras_serializable(package="sgdr")
@@ -149,14 +138,18 @@ def _cycles(schedule: WarmRestarts) -> Callable[[Tensor], Located]:
     """The function from int32 steps >= 0 to their cycles. Raises ValueError where no table can hold them."""
     T_0, T_mult = Fraction(schedule.T_0), Fraction(schedule.T_mult)
     if T_mult == 1 and 1 <= T_0 <= LAST_STEP:
-        return _Equal(int(T_0)) if T_0.denominator == 1 else _EqualReal.of(T_0)
+        if T_0.denominator == 1:
+            return _Equal(int(T_0))
+        from sgdr.adapters.keras_real_cycles import EqualRealCycles
+
+        return EqualRealCycles.of(T_0)
     last = schedule.cycle(LAST_STEP).index
     if last >= MOST_CYCLES:
         raise ValueError(
             f"T_0 and T_mult must give at most {MOST_CYCLES} cycles before step 2**31, or equal ones, a step "
             f"or longer, got T_0={schedule.T_0!r}, T_mult={schedule.T_mult!r}; use T_mult=1 or a longer T_0"
         )
-    return _Growing.of(schedule)
+    return GrowingCycles.of(schedule)
 
 
 @dataclass(frozen=True)
@@ -167,88 +160,3 @@ class _Equal:
 
     def __call__(self, step: Tensor) -> Located:
         return step // self.T_0, ops.cast(self.T_0 - step % self.T_0, "float32") / self.T_0
-
-
-@dataclass(frozen=True)
-class _Growing:
-    """A table of cycles, but for those that hold no whole step.
-
-    A cycle's first whole step `first` is `lead` after its start.
-    """
-
-    index: Ints
-    first: Ints
-    lead: Floats
-    length: Floats
-
-    @classmethod
-    def of(cls, schedule: WarmRestarts) -> Self:
-        first = [0, *schedule.restarts(LAST_STEP + 1)]
-        cycles = [schedule.cycle(step) for step in first]
-        return cls(
-            np.array([cycle.index for cycle in cycles], np.int32),
-            np.array(first, np.int32),
-            np.array([cycle.position for cycle in cycles], np.float32),
-            np.array([min(cycle.length, EXTREME) for cycle in cycles], np.float32),
-        )
-
-    def __call__(self, step: Tensor) -> Located:
-        row = _last_not_above(self.first, step)
-        position = ops.cast(step - ops.take(self.first, row), "float32") + ops.take(self.lead, row)
-        length = ops.take(self.length, row)
-        return ops.take(self.index, row), (length - position) / length
-
-
-@dataclass(frozen=True)
-class _EqualReal:
-    """Cycles of `T_0` steps, not whole, in blocks of `count` cycles: two short tables in place of a long one.
-
-    Block j begins `lead[j]` before the whole step `first[j]`; in it, cycle i begins `part[i]` after the whole
-    step `whole[i]`. Of two such fractions the lesser is told by their places in the order of all, exactly.
-    """
-
-    T_0: float
-    count: int
-    first: Ints
-    lead: Floats
-    lead_order: Ints
-    whole: Ints
-    part: Floats
-    part_order: Ints
-
-    @classmethod
-    def of(cls, T_0: Fraction) -> Self:
-        most = int(LAST_STEP / T_0) + 1
-        count = isqrt(most) + 1
-        blocks = [divmod(-i * T_0.numerator, T_0.denominator) for i in range(0, most, count)]
-        cycles = [divmod(i * T_0.numerator, T_0.denominator) for i in range(min(count, most))]
-        parts = np.array([part for _, part in (*blocks, *cycles)])
-        order = np.unique(parts, return_inverse=True)[1].astype(np.int32)
-        lead, part = np.split((parts / T_0.denominator).astype(np.float32), [len(blocks)])
-        lead_order, part_order = np.split(order, [len(blocks)])
-        return cls(
-            float(T_0),
-            count,
-            np.array([-whole for whole, _ in blocks], np.int32),
-            lead,
-            lead_order,
-            np.array([whole for whole, _ in cycles], np.int32),
-            part,
-            part_order,
-        )
-
-    def __call__(self, step: Tensor) -> Located:
-        block = _last_not_above(self.first, step)
-        steps = step - ops.take(self.first, block)
-        cycle = _last_not_above(self.whole, steps)
-        begun = ops.take(self.lead_order, block) >= ops.take(self.part_order, cycle)
-        cycle = ops.where(begun | (steps > ops.take(self.whole, cycle)), cycle, cycle - 1)
-        position = ops.cast(steps - ops.take(self.whole, cycle), "float32")
-        position = position + (ops.take(self.lead, block) - ops.take(self.part, cycle))
-        return block * self.count + cycle, (self.T_0 - position) / self.T_0
-
-
-def _last_not_above(starts: Ints, step: Tensor) -> Tensor:
-    """The place of the last of the ascending `starts` that is not above each step; the first one is 0."""
-    after = ops.searchsorted(starts, ops.reshape(step, (-1,)), side="right")  # not all backends take a scalar
-    return ops.reshape(ops.cast(after, "int32"), ops.shape(step)) - 1
