@@ -150,7 +150,7 @@ def _standing(library: Library) -> tuple[Counter[str], Counter[str]]:
     """Sweeps by state and trials by outcome, over all studies."""
     stand, trials = Counter[str](), Counter[str]()
     for study in library.all():
-        found = status(study)
-        stand[found.state] += 1
-        trials.update(found.outcomes)
+        sweep = status(study)
+        stand[sweep.state] += 1
+        trials.update(sweep.outcomes)
     return stand, trials

@@ -23,12 +23,12 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 async def writing(request: Request, credentials: Credentials) -> None:
     """Lets a request through that has the token. Raises 401, or 403 where the service has none."""
-    kept = _kept(request)
-    if kept is None:
+    token_hash = _token_hash(request)
+    if token_hash is None:
         raise Problem(
             403, "this service has no token, so nothing can be written; run `sgdr token`, then start it again"
         )
-    _check(credentials, kept)
+    _check(credentials, token_hash)
 
 
 async def reading(request: Request, credentials: Credentials) -> None:
@@ -39,10 +39,10 @@ async def reading(request: Request, credentials: Credentials) -> None:
     sessions: Sessions = request.app.state.sessions
     if sessions.holds(session_of(request.headers.get("cookie", ""))):
         return
-    kept = _kept(request)
-    if kept is None:  # the service did not start without one
+    token_hash = _token_hash(request)
+    if token_hash is None:  # the service did not start without one
         raise Problem(403, "the token was taken away; run `sgdr token`")
-    _check(credentials, kept)
+    _check(credentials, token_hash)
 
 
 def current_hash(settings: Settings) -> str | None:
@@ -54,18 +54,18 @@ def current_hash(settings: Settings) -> str | None:
         return None
 
 
-def _kept(request: Request) -> str | None:
+def _token_hash(request: Request) -> str | None:
     return current_hash(request.app.state.settings)
 
 
-def _check(credentials: HTTPAuthorizationCredentials | None, kept: str) -> None:
+def _check(credentials: HTTPAuthorizationCredentials | None, token_hash: str) -> None:
     if credentials is None:
         raise Problem(
             401,
             "give the token, as the header Authorization: Bearer …",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    if not matches(credentials.credentials, kept):
+    if not matches(credentials.credentials, token_hash):
         raise Problem(
             401, "that is not the token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
         )

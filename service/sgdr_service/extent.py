@@ -31,7 +31,7 @@ def cycles_until(schedule: Schedule, until: float) -> int:
         elif isinstance(schedule, Warmup):
             begins = [schedule.steps]
         inner = zip(_inner(schedule), begins, ends, strict=True)
-        return sum(cycles_until(each, max(min(end, until) - begin, 0)) for each, begin, end in inner)
+        return sum(cycles_until(part, max(min(end, until) - begin, 0)) for part, begin, end in inner)
     index = cycles.locate(until)[0]
     limit = schedule.cycles if isinstance(schedule, WarmRestarts) else None
     return index if limit is None else min(index, limit)
@@ -41,7 +41,7 @@ def is_far(schedule: Schedule, step: float) -> bool:
     """Whether the rates up to that step are worked out one by one."""
     cycles = _cycles(schedule)
     if cycles is None:
-        return any(is_far(each, step) for each in _inner(schedule))
+        return any(is_far(part, step) for part in _inner(schedule))
     grows = isinstance(schedule, WarmRestarts) and schedule.T_mult != 1
     return step >= FAR_STEP or cycles.locate(step)[0] >= (CYCLES_IN_FLOATS if grows else FAR_CYCLE)
 

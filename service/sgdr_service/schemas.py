@@ -1,28 +1,24 @@
-"""What the routes about studies answer: classes that OpenAPI documents, and whose instances are the answers.
+"""What is answered about studies and the best: classes that OpenAPI documents, whose instances are answered.
 
 They are plain dataclasses: what comes from a storage is answered as it is, neither checked nor converted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 from pydantic.config import JsonDict
-from typing_extensions import TypedDict
 
+from sgdr.choices import Decision, Direction
 from sgdr.cycles import Cycle
 from sgdr.export.parity.report import Report
 from sgdr.search.problem.arms import ALL_ARMS
-from sgdr.search.study.columns import FIRST, REST, Column
-from sgdr.search.study.verdict import DECISIONS, Confirmed, Verdict
+from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.stepping import Interval
 from sgdr_service.documented import documented
 
-Direction: TypeAlias = Literal["minimize", "maximize"]
-State: TypeAlias = Literal["COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING"]
 if TYPE_CHECKING:
     Arm: TypeAlias = str
 else:  # of names that are known at run time alone
@@ -184,81 +180,6 @@ class StudyDetails(StudySummary):
     """What the last trial that failed by itself said."""
 
 
-TRIAL: JsonDict = {
-    "number": 38,
-    "state": "COMPLETE",
-    "arm": "restarts",
-    "value": 0.01163,
-    **SCHEDULE,
-    "hparams": {},
-    "seed": 3217684,
-    "epochs": 100,
-    "diverged_at": None,
-    "retry_of": None,
-    "seconds": 1.2,
-    "started": "2026-11-21T09:12:46.104000",
-    "error": None,
-    "foreign": False,
-}
-CELLS: dict[str, Any] = {
-    "number": int,
-    "state": State,
-    "arm": Arm | None,
-    "real": float | None,
-    "length": float | int | None,
-    "whole": int | None,
-    "text": str | None,
-    "flag": bool,
-}
-"""What cells may be, by the form of their column."""
-HPARAMS = (
-    "What else is searched, by name: the workload's own values, and those of relatives. A number that is not "
-    'finite is "inf", "-inf" or "nan".'
-)
-
-
-def _cells(columns: Iterable[Column]) -> dict[str, Any]:
-    return {column.name: Annotated[CELLS[column.form], Field(description=column.words)] for column in columns}
-
-
-class _Row(TypedDict):
-    """A trial in short. T_0 is in epochs."""
-
-
-if TYPE_CHECKING:
-    TrialRow: TypeAlias = _Row
-else:  # of columns that are known at run time alone
-    TrialRow = documented(TRIAL)(
-        TypedDict(
-            "TrialRow",
-            {
-                **_cells(FIRST),
-                "hparams": Annotated[dict[str, Any], Field(description=HPARAMS)],
-                **_cells(REST),
-            },
-        )
-    )
-    TrialRow.__doc__, TrialRow.__module__ = _Row.__doc__, __name__
-
-
-@documented(
-    {
-        **TRIAL,
-        "curve": {"error": [0.31, 0.12, 0.09], "loss": [1.1, 0.5, 0.3]},
-        "restarts": [4, 8],
-        "troughs": [4, 8],
-    }
-)
-class Trial(TrialRow):
-    """A trial with its curves and cycles."""
-
-    curve: dict[str, list[float | None]]
-    """By name, a value an epoch; empty until it has ended."""
-    restarts: list[int]
-    """Within the epochs trained."""
-    troughs: list[int]
-
-
 @documented(
     {
         "study": "digits",
@@ -347,6 +268,6 @@ documented(
         "seeds": 64,
         "trials": 64,
     },
-    decision={"enum": [*DECISIONS]},
-    direction={"enum": ["minimize", "maximize"]},
+    decision={"enum": [*Decision]},
+    direction={"enum": [*Direction]},
 )(Verdict)

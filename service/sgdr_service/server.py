@@ -86,20 +86,20 @@ def _listening(settings: Settings) -> socket.socket:
     host = settings.host.strip("[]")
     try:
         family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        made = socket.socket(family)
+        listening = socket.socket(family)
         try:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind((host, settings.port))
-            made.listen(BACKLOG)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, settings.port))
+            listening.listen(BACKLOG)
         except OSError:
-            made.close()
+            listening.close()
             raise
     except OSError as error:
         raise ValueError(
             f"host={settings.host!r} port={settings.port} cannot be served on: {error.strerror or error}; "
             "choose another --port"
         ) from None
-    made.set_inheritable(True)
+    listening.set_inheritable(True)
     shown = f"[{host}]" if family == socket.AF_INET6 else host
-    log.info("serving", extra={"url": f"http://{shown}:{made.getsockname()[1]}"})
-    return made
+    log.info("serving", extra={"url": f"http://{shown}:{listening.getsockname()[1]}"})
+    return listening

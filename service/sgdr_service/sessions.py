@@ -24,19 +24,19 @@ class Sessions:
 
     def begin(self) -> str:
         """The value of the cookie of a new session. Raises ValueError where there is no token."""
-        kept = self._kept_hash()
-        if kept is None:
+        token_hash = self._kept_hash()
+        if token_hash is None:
             raise ValueError("there is no token to sign in with; `sgdr token` makes one")
         while len(self._known) >= MOST:
             del self._known[next(iter(self._known))]
-        made = secrets.token_urlsafe(32)
-        self._known[made] = (self._clock() + SECONDS, kept)
-        return made
+        session = secrets.token_urlsafe(32)
+        self._known[session] = (self._clock() + SECONDS, token_hash)
+        return session
 
     def holds(self, session: str | None) -> bool:
         """Whether it was begun with the token that is valid now, and has not ended."""
-        until, kept = self._known.get(session or "", (0.0, ""))
-        return self._clock() < until and kept == self._kept_hash()
+        until, token_hash = self._known.get(session or "", (0.0, ""))
+        return self._clock() < until and token_hash == self._kept_hash()
 
     def end(self, session: str | None) -> None:
         """Forgets it."""
@@ -46,7 +46,7 @@ class Sessions:
 def session_of(cookies: str) -> str | None:
     """The session in a Cookie header."""
     try:
-        found = SimpleCookie(cookies).get(COOKIE)
+        cookie = SimpleCookie(cookies).get(COOKIE)
     except CookieError:
         return None
-    return None if found is None else found.value
+    return None if cookie is None else cookie.value

@@ -80,19 +80,19 @@ class Settings(BaseSettings):
 
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
-    def _listed(cls, given: Any) -> Any:
+    def _listed(cls, listed: Any) -> Any:
         """A text with commas between them."""
         return (
-            tuple(part.strip() for part in given.split(",") if part.strip())
-            if isinstance(given, str)
-            else given
+            tuple(part.strip() for part in listed.split(",") if part.strip())
+            if isinstance(listed, str)
+            else listed
         )
 
     @field_validator("root_path")
     @classmethod
-    def _normal_path(cls, given: str) -> str:
+    def _normal_path(cls, root_path: str) -> str:
         """The path without a slash at its end."""
-        path = given.rstrip("/")
+        path = root_path.rstrip("/")
         if path and not re.fullmatch(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)+", path):
             raise ValueError(
                 "must be a path of letters, digits and - . _ ~ that begins with a slash, e.g. /sgdr"
@@ -106,11 +106,11 @@ class Settings(BaseSettings):
 
     @field_validator("log_level")
     @classmethod
-    def _known_level(cls, given: str) -> str:
-        given = given.lower()
-        if given not in ("debug", "info", "warning", "error"):
+    def _known_level(cls, level: str) -> str:
+        level = level.lower()
+        if level not in ("debug", "info", "warning", "error"):
             raise ValueError("must be debug, info, warning or error")
-        return given
+        return level
 
     @property
     def on_loopback(self) -> bool:
@@ -143,13 +143,13 @@ class Settings(BaseSettings):
         return not (self.on_loopback or self.public_reading)
 
 
-def read_settings(**given: Any) -> Settings:
-    """The settings, with those given here before the environment's; None counts as not given.
+def read_settings(**options: Any) -> Settings:
+    """The settings, with those options here before the environment's; None counts as not options.
 
     Raises ValueError in one line that names the variable.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1])

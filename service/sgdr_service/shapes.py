@@ -35,17 +35,17 @@ class Shaped(BaseModel):
     def to_schedule(self, location: str) -> Schedule:
         """The library's schedule. Raises a problem, at its place below `location`, for fields that do not go
         together."""
-        given = self.__dict__
-        make = SHAPES[given["shape"]]
-        values = {name: given[name] for name in PARAMETERS[given["shape"]]}
+        fields = self.__dict__
+        make = SHAPES[fields["shape"]]
+        values = {name: fields[name] for name in PARAMETERS[fields["shape"]]}
         if "schedule" in values:
             values["schedule"] = values["schedule"].to_schedule(f"{location}.schedule")
         if "schedules" in values:
             inner = enumerate(values["schedules"])
             values["schedules"] = [one.to_schedule(f"{location}.schedules.{place}") for place, one in inner]
         try:
-            made = make(**values)
-            return Warmup(made, given["warmup"]) if given["warmup"] else made
+            schedule = make(**values)
+            return Warmup(schedule, fields["warmup"]) if fields["warmup"] else schedule
         except ArgumentError as error:
             place = f"{location}.{error.name}" if error.name in values else location
             raise problems.invalid(place, str(error)) from None

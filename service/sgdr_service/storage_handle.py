@@ -49,6 +49,6 @@ class HeldStorage:
     def _identity(self) -> tuple[int, int] | None:
         if self._path is not None:
             with suppress(FileNotFoundError):
-                found = self._path.stat()
-                return found.st_dev, found.st_ino
+                file = self._path.stat()
+                return file.st_dev, file.st_ino
         return None

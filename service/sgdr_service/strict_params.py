@@ -26,8 +26,8 @@ class StrictRoute(APIRoute):
         parameters = dict(_query_parameters(self.dependant))
         lists = {name for name, annotation in parameters.items() if "list[" in str(annotation)}
         # A route that reads its query by itself names its parameters in the document alone.
-        documented = {each["name"]: each for each in (self.openapi_extra or {}).get("parameters", ())}
-        lists |= {name for name, each in documented.items() if each["schema"].get("type") == "array"}
+        documented = {entry["name"]: entry for entry in (self.openapi_extra or {}).get("parameters", ())}
+        lists |= {name for name, entry in documented.items() if entry["schema"].get("type") == "array"}
         known = [*parameters, *documented]
 
         async def handler(request: Request) -> Response:

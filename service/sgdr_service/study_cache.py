@@ -40,19 +40,19 @@ class Library:
     def study(self, name: str) -> Study:
         """The study called `name`, as it stands now. Raises a problem: 404 for none, 503 without storage."""
         with self._reachable() as storage:
-            found = self._read(storage, name)
-        if found is None:
+            study = self._read(storage, name)
+        if study is None:
             raise Problem(404, f"there is no study {name!r}; GET /v1/studies lists them")
-        return found
+        return study
 
     def all(self) -> list[Study]:
         """All studies that were made by sweeps, by name, as they stand now. Raises a problem, 503."""
         with self._reachable() as storage:
             names = sorted(
-                each.study_name for each in storage.get_all_studies() if is_readable(each.user_attrs)
+                study.study_name for study in storage.get_all_studies() if is_readable(study.user_attrs)
             )
-            found = (self._read(storage, name) for name in names)
-            return [study for study in found if study is not None]  # less those deleted meanwhile
+            studies = (self._read(storage, name) for name in names)
+            return [study for study in studies if study is not None]  # less those deleted meanwhile
 
     def close(self) -> None:
         """Gives the storage up, until it is asked for again."""

@@ -25,9 +25,9 @@ def hashed(token: str) -> str:
     return f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
 
 
-def matches(token: str, kept: str) -> bool:
-    """Whether the token is the one whose hash is kept."""
-    return hmac.compare_digest(hashed(token).encode(), kept.encode())
+def matches(token: str, token_hash: str) -> bool:
+    """Whether the token is the one whose hash is token_hash."""
+    return hmac.compare_digest(hashed(token).encode(), token_hash.encode())
 
 
 def default_file() -> Path:

@@ -53,5 +53,5 @@ def readyz(request: Request) -> Health:
 )
 def metrics(request: Request) -> Response:
     """Requests and latencies since the start, sweeps by state and trials by outcome as they are now."""
-    kept: Metrics = request.app.state.metrics
-    return Response(kept.text(), media_type=CONTENT_TYPE_LATEST)
+    metrics: Metrics = request.app.state.metrics
+    return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)

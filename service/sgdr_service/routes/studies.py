@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 
+from sgdr.choices import State
 from sgdr.search.study.columns import COLUMNS
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Verdict
@@ -15,10 +16,11 @@ from sgdr_service import problems
 from sgdr_service.paging import Limit, Offset, Page, cut, ordered
 from sgdr_service.presenters import column, details, summary, trial
 from sgdr_service.problems import Problem
-from sgdr_service.schemas import Arm, State, StudyDetails, StudySummary, Trial, TrialRow
+from sgdr_service.schemas import Arm, StudyDetails, StudySummary
 from sgdr_service.strict_params import StrictRoute
 from sgdr_service.study_cache import Library
 from sgdr_service.tables import curves_csv, trials_csv
+from sgdr_service.trial_schemas import Trial, TrialRow
 
 TRIALS = (
     "number,state,arm,value,base_lr,T_0,T_mult,eta_min,…\n38,COMPLETE,restarts,0.01163,0.1548,4,1,0.00458,…\n"
