@@ -11,7 +11,8 @@ import pytest
 
 from experiments.workloads import cifar, wide_residual
 from experiments.workloads.cifar import Augmented
-from sgdr.search.problem.workload import Workload, check_functions
+from sgdr.search.problem.functions import check_functions
+from sgdr.search.problem.workload import Workload
 
 Examples = tuple[np.ndarray, np.ndarray]
 

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sgdr.search.problem.functions import check_functions
 from sgdr.search.problem.supervised import Supervised
-from sgdr.search.problem.workload import Workload, check_declaration, check_functions
+from sgdr.search.problem.workload import Workload, check_declaration
 from sgdr.workloads import fashion_mnist
 
 ROOT = Path(__file__).parents[2]

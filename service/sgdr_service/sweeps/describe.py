@@ -14,7 +14,8 @@ from typing import Any
 
 from sgdr.search.problem import hparams
 from sgdr.search.problem.declaration import Declaration
-from sgdr.search.problem.workload import CallableWorkload, check_functions, find
+from sgdr.search.problem.functions import check_functions
+from sgdr.search.problem.workload import CallableWorkload, find
 from sgdr_service.sweeps.children import NICENESS
 from sgdr_service.sweeps.public_errors import public_words
 

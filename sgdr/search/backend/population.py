@@ -8,58 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from sgdr.schedule import FIELDS, WarmRestarts
-from sgdr.search.backend.rate_table import RateTable, Schedules
+from sgdr.search.backend.program import Lanes, advance, data_apart, initial_state
+from sgdr.search.backend.rate_table import Schedules
 from sgdr.search.backend.slot_states import SlotStates
-from sgdr.search.backend.slots import FINITE, LONGEST_CALL
+from sgdr.search.backend.slots import LONGEST_CALL
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.hparams import dtypes, fitted
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import State, Workload
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int32, Key, Num, UInt32
+    from jaxtyping import Float, Num
     from optuna.distributions import BaseDistribution
-
-INITIAL = 2**32 - 1
-"""The number that stands in place of a step for the key of the initial state; no step comes so far."""
 
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_multi_thread_eigen": False, "xla_backend_optimization_level": 2}
 """Every core is a device of its own already: more threads than cores would only get in each other's way. And
 level 3 unrolls loops so far that small models train 2 to 3 % slower."""
-
-
-class Lanes(NamedTuple):
-    """What each of K slots trains: a row each."""
-
-    epoch: Int32[Any, " slots"]
-    """Completed epochs."""
-    seed: UInt32[Any, " slots"]
-    """The seed decides the initial state and the key of every step."""
-    schedule: WarmRestarts | RateTable
-    """The schedules, in steps: a `WarmRestarts` has T_0 and T_mult in int32, the others in float32."""
-    hparams: dict[str, Num[Any, " slots"]]
-    """The workload's own values by name: whole ones int32, the others float32."""
-
-    @classmethod
-    def idle(cls, slots: int, hparams: Mapping[str, np.dtype[Any]]) -> Lanes:
-        """Rows for slots that have no trial: they compute, since all slots do, and nobody looks."""
-        rate = np.zeros(slots, np.float32)
-        count = np.ones(slots, np.int32)
-        return cls(
-            epoch=count.copy(),
-            seed=np.zeros(slots, np.uint32),
-            schedule=WarmRestarts(rate, count.copy(), count.copy(), rate.copy(), np.ones(slots, np.float32)),
-            hparams={name: np.zeros(slots, dtype) for name, dtype in hparams.items()},
-        )
 
 
 class Values:
@@ -124,23 +95,15 @@ class Population:
         self._trace(workload)
 
     def _trace(self, workload: Workload) -> None:
-        advance = partial(_advance, workload)
-        self._shapes = jax.eval_shape(partial(_initial, workload), self._lanes.seed)
+        self._shapes = jax.eval_shape(partial(initial_state, workload), self._lanes.seed)
         self._rows = SlotStates(self._shapes, self._split, self._options)
         one_device = self.slots // self._split.num_devices
         shard = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((one_device, *leaf.shape[1:]), leaf.dtype),
             (self._shapes, self._lanes),
         )
-        # Arrays that the workload closes over would be written into the program as literals; as arguments
-        # they lie on each device once.
-        traced, out = jax.make_jaxpr(advance, return_shape=True)(*shard, np.int32(1))
-        self._data = jax.device_put(traced.consts, self._whole)
-
-        def with_data(data: list[Any], *arguments: Any) -> Any:
-            flat = jaxpr_as_fun(traced.replace(consts=data))(*jax.tree.leaves(arguments))
-            return jax.tree.unflatten(jax.tree.structure(out), flat)
-
+        with_data, data = data_apart(partial(advance, workload), *shard, np.int32(1))
+        self._data = jax.device_put(data, self._whole)
         program = jax.shard_map(
             with_data,
             mesh=self._split.mesh,
@@ -277,72 +240,3 @@ def _memory_error(error: Exception, slots: int) -> Exception:
     if "RESOURCE_EXHAUSTED" in str(error) or "out of memory" in str(error).lower():
         return MemoryError(f"the device has too little memory for slots={slots}; give fewer")
     return error
-
-
-def _initial(workload: Workload, seeds: UInt32[jax.Array, " slots"]) -> State:
-    return jax.vmap(lambda seed: workload.init(trial_key(seed, INITIAL)))(seeds)
-
-
-def trial_key(seed: UInt32[jax.Array, ""], step: Int32[jax.Array, ""] | int) -> Key[jax.Array, ""]:
-    """The key that a trial's `update` is given at `step`; that of its `init` where step is `INITIAL`."""
-    return jax.random.fold_in(jax.random.key(seed), step)
-
-
-def _advance(
-    workload: Workload, state: State, lanes: Lanes, epochs: Int32[jax.Array, ""]
-) -> tuple[State, Any]:
-    """The program of one device: its slots' state after `epochs` more epochs, and the values of each."""
-
-    def fresh(state: State) -> State:
-        initial = _initial(workload, lanes.seed)
-        new = lanes.epoch == 0
-        return jax.tree.map(
-            lambda a, b: jnp.where(new.reshape(-1, *[1] * (a.ndim - 1)), a, b), initial, state
-        )
-
-    state = jax.lax.cond(jnp.any(lanes.epoch == 0), fresh, lambda state: state, state)
-
-    def one_step(state: State, row: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[State, None]:
-        lr, step, key = row
-        return jax.vmap(workload.update)(state, lr, step, key, lanes.hparams), None
-
-    def one_epoch(done: jax.Array, carry: tuple[State, Any]) -> tuple[State, Any]:
-        state, values = carry
-        first = (lanes.epoch + done) * workload.steps_per_epoch
-        steps = first + jnp.arange(workload.steps_per_epoch, dtype=jnp.int32)[:, None]
-        # Rates and keys of the whole epoch at once: one kernel each instead of one a step.
-        rates = jax.vmap(jax.vmap(lambda schedule, step: schedule(step)), (None, 0))(lanes.schedule, steps)
-        keys = jax.vmap(jax.vmap(trial_key), (None, 0))(lanes.seed, steps)
-        state, _ = jax.lax.scan(one_step, state, (rates, steps, keys))
-        now = _values(workload, state)
-        return state, {name: values[name].at[done].set(now[name]) for name in now}
-
-    shapes = jax.eval_shape(partial(_values, workload), state)
-    buffer = {name: jnp.zeros((LONGEST_CALL, *leaf.shape), leaf.dtype) for name, leaf in shapes.items()}
-    trained: tuple[State, Any] = jax.lax.fori_loop(0, epochs, one_epoch, (state, buffer))
-    return trained
-
-
-def _values(workload: Workload, state: State) -> dict[str, Num[jax.Array, " slots"]]:
-    values = {name: _wide(value) for name, value in jax.vmap(workload.evaluate)(state).items()}
-    # A sum of zeros, unless something is infinite or NaN: one pass, where testing each number takes several.
-    sums = [
-        jnp.sum(part * 0, axis=tuple(range(1, part.ndim)), dtype=jnp.float32)
-        for leaf in (*jax.tree.leaves(state), *values.values())
-        for part in _reals(leaf)
-    ]
-    return {**values, FINITE: jnp.isfinite(sum(sums)).astype(jnp.float32)}
-
-
-def _wide(value: jax.Array) -> jax.Array:
-    """A value as it is kept: whole ones as they are, the others in float32 or wider."""
-    if jnp.issubdtype(value.dtype, jnp.integer):
-        return value
-    return value.astype(jnp.promote_types(value.dtype, jnp.float32))
-
-
-def _reals(leaf: jax.Array) -> tuple[jax.Array, ...]:
-    """The real numbers of a leaf that may be infinite or NaN: both parts of complex ones; none of keys."""
-    if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
-        return leaf.real, leaf.imag
-    return (leaf,) if jnp.issubdtype(leaf.dtype, jnp.floating) else ()

@@ -1,8 +1,7 @@
 """Slots for callable workloads: a process each, in which a function trains one trial after another.
 
 A process is started afresh (not forked, which frameworks with threads do not survive) and kept for all the
-trials of its slot, so that a framework is imported once. It may run ahead as far as the worker has granted
-epochs, and waits there for the worker's verdict.
+trials of its slot, so that a framework is imported once (`slot_process` is what it does).
 """
 
 from __future__ import annotations
@@ -10,22 +9,16 @@ from __future__ import annotations
 import contextlib
 import multiprocessing as mp
 import multiprocessing.connection
-import os
 import pickle
-import signal
-import threading
-import traceback
 from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import optuna
 
-from sgdr import checks
+from sgdr.search.backend.slot_process import Message, serve
 from sgdr.search.backend.slots import FINITE
-from sgdr.search.problem.types import STEPS_PER_EPOCH, Schedule
+from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import CallableWorkload
 
 if TYPE_CHECKING:
@@ -33,10 +26,6 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 5.0
 """How long a process may take to end by itself before it is killed."""
-
-Message = tuple[str, Any]
-"""The kind and the content of a message. To a process: train, grant, stop. From it, behind the serial number
-of the trial: value, said, error, idle."""
 
 
 class ProcessSlots:
@@ -170,14 +159,14 @@ class _Process:
         self._lifeline, lifeline = context.Pipe()
         self._trial = 0
         try:
-            # Unpacked by `_serve`, once nothing that a module prints when it is imported gets into stdout.
+            # Unpacked by `serve`, once nothing that a module prints when it is imported gets into stdout.
             packed = pickle.dumps(workload)
         except Exception as error:
             raise ValueError(
                 f"workload {workload.name!r} cannot be sent to a process: define the function at the top "
                 f"level of a module ({type(error).__name__}: {error})"
             ) from error
-        self._process: SpawnProcess = context.Process(target=_serve, args=(packed, theirs, lifeline, threads))
+        self._process: SpawnProcess = context.Process(target=serve, args=(packed, theirs, lifeline, threads))
         self._process.start()
         theirs.close()
         lifeline.close()
@@ -224,142 +213,3 @@ class _Process:
             self._process.kill()
             self._process.join()
         self._process.close()
-
-
-class _Run:
-    """The `Run` that a training function is given, in the slot's process."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        serial: int,
-        schedule: Schedule,
-        budget: int,
-        seed: int,
-        hparams: Mapping[str, Any],
-        steps_per_epoch: int | None,
-    ) -> None:
-        self.schedule, self.budget, self.seed, self.hparams = schedule, budget, seed, hparams
-        self._connection, self._serial = connection, serial
-        self._steps_per_epoch = steps_per_epoch
-        self._granted = 0
-        self.reported = 0
-
-    @property
-    def steps_per_epoch(self) -> int | None:
-        """See `sgdr.search.problem.workload.Run.steps_per_epoch`."""
-        return self._steps_per_epoch
-
-    @steps_per_epoch.setter
-    def steps_per_epoch(self, steps: int) -> None:
-        steps = checks.whole_count("run.steps_per_epoch", steps)
-        if self.reported:
-            raise ValueError(
-                f"run.steps_per_epoch={steps} was set after {self.reported} reported epochs; set it before "
-                "the first report"
-            )
-        self._steps_per_epoch = steps
-        self.say("said", {STEPS_PER_EPOCH: steps})
-
-    def report(self, epoch: int, value: float) -> None:
-        """See `sgdr.search.problem.workload.Run.report`."""
-        epoch = checks.plain(epoch)
-        if epoch != self.reported + 1:
-            raise ValueError(
-                f"report(epoch={epoch!r}) after epoch {self.reported}: report once after every epoch, from 1"
-            )
-        if epoch > self.budget:
-            raise ValueError(
-                f"report(epoch={epoch!r}) is past the budget of {self.budget} epochs; return there"
-            )
-        if self._granted < epoch:
-            self._wait()
-        self.say("value", float(value))
-        self.reported = epoch
-        if self._granted == epoch < self.budget:
-            self._wait()
-
-    def say(self, kind: str, content: Any) -> None:
-        """Sends the worker a message about this trial."""
-        self._connection.send((self._serial, (kind, content)))
-
-    def _wait(self) -> None:
-        """Waits for the verdict: epochs to go on with, or the end."""
-        kind, epochs = self._connection.recv()
-        if kind == "stop":
-            raise _Stopped
-        self._granted = self.reported + epochs
-
-
-class _Stopped(optuna.TrialPruned):
-    """The worker has ended the trial."""
-
-
-def _serve(packed: bytes, connection: Connection, lifeline: Connection, threads: int) -> None:
-    """The process of a slot: trains what it is sent, one trial after another."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to handle
-    threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True).start()
-    os.dup2(2, 1)  # stdout holds the sweep's results alone
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, str(threads))
-    try:
-        workload = pickle.loads(packed)
-    except Exception as error:
-        workload = _Failing(_told(error))
-    serial = 0
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # until the worker has ended
-        while True:
-            kind, content = connection.recv()
-            if kind == "train":
-                serial += 1
-                packed, budget, seed, hparams = content
-                steps = getattr(workload, "steps_per_epoch", None)
-                run = _Run(connection, serial, None, budget, seed, hparams, steps)
-                try:
-                    run.schedule = pickle.loads(packed)
-                except Exception as error:
-                    run.say("error", f"its schedule cannot be had in a process of its own: {_told(error)}")
-                else:
-                    _train(workload, run)
-            elif kind == "stop":
-                connection.send((serial, ("idle", None)))
-
-
-class _Failing:
-    """A stand-in for a workload that could not be had: it says so for every trial."""
-
-    def __init__(self, why: str) -> None:
-        self._why = why
-
-    def __call__(self, run: _Run) -> None:
-        raise RuntimeError(f"the workload cannot be imported in a process of its own: {self._why}")
-
-
-def _train(workload: Callable[[_Run], None], run: _Run) -> None:
-    try:
-        workload(run)
-    except _Stopped:
-        run.say("idle", None)
-        return
-    except optuna.TrialPruned:
-        error = "it raised TrialPruned by itself; let report() decide"
-    except Exception as raised:
-        error = _told(raised)
-    else:
-        if run.reported == run.budget:
-            return
-        error = f"it returned after {run.reported} of {run.budget} reported epochs; report after every epoch"
-    run.say("error", error)
-
-
-def _told(error: Exception) -> str:
-    """What it says in one line, and below where it came from."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{line}\n" + "".join(traceback.format_tb(error.__traceback__, limit=-5))
-
-
-def _die_with_parent(lifeline: Connection) -> None:
-    try:
-        lifeline.recv()
-    except (EOFError, OSError):
-        os._exit(1)

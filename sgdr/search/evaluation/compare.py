@@ -22,17 +22,11 @@ from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
 from sgdr.search.problem import hparams as numbers
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
+from sgdr.search.problem.functions import check_functions
 from sgdr.search.problem.objective import OBJECTIVES, chosen_epoch
 from sgdr.search.problem.seeds import comparison_seed
 from sgdr.search.problem.types import Schedule
-from sgdr.search.problem.workload import (
-    CallableWorkload,
-    State,
-    Workload,
-    check_declaration,
-    check_functions,
-    find,
-)
+from sgdr.search.problem.workload import CallableWorkload, State, Workload, check_declaration, find
 
 
 @dataclass(frozen=True)

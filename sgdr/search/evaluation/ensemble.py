@@ -13,8 +13,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
 
+from sgdr.search.backend.program import data_apart
 from sgdr.search.problem.workload import State
 
 
@@ -54,11 +54,6 @@ class Ensemble:
 
 
 def _program(function: Callable[..., Any], *examples: Any) -> Callable[..., Any]:
-    """The function jitted, with the data that it closes over as arguments, not literals of the program."""
-    traced, out = jax.make_jaxpr(function, return_shape=True)(*examples)
-
-    def with_data(data: list[Any], *arguments: Any) -> Any:
-        flat = jaxpr_as_fun(traced.replace(consts=data))(*jax.tree.leaves(arguments))
-        return jax.tree.unflatten(jax.tree.structure(out), flat)
-
-    return partial(jax.jit(with_data), jax.device_put(traced.consts))
+    """The function jitted, with the data that it closes over as an argument."""
+    with_data, data = data_apart(function, *examples)
+    return partial(jax.jit(with_data), jax.device_put(data))

@@ -10,7 +10,7 @@ Each stream hands a list of whole numbers, its entropy, to NumPy's `SeedSequence
 | `comparison_seed` | seed, index, 0, 2 | the seeds on which schedules are compared |
 | `space_shift` | seed, dimensions | where the evenly spread points of a space begin |
 
-What JAX draws within a trial comes from the trial's seed alone (`backend.population.trial_key`). A trial of
+What JAX draws within a trial comes from the trial's seed alone (`backend.program.trial_key`). A trial of
 Ray Tune without a seed takes the one that its config decides (`tune.config.seed_of`).
 
 A `SeedSequence` fills its entropy up with zeros: [7, 1] and [7, 1, 0] are the same. So some streams share

@@ -222,7 +222,7 @@ def _loaded(name: str, path: str) -> Any:
         hint = "run from the folder that holds it, or install" if its_own else "it is imported there: install"
         raise ValueError(f"workload {name!r}: no module named {error.name!r}; {hint} the package") from error
     except Exception as error:
-        raise ValueError(f"workload {name!r}: {module_name!r} cannot be imported: {_told(error)}") from error
+        raise ValueError(f"workload {name!r}: {module_name!r} cannot be imported: {told(error)}") from error
     for part in attribute.split("."):
         if not hasattr(target, part):
             raise ValueError(f"workload {name!r}: {module_name} has no {attribute!r}")
@@ -235,7 +235,7 @@ def _loaded(name: str, path: str) -> Any:
     except ValueError:
         raise  # its own words, as on missing data
     except Exception as error:
-        raise ValueError(f"workload {name!r}: calling it failed: {_told(error)}") from error
+        raise ValueError(f"workload {name!r}: calling it failed: {told(error)}") from error
 
 
 def _attribute(module: str, path: str) -> Any:
@@ -246,7 +246,7 @@ def _attribute(module: str, path: str) -> Any:
     return target
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """An error of the user's code in one line: what, and the innermost of their lines that led there."""
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if not _LIBRARIES.search(frame.filename)
@@ -282,84 +282,3 @@ def check_declaration(workload: Workload | CallableWorkload) -> None:
             checked_interval(workload.interval)
         except ValueError as error:
             raise ValueError(f"{who}: {error}") from None
-
-
-def check_functions(workload: Workload, hparams: Mapping[str, float]) -> None:
-    """Raises ValueError where the functions do not fit together; traces them and computes nothing.
-
-    `hparams` holds an example of every further value that is searched.
-    """
-    import jax
-    import jax.numpy as jnp
-
-    who = f"workload {workload.name!r}"
-    scalar = jax.ShapeDtypeStruct((), jnp.float32)
-    key = jax.eval_shape(lambda: jax.random.key(0))
-
-    def traced(function: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return jax.eval_shape(function, *arguments)
-        except Exception as error:
-            raise ValueError(f"{who}: {function.__name__}() fails: {_told(error)}") from error
-
-    state = traced(workload.init, key)
-    if not jax.tree.leaves(state):
-        raise ValueError(f"{who}: init() returns a state without arrays; return what update() changes")
-    step = jax.ShapeDtypeStruct((), jnp.int32)
-    types = {name: jnp.int32 if type(value) is int else jnp.float32 for name, value in hparams.items()}
-    values = {name: jax.ShapeDtypeStruct((), dtype) for name, dtype in types.items()}
-    after = traced(workload.update, state, scalar, step, key, values)
-    form, form_after = str(jax.tree.structure(state)), str(jax.tree.structure(after))
-    if form != form_after:
-        raise ValueError(
-            f"{who}: update() returns another tree than init(): {form_after} instead of {form}; "
-            "return a state of the same form"
-        )
-    paths = jax.tree_util.tree_leaves_with_path(state)
-    for (path, old), new in zip(paths, jax.tree.leaves(after), strict=True):
-        if old.shape != new.shape or old.dtype != new.dtype:
-            where = jax.tree_util.keystr(path) or "its only leaf"
-            raise ValueError(
-                f"{who}: update() turns {where} of the state from {old.dtype}{list(old.shape)} "
-                f"into {new.dtype}{list(new.shape)}; keep shapes and dtypes as init() makes them"
-            )
-    metrics = traced(workload.evaluate, state)
-    if not isinstance(metrics, dict):
-        raise ValueError(f"{who}: evaluate() returns a {type(metrics).__name__}; return a dict of scalars")
-    for role in ("metric", "select_metric"):
-        name = getattr(workload, role, None)
-        if name is not None and name not in metrics:
-            raise ValueError(f"{who}: {role}={name!r} is not among evaluate()'s {sorted(metrics)}")
-    for name, value in metrics.items():
-        if name in RESERVED:
-            raise ValueError(f"{who}: evaluate()[{name!r}] has a name that tables of curves use; rename it")
-        if value.shape != ():
-            raise ValueError(f"{who}: evaluate()[{name!r}] has shape {value.shape}; reduce it to a scalar")
-        if jnp.issubdtype(value.dtype, jnp.complexfloating):
-            raise ValueError(f"{who}: evaluate()[{name!r}] is {value.dtype}; return a real number of it")
-    _check_ensemble(workload, who, traced, state, metrics)
-
-
-def _check_ensemble(
-    workload: Any, who: str, traced: Callable[..., Any], state: State, metrics: Mapping[str, Any]
-) -> None:
-    """The same for the two optional functions, `predict` and `score`."""
-    methods = [name for name in ("predict", "score") if callable(getattr(workload, name, None))]
-    if not methods:
-        return
-    if len(methods) == 1:
-        raise ValueError(
-            f"{who}: it has {methods[0]}() alone of predict() and score(); give both, or neither"
-        )
-    predictions = traced(workload.predict, state)
-    if not hasattr(predictions, "dtype"):
-        raise ValueError(f"{who}: predict() returns a {type(predictions).__name__}; return one array")
-    scores = traced(workload.score, predictions)
-    if not isinstance(scores, dict) or scores.keys() != metrics.keys():
-        returned = sorted(scores) if isinstance(scores, dict) else f"a {type(scores).__name__}"
-        raise ValueError(
-            f"{who}: score() returns {returned} and evaluate() {sorted(metrics)}; return the same names"
-        )
-    for name, value in scores.items():
-        if value.shape != ():
-            raise ValueError(f"{who}: score()[{name!r}] has shape {value.shape}; reduce it to a scalar")

@@ -19,8 +19,9 @@ from sgdr.search.problem import hparams
 from sgdr.search.problem.arms import planned
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.functions import check_functions
 from sgdr.search.problem.options import KEY, Kind, Option, option, taking
-from sgdr.search.problem.workload import CallableWorkload, Workload, check_functions, find
+from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
 from sgdr.search.study.study import Best, Study, load
 from sgdr.search.sweeps.cluster import cluster_of

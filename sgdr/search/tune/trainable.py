@@ -23,9 +23,10 @@ from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem import hparams
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.functions import check_functions
 from sgdr.search.problem.objective import OBJECTIVES, sign, value
 from sgdr.search.problem.space import Space
-from sgdr.search.problem.workload import CallableWorkload, Workload, check_functions, find
+from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.tune.config import Config, hparams_of, schedule_of, seed_of
 from sgdr.search.tune.results import EPOCH, RATE, T_0, TAKEN, TROUGH, WORTH
 

@@ -12,7 +12,8 @@ from sgdr import WarmRestarts, Warmup
 from sgdr.relatives import Chained, Cyclic, Joined, OneCycle, StepDecay
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.devices import local_devices
-from sgdr.search.backend.population import INITIAL, Population, trial_key
+from sgdr.search.backend.population import Population
+from sgdr.search.backend.program import INITIAL, trial_key
 from sgdr.search.backend.slots import FINITE, LONGEST_CALL
 from sgdr.search.problem.workload import find
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.evaluation.ensemble import Ensemble, has_ensemble
-from sgdr.search.problem.workload import CallableWorkload, check_functions, find
+from sgdr.search.problem.functions import check_functions
+from sgdr.search.problem.workload import CallableWorkload, find
 
 TARGETS = np.array([0.5, -1.0, 2.0], np.float32)
 

@@ -10,11 +10,12 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from sgdr import WarmRestarts, search
 from sgdr.search.backend.devices import local_devices
-from sgdr.search.backend.population import Population, _values
+from sgdr.search.backend.population import Population
+from sgdr.search.backend.program import epoch_values
 from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.functions import check_functions
 from sgdr.search.problem.hparams import REAL, WHOLE, check, dtypes, fitted
-from sgdr.search.problem.workload import check_functions
 
 
 class Wide:
@@ -73,7 +74,7 @@ def test_what_is_not_finite_is_seen_in_every_type(dtype: Any) -> None:
         leaves += [[1, complex(0, np.inf)], [complex(np.inf, 0), 1]]
     state = {"leaf": jnp.array(leaves, dtype), "count": jnp.zeros(len(leaves), jnp.int32)}
     finite = [0.0, 1.0, 0.0, 0.0][: len(leaves)]
-    assert _values(Holding(), state)[FINITE].tolist() == finite  # type: ignore[arg-type]
+    assert epoch_values(Holding(), state)[FINITE].tolist() == finite  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

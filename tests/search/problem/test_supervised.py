@@ -12,8 +12,9 @@ import numpy as np
 import optax
 import pytest
 
+from sgdr.search.problem.functions import check_functions
 from sgdr.search.problem.supervised import Supervised
-from sgdr.search.problem.workload import Workload, check_functions
+from sgdr.search.problem.workload import Workload
 
 CLASSES = 3
 RANDOM = np.random.default_rng(0)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import pytest
 
 from sgdr import search
-from sgdr.search.problem.workload import check_functions, find, registered
+from sgdr.search.problem.functions import check_functions
+from sgdr.search.problem.workload import find, registered
 
 
 @pytest.fixture
