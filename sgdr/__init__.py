@@ -4,8 +4,9 @@ from sgdr import relatives as relatives
 from sgdr.cycles import Cycle
 from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
+from sgdr.scheduler_state import SchedulerState
 from sgdr.snapshot_ensembles import Snapshot, ensemble, snapshots
-from sgdr.stateful import CosineAnnealingWarmRestarts, SchedulerState
+from sgdr.stateful import CosineAnnealingWarmRestarts
 from sgdr.warmup import Warmup
 
 __all__ = [

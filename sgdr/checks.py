@@ -3,7 +3,8 @@
 import math
 import reprlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,32 @@ def whole_count_or_none(name: str, value: Any) -> Any:
             f"use {name}=None for restarts without end",
         )
     )
+
+
+def share(name: str, value: Any) -> float:
+    number = positive(name, value)
+    if number >= 1:
+        raise bad_field(name, value, "must be a share > 0 and < 1", f"give e.g. {name}=0.3")
+    return float(number)
+
+
+def one_of(name: str, value: Any, known: tuple[str, ...]) -> Any:
+    if value not in known:
+        raise bad_field(name, value, f"must be one of {', '.join(known)}", f"give {name}={known[0]!r}")
+    return value
+
+
+def rising(name: str, value: Any) -> tuple[Number, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise bad_field(name, value, "must be steps in rising order", f"give e.g. {name}=(30, 60)")
+    steps = tuple(positive(name, step) for step in value)
+    if any(a >= b for a, b in pairwise(steps)):
+        raise bad_field(name, steps, "must be steps in rising order", "sort them, each once")
+    return steps
+
+
+def callables(name: str, value: Any) -> tuple[Any, ...]:
+    schedules = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
+    if not schedules or not all(map(callable, schedules)):
+        raise bad_field(name, value, "must be callables from step to rate", "give at least one")
+    return schedules

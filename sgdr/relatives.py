@@ -11,7 +11,7 @@ step outside of jit takes milliseconds; tests hold these to its values.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
 from typing import Any, Self
@@ -23,7 +23,8 @@ from sgdr.checks import is_array
 from sgdr.cycles import Number, cycles_of
 from sgdr.errors import bad_field
 from sgdr.formula import Formula, holds_array, real, since
-from sgdr.schedule import Field, WarmRestarts, register_pytree
+from sgdr.pytrees import register_pytree
+from sgdr.schedule import Field, WarmRestarts
 from sgdr.warmup import Warmup
 
 ANNEALS = ("cosine", "linear")
@@ -67,10 +68,10 @@ class OneCycle(Formula):
     lengths = ("length",)
 
     def __post_init__(self) -> None:
-        self._check(base_lr=checks.peak_rate, length=checks.positive, pct_start=_share)
+        self._check(base_lr=checks.peak_rate, length=checks.positive, pct_start=checks.share)
         self._check(div_factor=checks.at_least_one, final_div_factor=checks.at_least_one)
-        self._check(pct_final=lambda name, value: value if value is None else _share(name, value))
-        self._check(anneal=lambda name, value: _one_of(name, value, ANNEALS))
+        self._check(pct_final=lambda name, value: value if value is None else checks.share(name, value))
+        self._check(anneal=lambda name, value: checks.one_of(name, value, ANNEALS))
         shares = self.pct_start, self.pct_final
         if self.pct_final is not None and not holds_array(shares) and self.pct_final <= self.pct_start:
             raise bad_field(
@@ -127,7 +128,7 @@ class Cyclic(Formula):
             object.__setattr__(self, "down", self.up)
         self._check(base_lr=checks.peak_rate, up=checks.positive, down=checks.positive)
         self._check(eta_min=checks.lowest_rate, gamma=checks.decay)
-        self._check(mode=lambda name, value: _one_of(name, value, MODES))
+        self._check(mode=lambda name, value: checks.one_of(name, value, MODES))
         if not holds_array((self.base_lr, self.eta_min)) and self.eta_min > self.base_lr:
             most = f"must not exceed base_lr={self.base_lr!r}"
             raise bad_field("eta_min", self.eta_min, most, "lower eta_min")
@@ -173,7 +174,7 @@ class StepDecay(Formula):
     lengths = ("milestones",)
 
     def __post_init__(self) -> None:
-        self._check(base_lr=checks.peak_rate, milestones=_ascending, gamma=checks.decay)
+        self._check(base_lr=checks.peak_rate, milestones=checks.rising, gamma=checks.decay)
 
     def _rates(self, xp: Any, step: Any) -> Any:
         gamma = real(xp, self.gamma)
@@ -198,8 +199,8 @@ class Joined(Formula):
     lengths = ("schedules", "milestones")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "schedules", _callables("schedules", self.schedules))
-        self._check(milestones=_ascending)
+        object.__setattr__(self, "schedules", checks.callables("schedules", self.schedules))
+        self._check(milestones=checks.rising)
         if len(self.milestones) != len(self.schedules) - 1:
             count = f"must be one fewer than the {len(self.schedules)} schedules"
             fix = "give the step at which each but the first begins"
@@ -244,7 +245,7 @@ class Chained(Formula):
     lengths = ("schedules",)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "schedules", _callables("schedules", self.schedules))
+        object.__setattr__(self, "schedules", checks.callables("schedules", self.schedules))
 
     def restarts(self, until: Number) -> list[int]:
         """The restarts < `until` of any of them, in order."""
@@ -276,7 +277,7 @@ def from_dict(values: Mapping[str, Any]) -> WarmRestarts | Warmup | Formula:
     entries = dict(checks.mapping("the fields of a schedule", values))
     if "kind" not in entries:
         return WarmRestarts.from_dict(entries)
-    kind = _one_of("kind", entries.pop("kind"), tuple(KINDS))
+    kind = checks.one_of("kind", entries.pop("kind"), tuple(KINDS))
     names = {field.name: field.default is MISSING for field in fields(KINDS[kind])}
     if not {name for name, needed in names.items() if needed} <= entries.keys() <= names.keys():
         raise ValueError(
@@ -300,35 +301,6 @@ def _triangle(xp: Any, step: Any, length: Any) -> tuple[Any, Any, Any]:
     index, remaining = cycles_of(length, 1).locate_array(step.ravel())
     index, remaining = index.reshape(step.shape), remaining.reshape(step.shape)
     return index, (1 - remaining) * length, remaining
-
-
-def _share(name: str, value: Any) -> float:
-    number = checks.positive(name, value)
-    if number >= 1:
-        raise bad_field(name, value, "must be a share > 0 and < 1", f"give e.g. {name}=0.3")
-    return float(number)
-
-
-def _one_of(name: str, value: Any, known: tuple[str, ...]) -> Any:
-    if value not in known:
-        raise bad_field(name, value, f"must be one of {', '.join(known)}", f"give {name}={known[0]!r}")
-    return value
-
-
-def _ascending(name: str, value: Any) -> tuple[Number, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise bad_field(name, value, "must be steps in rising order", f"give e.g. {name}=(30, 60)")
-    steps = tuple(checks.positive(name, step) for step in value)
-    if any(a >= b for a, b in pairwise(steps)):
-        raise bad_field(name, steps, "must be steps in rising order", "sort them, each once")
-    return steps
-
-
-def _callables(name: str, value: Any) -> tuple[Any, ...]:
-    schedules = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
-    if not schedules or not all(map(callable, schedules)):
-        raise bad_field(name, value, "must be callables from step to rate", "give at least one")
-    return schedules
 
 
 def _has_plain_callable(schedules: Any) -> bool:

@@ -20,13 +20,13 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 
 import numpy as np
-import wrapt
 from numpy.typing import NDArray
 
 from sgdr import checks
 from sgdr.checks import bad_step, checked_step, checked_steps, is_array, is_jax
 from sgdr.cycles import Cycle, Cycles, FloatArray, Number, cycles_of
 from sgdr.errors import bad_field
+from sgdr.pytrees import register_pytree
 
 if TYPE_CHECKING:
     import jax
@@ -266,37 +266,6 @@ class WarmRestarts:
             rates = np.where(index >= self.cycles, self.eta_min, rates)
         shaped: FloatArray = rates.reshape(steps.shape)
         return shaped
-
-
-def register_pytree(
-    cls: type[Any], children: tuple[str, ...], is_static: Callable[[Any], bool] = lambda child: False
-) -> None:
-    """Make `cls` a JAX pytree of the attributes `children` as soon as JAX is imported.
-
-    `is_static` says of the first child whether it is part of the structure rather than a subtree.
-    Unflattening bypasses the constructor: JAX puts tracers, and objects of its own, in the place of numbers.
-    Scalars of NumPy's, as in a tree that was mapped to them, become Python's, as in the constructor.
-    """
-
-    def flatten(tree: Any) -> tuple[tuple[Any, ...], Any]:
-        first = getattr(tree, children[0])
-        rest = tuple(getattr(tree, name) for name in children[1:])
-        return (rest, first) if is_static(first) else ((first, *rest), None)
-
-    def unflatten(static: Any, values: Any) -> Any:
-        tree = object.__new__(cls)
-        numbers = (value.item() if isinstance(value, np.generic) else value for value in values)
-        tree.__dict__.update(zip(children, numbers if static is None else (static, *numbers), strict=True))
-        return tree
-
-    @wrapt.when_imported("jax")
-    def register(jax: Any) -> None:
-        def flatten_with_keys(tree: Any) -> tuple[tuple[Any, ...], Any]:
-            values, static = flatten(tree)
-            names = children if static is None else children[1:]
-            return tuple(zip(map(jax.tree_util.GetAttrKey, names), values, strict=True)), static
-
-        jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
 
 
 def left_at(cycles: Cycles, step: Number, limit: int | None) -> tuple[int, float]:

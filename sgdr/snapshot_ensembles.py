@@ -42,10 +42,7 @@ class Snapshot(Generic[Model]):
 
 
 def snapshots(
-    schedule: Schedule,
-    budget: int,
-    train: Callable[[int, float], object],
-    keep: Callable[[], Model],
+    schedule: Schedule, budget: int, train: Callable[[int, float], object], keep: Callable[[], Model]
 ) -> Iterator[Snapshot[Model]]:
     """Trains for `budget` steps of the schedule, and yields a snapshot at every trough on the way.
 

@@ -11,7 +11,8 @@ from sgdr.checks import checked_step, checked_steps, factor, is_array, is_jax, n
 from sgdr.cycles import Cycle, Number
 from sgdr.errors import bad_field
 from sgdr.extras import needed_by
-from sgdr.schedule import Field, register_pytree
+from sgdr.pytrees import register_pytree
+from sgdr.schedule import Field
 
 
 @dataclass(frozen=True)

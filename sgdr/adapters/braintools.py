@@ -11,8 +11,8 @@ from sgdr.cycles import Number
 from sgdr.extras import missing
 from sgdr.saved_state import differences, plain, warn_of_changes
 from sgdr.schedule import WarmRestarts
+from sgdr.scheduler_state import SchedulerState
 from sgdr.stateful import CosineAnnealingWarmRestarts as Scheduler
-from sgdr.stateful import SchedulerState
 
 try:
     from brainstate import State

@@ -43,8 +43,7 @@ EXAMPLES = """
 
 def export(
     to: Annotated[
-        str,
-        typer.Option(help="torch, optax, keras, braintools or transformers: code; json or csv: a table."),
+        str, typer.Option(help="torch, optax, keras, braintools or transformers: code; json or csv: a table.")
     ],
     study: Annotated[
         str | None,

@@ -12,11 +12,7 @@ PER_EPOCH = (
 )
 OR_BATCH = " Where T_0 counts batches, put it right after optimizer.step()."
 
-LOOP_BODY = (
-    "optimizer.zero_grad()",
-    "loss_function(model(inputs), targets).backward()",
-    "optimizer.step()",
-)
+LOOP_BODY = ("optimizer.zero_grad()", "loss_function(model(inputs), targets).backward()", "optimizer.step()")
 
 
 def code(plan: Plan) -> str:

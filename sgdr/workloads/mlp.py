@@ -28,10 +28,7 @@ def init(key: Key[jax.Array, ""], sizes: Sequence[int]) -> Layers:
     # All weights at once: XLA compiles the generator anew for every draw, longer than the training itself.
     drawn = jnp.split(jax.random.normal(key, (sum(counts),), jnp.float32), np.cumsum(counts)[:-1].tolist())
     return [
-        {
-            "weight": values.reshape(shape) * math.sqrt(2 / shape[0]),
-            "bias": jnp.zeros(shape[1], jnp.float32),
-        }
+        {"weight": values.reshape(shape) * math.sqrt(2 / shape[0]), "bias": jnp.zeros(shape[1], jnp.float32)}
         for values, shape in zip(drawn, shapes, strict=True)
     ]
 

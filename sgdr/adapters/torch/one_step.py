@@ -12,7 +12,7 @@ from sgdr.adapters.torch.group_rates import Rate, checked_rates, make_plain, pla
 from sgdr.checks import checked_step, number
 from sgdr.cycles import Cycle, Number
 from sgdr.saved_state import plain, warn_of_changes
-from sgdr.stateful import ends_at, restarts_at
+from sgdr.scheduler_state import ends_at, restarts_at
 
 
 class FromOneStep(LRScheduler):
