@@ -38,3 +38,10 @@ def register_pytree(
             return tuple(zip(map(jax.tree_util.GetAttrKey, names), values, strict=True)), static
 
         jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
+
+
+def is_plain_callable(value: Any) -> bool:
+    """Whether JAX would take a callable for a leaf; called by JAX, which is there."""
+    import jax
+
+    return callable(value) and jax.tree_util.all_leaves([value])

@@ -23,7 +23,7 @@ from sgdr.checks import is_array
 from sgdr.cycles import Number, cycles_of
 from sgdr.errors import bad_field
 from sgdr.formula import Formula, holds_array, real, since
-from sgdr.pytrees import register_pytree
+from sgdr.pytrees import is_plain_callable, register_pytree
 from sgdr.schedule import Field, WarmRestarts
 from sgdr.warmup import Warmup
 
@@ -304,10 +304,8 @@ def _triangle(xp: Any, step: Any, length: Any) -> tuple[Any, Any, Any]:
 
 
 def _has_plain_callable(schedules: Any) -> bool:
-    """Whether JAX would take one for a leaf: then they are part of the structure. Called by JAX."""
-    import jax
-
-    return any(callable(schedule) and jax.tree_util.all_leaves([schedule]) for schedule in schedules)
+    """Whether one is a plain callable: then they are part of the structure."""
+    return any(map(is_plain_callable, schedules))
 
 
 register_pytree(

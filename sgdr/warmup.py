@@ -11,7 +11,7 @@ from sgdr.checks import checked_step, checked_steps, factor, is_array, is_jax, n
 from sgdr.cycles import Cycle, Number
 from sgdr.errors import bad_field
 from sgdr.extras import needed_by
-from sgdr.pytrees import register_pytree
+from sgdr.pytrees import is_plain_callable, register_pytree
 from sgdr.schedule import Field
 
 
@@ -131,11 +131,4 @@ class Warmup:
         return jnp.where(step < length, first * done, later)
 
 
-def _is_plain_callable(schedule: Any) -> bool:
-    """Whether JAX would take it for a leaf; called by JAX, which is there."""
-    import jax
-
-    return callable(schedule) and jax.tree_util.all_leaves([schedule])
-
-
-register_pytree(Warmup, ("schedule", "steps"), _is_plain_callable)
+register_pytree(Warmup, ("schedule", "steps"), is_plain_callable)

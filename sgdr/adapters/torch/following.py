@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from torch import Tensor, full_like
+from torch import Tensor
 from torch.optim import Optimizer
 
 from sgdr import relatives
-from sgdr.adapters.torch.group_rates import Rate, plain_rate
+from sgdr.adapters.torch.group_rates import Rate, like, plain_rate
 from sgdr.adapters.torch.one_step import FromOneStep, warn_outside_of_step
 from sgdr.cycles import Cycle, Number
 from sgdr.formula import Formula
@@ -57,9 +57,9 @@ class WarmRestartsLR(FromOneStep):
         rates = [float(schedule(step)) for schedule in self.schedules]
         if len(rates) > 1:
             self._check_groups(vars(self), self.base_lrs)
-            return [_like(base, rate) for base, rate in zip(self.base_lrs, rates, strict=True)]
+            return [like(base, rate) for base, rate in zip(self.base_lrs, rates, strict=True)]
         first, *others = self.base_lrs
-        return [_like(first, rates[0]), *(rates[0] * _ratio(base, first) for base in others)]
+        return [like(first, rates[0]), *(rates[0] * _ratio(base, first) for base in others)]
 
     def _cycle_at(self, step: Number) -> Cycle:
         schedule = self.schedules[0]
@@ -125,10 +125,6 @@ def _listed(schedules: Any) -> list[Schedule]:
         if not callable(schedule):
             raise ValueError(f"schedule must be callable, got {schedule!r}; give e.g. a sgdr.WarmRestarts")
     return several
-
-
-def _like(base: Rate, rate: float) -> Rate:
-    return full_like(base, rate) if isinstance(base, Tensor) else rate
 
 
 def _ratio(base: Rate, first: Rate) -> Rate:

@@ -48,7 +48,7 @@ def checked_rates(name: str, rates: Any, groups: list[dict[str, Any]]) -> list[R
             f"{name} of a state must be a list of {len(groups)} rates, one for each param group, "
             f"got {rates!r}; load it with the groups that it was saved with"
         )
-    return [_like(group["lr"], rate) for group, rate in zip(groups, numbers, strict=True)]
+    return [like(group["lr"], rate) for group, rate in zip(groups, numbers, strict=True)]
 
 
 def _number(rate: Any) -> float | None:
@@ -59,5 +59,6 @@ def _number(rate: Any) -> float | None:
     return None if known is None else float(known)
 
 
-def _like(lr: Any, rate: Any) -> Rate:
+def like(lr: Any, rate: Any) -> Rate:
+    """The rate, in a tensor where `lr` is one."""
     return full_like(lr, rate) if isinstance(lr, Tensor) else rate

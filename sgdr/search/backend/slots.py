@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.workload import FINITE as FINITE
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -17,9 +18,6 @@ LONGEST_CALL = 20
 
 MOST_ATTEMPTS = 3
 """How often a run is begun whose process dies."""
-
-FINITE = "_finite"
-"""The name of a value of every epoch: 1.0 where all values and the whole state of the slot were finite."""
 
 
 class Pending(Protocol):

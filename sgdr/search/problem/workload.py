@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float32, Int32, Key, Num
 
 ENTRY_POINTS = "sgdr.workloads"
-_FINITE = "_finite"  # that of `slots`, which the search adds to the values of an epoch
-RESERVED = ("number", "epoch", _FINITE)
+FINITE = "_finite"
+"""The name of a value of every epoch: 1.0 where all values and the whole state of the slot were finite."""
+RESERVED = ("number", "epoch", FINITE)
 _HERE = str(Path(__file__).parents[1])
 _LIBRARIES = re.compile(rf"[/\\](?:site-packages|importlib)[/\\]|^<|^{re.escape(_HERE)}[/\\]")
 DIRECTIONS = tuple(direction.value for direction in Direction)
@@ -268,7 +269,7 @@ def check_declaration(workload: Workload | CallableWorkload) -> None:
         raise ValueError(f"{who}: direction={workload.direction!r} must be 'minimize' or 'maximize'")
     if not isinstance(workload.metric, str) or not workload.metric:
         raise ValueError(f"{who}: metric={workload.metric!r} must be the name of a value that it reports")
-    if workload.metric == _FINITE:
+    if workload.metric == FINITE:
         raise ValueError(f"{who}: metric={workload.metric!r} is what the search keeps for itself; rename it")
     for count in ("budget", "steps_per_epoch"):
         value = getattr(workload, count, None)
