@@ -27,7 +27,7 @@ HEAD = """
 <link rel="stylesheet" href="{prefix}/assets/dashboard.css?{version}">
 <script defer src="{prefix}/assets/dashboard.js?{version}"></script>
 """
-
+FAILURE = "That went wrong; the service's log says why."
 KINDS = {**dict.fromkeys(ACTIVE, "active"), "failed": "bad", "dead": "bad"}
 """The kind of each state, which gives it its colour; all others have come to rest."""
 
@@ -93,7 +93,7 @@ def frame(here: Here, title: str) -> Iterator[None]:
         primary="#1a5fb4", secondary="#50606e", positive="#1d7a46", negative="#b3261e", warning="#8a5a00"
     )
     ui.dark_mode(here.dark)
-    ui.context.client.on_exception(_tell_failure)
+    ui.context.client.on_exception(lambda: ui.notify(FAILURE, type="negative"))
     with ui.header().classes("bar").props("role=banner"), ui.element("nav").props('aria-label="Pages"'):
         link("sgdr", LINKS["Studies"]).classes("brand").props('aria-label="sgdr, all studies"')
         for name, url in LINKS.items():
@@ -103,7 +103,10 @@ def frame(here: Here, title: str) -> Iterator[None]:
         link("New sweep", f"{PREFIX}/sweep").classes("call")
         ui.element("span").classes("space")
         link("API", "/docs").props('aria-label="Documentation of the REST interface"')
-        _dark_button()
+        dark = ui.button(icon="contrast").props("flat round dense color=white")
+        dark.props('aria-label="Dark or light colours"')
+        turn = f"() => sgdr.turnDark({DARK!r}, {in_browser(PREFIX)!r})"  # the browser remembers it
+        dark.on("click", js_handler=turn)
         if here.signed_in:
             with ui.element("form").props(f'method=post action="{in_browser(PREFIX)}/logout"'):
                 ui.button("Sign out").props("flat dense no-caps color=white type=submit")
@@ -113,18 +116,6 @@ def frame(here: Here, title: str) -> Iterator[None]:
         ui.skip_link("Skip to the content", target=content)
         heading(title, 1)
         yield
-
-
-def _tell_failure() -> None:
-    ui.notify("That went wrong; the service's log says why.", type="negative")
-
-
-def _dark_button() -> None:
-    """Turns it over, and lets the browser remember."""
-    button = ui.button(icon="contrast").props(
-        'flat round dense color=white aria-label="Dark or light colours"'
-    )
-    button.on("click", js_handler=f"() => sgdr.turnDark({DARK!r}, {in_browser(PREFIX)!r})")
 
 
 def heading(words: str, level: Level = 2) -> ui.label:
@@ -162,7 +153,7 @@ def shown(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
-def typed(value: Any) -> str | None:
+def written(value: Any) -> str | None:
     """The value as one would type it."""
     return None if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 

@@ -15,7 +15,7 @@ from sgdr_service.dashboard.explorer.link import explorer_url
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.curves import Drawn
 from sgdr_service.dashboard.figures.trial import trial_figure
-from sgdr_service.dashboard.layout import dialog, facts, link, remark, shown, told, trial_url, typed
+from sgdr_service.dashboard.layout import dialog, facts, link, remark, shown, told, trial_url, written
 from sgdr_service.dashboard.table import CYCLE, Table, column
 from sgdr_service.presenters import trial
 from sgdr_service.problems import Problem
@@ -38,14 +38,15 @@ def show_trial(study: Study, row: dict[str, Any]) -> None:
     stored, number = study.stored, row["number"]
     budget, metric = stored.budget, stored.metric
     schedule, file = study.schedule(number), f"{study.name}-trial-{number}"
-    own = {name: typed(row["hparams"][name]) for name in stored.space["hparams"]}
+    fields = schedule.to_dict() if schedule else {}
+    own = {name: written(row["hparams"][name]) for name in stored.space["hparams"]}
     facts(
         told(
             {"State": row["state"], "Arm": row["arm"]},
             (metric, shown(row["value"]) if row["value"] is not None else None),
             own,  # its schedule has the others
             {
-                **{field: typed(value) for field, value in (schedule.to_dict() if schedule else {}).items()},
+                **{field: written(value) for field, value in fields.items()},
                 "Seed": row["seed"],
                 "Epochs": f"{row['epochs'] or 0} of {budget}",
                 "Duration": None if row["seconds"] is None else f"{row['seconds']:.3g} s",

@@ -18,7 +18,7 @@ from optuna.study import StudyDirection
 
 from sgdr.search.problem.objective import sign
 from sgdr_service.dashboard.figures import style
-from sgdr_service.dashboard.figures.rows import Row, arm, completed, eta_ratio, is_number
+from sgdr_service.dashboard.figures.rows import Row, by_arm, completed, eta_ratio, is_number
 from sgdr_service.dashboard.figures.style import Figure, numbers, text
 
 FEWEST = 8
@@ -39,7 +39,7 @@ def importances(rows: Sequence[Row], hparams: Sequence[str], direction: str) -> 
     `hparams`: the names of the workload's own values. The most important comes first; what does not vary is
     left out. Empty where fewer than `FEWEST` trials are complete, or nothing tells them apart.
     """
-    done = [row for row in completed(rows) if arm(row) == "restarts"]
+    done = by_arm(completed(rows)).get("restarts", [])
     done = [done[place] for place in style.thinned(len(done), MOST)]
     losses = sorted(sign(direction) * row["value"] for row in done)
     # Where values are the same, there may be no trials that are not good.

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from sgdr_service.dashboard.figures import style
-from sgdr_service.dashboard.figures.rows import Row, arm, by_arm, completed, eta_ratio, is_number
+from sgdr_service.dashboard.figures.rows import Row, by_arm, completed, eta_ratio, is_number
 from sgdr_service.dashboard.figures.style import Figure, number, text
 
 Cells: TypeAlias = dict[tuple[str, str], list[float]]
@@ -25,7 +25,7 @@ def heat_map(
     rows: Sequence[Row], direction: str, metric: str, *, statistic: Literal["best", "median"] = "best"
 ) -> Figure:
     """The best or the median value of the schedules with restarts, over T_0, in bins, and T_mult."""
-    done = [row for row in completed(rows) if arm(row) == "restarts"]
+    done = by_arm(completed(rows)).get("restarts", [])
     done = [row for row in done if is_number(row["T_0"]) and is_number(row["T_mult"])]
     if not done:
         return style.empty(NONE_WITH_RESTARTS)

@@ -55,15 +55,17 @@ async def page(here: Here, study: Annotated[list[str], Query()] = []) -> None:  
         box = ui.element("div")
 
         async def draw() -> None:
-            readdress(compare_url(*chosen.value))
             box.clear()
             with box:
                 await _draw(here, chosen.value, by_epochs.value, log.value)
 
+        async def change() -> None:
+            readdress(compare_url(*chosen.value))
+            await draw()
+
         for control in (chosen, by_epochs, log):
-            control.on_value_change(draw)
-        with box:
-            await _draw(here, known[:MOST], by_epochs=False, log=False)
+            control.on_value_change(change)
+        await draw()
 
 
 async def _draw(here: Here, names: list[str], by_epochs: bool, log: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
 from nicegui import ui
@@ -84,14 +83,14 @@ async def page(here: Here) -> None:
             )
             order = ui.select(list(ORDERS), value="latest first", label="Order").props("dense outlined")
         grid = ui.element("div").classes("cards").props("role=list")
-        shown: dict[str, Any] = {}
+        drawn: tuple[list[Card], int] | None = None
 
         def draw() -> None:
+            nonlocal drawn
             chosen = _chosen(cards, sought.value or "", order.value)
-            now = {"cards": chosen[:FIRST_SHOWN], "all": len(chosen)}
-            if now == shown:
+            if drawn == (chosen[:FIRST_SHOWN], len(chosen)):
                 return
-            shown.update(now)
+            drawn = (chosen[:FIRST_SHOWN], len(chosen))
             grid.clear()
             with grid:
                 _draw(chosen, here.sweeps.url if not cards else None)
@@ -112,12 +111,10 @@ async def page(here: Here) -> None:
 
 async def _cards(here: Here) -> list[Card]:
     studies = await run_in_threadpool(here.library.all)
-    reached = [await here.cards.get(Seen.of(study), "best so far", _reached, study) for study in studies]
-
-    def read() -> list[Card]:
-        return [Card.of(study, *best) for study, best in zip(studies, reached, strict=True)]
-
-    return await run_in_threadpool(read)
+    best = [await here.cards.get(Seen.of(study), "best so far", _reached, study) for study in studies]
+    return await run_in_threadpool(
+        lambda: [Card.of(study, *reached) for study, reached in zip(studies, best, strict=True)]
+    )
 
 
 def _reached(study: Study) -> tuple[str, str]:

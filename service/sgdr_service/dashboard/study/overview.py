@@ -12,7 +12,7 @@ from sgdr_service.dashboard.explorer.link import explorer_url
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.history import history
 from sgdr_service.dashboard.figures.trial import best_figure
-from sgdr_service.dashboard.layout import facts, heading, link, remark, shown, told, trial_url, typed
+from sgdr_service.dashboard.layout import facts, heading, link, remark, shown, told, trial_url, written
 from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study.part import Part
 
@@ -62,7 +62,7 @@ def _draw_best(study: Study, best: Best) -> None:
             "Seeds": len(confirmed.values),
         }
     restarts = ", ".join(map(str, best.schedule.restarts(until=best.budget)[:12]))
-    fields = {name: typed(value) for name, value in best.schedule.to_dict().items()}
+    fields = {name: written(value) for name, value in best.schedule.to_dict().items()}
     value = f"{shown(best.value)} at epoch {best.epoch}"
     own = {name: str(value) for name, value in best.hparams.items()}
     last = {**again, **fields, "Restarts at epochs": restarts or "none"}
