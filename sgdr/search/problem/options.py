@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from decimal import Decimal
-from enum import Enum, Flag, StrEnum, auto
+from enum import Enum, Flag, StrEnum
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,58 +21,33 @@ from sgdr.search.problem.arguments import one_of, whole
 T = TypeVar("T")
 P = ParamSpec("P")
 
-LEAST = 0.01
-"""The smallest share of a core or a GPU that a worker may be given."""
 KEY = "option"
 """The key of an option in the metadata of its field."""
-HOLDS: Mapping[str, Callable[[float, float], bool]] = {
-    name: getattr(operator, name) for name in ("ge", "gt", "le", "lt")
-}
+LEAST = 0.01
+"""The smallest share of a core or a GPU that a worker may be given."""
 
 
 class Kind(Enum):
-    """What values an option takes."""
+    """What values an option takes: AMOUNT a whole number or a fraction below 1, of what machines have; TIME
+    seconds; SLOTS a whole number or "auto"; NAMES some of the choices; OBJECT whatever Python alone has."""
 
-    TEXT = auto()
-    WHOLE = auto()
-    NUMBER = auto()
-    AMOUNT = auto()
-    """A whole number, or a fraction below 1, of what machines have."""
-    TIME = auto()
-    """Seconds."""
-    SLOTS = auto()
-    """A whole number, or "auto"."""
-    SWITCH = auto()
-    CHOICE = auto()
-    NAMES = auto()
-    """Some of the choices."""
-    RANGE = auto()
-    WHOLE_RANGE = auto()
-    WHOLES = auto()
-    VALUES = auto()
-    """Further values of the workload, by name."""
-    OBJECT = auto()
-    """Whatever Python alone can give."""
+    TEXT, WHOLE, NUMBER, AMOUNT, TIME, SLOTS, SWITCH, CHOICE = range(8)
+    NAMES, RANGE, WHOLE_RANGE, WHOLES, VALUES, OBJECT = range(8, 14)
 
 
 class Place(Flag):
     """Where an option is shown, besides in Python."""
 
-    COMMAND = auto()
-    REST = auto()
-    FORM = auto()
-    NOWHERE = 0
-    EVERYWHERE = COMMAND | REST | FORM
+    NOWHERE, COMMAND, REST, FORM, EVERYWHERE = 0, 1, 2, 4, 7
 
 
 class Group(StrEnum):
-    """What options stand together, in the order of the form."""
+    """What options stand together, in the order of the form: WORKERS are for the engine ray alone."""
 
     BASIC = ""
     SEARCHED = "What is searched"
     MORE = "More"
     WORKERS = "Several workers"
-    """Options that are for the engine ray alone, and the engine."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +59,10 @@ class Option:
     """What it means: a phrase, which stands for itself."""
     unset: str = ""
     """What None, or nothing, means."""
-    bounds: Mapping[str, float] = field(default_factory=dict)
-    """The bounds of a number, as "ge", "gt", "le" and "lt"."""
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
     most: int | None = None
     """A limit that is checked last: services have lower ones, of which they speak first."""
     wrong: str = ""
@@ -96,7 +73,7 @@ class Option:
     also: str = ""
     """What is said of these instances."""
     more: str = ""
-    """What only concerns Python: further sentences."""
+    """Further sentences, which concern Python alone."""
     rest: str = ""
     """What the service says in place of the help."""
     shown: Place = Place.EVERYWHERE
@@ -109,6 +86,12 @@ class Option:
     """The variable of the environment that is asked where nothing is given."""
     name: str = ""
     default: Any = None
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """The bounds of a number that there are, as "ge", "gt", "le" and "lt"."""
+        ends = {"ge": self.ge, "gt": self.gt, "le": self.le, "lt": self.lt}
+        return {name: end for name, end in ends.items() if end is not None}
 
     @property
     def flag(self) -> str:
@@ -189,8 +172,6 @@ def taking(declaring: Callable[P, Any]) -> Callable[[Callable[[Any], T]], Callab
         signature = inspect.signature(declaring)
         returned = function.__annotations__["return"]
         called.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
-        types = {name: parameter.annotation for name, parameter in signature.parameters.items()}
-        called.__annotations__ = {**types, "return": returned}
         called.__doc__ = _documented("Args", function.__doc__, declaring)
         return called
 
@@ -237,7 +218,9 @@ def _whole(about: Option, value: Any) -> Any:
 
 def _number(about: Option, value: Any) -> float:
     number = checks.number(value)
-    within = number is not None and all(HOLDS[name](number, end) for name, end in about.bounds.items())
+    within = number is not None and all(
+        getattr(operator, name)(number, end) for name, end in about.bounds.items()
+    )
     if number is None or not within or not abs(number) < math.inf:
         raise ArgumentError(about.name, value, about.wrong)
     return number

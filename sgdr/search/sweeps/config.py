@@ -27,17 +27,12 @@ class SweepConfig:
     trials: int = option(
         64,
         Kind.WHOLE,
-        "Trials to be finished (completed or pruned), those of earlier runs of the study included",
-        bounds={"ge": 1},
+        "Trials to be finished, those of earlier runs of the study included",
+        ge=1,
         group=Group.BASIC,
     )
     budget: int | None = option(
-        None,
-        Kind.WHOLE,
-        "Epochs of one trial",
-        unset="the workload's own",
-        bounds={"ge": 1},
-        group=Group.BASIC,
+        None, Kind.WHOLE, "Epochs of one trial", unset="the workload's own", ge=1, group=Group.BASIC
     )
     storage: str | None = option(
         None,
@@ -82,7 +77,7 @@ class SweepConfig:
         "auto",
         Kind.SLOTS,
         "Trials trained side by side by each worker: a number, or auto, which suits them to the devices",
-        bounds={"ge": 1},
+        ge=1,
         most=2**16,
     )
     engine: str = option(
@@ -98,7 +93,7 @@ class SweepConfig:
         1,
         Kind.WHOLE,
         "How many workers; on one machine one for each core at most is sensible",
-        bounds={"ge": 1},
+        ge=1,
         most=1000,
         group=Group.WORKERS,
     )
@@ -106,7 +101,7 @@ class SweepConfig:
         1,
         Kind.AMOUNT,
         "Cores of a worker: a whole number, or a fraction below 1",
-        bounds={"gt": 0},
+        gt=0,
         label="Cores per worker",
         group=Group.WORKERS,
     )
@@ -114,7 +109,7 @@ class SweepConfig:
         0,
         Kind.AMOUNT,
         "GPUs of a worker: a whole number, or that share of one and of its memory",
-        bounds={"ge": 0},
+        ge=0,
         label="GPUs per worker",
         group=Group.WORKERS,
     )
@@ -140,7 +135,8 @@ class SweepConfig:
         Kind.NUMBER,
         "Share of the trials without restarts, from 0: as many of "
         f"{' as of '.join(SHAPES[name].words for name in CONTROLS)}",
-        bounds={"ge": 0, "lt": 1},
+        ge=0,
+        lt=1,
         wrong="must be a share of the trials, from 0 to below 1",
     )
     relatives: Sequence[str] = option(
@@ -154,7 +150,8 @@ class SweepConfig:
         0,
         Kind.WHOLE,
         "The same seed gives the same sweep",
-        bounds={"ge": 0, "le": 2**32 - 1},  # of NumPy's generator, which the samplers use
+        ge=0,
+        le=2**32 - 1,  # of NumPy's generator, which the samplers use
         wrong="must be below 2^32",
     )
     timeout: float | None = option(
@@ -162,7 +159,7 @@ class SweepConfig:
         Kind.TIME,
         "Seconds after which it stops, to be resumed",
         unset="no limit of its own",
-        bounds={"gt": 0},
+        gt=0,
         wrong="must be a positive number of seconds",
         more="What is being trained then is trained again on `resume`.",
     )
