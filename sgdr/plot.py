@@ -44,24 +44,22 @@ def best_figure(study: Study) -> Figure:
 
     Raises ValueError when no trial is complete.
     """
-    best, attributes = study.best, study.attributes
+    best, stored = study.best, study.stored
     figure = Figure((WIDTH, 2 * HEIGHT), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     _draw_schedule(above, best.schedule, 0, best.budget, "epoch")
     above.set_xlabel("")
     above.set_title(f"{study.name}: trial {best.number}", parse_math=False)
     epochs = np.arange(1, best.budget + 1)
-    for name in dict.fromkeys((attributes["metric"], attributes["select_metric"] or attributes["metric"])):
-        below.plot(
-            epochs, best.curves[name], label=name, linewidth=1.5 if name == attributes["metric"] else 0.8
-        )
+    for name in dict.fromkeys((stored.metric, stored.chosen_by)):
+        below.plot(epochs, best.curves[name], label=name, linewidth=1.5 if name == stored.metric else 0.8)
     below.plot(best.epoch, best.value, "o", color="black", label=f"{best.value:.4g} at epoch {best.epoch}")
     _mark_restarts(below, best.schedule.restarts(until=best.budget))
-    values = np.concatenate([best.curves[attributes["metric"]]])
+    values = np.concatenate([best.curves[stored.metric]])
     if values.min() > 0 and values.max() > 10 * values.min():
         below.set_yscale("log")
     below.set_xlabel("epoch")
-    below.set_ylabel(attributes["metric"])
+    below.set_ylabel(stored.metric)
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.legend(frameon=False)
     return figure

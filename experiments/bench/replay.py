@@ -22,6 +22,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from experiments.bench.tables import BASE_LR, METRICS, Table
+from sgdr.choices import Direction, Objective
 from sgdr.schedule import WarmRestarts
 from sgdr.search.backend.slots import FINITE
 from sgdr.search.evaluation.finalists import Candidate
@@ -32,6 +33,7 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import value
 from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.space import Space
+from sgdr.search.storage.schema import StudyAttributes
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.study.study import Best
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
@@ -227,13 +229,18 @@ def confirmed(
         for arm in ARMS
         for row in [row for row, of in arms.items() if of == arm][:top]
     ]
-    attributes = {
-        "direction": "minimize",
-        "objective": "best-epoch",
-        "metric": "error",
-        "select_metric": "select_error",
-    }
-    study: Any = SimpleNamespace(attributes=attributes, finished=0)
+    stored = StudyAttributes(
+        workload="digits",
+        budget=table.budget,
+        space={"hparams": {}},
+        objective=Objective.BEST_EPOCH.value,
+        metric="error",
+        select_metric="select_error",
+        direction=Direction.MINIMIZE.value,
+        steps_per_epoch=None,
+        seed=0,
+    )
+    study: Any = SimpleNamespace(stored=stored, finished=0)
     rounds = Rounds(study, candidates, seeds, TableSlots(table, grid, None), None, SILENT)
     chosen = rounds.race(lambda attribute: None).best
     row = candidates[0].best.number if chosen is None else chosen.number

@@ -28,7 +28,7 @@ def summary(study: Study) -> StudySummary:
     top = study.top(1)
     return StudySummary(
         study=study.name,
-        **{name: study.attributes[name] for name in DECLARED},
+        **{name: getattr(study.stored, name) for name in DECLARED},
         trials=study.counts,
         outcomes=study.outcomes,
         arms=study.arms,
@@ -40,7 +40,7 @@ def summary(study: Study) -> StudySummary:
 
 def details(study: Study) -> StudyDetails:
     """A study, with what it was made with."""
-    settings: dict[str, Any] = {name: study.attributes.get(name) for name in SETTINGS}
+    settings: dict[str, Any] = {name: getattr(study.stored, name) for name in SETTINGS}
     return StudyDetails(**vars(summary(study)), **settings, last_error=study.last_error)
 
 

@@ -184,14 +184,14 @@ def describe(study: Study, k: int) -> None:
     """The best schedule and a table of the best k, on stdout."""
     top = study.top(k)
     best = study.best
-    attributes = study.attributes
+    stored = study.stored
     schedule = best.schedule
     restarts = schedule.restarts(until=best.budget)
     listed = ", ".join(map(str, restarts[:MOST_RESTARTS])) + (", …" if len(restarts) > MOST_RESTARTS else "")
     out = console()
     out.print(
         f"\nBest schedule of study {study.name!r} "
-        f"(workload {attributes['workload']}, trial {best.number}, "
+        f"(workload {stored.workload}, trial {best.number}, "
         f"{'unconfirmed' if best.confirmed is None or best.confirmed.failed else 'confirmed'})"
     )
     at = "at epoch" if len(restarts) == 1 else "at epochs"
@@ -201,12 +201,9 @@ def describe(study: Study, k: int) -> None:
     lines = [
         *([("arm", best.arm)] if "T_0" not in fields else []),
         *fields.items(),
-        *(
-            (_label(name, attributes["metric"], fields), _plain(value))
-            for name, value in best.hparams.items()
-        ),
+        *((_label(name, stored.metric, fields), _plain(value)) for name, value in best.hparams.items()),
         ("restarts", f"{at} {listed} of {best.budget}" if restarts else f"none in a budget of {best.budget}"),
-        (attributes["metric"], f"{number(best.value)} at epoch {best.epoch} ({attributes['objective']})"),
+        (stored.metric, f"{number(best.value)} at epoch {best.epoch} ({stored.objective})"),
         ("on new seeds", confirmed(best.confirmed)),
     ]
     width = max(len(name) for name, _ in lines) + 2
@@ -228,10 +225,10 @@ def describe(study: Study, k: int) -> None:
     headings = [
         "trial",
         "arm",
-        attributes["metric"],
+        stored.metric,
         "on new seeds",
         *columns,
-        *(_label(name, attributes["metric"], columns) for name in best.hparams),
+        *(_label(name, stored.metric, columns) for name in best.hparams),
         "restarts",
         "epoch",
     ]

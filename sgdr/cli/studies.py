@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,18 +35,18 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
     from sgdr.cli import report
     from sgdr.search.study.study import studies as all_studies
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for study in all_studies(storage, on_remark=report.remark):
         top = study.top(1)
         rows.append(
             {
                 "study": study.name,
-                "workload": study.attributes["workload"],
-                "budget": study.attributes["budget"],
-                "objective": study.attributes["objective"],
+                "workload": study.stored.workload,
+                "budget": study.stored.budget,
+                "objective": study.stored.objective,
                 "trials": study.counts,
                 "outcomes": study.outcomes,
-                "metric": study.attributes["metric"],
+                "metric": study.stored.metric,
                 "best": top[0].value if top else None,
                 "verdict": study.verdict.decision if study.verdict else None,
                 "started": study.started.isoformat(" ", "seconds") if study.started else None,

@@ -130,7 +130,7 @@ def best_overall(
     of_workload = [
         study
         for study in studies.all()
-        if study.attributes["workload"] == workload and budget in (None, study.attributes["budget"])
+        if study.stored.workload == workload and budget in (None, study.stored.budget)
     ]
     if not of_workload:
         of = "" if budget is None else f" with a budget of {budget}"
@@ -150,7 +150,7 @@ def best_overall(
 
 
 def _measure(study: Study) -> dict[str, Any]:
-    return {name: study.attributes[name] for name in ("metric", "direction")}
+    return {name: getattr(study.stored, name) for name in ("metric", "direction")}
 
 
 def _place(best: Best, direction: str) -> tuple[int, float]:

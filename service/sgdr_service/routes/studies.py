@@ -109,10 +109,10 @@ def studies(
     offset: Offset = 0,
 ) -> Response:
     """Every study in short, a page at a time."""
-    chosen = [study for study in library.all() if workload in (None, study.attributes["workload"])]
+    chosen = [study for study in library.all() if workload in (None, study.stored.workload)]
     by = {
         "study": lambda study: study.name,
-        "workload": lambda study: study.attributes["workload"],
+        "workload": lambda study: study.stored.workload,
         "started": lambda study: study.started,
     }[sort.removeprefix("-")]
     return answer(cut(ordered(chosen, by, sort.startswith("-")), limit, offset, summary))

@@ -149,7 +149,7 @@ def _status(study: Study, state: str, **more: Any) -> SweepStatus:
     return SweepStatus(
         id=study.name,
         study=study.name,
-        workload=study.attributes["workload"],
+        workload=study.stored.workload,
         state=state,
         finished=study.finished,
         running=counts.get("RUNNING", 0) if goes_on else 0,

@@ -9,6 +9,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution
 
 from sgdr import checks
+from sgdr.choices import Objective
 from sgdr.errors import ArgumentError, bad_field
 from sgdr.search.backend.allocation import SlotAllocator
 from sgdr.search.backend.devices import use_all_cores
@@ -157,7 +158,7 @@ def _job(
     ensembles: bool,
 ) -> Job:
     one_look = not _troughs(schedule, budget - 1)
-    read_by = "best-epoch" if objective == "best-trough" and one_look else objective
+    read_by = Objective.BEST_EPOCH.value if objective == Objective.BEST_TROUGH and one_look else objective
     watched = ensembles and bool(_troughs(schedule, budget))
     return Job(number, schedule, budget, seed, hparams, read_by, watched)
 

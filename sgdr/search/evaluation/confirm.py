@@ -18,14 +18,14 @@ from sgdr.search.backend.interrupts import terminate_as_interrupt
 from sgdr.search.backend.population import Population
 from sgdr.search.evaluation import sequential_test
 from sgdr.search.evaluation.finalists import Candidate, finalists, fresh_seeds
-from sgdr.search.evaluation.race import CONFIRMATION, ConfirmProgress, Rounds
+from sgdr.search.evaluation.race import ConfirmProgress, Rounds
 from sgdr.search.evaluation.snapshot_recorder import SnapshotRecorder
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
 from sgdr.search.storage.leases import Lease
-from sgdr.search.storage.schema import SAID_LATER
+from sgdr.search.storage.schema import CONFIRMATION, SAID_LATER, VERDICT
 from sgdr.search.study.study import Study, load, study_id
 from sgdr.search.study.verdict import Verdict
 
@@ -81,10 +81,10 @@ def confirm(
         number = study_id(opened, study, url)
         lease = Lease(opened, number)
         try:
-            drawn = read.attributes["space"]["hparams"]
+            drawn = read.stored.space["hparams"]
             hparams = {name: json_to_distribution(text) for name, text in drawn.items()}
             jobs = len(candidates) * sequential_test.looks(seeds)[0]
-            relatives = bool(read.attributes.get("relatives"))
+            relatives = bool(read.stored.relatives)
             driven = SlotAllocator(workload, count, jobs, hparams, callback, any_schedule=relatives).finish()
             try:
                 recorder = None
@@ -101,7 +101,7 @@ def confirm(
             finally:
                 driven.close()
             if read.verdict is None or read.verdict.seeds <= seeds:
-                opened.set_study_user_attr(number, "verdict", verdict.attribute())
+                opened.set_study_user_attr(number, VERDICT, verdict.attribute())
             else:
                 callback.on_remark(f"the study keeps its verdict on up to {read.verdict.seeds} seeds")
         finally:
@@ -116,7 +116,7 @@ def _recall(
 ) -> None:
     """Takes what an earlier confirmation has found; runs whose models are missing are trained again."""
     for candidate in candidates:
-        candidate.recall(study.attributes.get(CONFIRMATION, {}))
+        candidate.recall(study.stored.confirmation)
         if recorder and recorder.lacks(candidate.best.number, seeds[0], candidate.ensemble is not None):
             candidate.values.pop(seeds[0], None)
 
@@ -125,22 +125,22 @@ def _workload(
     study: Study, workload: Workload | CallableWorkload | str | None
 ) -> Workload | CallableWorkload:
     """The study's workload. Raises ValueError when it is not to be found, or another."""
-    attributes = study.attributes
+    stored = study.stored
     try:
         resolved = (
             workload
             if isinstance(workload, Workload | CallableWorkload)
-            else find(attributes["workload"] if workload is None else workload)
+            else find(stored.workload if workload is None else workload)
         )
     except ValueError as error:
         if workload is not None:
             raise
-        reason = f"was made with the workload {attributes['workload']!r}, which is not registered"
+        reason = f"was made with the workload {stored.workload!r}, which is not registered"
         fix = "give it as --workload package.module:object, or in Python as workload=object"
         message = f"study {study.name!r} {reason}; {fix}"
         raise ArgumentError("workload", None, reason, fix, message=message) from error
     for name in ("name", "metric", "direction", "select_metric", *SAID_LATER):
-        now, then = getattr(resolved, name, None), attributes.get("workload" if name == "name" else name)
+        now, then = getattr(resolved, name, None), getattr(stored, "workload" if name == "name" else name)
         if now != then and not (name in SAID_LATER and None in (now, then)):
             reason = f"has {name} {now!r}, study {study.name!r} was made with {then!r}"
             raise ArgumentError("workload", resolved.name, reason, "give the workload that it was made with")

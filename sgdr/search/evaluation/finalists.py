@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sgdr.choices import Objective
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.seeds import confirmation_seed
 from sgdr.search.problem.types import Schedule
 from sgdr.search.study.study import Best, Study
+from sgdr.shapes import RESTARTS
 
 
 @dataclass
@@ -33,7 +35,8 @@ class Candidate:
     def objective(self, of_study: str) -> str:
         """The objective by which to read it: the study's, but for a control best-epoch where others choose
         among their troughs: it has one alone, and arms are compared with equally many looks."""
-        return "best-epoch" if of_study == "best-trough" and self.arm != "restarts" else of_study
+        one_look = of_study == Objective.BEST_TROUGH and self.arm != RESTARTS.name
+        return Objective.BEST_EPOCH.value if one_look else of_study
 
     def results(self) -> dict[str, Any]:
         """What the candidate gave so far, in plain JSON values, for `recall`."""
@@ -83,7 +86,7 @@ def fresh_seeds(study: Study, count: int) -> list[int]:
     seeds: dict[int, None] = {}
     index = 0
     while len(seeds) < count:
-        seed = confirmation_seed(study.attributes["seed"], index)
+        seed = confirmation_seed(study.stored.seed, index)
         if seed not in used:
             seeds[seed] = None
         index += 1

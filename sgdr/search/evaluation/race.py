@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from sgdr.choices import Decision
 from sgdr.search.backend.slots import Slots
 from sgdr.search.evaluation import sequential_test
 from sgdr.search.evaluation.finalists import Candidate
@@ -16,9 +17,7 @@ from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.objective import chosen_epoch, sign
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Confirmed, Verdict, in_words
-
-CONFIRMATION = "confirmation"
-"""The study attribute that keeps what every candidate gave on every seed: nothing is trained twice."""
+from sgdr.shapes import RESTARTS
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Rounds:
     ) -> None:
         self._study, self._candidates, self._seeds, self._slots = study, candidates, seeds, slots
         self._recorder, self._callback = recorder, callback
-        self._sign = sign(study.attributes["direction"])
+        self._sign = sign(study.stored.direction)
         self._done = 0
 
     def race(self, keep: Callable[[dict[str, Any]], None]) -> Verdict:
@@ -60,14 +59,14 @@ class Rounds:
             self.train(done)
             keep(self.results())
             verdict = self.verdict()
-            if verdict.decision != "undecided" or not self.open:
+            if verdict.decision != Decision.UNDECIDED or not self.open:
                 break
         assert verdict is not None, "there is always a first look"
         return verdict
 
     def results(self) -> dict[str, Any]:
         """What every candidate gave, those of earlier confirmations too, by the number of its trial."""
-        before = self._study.attributes.get(CONFIRMATION, {})
+        before = self._study.stored.confirmation
         own = {str(candidate.best.number): candidate.results() for candidate in self._candidates}
         return {**before, **own}
 
@@ -99,7 +98,7 @@ class Rounds:
     def _job(self, candidate: Candidate, seed: int) -> Job:
         best = candidate.best
         watched = self._recorder is not None and seed == self._seeds[0]
-        objective = candidate.objective(self._study.attributes["objective"])
+        objective = candidate.objective(self._study.stored.objective)
         return Job(best.number, best.schedule, best.budget, seed, best.hparams, objective, watched)
 
     def _take(self, trained: Trained) -> None:
@@ -115,10 +114,10 @@ class Rounds:
 
     def _read(self, trained: Trained) -> tuple[float, int]:
         """What a run is worth, and the epoch at which it is."""
-        attributes, job = self._study.attributes, trained.job
-        select = trained.curves[attributes["select_metric"] or attributes["metric"]]
-        epoch = chosen_epoch(job.objective, select, job.schedule, attributes["direction"])
-        return float(trained.curves[attributes["metric"]][epoch - 1]), epoch
+        stored, job = self._study.stored, trained.job
+        select = trained.curves[stored.chosen_by]
+        epoch = chosen_epoch(job.objective, select, job.schedule, stored.direction)
+        return float(trained.curves[stored.metric][epoch - 1]), epoch
 
     def _group(self, restarts: bool) -> dict[int, sequential_test.Values]:
         """The losses by seed of the candidates with restarts, or of the controls, that did not fail.
@@ -131,7 +130,7 @@ class Rounds:
                 s: self._sign * candidate.values[s] for s in seeds if s in candidate.values
             }
             for candidate in self._candidates
-            if (candidate.arm == "restarts") is restarts and candidate.failed is None and self._done
+            if (candidate.arm == RESTARTS.name) is restarts and candidate.failed is None and self._done
         }
 
     def _racing(self) -> list[Candidate]:
@@ -156,32 +155,32 @@ class Rounds:
     def verdict(self) -> Verdict:
         """What is known after the rounds so far."""
         restarts, controls = self._group(True), self._group(False)
-        attributes = self._study.attributes
-        decision, ours, theirs, difference, more = "undecided", None, None, None, None
+        stored = self._study.stored
+        decision, ours, theirs, difference, more = Decision.UNDECIDED, None, None, None, None
         if restarts and controls:
             decision, ours, theirs, loss_difference = sequential_test.compare(
                 restarts, controls, self._done, len(self._seeds)
             )
             difference = self._as_measured(loss_difference)
-            if decision == "undecided":
+            if decision == Decision.UNDECIDED:
                 more = sequential_test.more_seeds(loss_difference, max(len(restarts), len(controls)))
             arm = next(candidate.arm for candidate in self._candidates if candidate.best.number == theirs)
-            remark = self._without_restart(ours) if decision == "restarts help" else ""
-            words = in_words(decision, attributes["metric"], difference, arm, more, remark)
+            remark = self._without_restart(ours) if decision == Decision.HELP else ""
+            words = in_words(decision, stored.metric, difference, arm, more, remark)
         else:
             ours = sequential_test.leader(restarts) if restarts else None
             theirs = sequential_test.leader(controls) if controls else None
             words = self._one_sided(bool(restarts))
         return Verdict(
-            decision=decision,
+            decision=decision.value,
             words=words,
             candidates=self._ranked(),
             restarts=ours,
             control=theirs,
             difference=difference,
             more_seeds=more,
-            metric=attributes["metric"],
-            direction=attributes["direction"],
+            metric=stored.metric,
+            direction=stored.direction,
             seeds=len(self._seeds),
             trials=self._study.finished,
         )
@@ -202,7 +201,7 @@ class Rounds:
         failed = [
             candidate
             for candidate in self._candidates
-            if candidate.failed and (candidate.arm == "restarts") is not restarts
+            if candidate.failed and (candidate.arm == RESTARTS.name) is not restarts
         ]
         if failed:
             why = f"trial {failed[0].best.number} {failed[0].failed}"

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from sgdr.choices import Decision
+
 MOST_SEEDS = 1_000_000
 """The most seeds that anybody would train: a difference that needs more is rounding."""
 ERROR = 0.05
@@ -121,20 +123,20 @@ def remaining(group: Mapping[int, Values]) -> list[int]:
 
 def compare(
     restarts: Mapping[int, Values], controls: Mapping[int, Values], done: int, seeds: int
-) -> tuple[str, int, int, Difference]:
+) -> tuple[Decision, int, int, Difference]:
     """(decision, leader of each group, their difference) after `done` of `seeds` seeds.
 
-    The decision is one of `verdict.DECISIONS`; the interval excludes 0 where it is decided.
+    The interval excludes 0 where it is decided.
     """
     ours, theirs = leader(restarts), leader(controls)
     spent = level(done, seeds) / 2
     ours_worse, ours_better = spent / len(controls), spent / len(restarts)
     difference = paired(restarts[ours], controls[theirs], above=ours_worse, below=ours_better)
-    decision = "undecided"
+    decision = Decision.UNDECIDED
     if difference.p_lower < ours_better:
-        decision = "restarts help"
+        decision = Decision.HELP
     elif difference.p_higher < ours_worse:
-        decision = "restarts do not help"
+        decision = Decision.DO_NOT_HELP
     return decision, ours, theirs, difference
 
 

@@ -31,7 +31,7 @@ class SnapshotRecorder:
         callback: Callback,
     ) -> None:
         """Keeps the models at the last `troughs` troughs of each run."""
-        self._attributes, self._snapshots = study.attributes, Snapshots(study.snapshot_folder)
+        self._stored, self._snapshots = study.stored, Snapshots(study.snapshot_folder)
         self._workload, self._population, self._troughs = workload, population, troughs
         self._callback = callback
         self._ensembles = Ensemble(workload) if has_ensemble(workload) else None
@@ -65,14 +65,14 @@ class SnapshotRecorder:
 
     def _is_best(self, trained: Trained) -> bool:
         """Whether the model is, so far, the one whose value counts."""
-        attributes, epoch = self._attributes, trained.epochs
+        stored, epoch = self._stored, trained.epochs
         job = trained.job
         if job.objective == "final":
             return epoch == job.budget
         if job.objective == "best-trough" and not job.schedule.troughs(budget=epoch):
             return False
-        select = trained.curves[attributes["select_metric"] or attributes["metric"]]
-        return chosen_epoch(job.objective, select, job.schedule, attributes["direction"]) == epoch
+        select = trained.curves[stored.chosen_by]
+        return chosen_epoch(job.objective, select, job.schedule, stored.direction) == epoch
 
     def _save(self, trained: Trained, epoch: int, state: State, ensemble: bool) -> None:
         job = trained.job
@@ -96,12 +96,12 @@ class SnapshotRecorder:
         paths = self._paths.pop(job.number, [])
         if self._ensembles is None or not paths:
             return None
-        attributes = self._attributes
-        select = curves[attributes["select_metric"] or attributes["metric"]]
-        epoch = chosen_epoch(job.objective, select, job.schedule, attributes["direction"])
+        stored = self._stored
+        select = curves[stored.chosen_by]
+        epoch = chosen_epoch(job.objective, select, job.schedule, stored.direction)
         together = self._ensembles.score(load_snapshot(path, self._workload) for path in paths)
         return {
-            "ensemble": together[attributes["metric"]],
-            "single": float(curves[attributes["metric"]][epoch - 1]),
+            "ensemble": together[stored.metric],
+            "single": float(curves[stored.metric][epoch - 1]),
             "troughs": len(paths),
         }

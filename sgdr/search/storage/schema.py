@@ -59,6 +59,11 @@ class StudyAttributes:
     verdict: Any = None
     """`Verdict.attribute()`, once there is one."""
 
+    @property
+    def chosen_by(self) -> str:
+        """The metric by which an epoch is chosen."""
+        return self.select_metric or self.metric
+
     @classmethod
     def from_attrs(cls, attrs: Attrs) -> StudyAttributes:
         """The attributes of a study. Raises ValueError where they cannot be read."""

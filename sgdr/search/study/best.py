@@ -103,7 +103,7 @@ def as_best(trial: FrozenTrial, curves: Curve, summary: Summary) -> Best | None:
     attributes, study = TrialAttributes.from_attrs(trial.user_attrs), summary.content.stored
     assert attributes.schedule is not None and attributes.seed is not None and trial.value is not None
     schedule: Any = relatives.from_dict(attributes.schedule)
-    select = curves.get(study.select_metric or study.metric, [])
+    select = curves.get(study.chosen_by, [])
     try:
         epoch = chosen_epoch(study.objective, select, schedule, study.direction)
     except (ValueError, TypeError):

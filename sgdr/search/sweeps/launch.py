@@ -59,7 +59,7 @@ class Result:
     @property
     def trial_steps_per_second(self) -> float | None:
         """Optimizer steps, over all slots, per second of training; None where these are not counted."""
-        steps, seconds = self.study.attributes["steps_per_epoch"], self.timing.get("train")
+        steps, seconds = self.study.stored.steps_per_epoch, self.timing.get("train")
         return self.epochs * steps / seconds if steps and seconds else None
 
 

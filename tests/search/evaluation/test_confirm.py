@@ -18,11 +18,11 @@ from sgdr import WarmRestarts, search
 from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.evaluation import confirm as confirmation
 from sgdr.search.evaluation import race, sequential_test
-from sgdr.search.evaluation.confirm import CONFIRMATION
 from sgdr.search.evaluation.finalists import Candidate, finalists, fresh_seeds
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.storage.connect import open_storage
 from sgdr.search.storage.leases import Lease
+from sgdr.search.storage.schema import CONFIRMATION
 
 
 class Known:

@@ -162,7 +162,7 @@ class Launcher:
         earlier = [
             Earlier(study.name, study.attributes, study.rows)
             for study in self._here.library.all()
-            if study.attributes["workload"] == workload
+            if study.stored.workload == workload
         ]
         active = sum(record.active for record in sweeps.records().values())
         cost = estimate(possible.settings, possible.study, earlier)
