@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
 
+from sgdr.choices import Direction, State
 from sgdr.schedule import WarmRestarts
 from sgdr.search.study.study import Study
 from sgdr_service.dashboard.code_view import show_code
@@ -69,7 +70,7 @@ def show_trial(study: Study, row: dict[str, Any]) -> None:
         link("In the explorer", explorer_url(schedule, budget, stepping.steps_per_epoch))
     curve = row["curve"].get(metric, [])
     if not curve:
-        remark("Its curve is written when it ends." if row["state"] == "RUNNING" else "It has no curve.")
+        remark("Its curve is written when it ends." if row["state"] == State.RUNNING else "It has no curve.")
     drawn = Drawn(number, row["state"], row["arm"] or "restarts", schedule, curve)
     figure = trial_figure(drawn, row["curve"], metric, stored.select_metric, budget)
     Figure("Learning rate and validation curve", file, height="30rem").show(figure)
@@ -82,7 +83,7 @@ def show_trial(study: Study, row: dict[str, Any]) -> None:
 def cycles_of(schedule: WarmRestarts, curve: Sequence[float | None], direction: str) -> list[dict[str, Any]]:
     """A row a cycle that the epochs of the curve have reached; the last may be cut off, and has no trough."""
     epochs = len(curve)
-    best_of = min if direction == "minimize" else max
+    best_of = min if direction == Direction.MINIMIZE else max
     starts = [0, *schedule.restarts(until=epochs), epochs]
     rows = []
     for index, (start, end) in enumerate(pairwise(starts)):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from sgdr.choices import State
 from sgdr.search.problem.objective import sign
 from sgdr.search.study.study import Best, Study
 from sgdr.stepping import Interval
@@ -67,7 +68,7 @@ def best(
     """
     read = studies.study(study)
     items = [coded(one, one.stepping.with_given(steps_per_epoch, interval)) for one in read.top(k)]
-    return answer(BestList(items, total=read.counts.get("COMPLETE", 0)))
+    return answer(BestList(items, total=read.counts.get(State.COMPLETE, 0)))
 
 
 @router.get(

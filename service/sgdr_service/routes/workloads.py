@@ -11,6 +11,7 @@ from sgdr.search.problem.workload import registered
 from sgdr_service import problems
 from sgdr_service.problems import Problem
 from sgdr_service.routes.studies import answer
+from sgdr_service.schemas import Direction
 from sgdr_service.strict_params import StrictRoute
 from sgdr_service.sweeps.declarations import Declarations, WorkloadUnavailable
 
@@ -51,7 +52,7 @@ class WorkloadDetails(BaseModel):
     )
     metric: str
     select_metric: str | None = Field(description="By which the epoch is chosen at which the metric is read.")
-    direction: Literal["minimize", "maximize"]
+    direction: Direction
     budget: int = Field(description="Epochs of one trial, unless the sweep says otherwise.")
     steps_per_epoch: int | None
     base_lr: list[float] | None = Field(description="The range in which a sweep searches it.")

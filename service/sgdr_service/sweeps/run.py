@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import optuna
 
+from sgdr.choices import State
 from sgdr.errors import ArgumentError
 from sgdr.search.backend.interrupts import handled_by, terminate_as_interrupt, uninterrupted
 from sgdr.search.storage.connect import StorageError, default_url, open_storage, storage_errors
@@ -111,7 +112,7 @@ def _sweep(url: str, study: str, request: SweepRequest, enter: Callable[[str], N
     result = sweep(workload, **config.options())
     if not result.reached:
         return "timed out"
-    if not request.confirm or not result.study.counts.get("COMPLETE"):
+    if not request.confirm or not result.study.counts.get(State.COMPLETE):
         return "finished"
     enter("confirm")
     try:

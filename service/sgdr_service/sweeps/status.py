@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from sgdr import choices
 from sgdr.search.storage.leases import leases, living
 from sgdr.search.study.study import Study
 from sgdr_service.documented import documented
@@ -152,7 +153,7 @@ def _status(study: Study, state: str, **more: Any) -> SweepStatus:
         workload=study.stored.workload,
         state=state,
         finished=study.finished,
-        running=counts.get("RUNNING", 0) if goes_on else 0,
+        running=counts.get(choices.State.RUNNING, 0) if goes_on else 0,
         workers=_workers(study) if goes_on else 0,
         outcomes=study.outcomes,
         arms=study.arms,

@@ -11,6 +11,7 @@ from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.seeds import confirmation_seed
 from sgdr.search.problem.types import Schedule
+from sgdr.search.storage.schema import SEED
 from sgdr.search.study.study import Best, Study
 from sgdr.shapes import RESTARTS
 
@@ -81,7 +82,7 @@ def _does(schedule: Schedule, budget: int) -> object:
 
 def fresh_seeds(study: Study, count: int) -> list[int]:
     """So many seeds, none of them of a trial of the study, and the first ones the same whatever the count."""
-    seeds_of_trials = (trial.user_attrs.get("seed") for trial in study.frozen)
+    seeds_of_trials = (trial.user_attrs.get(SEED) for trial in study.frozen)
     used = {seed for seed in seeds_of_trials if isinstance(seed, int)}
     seeds: dict[int, None] = {}
     index = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sgdr.choices import Objective
 from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.backend.population import Population
 from sgdr.search.evaluation.ensemble import Ensemble, has_ensemble
@@ -67,9 +68,9 @@ class SnapshotRecorder:
         """Whether the model is, so far, the one whose value counts."""
         stored, epoch = self._stored, trained.epochs
         job = trained.job
-        if job.objective == "final":
+        if job.objective == Objective.FINAL:
             return epoch == job.budget
-        if job.objective == "best-trough" and not job.schedule.troughs(budget=epoch):
+        if job.objective == Objective.BEST_TROUGH and not job.schedule.troughs(budget=epoch):
             return False
         select = trained.curves[stored.chosen_by]
         return chosen_epoch(job.objective, select, job.schedule, stored.direction) == epoch

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgdr import relatives
 from sgdr.schedule import WarmRestarts
-from sgdr.search.storage.schema import BEGUN, FORMS, WORKER, Attrs, StudyAttributes
+from sgdr.search.storage.schema import BEGUN, EPOCHS, FORMS, SEED, WORKER, Attrs, StudyAttributes
 from sgdr.shapes import RELATIVES
 
 
@@ -39,7 +39,7 @@ def is_foreign(trial: FrozenTrial, study: StudyAttributes | None) -> bool:
 def _is_begun(attributes: Attrs) -> bool:
     """Whether these are attributes with which a sweep begins a trial."""
     schedule = attributes.get(BEGUN)
-    if not isinstance(schedule, Mapping) or attributes.get("seed", -1) < 0:
+    if not isinstance(schedule, Mapping) or attributes.get(SEED, -1) < 0:
         return False
     try:
         read = relatives.from_dict(schedule)
@@ -50,7 +50,7 @@ def _is_begun(attributes: Attrs) -> bool:
 
 def _has_trained(trial: FrozenTrial, study: StudyAttributes | None) -> bool:
     """Whether it has the workload's own values, and epochs within the budget where it names their number."""
-    epochs: int = trial.user_attrs.get("epochs", 0)
+    epochs: int = trial.user_attrs.get(EPOCHS, 0)
     if study is None:
         return epochs >= 0
     return 0 <= epochs <= study.budget and trial.params.keys() >= study.space["hparams"].keys()

@@ -167,3 +167,4 @@ FORMS: dict[str, type | tuple[type, ...]] = {
 # Names that statements and loops over all trials look for.
 BEGUN, WORKER, ENQUEUED, CURVE = "schedule", "worker", "enqueued", "curve"
 RETRY_OF, WITHDRAWN, LOST = "retry_of", "withdrawn", "lost"
+ARM, SEED, EPOCHS, DIVERGED_AT, ERROR = "arm", "seed", "epochs", "diverged_at", "error"

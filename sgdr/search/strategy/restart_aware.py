@@ -20,9 +20,11 @@ from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from sgdr.choices import Objective
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.storage.schema import BEGUN
 from sgdr.shapes import RELATIVES
 
 SHARES = (1 / 80, 1 / 4, 1 / 2)
@@ -64,9 +66,9 @@ def standing(losses: Mapping[int, float], schedule: WarmRestarts, epoch: int, ob
     losses = {at: _held(losses[at]) for at in known}
     troughs = [int(trough) for trough in schedule.troughs(budget=epoch)]
     ends = [at for at in known if at >= min(WINDOW, epoch)]
-    if objective == "best-trough":
+    if objective == Objective.BEST_TROUGH:
         ends = troughs or [epoch]
-    elif objective == "final":
+    elif objective == Objective.FINAL:
         ends = troughs[-1:] if troughs and _upper_half(schedule, epoch) else [epoch]
     means = [_mean(losses, known, end) for end in ends]
     # Where nothing was reported about there, the value now is all that is known.
@@ -179,7 +181,7 @@ class RestartAwarePruner(BasePruner):
                 f"trial {trial.number} has reported step {step}, beyond the pruner's budget={self.budget} "
                 "epochs; make it with the budget of the study"
             )
-        stated = trial.user_attrs.get("schedule")
+        stated = trial.user_attrs.get(BEGUN)
         if isinstance(stated, Mapping) and stated.get("kind") in RELATIVES:
             return not math.isfinite(trial.intermediate_values[step])
         _schedule(trial)  # refused before it comes to a rung
@@ -234,7 +236,7 @@ class _Memory:
 
 def _schedule(trial: FrozenTrial) -> WarmRestarts:
     """The schedule of a trial; the rate is 1 where it is not known. Raises ValueError for one without T_0."""
-    stated = trial.user_attrs.get("schedule")  # which may be anything in a study of somebody else's
+    stated = trial.user_attrs.get(BEGUN)  # which may be anything in a study of somebody else's
     named = stated if isinstance(stated, Mapping) and "T_0" in stated else trial.params
     if "T_0" not in named:
         raise ValueError(

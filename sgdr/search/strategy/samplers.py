@@ -16,7 +16,7 @@ from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from sgdr.search.storage.schema import ENQUEUED
+from sgdr.search.storage.schema import ENQUEUED, RETRY_OF
 from sgdr.search.strategy.enumeration import (
     ENUMERATING,
     MOST_DRAWS,
@@ -134,7 +134,7 @@ class Arm:
             self._add(trial)
 
     def _count(self, trial: FrozenTrial) -> None:
-        self._drawn += trial.user_attrs.keys().isdisjoint({"retry_of", ENQUEUED})
+        self._drawn += trial.user_attrs.keys().isdisjoint({RETRY_OF, ENQUEUED})
 
     def ask(self, params: Mapping[str, Any] | None = None, draw: int | None = None) -> Trial:
         """A trial with these parameters, or with new ones.

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from sgdr.choices import Outcome, State
 from sgdr.search.problem.arms import ALL_ARMS
 from sgdr.search.problem.objective import sign
+from sgdr.search.storage.schema import ARM, DIVERGED_AT, ERROR
 from sgdr.search.study.verdict import Confirmed, Verdict
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Summary:
     def outcomes(self) -> dict[str, int]:
         """Trials by outcome."""
         counts = Counter(
-            outcome(trial.state.name, diverged="diverged_at" in trial.user_attrs, failed=_failed(trial))
+            outcome(trial.state.name, diverged=DIVERGED_AT in trial.user_attrs, failed=_failed(trial))
             for trial in self.own
         )
         counts[Outcome.FOREIGN] = len(self.content.foreign)
@@ -65,13 +66,13 @@ class Summary:
     def arms(self) -> dict[str, int]:
         """Finished trials by arm."""
         finished = (TrialState.COMPLETE, TrialState.PRUNED)
-        arms = [trial.user_attrs.get("arm") for trial in self.own if trial.state in finished]
+        arms = [trial.user_attrs.get(ARM) for trial in self.own if trial.state in finished]
         return {arm: arms.count(arm) for arm in ALL_ARMS if arm in arms}
 
     @cached_property
     def last_error(self) -> str | None:
         """The first line of the error of the last trial that failed by itself."""
-        errors = (trial.user_attrs["error"] for trial in reversed(self.own) if _failed(trial))
+        errors = (trial.user_attrs[ERROR] for trial in reversed(self.own) if _failed(trial))
         error = next(errors, None)
         return None if error is None else next(iter(str(error).splitlines()), "")
 
@@ -79,7 +80,7 @@ class Summary:
     def diverged_at(self) -> list[int]:
         """The epochs at which trials diverged."""
         pruned = (trial for trial in self.own if trial.state is TrialState.PRUNED)
-        epochs = (trial.user_attrs.get("diverged_at") for trial in pruned)
+        epochs = (trial.user_attrs.get(DIVERGED_AT) for trial in pruned)
         return [epoch for epoch in epochs if epoch is not None]
 
     @cached_property
@@ -125,4 +126,4 @@ def outcome(state: str, *, diverged: bool, failed: bool) -> Outcome:
 
 
 def _failed(trial: FrozenTrial) -> bool:
-    return trial.state is TrialState.FAIL and "error" in trial.user_attrs
+    return trial.state is TrialState.FAIL and ERROR in trial.user_attrs

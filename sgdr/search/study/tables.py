@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from sgdr.schedule import FIELDS
 from sgdr.search.storage.reader import Content, Curve, Reader
-from sgdr.search.storage.schema import BEGUN
+from sgdr.search.storage.schema import BEGUN, EPOCHS, TRIAL
 from sgdr.search.storage.statements import CHUNK
 from sgdr.search.study.columns import FIRST, REST, searched_column, searched_names, trial_columns
 from sgdr.search.study.flat_names import flat_name
@@ -26,6 +26,11 @@ CURVE_COLUMNS = ("number", "epoch")
 """The columns of the table of curves, beside the metrics."""
 _TYPES = {"length": "Int64", "whole": "Int64", "real": "float64"}
 """The types of pandas, by the form of a column."""
+
+_NOTHING = dict.fromkeys([*(column.name for column in FIRST), "hparams", *(column.name for column in REST)])
+"""A row of which nothing is known, in the order of rows."""
+_STORED = tuple(name for name in _NOTHING if name in TRIAL)
+"""The cells that are attributes of the trial."""
 
 Row = dict[str, Any]
 
@@ -70,8 +75,8 @@ def _changed(content: Content, before: TrialRows | None) -> list[int]:
 def _epochs(trials: Sequence[FrozenTrial], metric: str, reader: Reader) -> dict[int, int]:
     """How many epochs each has trained. Where a study is older than that attribute, its curves are read."""
     begun = [trial for trial in trials if trial.state != TrialState.WAITING]
-    epochs = {trial.number: trial.user_attrs.get("epochs", 0) for trial in begun}
-    unsaid = [trial for trial in begun if trial.state.is_finished() and "epochs" not in trial.user_attrs]
+    epochs = {trial.number: trial.user_attrs.get(EPOCHS, 0) for trial in begun}
+    unsaid = [trial for trial in begun if trial.state.is_finished() and EPOCHS not in trial.user_attrs]
     epochs.update((number, len(curve.get(metric, ()))) for number, curve in reader.curves(unsaid))
     return epochs
 
@@ -83,26 +88,22 @@ def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str], foreign: bool
     schedule = attributes.get(BEGUN, {})
     started = trial.datetime_start
     return {
+        **_NOTHING,
+        **{name: attributes[name] for name in _STORED if name in attributes},
+        **{name: schedule.get(name) for name in FIELDS},
         "number": trial.number,
         "state": trial.state.name,
-        "arm": attributes.get("arm"),
         "value": _finite(_value(trial)),
-        **{name: schedule.get(name) for name in FIELDS},
         "hparams": {name: stated(params.get(name)) for name in searched},
-        "seed": attributes.get("seed"),
         "epochs": epochs,
-        "diverged_at": attributes.get("diverged_at"),
-        "retry_of": attributes.get("retry_of"),
-        "seconds": attributes.get("seconds"),
         "started": None if started is None else started.astimezone().isoformat(),
-        "error": attributes.get("error"),
         "foreign": foreign,
     }
 
 
 def _value(trial: FrozenTrial) -> float | None:
     """The value of a completed trial; None where a foreign one has several."""
-    return trial.values[0] if trial.state.name == "COMPLETE" and len(trial.values or ()) == 1 else None
+    return trial.values[0] if trial.state is TrialState.COMPLETE and len(trial.values or ()) == 1 else None
 
 
 def _finite(value: Any) -> Any:

@@ -13,6 +13,7 @@ from ray import tune
 from ray.air.constants import TRAINING_ITERATION
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
+from sgdr.choices import Objective
 from sgdr.schedule import WarmRestarts
 from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.backend.curves import Curves
@@ -197,8 +198,8 @@ class _WorkloadTrainable(tune.Trainable):
         curve = self._curves[self._workload.metric]
         select = self._curves.get(getattr(self._workload, "select_metric", None) or "")
         # Before its first trough a trial has none that could be the best: what it is now is all there is.
-        early = self._objective == "best-trough" and len(curve) < schedule.T_0
-        objective = "final" if early else self._objective
+        early = self._objective == Objective.BEST_TROUGH and len(curve) < schedule.T_0
+        objective = Objective.FINAL if early else self._objective
         return value(objective, curve, schedule, self._workload.direction, select)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

@@ -75,6 +75,7 @@ def test_the_names_that_loops_look_for_are_those_of_the_attributes():
     names = {field.name for field in fields(TrialAttributes)}
     assert {schema.BEGUN, schema.WORKER, schema.ENQUEUED, schema.CURVE} <= names
     assert {schema.RETRY_OF, schema.WITHDRAWN, schema.LOST, *schema.FORMS} <= names
+    assert {schema.ARM, schema.SEED, schema.EPOCHS, schema.DIVERGED_AT, schema.ERROR} <= names
     assert {schema.CONFIRMATION, schema.VERDICT} <= {field.name for field in fields(StudyAttributes)}
 
 

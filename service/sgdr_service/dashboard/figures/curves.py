@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from sgdr.choices import Outcome, State
 from sgdr.cycles import cycles_of
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
@@ -18,7 +19,7 @@ from sgdr_service.dashboard.figures.style import Figure, numbers
 
 POINTS = 2000
 """The most points of a drawn curve, beside those before restarts."""
-UNFINISHED = {"PRUNED": "pruned", "FAIL": "failed"}
+UNFINISHED: Mapping[str, str] = {State.PRUNED: Outcome.PRUNED, State.FAIL: Outcome.FAILED}
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sgdr.choices import Direction, Outcome
 from sgdr_service.dashboard.figures import style
 from sgdr_service.dashboard.figures.rows import Row, by_arm, completed, is_number, outcome
 from sgdr_service.dashboard.figures.style import Figure, number, numbers, text
 
-UNFINISHED = {"pruned": "line-ns-open", "diverged": "x-thin-open", "failed": "cross-thin-open"}
+UNFINISHED: Mapping[str, str] = {
+    Outcome.PRUNED: "line-ns-open",
+    Outcome.DIVERGED: "x-thin-open",
+    Outcome.FAILED: "cross-thin-open",
+}
 """What is marked below the values, and how."""
 RUG = 0.04
 """The height of a row of these marks, of the figure's."""
@@ -54,7 +59,7 @@ def history(rows: Sequence[Row], direction: str, metric: str, *, log: bool = Fal
 def best_so_far(rows: Iterable[Row], direction: str) -> tuple[list[int], list[float]]:
     """The numbers of the completed trials, and at each the best value up to it."""
     done = completed(rows)
-    better = min if direction == "minimize" else max
+    better = min if direction == Direction.MINIMIZE else max
     return [row["number"] for row in done], list(accumulate((row["value"] for row in done), better))
 
 
@@ -81,7 +86,7 @@ def compared(
             reached.append((best[-1], name, x))
     if not traces:
         return style.empty(style.NONE_COMPLETE)
-    value, name, _ = (min if direction == "minimize" else max)(reached)
+    value, name, _ = (min if direction == Direction.MINIMIZE else max)(reached)
     summary = f"The best {metric} so far over {by}, by study; the best of all is {value:.4g}, of {name}"
     log = log and all(style.positive(trace["y"]) for trace in traces)
     title = "trials" if by == "trials" else "epochs trained"

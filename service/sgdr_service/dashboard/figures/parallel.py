@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sgdr.choices import Direction
 from sgdr.schedule import FIELDS
 from sgdr.search.study.flat_names import flat_name
 from sgdr_service.dashboard.figures import style
@@ -55,7 +56,7 @@ def parallel(
         "line": {
             "color": axes[-1]["values"],
             "colorscale": style.SCALE,
-            "reversescale": direction == "maximize",
+            "reversescale": direction == Direction.MAXIMIZE,
         },
         "unselected": {"line": {"color": style.GREY, "opacity": 0.1}},
     }

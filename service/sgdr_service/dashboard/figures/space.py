@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from sgdr.choices import Direction
 from sgdr_service.dashboard.figures import style
 from sgdr_service.dashboard.figures.rows import Row, by_arm, completed, eta_ratio, is_number
 from sgdr_service.dashboard.figures.style import Figure, number, text
@@ -29,7 +30,7 @@ def heat_map(
     done = [row for row in done if is_number(row["T_0"]) and is_number(row["T_mult"])]
     if not done:
         return style.empty(NONE_WITH_RESTARTS)
-    better = min if direction == "minimize" else max
+    better = min if direction == Direction.MINIMIZE else max
     bins, cells = _binned(done)
     factors = [f"{factor:g}" for factor in sorted({row["T_mult"] for row in done})]
     worth = {cell: (better if statistic == "best" else median)(values) for cell, values in cells.items()}
@@ -53,7 +54,7 @@ def heat_map(
         "xgap": 2,
         "ygap": 2,
         "colorscale": style.SCALE,
-        "reversescale": direction == "maximize",
+        "reversescale": direction == Direction.MAXIMIZE,
         "colorbar": {"title": {"text": text(metric), "side": "right"}, "thickness": 12, "outlinewidth": 0},
     }
     summary = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sgdr.choices import State
 from sgdr.search.study.best import Best
 from sgdr_service.dashboard.figures import style
 from sgdr_service.dashboard.figures.curves import POINTS, Drawn
@@ -15,7 +16,7 @@ from sgdr_service.dashboard.figures.style import Figure, numbers, text
 
 def best_figure(best: Best, metric: str, select_metric: str | None) -> Figure:
     """`trial_figure` of a completed trial, with the epoch that was chosen."""
-    drawn = Drawn(best.number, "COMPLETE", best.arm, best.schedule, best.curves[metric])
+    drawn = Drawn(best.number, State.COMPLETE, best.arm, best.schedule, best.curves[metric])
     chosen = best.epoch, best.value
     return trial_figure(drawn, best.curves, metric, select_metric, best.budget, chosen)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
+from sgdr.choices import Outcome
 from sgdr.search.study.study import Study
 from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
@@ -45,7 +46,7 @@ def chosen(study: Study, k: int, pruned: bool) -> list[Drawn]:
     rows, metric = study.rows, study.stored.metric
     numbers = [best.number for best in study.top(k)]
     if pruned:
-        cut = [row["number"] for row in rows if outcome(row) == "pruned"]
+        cut = [row["number"] for row in rows if outcome(row) == Outcome.PRUNED]
         numbers = [*cut[-k:], *numbers]  # the best are drawn last, above the others
     by_number = {row["number"]: row for row in rows}
     curves = dict(study.curves_of(numbers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from sgdr.choices import State
 from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.importance import importance_figure, importances
@@ -38,7 +39,7 @@ class SpacePart(Part):
             seen, ("parallel", percent), parallel, rows, hparams, direction, metric, top_percent=percent
         )
         self._parallel.show(lines)
-        complete = study.counts.get("COMPLETE", 0)
+        complete = study.counts.get(State.COMPLETE, 0)
         if complete >= 1.1 * self._weighed:  # it takes longer than all others, and changes slowly
             self._weighed = complete
             shares = await get(seen, "importance", importances, rows, hparams, direction)

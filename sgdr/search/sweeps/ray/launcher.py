@@ -15,6 +15,7 @@ from pathlib import Path
 
 from optuna.storages import BaseStorage
 
+from sgdr.choices import Outcome, State
 from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage import grpc_server
@@ -143,7 +144,7 @@ class _Watching:
             self._coordinator.log.retried(self._study.refresh)
             self._show(_leases(self._study, self._coordinator.log.worker))
             self._check_deaths()
-            if self._study.finished >= self._trials and not self._study.counts.get("RUNNING"):
+            if self._study.finished >= self._trials and not self._study.counts.get(State.RUNNING):
                 return
             self.late = deadline is not None and time.monotonic() >= deadline
             if self.late:
@@ -160,8 +161,8 @@ class _Watching:
             Progress(
                 finished=study.finished,
                 trials=self._trials,
-                running=study.counts.get("RUNNING", 0),
-                failed=study.outcomes.get("failed", 0),
+                running=study.counts.get(State.RUNNING, 0),
+                failed=study.outcomes.get(Outcome.FAILED, 0),
                 best=study.best_value,
                 epochs=sum(lease["notes"].get("epochs", 0) for lease in held),
             )
