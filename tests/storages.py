@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from sgdr.search.storage.schema import StudyAttributes
 
 KINDS = ("sqlite", "postgres", "grpc")
 """A file, a database on the tests' server, and a file behind Optuna's gRPC proxy."""
@@ -25,3 +28,10 @@ def empty_storage(kind: str, request: pytest.FixtureRequest, folder: Path) -> It
 
         with serve(f"sqlite:///{folder}/contract.db") as url:
             yield url
+
+
+def stored(**changed: Any) -> StudyAttributes:
+    """What the study of a sweep says, with those changes."""
+    metrics = {"metric": "error", "select_metric": None, "direction": "minimize", "steps_per_epoch": None}
+    sweep = {"workload": "w", "budget": 1, "space": {"hparams": {}}, "objective": "best-epoch", "seed": 0}
+    return StudyAttributes.from_attrs(sweep | metrics | changed)

@@ -8,6 +8,7 @@ import pytest
 from sgdr import WarmRestarts
 from sgdr.plot import MOST_RESTARTS, best_figure, save, schedule_figure
 from sgdr.search.study.study import Best
+from tests.storages import stored
 
 SCHEDULE = WarmRestarts(0.1, 10, 2, 0.001)
 
@@ -42,8 +43,7 @@ def test_more_restarts_than_can_be_seen_are_refused():
 
 def study_of(curves, **attributes):
     best = Best(3, 0.25, WarmRestarts(0.1, 2, 1), 2, 4, {}, 0, curves, "restarts", None)
-    kept = {"metric": "error", "select_metric": None, **attributes}
-    return SimpleNamespace(name="a$b$ \\frac {", best=best, attributes=kept)
+    return SimpleNamespace(name="a$b$ \\frac {", best=best, stored=stored(**attributes))
 
 
 def test_the_curve_of_the_best_trial_stands_under_its_schedule(tmp_path):

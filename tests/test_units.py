@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from sgdr import export, search
-from sgdr.search.storage.schema import StudyAttributes, TrialAttributes
+from sgdr.search.storage.schema import TrialAttributes
 from sgdr.search.study.best import stepping_of
 from sgdr.stepping import Stepping
 from tests.exported import RUN, TOLERANCE
+from tests.storages import stored
 
 MODULE = '''
 """Functions that keep the rates of all their updates."""
@@ -137,18 +138,12 @@ def test_a_run_that_says_what_cannot_be_fails_with_what_to_do(folder, name, said
     assert said in str(failed.value)
 
 
-def stored(steps_per_epoch: int | None, *interval: str | None) -> StudyAttributes:
-    """What a study says; one that is older says no interval."""
-    said = {"workload": "w", "budget": 1, "space": {"hparams": {}}, "objective": "final", "seed": 0}
-    metric = {"metric": "error", "select_metric": None, "direction": "minimize"}
-    last = {"steps_per_epoch": steps_per_epoch, **dict(zip(["interval"], interval, strict=False))}
-    return StudyAttributes.from_attrs(said | metric | last)
-
-
 def test_a_trial_s_own_updates_come_before_the_study_s_and_older_studies_know_none():
-    assert stepping_of(TrialAttributes(steps_per_epoch=4), stored(10, "epoch")) == Stepping(4, "epoch")
-    assert stepping_of(TrialAttributes(), stored(10, None)) == Stepping(10, "step")
-    assert stepping_of(TrialAttributes(), stored(None)) == Stepping(None, "step")
+    assert stepping_of(
+        TrialAttributes(steps_per_epoch=4), stored(steps_per_epoch=10, interval="epoch")
+    ) == Stepping(4, "epoch")
+    assert stepping_of(TrialAttributes(), stored(steps_per_epoch=10, interval=None)) == Stepping(10, "step")
+    assert stepping_of(TrialAttributes(), stored(steps_per_epoch=None)) == Stepping(None, "step")
     assert Stepping(None).with_given(7, "epoch") == Stepping(7, "epoch")
     assert Stepping(4, "epoch").with_given(None, None) == Stepping(4, "epoch")
 

@@ -23,6 +23,7 @@ from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.storage.connect import open_storage
 from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.schema import CONFIRMATION
+from tests.storages import stored
 
 
 class Known:
@@ -765,8 +766,6 @@ def test_a_confirmation_on_fewer_seeds_is_told_and_loses_nothing(url):
 def test_a_schedule_that_is_best_before_its_first_restart_is_remarked_on(epochs, remarked):
     best = search.Best(7, 0.1, WarmRestarts(0.1, 5), 5, 20, {}, 0, {}, "restarts", None)
     read = Candidate(best, "restarts", dict.fromkeys(range(3), 0.1), dict(enumerate(epochs)))
-    made = race.Rounds(
-        SimpleNamespace(attributes={"direction": "minimize"}), [read], range(3), None, None, search.Callback()
-    )
+    made = race.Rounds(SimpleNamespace(stored=stored()), [read], range(3), None, None, search.Callback())
     made._done = 3
     assert ("before its first restart, after 5" in made._without_restart(7)) is remarked
