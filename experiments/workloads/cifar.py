@@ -60,7 +60,7 @@ class Augmented(Supervised):
         test: tuple[np.ndarray, np.ndarray],
         batch_size: int = BATCH,
     ) -> None:
-        self._mean = train[0].mean(0, dtype=np.float64).astype(np.float32) / 255
+        self.mean_image = train[0].mean(0, dtype=np.float64).astype(np.float32) / 255
         super().__init__(
             name,
             params=init,
@@ -75,7 +75,7 @@ class Augmented(Supervised):
         )
 
     def _evaluated(self, network: Network, images: jax.Array) -> jax.Array:
-        return wide_residual.apply(*network, images - self._mean, training=False)[0]
+        return wide_residual.apply(*network, images - self.mean_image, training=False)[0]
 
     def init(self, key: jax.Array) -> SupervisedState:
         """The same, but that the optimizer knows the weights alone."""
@@ -94,7 +94,7 @@ class Augmented(Supervised):
         """One step on the minibatch that `step` and the state's seed name, changed as `key` says."""
         images, labels = self.minibatch(state, step)
         # The margin is of the mean image: zeros, once that is subtracted.
-        x = mirrored_and_moved(key, images.astype(jnp.float32) / 255 - self._mean)
+        x = mirrored_and_moved(key, images.astype(jnp.float32) / 255 - self.mean_image)
 
         def mean_loss(weights: wide_residual.Weights) -> tuple[jax.Array, wide_residual.Statistics]:
             logits, seen = wide_residual.apply(weights, state.params.statistics, x, training=True)

@@ -36,12 +36,13 @@ class Feeds(Generic[Seen]):
     """The feeds of what is followed; `read` gives how the thing of that name stands, to be compared by ==."""
 
     def __init__(self, read: Callable[[str], Seen], closing: asyncio.Event) -> None:
-        self._read, self._closing = read, closing
-        self._feeds: dict[str, _Feed[Seen]] = {}
+        self.read, self._closing = read, closing
+        self.followed: dict[str, _Feed[Seen]] = {}
+        """The feeds of what somebody follows now, by name."""
 
     async def follow(self, name: str) -> AsyncIterator[Seen]:
         """How it stands now and after every change, until the service ends or the reading fails."""
-        feed: _Feed[Seen] = self._feeds.setdefault(name, _Feed())
+        feed: _Feed[Seen] = self.followed.setdefault(name, _Feed())
         feed.listeners += 1
         if feed.task is None:
             feed.task = asyncio.create_task(self._poll(name, feed))
@@ -60,8 +61,8 @@ class Feeds(Generic[Seen]):
             feed.listeners -= 1
             if not feed.listeners:
                 feed.task.cancel()
-                if self._feeds.get(name) is feed:
-                    del self._feeds[name]
+                if self.followed.get(name) is feed:
+                    del self.followed[name]
 
     async def _either(self, changed: asyncio.Event) -> None:
         """Waits until there is news, or the service is to end."""
@@ -75,12 +76,12 @@ class Feeds(Generic[Seen]):
     async def _poll(self, name: str, feed: _Feed[Seen]) -> None:
         while True:
             try:
-                latest = await run_in_threadpool(self._read, name)
+                latest = await run_in_threadpool(self.read, name)
             except Exception as error:
                 feed.error = error
                 feed.tell()
-                if self._feeds.get(name) is feed:
-                    del self._feeds[name]
+                if self.followed.get(name) is feed:
+                    del self.followed[name]
                 return
             if latest != feed.latest:
                 feed.latest = latest

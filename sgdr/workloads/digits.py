@@ -46,13 +46,13 @@ def digits_noisy() -> Supervised:
 
 def split() -> tuple[Examples, Examples]:
     """(images [n, 64] in [0, 1], labels [n]) to train on and to validate on, always the same ones."""
-    images, labels = _read()
+    images, labels = read()
     order = np.random.default_rng(SEED).permutation(len(labels))
     train, valid = order[:TRAIN], order[TRAIN:]
     return (images[train], labels[train]), (images[valid], labels[valid])
 
 
-def _read() -> Examples:
+def read() -> Examples:
     package = importlib.util.find_spec("sklearn")
     if package is None or package.origin is None:
         raise ValueError(

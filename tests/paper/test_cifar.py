@@ -64,4 +64,4 @@ def test_the_mean_image_is_subtracted() -> None:
     images, labels = examples(16)
     init = partial(wide_residual.init, depth=10, width=1, classes=10)
     workload = Augmented("small", init, (images, labels), (images, labels), batch_size=8)
-    np.testing.assert_allclose(workload._mean, (images / 255).mean(0), rtol=1e-5)
+    np.testing.assert_allclose(workload.mean_image, (images / 255).mean(0), rtol=1e-5)

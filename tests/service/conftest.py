@@ -191,7 +191,7 @@ class Running:
             apart.wait()
         left = self.sweeping()
         children = [
-            child.process for dispatcher in self.dispatchers for child in dispatcher._children.values()
+            child.process for dispatcher in self.dispatchers for child in dispatcher.children.values()
         ]
         for sweep in left + [psutil.Process(child.pid) for child in children if child.poll() is None]:
             with contextlib.suppress(psutil.NoSuchProcess):

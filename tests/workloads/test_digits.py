@@ -34,15 +34,15 @@ def test_the_table_is_what_scikit_learn_loads() -> None:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    read_images, read_labels = digits._read()
+    read_images, read_labels = digits.read()
     np.testing.assert_array_equal(read_images, (images / 16).astype(np.float32))
     np.testing.assert_array_equal(read_labels, labels)
 
 
 def test_the_table_is_loaded_by_scikit_learn_where_it_moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = digits._read()
+    expected = digits.read()
     monkeypatch.setattr(digits, "TABLE", "elsewhere.csv.gz")
-    for read, known in zip(digits._read(), expected, strict=True):
+    for read, known in zip(digits.read(), expected, strict=True):
         np.testing.assert_array_equal(read, known)
 
 

@@ -35,7 +35,8 @@ class Declarations:
     def __init__(self, *, timeout: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
         """`timeout`: seconds that a workload may take to load."""
         self._timeout, self._clock = timeout, clock
-        self._known: dict[str, Declaration] = {}
+        self.known: dict[str, Declaration] = {}
+        """What the workloads that were asked have declared, by name."""
         self._failed: dict[str, tuple[float, str]] = {}
         """Why, and until when that is taken for granted."""
         self._asking: dict[str, threading.Lock] = {}
@@ -51,12 +52,12 @@ class Declarations:
             known = ", ".join(points) or "none is installed"
             raise ValueError(f"workload={name!r} is not registered: use one of {known}")
         with self._asking.setdefault(name, threading.Lock()):
-            if name not in self._known:
+            if name not in self.known:
                 until, why = self._failed.get(name, (0.0, ""))
                 if why and self._clock() < until:
                     raise WorkloadUnavailable(why)
-                self._known[name] = self._asked(name)
-            return self._known[name]
+                self.known[name] = self._asked(name)
+            return self.known[name]
 
     def _asked(self, name: str) -> Declaration:
         answer, said = self._answer(name)

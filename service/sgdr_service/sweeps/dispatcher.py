@@ -50,7 +50,7 @@ class Dispatcher:
         """
         self._sweeps, self._interval, self._grace = sweeps, interval, grace
         self._lock = HostLock("dispatch", sweeps.url)
-        self._children: dict[str, _Child] = {}
+        self.children: dict[str, _Child] = {}
         """The processes that were started here, by study."""
         self._asked: dict[str, float] = {}
         """The times at which sweeps were asked to end, by their nonces."""
@@ -100,15 +100,15 @@ class Dispatcher:
 
     def _round(self) -> None:
         # What a child wrote before it ended is in the records only if they are read afterwards.
-        ended = {study for study, child in self._children.items() if child.process.poll() is not None}
+        ended = {study for study, child in self.children.items() if child.process.poll() is not None}
         host = socket.gethostname()
         records = {study: record for study, record in self._sweeps.records().items() if record.host == host}
         for study in ended:
             if study in records:
-                self._settle(study, records[study], self._children[study])
-            del self._children[study]
+                self._settle(study, records[study], self.children[study])
+            del self.children[study]
         self._terminate(records)
-        at_work = {study for study, record in records.items() if record.alive} | self._children.keys()
+        at_work = {study for study, record in records.items() if record.alive} | self.children.keys()
         queued = [
             study
             for study, record in records.items()
@@ -132,7 +132,7 @@ class Dispatcher:
             ),
             start_new_session=True,
         )
-        self._children[study] = _Child(nonce, process)
+        self.children[study] = _Child(nonce, process)
         log.info("sweep %r runs as process %d", study, process.pid)
 
     def _settle(self, study: str, record: SweepRecord, child: _Child) -> None:

@@ -58,7 +58,8 @@ class Lease:
         """What is written with the lease from the next time on: how far the worker is."""
         self._storage, self._study_id, self._clock = storage, study_id, clock
         self._launch, self._place = launch, place
-        self._ended = threading.Event()
+        self.ended = threading.Event()
+        """Once it is set, the lease is renewed no more."""
         self._touched = time.monotonic()
         self._writing = threading.Lock()
         retrying(lambda maybe_applied: self._write(ended=False))
@@ -84,12 +85,12 @@ class Lease:
 
     def end(self) -> None:
         """Gives the study up."""
-        self._ended.set()
+        self.ended.set()
         self._write(ended=True)
 
     def _keep(self) -> None:
         """Renews while an epoch takes long, which the worker waits for."""
-        while not self._ended.wait(RENEW_SECONDS):
+        while not self.ended.wait(RENEW_SECONDS):
             if time.monotonic() - self._touched < HUNG_SECONDS:
                 with contextlib.suppress(Exception):  # the worker itself meets what is wrong with the storage
                     if self._clock() - self._seen > RENEW_SECONDS:
@@ -97,7 +98,7 @@ class Lease:
 
     def _write(self, ended: bool) -> None:
         with self._writing:
-            if self._ended.is_set() and not ended:
+            if self.ended.is_set() and not ended:
                 return
             seen = self._clock()
             pid = os.getpid()

@@ -70,7 +70,7 @@ class Arm:
         own |= type(sampler) is TPESampler and evenly == 0
         self._storage = RecentTrials(goal, None if own else RECENT)
         self._storage.create_new_study([goal], name)
-        self._study = EndingStudy(name, self._storage, sampler, pruner)
+        self.study = EndingStudy(name, self._storage, sampler, pruner)
         self._evenly, self._seed = evenly, seed
         self._drawn = 0
         self._seen: dict[int, int | None] = {}
@@ -86,7 +86,7 @@ class Arm:
         self._count(trial)
 
     def _add(self, trial: FrozenTrial) -> None:
-        self._study.add_trial(self._known(trial))
+        self.study.add_trial(self._known(trial))
 
     def _known(self, trial: FrozenTrial) -> FrozenTrial:
         """The trial with distributions as the sampler knows them."""
@@ -112,7 +112,7 @@ class Arm:
             self._see_again(trial, self._seen[trial.number])
         elif trial.state == TrialState.RUNNING:
             self._seen[trial.number] = self._storage.create_new_trial(
-                self._study._study_id, self._known(trial)
+                self.study._study_id, self._known(trial)
             )
             self._count(trial)
         elif trial.state.is_finished():
@@ -153,12 +153,12 @@ class Arm:
                 params = spread(self.distributions, draw, self._seed, finest)
         if params is None:
             return self._chosen()
-        self._study.enqueue_trial(dict(params))
-        return self._study.ask(self._asked)
+        self.study.enqueue_trial(dict(params))
+        return self.study.ask(self._asked)
 
     def _chosen(self) -> Trial:
         """A trial of the sampler's choice."""
-        study, sampler = self._study, self._study.sampler
+        study, sampler = self.study, self.study.sampler
         if study.ended or (isinstance(sampler, GridSampler) and sampler.is_exhausted(study)):
             raise Exhausted(sampler)
         trial = study.ask(self._asked)
@@ -182,8 +182,8 @@ class Arm:
 
     def tell(self, trial: Trial, state: TrialState, value: float | None) -> None:
         """Ends a trial."""
-        if is_of_sampler(self._study.sampler, self._storage.get_trial(trial._trial_id)):
-            self._study.tell(trial, value, state)
+        if is_of_sampler(self.study.sampler, self._storage.get_trial(trial._trial_id)):
+            self.study.tell(trial, value, state)
         else:
             values = None if value is None else [value]
             self._storage.set_trial_state_values(trial._trial_id, state, values)

@@ -13,7 +13,7 @@ import pytest
 from sgdr import search
 from sgdr.search.artifacts import checkpoints as module
 from sgdr.search.artifacts.checkpoints import Checkpoints
-from sgdr.search.artifacts.snapshots import SUFFIX, study_folder
+from sgdr.search.artifacts.snapshots import SUFFIX, Snapshots, study_folder
 
 CURVES = {"error": [0.5, 0.25, 0.125]}
 TOLD = ["state", "value", "arm", "base_lr", "T_0", "T_mult", "eta_min", "seed"]
@@ -88,7 +88,7 @@ def test_a_full_disk_is_remarked_and_what_was_kept_stays(
     def full(*arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(kept._snapshots, "save", full)
+    monkeypatch.setattr(Snapshots, "save", full)
     kept.save(7, 11, 4, state, {"error": [0.0] * 4})
     found = kept.load(7, 11)
     assert found is not None and found.epoch == 3

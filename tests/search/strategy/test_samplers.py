@@ -311,7 +311,7 @@ def filled(sampler: BaseSampler, trials: int, evenly: int = 64, pruner: BasePrun
 @pytest.mark.parametrize("sampler", [tpe(), RandomSampler(seed=0)], ids=["tpe", "random"])
 def test_what_a_named_sampler_looks_at_does_not_grow(sampler):
     search = filled(sampler, 3 * RECENT)
-    looked_at = search._study.get_trials(deepcopy=False)
+    looked_at = search.study.get_trials(deepcopy=False)
     assert len(looked_at) == RECENT + BEST
     assert [trial.number for trial in looked_at[:BEST]] == list(range(0, 3 * BEST, 3))
 
@@ -323,7 +323,7 @@ def test_what_a_named_sampler_looks_at_does_not_grow(sampler):
 )
 def test_a_sampler_of_the_user_s_own_sees_all(sampler):
     search = filled(sampler, RECENT + 100, evenly=0)
-    assert len(search._study.get_trials(deepcopy=False)) == RECENT + 100
+    assert len(search.study.get_trials(deepcopy=False)) == RECENT + 100
 
 
 class Own(MedianPruner):
@@ -333,7 +333,7 @@ class Own(MedianPruner):
 def test_a_pruner_of_the_user_s_own_sees_all():
     for pruner, shown in ((Own(), RECENT + 100), (MedianPruner(), RECENT + BEST)):
         search = filled(RandomSampler(seed=0), RECENT + 100, pruner=pruner)
-        assert len(search._study.get_trials(deepcopy=False)) == shown
+        assert len(search.study.get_trials(deepcopy=False)) == shown
 
 
 def test_no_point_of_a_grid_is_visited_twice_after_many_trials():

@@ -243,7 +243,7 @@ class SharedStudy(RuleBasedStateMachine):
             self._finish()
         finally:
             for coordinator in [self.launcher, *self.stopped, *(hand.coordinator for hand in self.hands)]:
-                coordinator.log.lease._ended.set()
+                coordinator.log.lease.ended.set()
             self.faults.close()
 
     def _finish(self) -> None:
@@ -346,7 +346,7 @@ class SharedStudy(RuleBasedStateMachine):
         self._reap(hand.coordinator)
 
     def _reap(self, coordinator: Coordinator) -> None:
-        coordinator.log.lease._ended.set()
+        coordinator.log.lease.ended.set()
         key = PREFIX + coordinator.log.worker
         claim = self._attributes()[key]
         self.faults.inner.set_study_user_attr(self.study, key, {**claim, "started": 0.0})

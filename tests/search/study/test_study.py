@@ -22,6 +22,7 @@ from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError, open_storage
 from sgdr.search.storage.leases import Lease
+from sgdr.search.storage.reader import BulkReader
 from sgdr.search.storage.writer import writer
 from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.study.columns import flat_row
@@ -371,8 +372,10 @@ def test_a_curve_is_read_by_its_number(url, tiny):
 def test_ranked_is_a_sequence_that_reads_what_is_looked_at(filled, monkeypatch):
     study = search.load("s", filled)
     read = []
-    curves = study._reader.curves
-    monkeypatch.setattr(study._reader, "curves", lambda trials: read.append(len(trials)) or curves(trials))
+    curves = BulkReader.curves
+    monkeypatch.setattr(
+        BulkReader, "curves", lambda self, trials: read.append(len(trials)) or curves(self, trials)
+    )
     ranked = study.ranked()
     assert len(ranked) == study.counts["COMPLETE"] > 10 and not read
     assert [best.number for best in ranked[:3]] == [best.number for best in study.top(3)] and read == [3, 3]

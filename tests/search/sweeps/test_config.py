@@ -108,7 +108,7 @@ def test_samplers_are_those_named_and_seeded(tiny, name, arm):
     settings = checked(tiny.workload, **{**GOOD, "sampler": name})
     first, again, other = (drawn(settings, arm, seed=0, sampler_seed=seed) for seed in (1, 1, 2))
     kind = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}[name]
-    assert type(settings.arm(arm, 0, 1)._study.sampler) is kind
+    assert type(settings.arm(arm, 0, 1).study.sampler) is kind
     assert first == again
     assert not set(first[EVENLY[arm] :]) & set(other)
 
@@ -128,7 +128,7 @@ def test_before_tpe_comes_what_is_spread_evenly_as_the_studys_seed_says(tiny, ar
 def test_a_sampler_of_the_users_own_searches_the_restarts_alone(tiny):
     mine = optuna.samplers.RandomSampler(seed=1)
     settings = checked(tiny.workload, **{**GOOD, "sampler": mine})
-    found = [settings.arm(arm, 0, 3)._study.sampler for arm in ARMS]
+    found = [settings.arm(arm, 0, 3).study.sampler for arm in ARMS]
     assert found[0] is mine and {type(sampler) for sampler in found[1:]} == {optuna.samplers.TPESampler}
     assert settings.attributes()["sampler"] == "RandomSampler"
     ours = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
@@ -146,9 +146,9 @@ def test_arms_have_their_own_parameters_and_the_same_pruner(tiny):
         ["base_lr", "eta_ratio"],
         ["base_lr"],
     ]
-    assert all(arm._study.pruner is settings.pruner for arm in arms)
-    assert [arm._study.study_name for arm in arms] == list(ARMS)
-    assert checked(tiny.Maximized(), **GOOD).arm("cosine", 0, 1)._study.direction.name == "MAXIMIZE"
+    assert all(arm.study.pruner is settings.pruner for arm in arms)
+    assert [arm.study.study_name for arm in arms] == list(ARMS)
+    assert checked(tiny.Maximized(), **GOOD).arm("cosine", 0, 1).study.direction.name == "MAXIMIZE"
 
 
 def test_controls_are_judged_right_at_the_start_only(tiny):

@@ -83,7 +83,7 @@ class Launched:
 
     def kill(self, coordinator: Coordinator) -> None:
         """Makes its process look gone."""
-        coordinator.log.lease._ended.set()
+        coordinator.log.lease.ended.set()
         self.set_lease(coordinator, started=0.0)
 
     def set_lease(self, coordinator: Coordinator, **changes: Any) -> None:

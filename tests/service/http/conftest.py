@@ -170,7 +170,7 @@ def app_on(url: str, **fields: Any) -> Iterator[FastAPI]:
     assert lock.acquire()
     try:
         app = create_app(service_settings(url, **fields))
-        app.state.declarations._known["digits"] = DIGITS
+        app.state.declarations.known["digits"] = DIGITS
         yield app
     finally:
         lock.release()

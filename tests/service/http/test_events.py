@@ -26,7 +26,7 @@ def test_of_a_sweep_that_has_ended_there_is_its_state_and_an_end(client):
 def test_a_stream_goes_on_until_its_sweep_ends(writer):
     writer.post("/v1/sweeps", json={"workload": "digits", "study": "s"})
     # The client gives a stream's lines only when it has ended: so the end is brought about beforehand.
-    writer.app.state.feeds._read = Told(writer, cancel_after=2)
+    writer.app.state.feeds.read = Told(writer, cancel_after=2)
     found = events(writer.get("/v1/sweeps/s/events").text)
     assert [(name, state["state"]) for name, state in found] == [
         ("progress", "queued"),
@@ -39,7 +39,7 @@ class Told:
     """Reads a sweep, and cancels it after so many looks."""
 
     def __init__(self, writer, cancel_after):
-        self._read, self._sweeps = writer.app.state.feeds._read, writer.app.state.sweeps
+        self._read, self._sweeps = writer.app.state.feeds.read, writer.app.state.sweeps
         self._left = cancel_after
 
     def __call__(self, name):
@@ -77,7 +77,7 @@ def test_many_listeners_are_one_reader_and_leave_nothing(monkeypatch):
         return feeds, heard
 
     feeds, heard = asyncio.run(main())
-    assert len(looks) < 20 and feeds._feeds == {}
+    assert len(looks) < 20 and feeds.followed == {}
     assert all(each[-1] == "5" and each == sorted(set(each)) for each in heard)
 
 
@@ -97,7 +97,7 @@ def test_a_reader_that_fails_ends_every_stream_and_the_next_reads_anew(monkeypat
         with pytest.raises(Problem, match="away"):
             async for state in feeds.follow("s"):
                 heard.append(state)
-        assert feeds._feeds == {}
+        assert feeds.followed == {}
         return [*heard, await anext(feeds.follow("s"))]
 
     assert asyncio.run(main()) == ["1", "2"]

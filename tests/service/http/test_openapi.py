@@ -88,7 +88,7 @@ def test_every_operation_keeps_to_the_document(copied):
     assert lock.acquire()  # so that sweeps stay queued
     try:
         app = create_app(Settings(_env_file=None, storage=url, token_hash=hashed("t"), max_queued=10_000))
-        app.state.declarations._known |= dict.fromkeys(("digits", "mnist1d"), DIGITS)
+        app.state.declarations.known |= dict.fromkeys(("digits", "mnist1d"), DIGITS)
         headers = {"Host": "127.0.0.1"}
         config = SchemathesisConfig.from_dict(
             {

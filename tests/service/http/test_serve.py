@@ -90,7 +90,7 @@ def test_listeners_do_not_keep_it_from_ending(serve, storage, tmp_path):
 def _queued_listener(client, server, storage, wanted):
     """A thread that listens to a sweep that stays queued: it belongs to another host."""
     declarations = Declarations()
-    declarations._known["digits"] = DIGITS
+    declarations.known["digits"] = DIGITS
     limits = {"max_running": 1, "max_queued": 9, "max_trials": 999, "max_budget": 999}
     sweeps = Sweeps(storage, declarations, **limits, max_seconds=None, max_workers=1)
     with pytest.MonkeyPatch.context() as patch:

@@ -139,10 +139,10 @@ def test_of_two_dispatchers_one_works_until_it_ends(running):
     running.submit("slow", study="b", trials=500)
     running.wait("a", "running", finished=1)
     assert running.sweeps.get("b").state == "queued"
-    assert (len(first._children), len(second._children)) == (1, 0)
+    assert (len(first.children), len(second.children)) == (1, 0)
     first.stop()
     running.wait("b", "running")
-    assert (len(first._children), len(second._children)) == (1, 1)
+    assert (len(first.children), len(second.children)) == (1, 1)
     assert running.sweeps.get("a").state == "running"
 
 
