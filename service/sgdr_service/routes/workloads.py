@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from sgdr.choices import Direction
 from sgdr.search.problem.workload import registered
 from sgdr_service import problems
 from sgdr_service.problems import Problem
 from sgdr_service.routes.studies import answer
-from sgdr_service.schemas import Direction
 from sgdr_service.strict_params import StrictRoute
 from sgdr_service.sweeps.declarations import Declarations, WorkloadUnavailable
 
