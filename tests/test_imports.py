@@ -213,3 +213,17 @@ def test_every_public_name_is_there():
     assert all(callable(getattr(search, name)) for name in of_ray)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         search.nothing  # noqa: B018
+
+
+def test_whole_cycles_import_nothing_of_those_that_are_not_whole(tmp_path):
+    done = python(
+        "import sys, jax.numpy as jnp\nfrom sgdr import WarmRestarts\n"
+        "real = {'sgdr.pairs', 'sgdr.real_cycles_jax'}\n"
+        "for T_mult in (1, 2):\n"
+        "    WarmRestarts(0.1, 10, T_mult)(jnp.arange(3))\n"
+        "print(len(real & sys.modules.keys()))\n"
+        "WarmRestarts(0.1, 2.5)(jnp.arange(3))\n"
+        "print(len(real & sys.modules.keys()))",
+        tmp_path,
+    )
+    assert done.stdout.split() == ["0", "2"], done.stderr
