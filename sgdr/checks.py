@@ -94,13 +94,8 @@ def _check(name: str, value: Any, good: Callable[[Number], bool], wanted: str, f
 
 
 def positive(name: str, value: Any) -> Any:
-    return _check(
-        name,
-        value,
-        lambda x: 0 < x <= _LARGEST,
-        "a number > 0 and at most 1e200",
-        f"give a length, e.g. {name}=10",
-    )
+    fix = f"give a length, e.g. {name}=10"
+    return _check(name, value, lambda x: 0 < x <= _LARGEST, "a number > 0 and at most 1e200", fix)
 
 
 def factor(name: str, value: Any) -> Any:
@@ -110,45 +105,23 @@ def factor(name: str, value: Any) -> Any:
 
 
 def at_least_one(name: str, value: Any) -> Any:
-    return _check(
-        name,
-        value,
-        lambda x: 1 <= x <= _LARGEST,
-        "a number >= 1 and at most 1e200",
-        f"use {name}=1 for cycles of equal length",
-    )
+    fix = f"use {name}=1 for cycles of equal length"
+    return _check(name, value, lambda x: 1 <= x <= _LARGEST, "a number >= 1 and at most 1e200", fix)
 
 
 def peak_rate(name: str, value: Any) -> float:
-    return float(
-        _check(
-            name,
-            value,
-            lambda x: 0 < x <= _LARGEST,
-            "a number > 0 and at most 1e200",
-            f"give the peak learning rate, e.g. {name}=0.1",
-        )
-    )
+    fix = f"give the peak learning rate, e.g. {name}=0.1"
+    return float(_check(name, value, lambda x: 0 < x <= _LARGEST, "a number > 0 and at most 1e200", fix))
 
 
 def lowest_rate(name: str, value: Any) -> float:
-    return float(
-        _check(
-            name,
-            value,
-            lambda x: 0 <= x <= _LARGEST,
-            "a number >= 0 and at most base_lr",
-            f"use {name}=0.0 to anneal to zero",
-        )
-    )
+    fix = f"use {name}=0.0 to anneal to zero"
+    return float(_check(name, value, lambda x: 0 <= x <= _LARGEST, "a number >= 0 and at most base_lr", fix))
 
 
 def decay(name: str, value: Any) -> float:
-    return float(
-        _check(
-            name, value, lambda x: 0 < x <= 1, "a number > 0 and at most 1", f"use {name}=1.0 for equal peaks"
-        )
-    )
+    fix = f"use {name}=1.0 for equal peaks"
+    return float(_check(name, value, lambda x: 0 < x <= 1, "a number > 0 and at most 1", fix))
 
 
 def norm(name: str, value: Any) -> Any:
@@ -162,21 +135,16 @@ def mapping(name: str, value: Any) -> Mapping[str, Any]:
 
 
 def whole_count(name: str, value: Any) -> Any:
-    return _check(name, value, lambda x: isinstance(x, int) and x >= 1, "an int >= 1", f"give e.g. {name}=4")
+    return _check(name, value, _is_count, "an int >= 1", f"give e.g. {name}=4")
 
 
 def whole_count_or_none(name: str, value: Any) -> Any:
-    return (
-        value
-        if value is None
-        else _check(
-            name,
-            value,
-            lambda x: isinstance(x, int) and x >= 1,
-            "an int >= 1 or None",
-            f"use {name}=None for restarts without end",
-        )
-    )
+    fix = f"use {name}=None for restarts without end"
+    return None if value is None else _check(name, value, _is_count, "an int >= 1 or None", fix)
+
+
+def _is_count(value: Number) -> bool:
+    return isinstance(value, int) and value >= 1
 
 
 def share(name: str, value: Any) -> float:

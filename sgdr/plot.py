@@ -55,7 +55,7 @@ def best_figure(study: Study) -> Figure:
         below.plot(epochs, best.curves[name], label=name, linewidth=1.5 if name == stored.metric else 0.8)
     below.plot(best.epoch, best.value, "o", color="black", label=f"{best.value:.4g} at epoch {best.epoch}")
     _mark_restarts(below, best.schedule.restarts(until=best.budget))
-    values = np.concatenate([best.curves[stored.metric]])
+    values = np.asarray(best.curves[stored.metric])
     if values.min() > 0 and values.max() > 10 * values.min():
         below.set_yscale("log")
     below.set_xlabel("epoch")

@@ -79,15 +79,7 @@ def _table(plan: Plan) -> list[str]:
         f"{name} = Fraction({name})" for name in ("T_0", "T_mult") if not isinstance(getattr(s, name), int)
     ]
     growth = "" if s.T_mult == 1 else " * T_mult**i"
-    lines = [
-        *exact,
-        "starts = list(",
-        "    takewhile(",
-        "        lambda start: start < 2**31,",
-        f"        {rate.starts(plan, str)},",
-        "    )",
-        ")  # of the cycles, exact",
-    ]
+    lines = [*exact, *rate.starts(plan, str, "starts")]
     if plan.whole:
         lines.append("self.first = starts")
     else:

@@ -127,14 +127,7 @@ def _function(plan: Plan) -> tuple[str, ...]:
 
 def _table(plan: Plan) -> list[str]:
     growth = "" if plan.schedule.T_mult == 1 else " * T_MULT**i"
-    lines = [
-        "STARTS = list(",
-        "    takewhile(",
-        "        lambda start: start < 2**31,",
-        f"        {rate.starts(plan, str.upper)},",
-        "    )",
-        ")  # of the cycles, exact",
-    ]
+    lines = rate.starts(plan, str.upper, "STARTS")
     if plan.whole:
         lines.append("FIRST = jnp.array(STARTS)")
     else:

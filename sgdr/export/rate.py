@@ -103,14 +103,20 @@ def equal_cycles(plan: Plan) -> bool:
     return plan.whole and plan.schedule.T_mult == 1 and plan.schedule.T_0 <= LAST_STEP
 
 
-def starts(plan: Plan, name: Callable[[str], str]) -> str:
-    """An expression for the list of the exact starts of cycles; `name` gives the name of a field."""
+def starts(plan: Plan, name: Callable[[str], str], variable: str) -> list[str]:
+    """Lines that make the list `variable` of the exact starts of cycles; `name` gives the name of a field."""
     T_0, T_mult = name("T_0"), name("T_mult")
-    divide = "//" if plan.whole else "/"
-    start = (
-        f"i * {T_0}" if plan.schedule.T_mult == 1 else f"{T_0} * ({T_mult}**i - 1) {divide} ({T_mult} - 1)"
-    )
-    return f"({start} for i in range({table_length(plan)}))"
+    start = f"{T_0} * ({T_mult}**i - 1) {'//' if plan.whole else '/'} ({T_mult} - 1)"
+    if plan.schedule.T_mult == 1:
+        start = f"i * {T_0}"
+    return [
+        f"{variable} = list(",
+        "    takewhile(",
+        "        lambda start: start < 2**31,",
+        f"        ({start} for i in range({table_length(plan)})),",
+        "    )",
+        ")  # of the cycles, exact",
+    ]
 
 
 def table_length(plan: Plan) -> int:

@@ -72,10 +72,6 @@ class Dispatcher:
             self._thread.join()
             self._thread = None
 
-    def poke(self) -> None:
-        """Makes the dispatcher look at once."""
-        self._sweeps.changed.set()
-
     def _loop(self) -> None:
         try:
             while not self._stopping.is_set():

@@ -53,7 +53,7 @@ def test_it_looks_at_once_when_it_is_poked(running, begun):
     wait_for(lambda: not running.sweeps.changed.is_set())
     running.submit(study="a")
     wait_for(lambda: begun == ["a"])
-    dispatcher.poke()
+    running.sweeps.changed.set()
     wait_for(lambda: begun == ["a", "a"])
 
 
