@@ -21,10 +21,7 @@ from optuna.storages import BaseStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sgdr.search.storage.schema import LOST as LOST
-from sgdr.search.storage.schema import RETRY_OF as RETRY_OF
-from sgdr.search.storage.schema import TRIAL, TrialAttributes
-from sgdr.search.storage.schema import WITHDRAWN as WITHDRAWN
+from sgdr.search.storage.schema import RETRY_OF, TRIAL, WITHDRAWN, TrialAttributes
 from sgdr.search.storage.statements import attribute_row, by_statements, chunks, lock_study, next_number, utc
 
 LIVE = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)

@@ -10,8 +10,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.search.backend.slots import MOST_ATTEMPTS
-from sgdr.search.storage.claims import LOST, RETRY_OF, WITHDRAWN
-from sgdr.search.storage.schema import BEGUN, ENQUEUED, WORKER
+from sgdr.search.storage.schema import BEGUN, ENQUEUED, ERROR, LOST, RETRY_OF, WITHDRAWN, WORKER
 
 MOST_RETRIES = 3
 """How often a trial is trained again whose worker died."""
@@ -108,7 +107,7 @@ class ClaimQueue:
 
         Not so of one that was itself a repetition too many, whose worker died before it could withdraw it.
         """
-        if trial.state != TrialState.FAIL or not trial.user_attrs.keys().isdisjoint({"error", WITHDRAWN}):
+        if trial.state != TrialState.FAIL or not trial.user_attrs.keys().isdisjoint({ERROR, WITHDRAWN}):
             return False
         repeated = trial.user_attrs.get(RETRY_OF)
         is_first = repeated is None or min(self._repetitions[repeated]) == trial.number
@@ -132,7 +131,7 @@ class ClaimQueue:
     def loss_attributes(self, trial: FrozenTrial) -> dict[str, Any]:
         """What is noted with a trial whose worker died."""
         died = 1 + sum(LOST in attempt.user_attrs for attempt in self.attempts(trial))
-        return {"error": f"its worker died {died} times"} if died > MOST_RETRIES else {LOST: True}
+        return {ERROR: f"its worker died {died} times"} if died > MOST_RETRIES else {LOST: True}
 
     def claim(self, count: int) -> list[TrialPlan]:
         """Claims at most `count` of those to be repeated, for a worker that has the study alone.

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sgdr.search.problem.arms import Places
 from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.storage.reader import Content
+from sgdr.search.storage.schema import ERROR
 from sgdr.search.sweeps.claim_queue import ClaimQueue, TrialPlan
 from sgdr.search.sweeps.trial_log import TrialLog
 
@@ -48,7 +49,7 @@ class Coordinator(Protocol):
         Returns None, or the error for which it is given up when that was its last attempt.
         """
         error = self.queue.last_error(trial)
-        self.log.end(trial, TrialState.FAIL, None, {} if error is None else {"error": error})
+        self.log.end(trial, TrialState.FAIL, None, {} if error is None else {ERROR: error})
         self.queue.see(trial)
         return error
 

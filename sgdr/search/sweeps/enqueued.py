@@ -8,6 +8,8 @@ from typing import Any
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
+from sgdr.search.storage.schema import ARM
+
 FIXED = "fixed_params"
 """The system attribute in which Optuna keeps what is to be trained."""
 
@@ -22,7 +24,7 @@ def placed(trial: FrozenTrial, arms: Arms) -> tuple[str, dict[str, Any]]:
     else the first that searches all that is given. Raises ValueError for what the space does not hold.
     """
     params = _params(trial)
-    named = trial.user_attrs.get("arm")
+    named = trial.user_attrs.get(ARM)
     if named is not None and named not in arms:
         raise ValueError(f"arm={named!r} is not searched; name one of {', '.join(arms)}")
     for name in arms if named is None else [named]:

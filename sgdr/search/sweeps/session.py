@@ -21,8 +21,7 @@ from sgdr.search.problem.arms import Places
 from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.workload import CallableWorkload, Workload
-from sgdr.search.storage.claims import RETRY_OF
-from sgdr.search.storage.schema import ENQUEUED
+from sgdr.search.storage.schema import ENQUEUED, RETRY_OF
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.coordinator import Begun, Coordinator
 from sgdr.search.sweeps.enqueued import placed

@@ -18,7 +18,7 @@ from sgdr.search.problem import hparams
 from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import Space, bad_hparam_name
-from sgdr.search.storage.schema import SAID_LATER
+from sgdr.search.storage.schema import SAID_LATER, StudyAttributes
 from sgdr.search.strategy.enumeration import check_enumerable
 from sgdr.search.strategy.named import named_pruner, rungs
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
@@ -53,23 +53,23 @@ class Settings(SweepConfig):
 
     def attributes(self) -> dict[str, Any]:
         """What the study keeps of it, so that the sweep can be understood a year later."""
-        return {
-            "workload": self.workload.name,
-            "budget": self.budget,
-            "space": self.space.to_dict(),
-            "objective": self.objective,
-            "metric": self.workload.metric,
-            "select_metric": self.workload.select_metric,
-            "direction": self.workload.direction,
-            "steps_per_epoch": self.workload.steps_per_epoch,
-            "interval": self.workload.interval,
-            "pruner": type(self.pruner).__name__,
-            "sampler": self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
-            "controls": self.controls,
-            **({"relatives": list(self.relatives)} if self.relatives else {}),
-            "seed": self.seed,
-            "versions": _versions(),
-        }
+        return StudyAttributes(
+            workload=self.workload.name,
+            budget=self.budget,
+            space=self.space.to_dict(),
+            objective=self.objective,
+            metric=self.workload.metric,
+            select_metric=self.workload.select_metric,
+            direction=self.workload.direction,
+            steps_per_epoch=self.workload.steps_per_epoch,
+            interval=self.workload.interval,
+            pruner=type(self.pruner).__name__,
+            sampler=self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
+            controls=self.controls,
+            relatives=list(self.relatives),
+            seed=self.seed,
+            versions=_versions(),
+        ).to_attrs()
 
     def arm(self, name: str, seed: int, sampler_seed: int) -> Arm:
         """The search of an arm of a study with that seed, before its first trial."""

@@ -17,10 +17,10 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.search.problem.callback import SILENT, Callback
-from sgdr.search.storage.claims import LIVE, WITHDRAWN, ClaimedTrial, claims
+from sgdr.search.storage.claims import LIVE, ClaimedTrial, claims
 from sgdr.search.storage.leases import Watch, end_lease, leases, predecessors
 from sgdr.search.storage.reader import Content, reader
-from sgdr.search.storage.schema import BEGUN, WORKER
+from sgdr.search.storage.schema import BEGUN, WITHDRAWN, WORKER
 from sgdr.search.sweeps.claim_queue import ClaimQueue, TrialPlan
 from sgdr.search.sweeps.coordinator import Coordinator
 from sgdr.search.sweeps.trial_log import TakenOver, TrialLog

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, Trial
 from sgdr.search.backend.curves import Curves
 from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.types import Schedule
+from sgdr.search.storage.schema import SEED, TrialAttributes
 from sgdr.search.strategy.samplers import Arm
 
 
@@ -45,7 +46,7 @@ class Training:
     @property
     def seed(self) -> int:
         """The seed of the trial and of those that it repeats."""
-        return int(self.trial.user_attrs["seed"])
+        return int(self.trial.user_attrs[SEED])
 
     @property
     def next_rung(self) -> int:
@@ -71,7 +72,8 @@ class Training:
             if name != FINITE
         }
         seconds = round(time.monotonic() - self.began, 3)
-        return {"curve": curves, "epochs": self.epochs, "seconds": seconds, **self.said}
+        attributes = TrialAttributes(curve=curves, epochs=self.epochs, seconds=seconds).to_attrs()
+        return {**attributes, **self.said}
 
 
 def _short(curve: list[float]) -> list[float]:

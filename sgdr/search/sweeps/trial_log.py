@@ -22,11 +22,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgdr.search.backend.interrupts import uninterrupted
 from sgdr.search.problem.callback import SILENT, Callback
-from sgdr.search.storage.claims import LIVE, RETRY_OF, ClaimedTrial, claims
+from sgdr.search.storage.claims import LIVE, ClaimedTrial, claims
 from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.reader import reader
 from sgdr.search.storage.retry import Retrying
-from sgdr.search.storage.schema import ENQUEUED, WORKER
+from sgdr.search.storage.schema import ENQUEUED, ERROR, RETRY_OF, WORKER
 from sgdr.search.storage.statements import chunks
 from sgdr.search.storage.writer import writer
 from sgdr.search.sweeps.claim_queue import TrialPlan
@@ -150,7 +150,7 @@ class TrialLog:
                     self.counts[state] -= 1
                 continue
             if before is None or before.state != trial.state:
-                self.failed += trial.state == TrialState.FAIL and "error" in trial.user_attrs
+                self.failed += trial.state == TrialState.FAIL and ERROR in trial.user_attrs
             self._count(trial)
 
     def claimed(self, granted: Iterable[ClaimedTrial]) -> None:
@@ -192,7 +192,7 @@ class TrialLog:
 
     def refuse(self, plan: TrialPlan, error: str) -> None:
         """Ends a claimed trial that cannot be begun."""
-        self.end(self.begin(plan, {}, {}, {}), TrialState.FAIL, None, {"error": error})
+        self.end(self.begin(plan, {}, {}, {}), TrialState.FAIL, None, {ERROR: error})
 
     def reported(self, trial: FrozenTrial, values: Mapping[int, float]) -> None:
         """Notes the values of a trial after so many completed epochs."""
@@ -212,7 +212,7 @@ class TrialLog:
             trial.values = None if value is None else [value]
             trial.state = state
             trial.datetime_complete = datetime.now()
-            self.failed += "error" in attributes
+            self.failed += ERROR in attributes
             self._changed(trial)
 
     def _changed(self, trial: FrozenTrial) -> None:

@@ -20,6 +20,7 @@ from sgdr.search.problem.arms import arm_of
 from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.problem.objective import value
 from sgdr.search.problem.seeds import trial_seed
+from sgdr.search.storage.schema import BEGUN, DIVERGED_AT, ERROR, SEED, TrialAttributes
 from sgdr.search.strategy.enumeration import Exhausted
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.claim_queue import TrialPlan
@@ -144,9 +145,10 @@ class Worker:
             self._callback.on_remark(f"trial {plan.number} is refused: {refused}")
             return False
         schedule, budget = space.schedule(sampled.params, self._settings.budget, arm.name)
-        seed = trial_seed(self._begun.seed, plan.first) if again is None else again.user_attrs["seed"]
-        attributes = {"schedule": schedule.to_dict(), "arm": arm_of(schedule, budget), "seed": seed}
-        sampled.set_user_attr("schedule", attributes["schedule"])  # for the pruner
+        seed = trial_seed(self._begun.seed, plan.first) if again is None else again.user_attrs[SEED]
+        arm_name, stated = arm_of(schedule, budget), schedule.to_dict()
+        attributes = TrialAttributes(schedule=stated, arm=arm_name, seed=seed).to_attrs()
+        sampled.set_user_attr(BEGUN, stated)  # for the pruner
         params = dict(sampled.params)
         trial = self._log.begin(plan, params, arm.distributions, attributes, arm.notes(sampled))
         self._slots.fill(slot, schedule, budget, seed, space.hparam_values(params))
@@ -268,7 +270,7 @@ class Worker:
     def _diverged(self, slot: int, epoch: int) -> None:
         training = self._training[slot]
         training.curves = Curves({name: curve[: epoch - 1] for name, curve in training.curves.items()})
-        self._end(slot, TrialState.PRUNED, None, {"diverged_at": epoch})
+        self._end(slot, TrialState.PRUNED, None, {DIVERGED_AT: epoch})
 
     def _fail(self, slot: int, error: str | None) -> None:
         training = self._training.pop(slot)
@@ -276,7 +278,7 @@ class Worker:
         if error is None:
             error = self._coordinator.retry(training.trial)
         else:
-            self._log.end(training.trial, TrialState.FAIL, None, {"error": error})
+            self._log.end(training.trial, TrialState.FAIL, None, {ERROR: error})
         if error is not None and self._log.failed > max(3, self._log.ended):
             why = error.splitlines()[0]
             raise TooManyFailures(f"{self._log.failed} trials failed, the last with {why}")

@@ -20,9 +20,9 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from sgdr.search.storage.claims import LIVE, RETRY_OF, WITHDRAWN, LockedClaims, NumberedClaims, claims
+from sgdr.search.storage.claims import LIVE, LockedClaims, NumberedClaims, claims
 from sgdr.search.storage.connect import close_storage, open_storage
-from sgdr.search.storage.schema import WORKER
+from sgdr.search.storage.schema import RETRY_OF, WITHDRAWN, WORKER
 from tests.faults import CallFaults
 from tests.storages import KINDS, empty_storage
 

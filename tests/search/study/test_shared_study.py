@@ -26,11 +26,11 @@ from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from sgdr.search.storage.claims import LIVE, RETRY_OF
+from sgdr.search.storage.claims import LIVE
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX
 from sgdr.search.storage.retry import Retrying
-from sgdr.search.storage.schema import WORKER
+from sgdr.search.storage.schema import RETRY_OF, WORKER
 from sgdr.search.sweeps import shared, trial_log
 from sgdr.search.sweeps.claim_queue import TrialPlan
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Coordinator

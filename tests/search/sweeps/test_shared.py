@@ -22,11 +22,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sgdr.search.problem.callback import Callback
 from sgdr.search.storage import leases as lease
-from sgdr.search.storage.claims import LOST, RETRY_OF, WITHDRAWN
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.storage.leases import PREFIX, end_lease, leases
 from sgdr.search.storage.retry import Retrying
-from sgdr.search.storage.schema import WORKER
+from sgdr.search.storage.schema import LOST, RETRY_OF, WITHDRAWN, WORKER
 from sgdr.search.sweeps import shared, trial_log
 from sgdr.search.sweeps.claim_queue import MOST_RETRIES
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Coordinator
