@@ -126,7 +126,7 @@ def export(
         else:
             text = _code(Job(schedule, to, steps_per_epoch, budget, checked_interval(interval)))
     else:
-        from sgdr.search.study.study import load
+        from sgdr.search.study.lookup import load
 
         _refuse("a study", {"--steps": steps})
         loaded = load(study, storage)

@@ -71,7 +71,7 @@ def plot(
     elif base_lr is not None or T_0 is not None:
         raise ValueError(f"give either the study {study!r} or a schedule by --base-lr and --T-0, not both")
     else:
-        from sgdr.search.study.study import load
+        from sgdr.search.study.lookup import load
 
         plots.save(plots.best_figure(load(study, storage)), out)
     typer.echo(str(out))

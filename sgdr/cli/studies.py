@@ -20,7 +20,7 @@ def best(
 ) -> None:
     """Show the best schedules of a study."""
     from sgdr.cli import report
-    from sgdr.search.study.study import load
+    from sgdr.search.study.lookup import load
 
     loaded = load(study, storage)
     if json:
@@ -33,7 +33,7 @@ def best(
 def studies(storage: options.Storage = None, json: options.Json = False) -> None:
     """List the studies of a storage."""
     from sgdr.cli import report
-    from sgdr.search.study.study import studies as all_studies
+    from sgdr.search.study.lookup import studies as all_studies
 
     rows: list[dict[str, Any]] = []
     for study in all_studies(storage, on_remark=report.remark):
@@ -92,8 +92,8 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a study with all its trials."""
-    from sgdr.search.study.study import delete as delete_study
-    from sgdr.search.study.study import load
+    from sgdr.search.study.lookup import delete as delete_study
+    from sgdr.search.study.lookup import load
 
     count = len(load(study, storage).frozen)
     if not yes:

@@ -65,7 +65,7 @@ def sweep(**typed: Any) -> None:
         import optuna
 
         from sgdr.search.problem.workload import registered
-        from sgdr.search.study.study import load
+        from sgdr.search.study.lookup import load
         from sgdr.search.sweeps.launch import sweep as run
         from sgdr.search.sweeps.trial_log import TakenOver
         from sgdr.search.sweeps.worker import TooManyFailures

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from sgdr.search.storage.connect import StorageError as StorageError
     from sgdr.search.strategy.restart_aware import RestartAwarePruner as RestartAwarePruner
     from sgdr.search.study.best import Stepping as Stepping
+    from sgdr.search.study.lookup import delete as delete
+    from sgdr.search.study.lookup import load as load
+    from sgdr.search.study.lookup import studies as studies
     from sgdr.search.study.spreadsheet import read_csv as read_csv
     from sgdr.search.study.study import Best as Best
     from sgdr.search.study.study import Study as Study
-    from sgdr.search.study.study import delete as delete
-    from sgdr.search.study.study import load as load
-    from sgdr.search.study.study import studies as studies
     from sgdr.search.study.verdict import Confirmed as Confirmed
     from sgdr.search.study.verdict import Verdict as Verdict
     from sgdr.search.sweeps.launch import Result as Result
@@ -62,11 +62,11 @@ _HOME = {
     "Verdict": "study.verdict",
     "compare": "evaluation.compare",
     "confirm": "evaluation.confirm",
-    "delete": "study.study",
-    "load": "study.study",
+    "delete": "study.lookup",
+    "load": "study.lookup",
     "load_snapshot": "artifacts.snapshots",
     "read_csv": "study.spreadsheet",
-    "studies": "study.study",
+    "studies": "study.lookup",
     "sweep": "sweeps.launch",
 }
 

@@ -26,7 +26,8 @@ from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
 from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.schema import CONFIRMATION, SAID_LATER, VERDICT
-from sgdr.search.study.study import Study, load, study_id
+from sgdr.search.study.lookup import load
+from sgdr.search.study.study import Study, study_id
 from sgdr.search.study.verdict import Verdict
 
 MOST_SEEDS = 10_000

@@ -23,7 +23,8 @@ from sgdr.search.problem.functions import check_functions
 from sgdr.search.problem.options import KEY, Kind, Option, option, taking
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
-from sgdr.search.study.study import Best, Study, load
+from sgdr.search.study.lookup import load
+from sgdr.search.study.study import Best, Study
 from sgdr.search.sweeps.cluster import cluster_of
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun

@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import open_storage
 from sgdr.search.storage.leases import Lease
-from sgdr.search.study.study import load
+from sgdr.search.study.lookup import load
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.create_study import check_existing, create_study, open_existing, study_name
 from sgdr.search.sweeps.settings import resolve

@@ -21,7 +21,7 @@ from sgdr_service.dashboard.figures.trial import best_figure
 
 from experiments.bench.filled import fill
 from sgdr import WarmRestarts, Warmup
-from sgdr.search.study.study import load
+from sgdr.search.study.lookup import load
 from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.shapes import SHAPES
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from experiments.bench.filled import fill
-from sgdr.search.study.study import delete
+from sgdr.search.study.lookup import delete
 
 PATHS = [
     "/readyz",

@@ -16,7 +16,7 @@ from sgdr_service.dashboard.study.curves import chosen
 from sgdr.cli import studies as commands
 from sgdr.cli.export import export
 from sgdr.search.storage.connect import close_storage, open_storage
-from sgdr.search.study.study import load
+from sgdr.search.study.lookup import load
 from tests.search_loop import searched, settings_of
 from tests.service.http.conftest import client_of
 

@@ -22,7 +22,8 @@ from sgdr.search.storage import grpc_server
 from sgdr.search.storage.connect import sqlite_file
 from sgdr.search.storage.leases import LeaseRecord, leases
 from sgdr.search.storage.retry import Retrying
-from sgdr.search.study.study import Study, load
+from sgdr.search.study.lookup import load
+from sgdr.search.study.study import Study
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.coordinator import Begun, Coordinator
 from sgdr.search.sweeps.ray.connection import connected
