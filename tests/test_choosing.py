@@ -29,9 +29,9 @@ def test_every_schedule_has_its_place_in_the_tables():
         name: reading.Worth(0.1 + place / 1000, None) for place, name in enumerate(grid.schedules(48, [0.1]))
     }
     text = tables.of(reading.Found(worth, worth), 48)
-    for each in worth.values():
-        assert text.count(f"{each.mean:.4f}") == 2
-    assert np.isfinite([each.mean for each in worth.values()]).all()
+    for value in worth.values():
+        assert text.count(f"{value.mean:.4f}") == 2
+    assert np.isfinite([value.mean for value in worth.values()]).all()
 
 
 def test_the_tables_of_a_workload_are_put_between_its_marks(tmp_path):

@@ -32,8 +32,8 @@ def assert_contains(T_0, T_mult, step):
         assert float(length) == pytest.approx(float(end - begin), rel=1e-15)
         assert float(position) == pytest.approx(float(Fraction(step) - begin), rel=1e-12, abs=1e-14 * length)
     if step < 2**63:
-        found, remaining = cycles.locate_array(np.array([step]))
-        assert found[0] == index
+        arrays, remaining = cycles.locate_array(np.array([step]))
+        assert arrays[0] == index
         exact = float((end - Fraction(step)) / (end - begin))
         assert remaining[0] == pytest.approx(exact, abs=1e-9)
 
@@ -49,8 +49,8 @@ def test_whole_fields_at_every_boundary(T_mult):
             start, length = start + length, length * T_mult
         assert [cycles.locate(step) for step in steps] == truth
         for kind in (np.int64, np.float64):
-            found, remaining = cycles.locate_array(np.array(steps, kind))
-            assert found.tolist() == [row[0] for row in truth]
+            arrays, remaining = cycles.locate_array(np.array(steps, kind))
+            assert arrays.tolist() == [row[0] for row in truth]
             assert remaining.tolist() == [(row[2] - row[3]) / row[2] for row in truth]
 
 
@@ -72,8 +72,8 @@ def test_whole_fields_at_every_boundary(T_mult):
     ],
 )
 def test_known_cycles(T_0, T_mult, step, index, position, length):
-    found = cycles_of(T_0, T_mult).locate(step)
-    assert (found[0], found[3], found[2]) == (index, position, length)
+    cycle = cycles_of(T_0, T_mult).locate(step)
+    assert (cycle[0], cycle[3], cycle[2]) == (index, position, length)
 
 
 @pytest.mark.parametrize("T_0", [1, 7, 10**30, 3**80])
@@ -142,8 +142,8 @@ def test_arrays_equal_scalars_where_floats_are_doubtful():
     steps = np.array([0, 5, 1023, 1024, 10**5, 10**6, 10**9, 2**60])
     index, remaining = cycles.locate_array(steps)
     for step, i, rest in zip(steps.tolist(), index, remaining, strict=True):
-        found, _, length, position = cycles.locate(step)
-        assert found == i
+        cycle, _, length, position = cycles.locate(step)
+        assert cycle == i
         assert rest == pytest.approx((length - position) / length, abs=1e-6)
 
 
@@ -159,6 +159,6 @@ def test_an_array_knows_the_place_in_a_cycle_however_many_there_are(T_0, T_mult)
     cycles, steps = shared_cycles(T_0, T_mult), np.array([2e3, 1e6, 2.5e6, 1e9, 1e14])
     index, remaining = cycles.locate_array(steps)
     one_by_one = [cycles.locate(step) for step in steps.tolist()]
-    assert index.tolist() == [found for found, *_ in one_by_one]
+    assert index.tolist() == [cycle for cycle, *_ in one_by_one]
     exact = [(length - position) / length for _, _, length, position in one_by_one]
     assert remaining == pytest.approx(exact, abs=1e-9)

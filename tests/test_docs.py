@@ -30,8 +30,8 @@ def test_examples_print_what_they_say(module):
     for name in FRAMEWORKS:
         if module == f"sgdr.adapters.{name}":
             pytest.importorskip(name)
-    found = doctest.testmod(importlib.import_module(module))
-    assert found.attempted and not found.failed
+    tested = doctest.testmod(importlib.import_module(module))
+    assert tested.attempted and not tested.failed
 
 
 def test_the_page_of_public_names_is_up_to_date():

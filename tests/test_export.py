@@ -191,11 +191,11 @@ def definitions(code, end):
 def boundaries(schedule, until=LAST):
     """The first whole steps of cycles, in exact arithmetic."""
     T_0, T_mult = Fraction(schedule.T_0), Fraction(schedule.T_mult)
-    start, found = T_0, []
-    while start <= until and len(found) < 300:
-        found.append(math.ceil(start))
+    start, restarts = T_0, []
+    while start <= until and len(restarts) < 300:
+        restarts.append(math.ceil(start))
         start = start * T_mult + T_0
-    return found
+    return restarts
 
 
 FAR = {

@@ -93,10 +93,10 @@ def test_imports_point_one_way(tmp_path):
 def test_optuna_s_private_modules_are_imported_by_the_storage_wing_alone():
     """They change without notice: one folder has to follow."""
     private = re.compile(r"(from|import) optuna(\.\w+)*\._")
-    found = {
+    folders = {
         path.relative_to(ROOT).parent for path in ROOT.glob("s*/**/*.py") if private.search(path.read_text())
     }
-    assert found == {Path("sgdr/search/storage")}
+    assert folders == {Path("sgdr/search/storage")}
 
 
 def test_every_module_is_imported_and_a_sweep_runs_with_no_extra_but_the_search_s(tmp_path):

@@ -163,7 +163,7 @@ def test_the_service_serves(environment):
     ) as server:
         try:
             lines = iter(server.stderr.readline, "")
-            url = next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
+            url = next(match[0] for line in lines if (match := re.search(r"http://127\.0\.0\.1:\d+", line)))
             with urllib.request.urlopen(f"{url}/v1/lr?base_lr=0.1&T_0=10&step=0", timeout=60) as answer:
                 assert b'"lr":0.1' in answer.read().replace(b" ", b"")
         finally:

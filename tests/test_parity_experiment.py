@@ -40,8 +40,8 @@ def test_wrong_rates_are_told_apart():
     way = Way("torch", "step()")
     way.look(setting, steps, rates, exact)
     assert way.by_kind() == {LATE: 1, EARLY: 1, ROUNDED: 1, OTHER: 1}
-    found = {kind: (wrong.worst.step, wrong.first) for (_, kind), wrong in way.wrong.items()}
-    assert found == {LATE: (30, [30]), EARLY: (69, [69]), ROUNDED: (40, [40]), OTHER: (75, [75])}
+    worst = {kind: (wrong.worst.step, wrong.first) for (_, kind), wrong in way.wrong.items()}
+    assert worst == {LATE: (30, [30]), EARLY: (69, [69]), ROUNDED: (40, [40]), OTHER: (75, [75])}
     assert (way.points, way.settings, way.largest) == (200, 1, 0.0)
     rates[5] = np.nan
     way = Way("torch", "again", resumes=True)

@@ -68,14 +68,19 @@ def test_differences_count_what_is_wrong():
     rates[7] += 5e-8  # half a millionth of the peak
     rates[[11, 30]] += [1e-6, -0.05]
     plan = parity.Job(WHOLE, "torch", None, 40).plan
-    found = compared("it", plan, steps, lambda steps: rates)
-    assert (found.step, found.wrong, found.first_wrong) == (30, 2, (11, 30))
-    assert found.largest == pytest.approx(0.05) and found.share == pytest.approx(0.5)
+    comparison = compared("it", plan, steps, lambda steps: rates)
+    assert (comparison.step, comparison.wrong, comparison.first_wrong) == (30, 2, (11, 30))
+    assert comparison.largest == pytest.approx(0.05) and comparison.share == pytest.approx(0.5)
     rates[20] = math.nan
-    found = compared("it", plan, steps, lambda steps: rates)
-    assert (found.largest, found.step, found.wrong, found.first_wrong) == (None, 20, 3, (11, 20, 30))
-    found = compared("it", plan, steps, lambda steps: 1 / 0)
-    assert found.failed == "ZeroDivisionError: division by zero"
+    comparison = compared("it", plan, steps, lambda steps: rates)
+    assert (comparison.largest, comparison.step, comparison.wrong, comparison.first_wrong) == (
+        None,
+        20,
+        3,
+        (11, 20, 30),
+    )
+    comparison = compared("it", plan, steps, lambda steps: 1 / 0)
+    assert comparison.failed == "ZeroDivisionError: division by zero"
 
 
 FAR = WarmRestarts(0.1, 7, 2, 1e-3)
@@ -92,7 +97,7 @@ RIGHT = {"torch": 1e-12, "transformers": 1e-12, "optax": 4e-7, "keras": 4e-7, "b
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     """What is measured of each of these, by target; of fewer steps in a row than usually."""
 
     def of(target, *numbers):
@@ -132,15 +137,15 @@ def found():
 
 @pytest.mark.parametrize("target", export.TARGETS)
 @pytest.mark.slow
-def test_exported_code_is_right_at_all_steps_that_are_looked_at(found, target):
-    for differences in found(target):
+def test_exported_code_is_right_at_all_steps_that_are_looked_at(result, target):
+    for differences in result(target):
         assert differences[CODE].share <= RIGHT[target] and differences[CODE].wrong == 0
 
 
 @pytest.mark.parametrize("target", ["torch", "braintools"])
 @pytest.mark.slow
-def test_what_counts_steps_is_right_where_it_can_express_the_schedule(found, target):
-    plain, tripling, real, far = found(target, 0, 1, 2, 4)
+def test_what_counts_steps_is_right_where_it_can_express_the_schedule(result, target):
+    plain, tripling, real, far = result(target, 0, 1, 2, 4)
     for differences in (plain, tripling, far):
         assert differences["step()"].wrong == 0
     assert real["step()"].share > 0.1
@@ -148,8 +153,8 @@ def test_what_counts_steps_is_right_where_it_can_express_the_schedule(found, tar
 
 
 @pytest.mark.slow
-def test_torch_gives_the_trough_for_the_peak_where_it_is_told_the_step(found):
-    wrong = found("torch", 1)[0]["step(epoch)"]
+def test_torch_gives_the_trough_for_the_peak_where_it_is_told_the_step(result):
+    wrong = result("torch", 1)[0]["step(epoch)"]
     assert (wrong.step, wrong.share, wrong.first_wrong) == (121, 1.0, (121,))
 
 
@@ -158,14 +163,14 @@ def test_torch_gives_the_trough_for_the_peak_where_it_is_told_the_step(found):
     [("braintools", "step(epoch)"), ("keras", "CosineDecayRestarts")],
 )
 @pytest.mark.slow
-def test_float32_gives_the_trough_for_the_peak(found, target, way):
-    wrong = found(target, 4)[0][way]
+def test_float32_gives_the_trough_for_the_peak(result, target, way):
+    wrong = result(target, 4)[0][way]
     assert wrong.share == pytest.approx(0.99) and 57337 in wrong.first_wrong
 
 
 @pytest.mark.slow
-def test_optax_joins_cycles_of_any_length(found):
-    for differences in found("optax", *range(5)):
+def test_optax_joins_cycles_of_any_length(result):
+    for differences in result("optax", *range(5)):
         assert differences["sgdr_schedule"].share < 4e-7
 
 
@@ -179,11 +184,11 @@ def test_transformers_rounds_positions():
 
 def test_what_is_said_of_torch_is_so():
     torch = pytest.importorskip("torch")
-    made = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts
+    peer = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts
 
     def resumed(T_0, T_mult, step):
         group = {"params": [torch.nn.Parameter(torch.zeros(1))], "initial_lr": 0.1}
-        scheduler = made(torch.optim.SGD([group], lr=0.1), T_0, T_mult, last_epoch=step - 1)
+        scheduler = peer(torch.optim.SGD([group], lr=0.1), T_0, T_mult, last_epoch=step - 1)
         return scheduler.get_last_lr()[0]
 
     for T_0, T_mult in ((10, 2), (3, 3)):
@@ -200,12 +205,12 @@ def test_what_is_said_of_braintools_is_so():
     braintools = pytest.importorskip("braintools")
     import jax.numpy as jnp
 
-    made = braintools.optim.CosineAnnealingWarmRestarts
+    peer = braintools.optim.CosineAnnealingWarmRestarts
     for T_mult in (1, 2):
-        assert made(0.1, 10, T_mult, last_epoch=5).get_lr()[0] == pytest.approx(0.1)
+        assert peer(0.1, 10, T_mult, last_epoch=5).get_lr()[0] == pytest.approx(0.1)
     job = parity.Job(WarmRestarts(0.1, 7, 10), "braintools", 1, 2 * 10**9)
     assert "wrong from step 777777777 on" in " ".join(parity.report_of(job).cannot)
-    overflown = made(0.1, 7, 10)
+    overflown = peer(0.1, 7, 10)
     overflown.T_cur.value, overflown.T_i.value = np.int32(699999999), jnp.int32(700000000)
     overflown.step()
     assert overflown.T_i.value < 0

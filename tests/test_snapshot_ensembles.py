@@ -37,9 +37,9 @@ def test_a_model_is_kept_when_a_cycle_is_complete(T_0, T_mult, warm_up, budget):
             sgdr.snapshots(schedule, budget, training.train, training.keep)
         assert not training.rates
         return
-    kept = list(sgdr.snapshots(schedule, budget, training.train, training.keep))
-    assert [each.epoch for each in kept] == [each.model for each in kept] == troughs
-    assert [each.index for each in kept] == list(range(len(troughs)))
+    snapshots = list(sgdr.snapshots(schedule, budget, training.train, training.keep))
+    assert [snapshot.epoch for snapshot in snapshots] == [snapshot.model for snapshot in snapshots] == troughs
+    assert [snapshot.index for snapshot in snapshots] == list(range(len(troughs)))
     assert training.rates == [schedule(epoch) for epoch in range(budget)]
 
 
@@ -65,33 +65,35 @@ def test_a_bad_budget_is_named(budget):
 
 def test_the_ensemble_predicts_the_mean():
     training = Training()
-    kept = list(sgdr.snapshots(SCHEDULE, 14, training.train, training.keep))
-    assert [each.model for each in kept] == [2, 6, 14]
-    found = sgdr.ensemble(kept, lambda model: np.array([model, 2.0 * model]))
-    assert np.allclose(found, [22 / 3, 44 / 3])
-    assert np.allclose(sgdr.ensemble(itertools.islice(kept, 1, None), lambda model: np.float64(model)), 10)
+    snapshots = list(sgdr.snapshots(SCHEDULE, 14, training.train, training.keep))
+    assert [snapshot.model for snapshot in snapshots] == [2, 6, 14]
+    mean = sgdr.ensemble(snapshots, lambda model: np.array([model, 2.0 * model]))
+    assert np.allclose(mean, [22 / 3, 44 / 3])
+    assert np.allclose(
+        sgdr.ensemble(itertools.islice(snapshots, 1, None), lambda model: np.float64(model)), 10
+    )
 
 
 def test_the_models_predictions_are_left_as_they_are():
     training = Training()
-    kept = list(sgdr.snapshots(SCHEDULE, 14, training.train, training.keep))
-    predictions = {each.model: np.full(2, float(each.model)) for each in kept}
-    sgdr.ensemble(kept, predictions.__getitem__)
+    snapshots = list(sgdr.snapshots(SCHEDULE, 14, training.train, training.keep))
+    predictions = {snapshot.model: np.full(2, float(snapshot.model)) for snapshot in snapshots}
+    sgdr.ensemble(snapshots, predictions.__getitem__)
     assert all((values == model).all() for model, values in predictions.items())
 
 
 def test_predictions_may_be_whole_numbers_or_written_into_one_array():
-    kept = [sgdr.Snapshot(epoch, epoch, model) for epoch, model in enumerate((100, 200, 240))]
-    assert sgdr.ensemble(kept, lambda model: np.array([model], np.uint8)).tolist() == [180]
+    snapshots = [sgdr.Snapshot(epoch, epoch, model) for epoch, model in enumerate((100, 200, 240))]
+    assert sgdr.ensemble(snapshots, lambda model: np.array([model], np.uint8)).tolist() == [180]
     one = np.zeros(1)
 
     def into_one(model):
         one[:] = model
         return one
 
-    assert sgdr.ensemble(kept, into_one).tolist() == [180]
+    assert sgdr.ensemble(snapshots, into_one).tolist() == [180]
     with pytest.raises(ValueError, match="predict must return an array, got a list"):
-        sgdr.ensemble(kept, lambda model: [model])
+        sgdr.ensemble(snapshots, lambda model: [model])
 
 
 def test_a_schedule_without_troughs_is_refused():

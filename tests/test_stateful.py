@@ -57,12 +57,12 @@ def test_restarts_and_troughs_are_those_of_the_schedule(fields, step):
 
 def test_between_whole_steps_only_a_boundary_itself_is_a_restart():
     scheduler = CosineAnnealingWarmRestarts(0.1, T_0=2.5, T_mult=1)
-    found = []
+    rates = []
     for step in np.arange(0, 8, 0.25).tolist():
         scheduler.step(step)
         if scheduler.at_restart:
-            found.append(step)
-    assert found == [2.5, 3.0, 5.0, 7.5], "3 is the first whole step of its cycle"
+            rates.append(step)
+    assert rates == [2.5, 3.0, 5.0, 7.5], "3 is the first whole step of its cycle"
 
 
 @given(FIELDS, st.integers(0, 500) | st.floats(0.0, 500.0))

@@ -22,10 +22,10 @@ Own = braintools.optim.CosineAnnealingWarmRestarts
 
 def training(scheduler, optimizer=braintools.optim.SGD, **hparams):
     """The optimizer and its one weight."""
-    made = optimizer(lr=scheduler, **hparams)
+    descent = optimizer(lr=scheduler, **hparams)
     weight = brainstate.ParamState(jnp.zeros(()))
-    made.register_trainable_weights({"w": weight})
-    return made, weight
+    descent.register_trainable_weights({"w": weight})
+    return descent, weight
 
 
 def rates(schedule, steps):
@@ -313,15 +313,15 @@ def test_T_cur_and_T_i_may_be_assigned_what_they_are():
 
 
 def test_adamw_clips_and_decays_as_with_its_own_scheduler():
-    found = []
+    rates = []
     for cls in (CosineAnnealingWarmRestarts, Own):
         scheduler = cls(base_lr=0.1, T_0=30, T_mult=2, eta_min=0.001)
         optimizer, weight = training(scheduler, braintools.optim.AdamW, weight_decay=1e-4, grad_clip_norm=1.0)
         for step in range(1, 12):
             optimizer.step({"w": jnp.asarray(float(step))})
             scheduler.step()
-        found.append(float(weight.value))
-    assert found[0] == pytest.approx(found[1], rel=1e-5) and found[0] < -0.5
+        rates.append(float(weight.value))
+    assert rates[0] == pytest.approx(rates[1], rel=1e-5) and rates[0] < -0.5
 
 
 def test_snapshots_and_restarts_as_braintools_users_find_them():

@@ -162,9 +162,11 @@ def test_a_model_trains_is_saved_is_loaded_and_goes_on(tmp_path):
 
 def test_an_optimizer_keeps_the_schedule():
     for name in ("doubling", "equal", "limited, real", "warm twice"):
-        made = keras.optimizers.AdamW(WarmRestartsSchedule(FAR[name]), weight_decay=1e-4, clipnorm=1.0)
-        again = keras.optimizers.deserialize(json.loads(json.dumps(keras.optimizers.serialize(made))))
-        assert again._learning_rate.schedule == FAR[name] and again._learning_rate is not made._learning_rate
+        descent = keras.optimizers.AdamW(WarmRestartsSchedule(FAR[name]), weight_decay=1e-4, clipnorm=1.0)
+        again = keras.optimizers.deserialize(json.loads(json.dumps(keras.optimizers.serialize(descent))))
+        assert (
+            again._learning_rate.schedule == FAR[name] and again._learning_rate is not descent._learning_rate
+        )
 
 
 @pytest.mark.parametrize(

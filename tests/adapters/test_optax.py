@@ -21,20 +21,20 @@ def grads_at(step):
     return jax.tree.map(lambda p: jnp.cos(p + step) * (0.1 + step % 3), PARAMS)
 
 
-def trained(made, steps=15, params=PARAMS):
+def trained(descent, steps=15, params=PARAMS):
     """The parameters and the rates that were read, after the compiled training."""
 
     def step(carry, number):
         params, state = carry
-        updates, state = made.update(grads_at(number.astype(jnp.float32)), state, params)
+        updates, state = descent.update(grads_at(number.astype(jnp.float32)), state, params)
         return (optax.apply_updates(params, updates), state), rate(state)
 
-    (params, _), rates = jax.lax.scan(step, (params, made.init(params)), jnp.arange(steps))
+    (params, _), rates = jax.lax.scan(step, (params, descent.init(params)), jnp.arange(steps))
     return params, rates
 
 
-def assert_same(found, expected):
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+def assert_same(trained_weights, expected):
+    for one, other in zip(jax.tree.leaves(trained_weights), jax.tree.leaves(expected), strict=True):
         assert np.allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
@@ -57,9 +57,9 @@ def test_it_trains_as_without_and_the_rate_can_be_read(make, hparams):
     assert np.abs(np.asarray(rates) - schedule(np.arange(15))).max() <= 4e-8
 
 
-def trained_without(made, steps=15, params=PARAMS):
-    state = made.init(params)
-    update = jax.jit(made.update)
+def trained_without(descent, steps=15, params=PARAMS):
+    state = descent.init(params)
+    update = jax.jit(descent.update)
     for number in range(steps):
         updates, state = update(grads_at(float(number)), state, params)
         params = optax.apply_updates(params, updates)
@@ -78,16 +78,16 @@ def test_gradients_are_clipped_over_all_groups_and_weights_decay():
 
 def test_groups_follow_schedules_of_their_own():
     schedules = {"body": GROWING, "head": Warmup(WarmRestarts(0.02, 5), 3)}
-    found, rates = trained(optimizer(schedules, optax.sgd, labels=lambda params: LABELS, momentum=0.9))
+    weights, rates = trained(optimizer(schedules, optax.sgd, labels=lambda params: LABELS, momentum=0.9))
     assert set(rates) == set(schedules)
     for name, schedule in schedules.items():
         assert np.abs(np.asarray(rates[name]) - schedule(np.arange(15))).max() <= 4e-8
-        assert_same(found[name], trained_without(optax.sgd(schedule, momentum=0.9))[name])
+        assert_same(weights[name], trained_without(optax.sgd(schedule, momentum=0.9))[name])
 
 
 def test_the_first_rate_is_there_before_the_first_update():
-    made = optimizer({"body": GROWING, "head": WarmRestarts(0.3, 5)}, labels=LABELS)
-    assert rate(made.init(PARAMS)) == pytest.approx({"body": 0.1, "head": 0.3})
+    descent = optimizer({"body": GROWING, "head": WarmRestarts(0.3, 5)}, labels=LABELS)
+    assert rate(descent.init(PARAMS)) == pytest.approx({"body": 0.1, "head": 0.3})
     assert rate(optimizer(GROWING).init(PARAMS)) == pytest.approx(0.1)
     own = optax.inject_hyperparams(optax.adam)(learning_rate=GROWING)
     assert rate(own.init(PARAMS)) == pytest.approx(0.1)
@@ -116,15 +116,15 @@ def test_the_rates_of_several_optimizers_are_all_there():
 
 
 def test_a_rate_is_read_behind_other_hyperparameters_that_are_injected():
-    made = optax.inject_hyperparams(lambda decay: optax.chain(optax.trace(decay), optimizer(GROWING)))
-    assert rate(made(decay=0.9).init(PARAMS)) == pytest.approx(0.1)
+    descent = optax.inject_hyperparams(lambda decay: optax.chain(optax.trace(decay), optimizer(GROWING)))
+    assert rate(descent(decay=0.9).init(PARAMS)) == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("kind", [jnp.float32, jnp.bfloat16])
 def test_with_accumulated_gradients_one_update_is_one_step(kind):
     params = jnp.zeros(2, kind)
-    made = optax.MultiSteps(optimizer(GROWING, optax.sgd, clip_norm=10.0), every_k_schedule=4)
-    state, update = made.init(params), jax.jit(made.update)
+    descent = optax.MultiSteps(optimizer(GROWING, optax.sgd, clip_norm=10.0), every_k_schedule=4)
+    state, update = descent.init(params), jax.jit(descent.update)
     for number in range(24):
         updates, state = update(jnp.ones(2, kind), state, params)
         params = optax.apply_updates(params, updates)
@@ -139,13 +139,13 @@ def test_a_batch_of_schedules_trains_at_once():
     schedules = [GROWING, WarmRestarts(0.3, 5, 1, 1e-2), WarmRestarts(0.05, 2.5, 1.5)]
     batch = jax.tree.map(lambda *values: jnp.array(values, jnp.float32), *schedules)
     rates = jax.jit(jax.vmap(lambda schedule: trained(optimizer(schedule))[1]))(batch)
-    for found, schedule in zip(rates, schedules, strict=True):
-        assert np.abs(np.asarray(found) - schedule(np.arange(15))).max() <= 4e-7 * schedule.base_lr
+    for applied, schedule in zip(rates, schedules, strict=True):
+        assert np.abs(np.asarray(applied) - schedule(np.arange(15))).max() <= 4e-7 * schedule.base_lr
 
 
 def test_the_update_needs_no_parameters_where_the_optimizer_needs_none():
-    made = optimizer(GROWING, optax.sgd)
-    updates, _ = made.update(jnp.ones(2), made.init(jnp.zeros(2)))
+    descent = optimizer(GROWING, optax.sgd)
+    updates, _ = descent.update(jnp.ones(2), descent.init(jnp.zeros(2)))
     assert updates.tolist() == pytest.approx([-0.1, -0.1])
 
 

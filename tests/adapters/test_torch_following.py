@@ -174,9 +174,9 @@ def test_in_a_sequence():
     sequence = lr_scheduler.SequentialLR(
         optimizer, [warm, WarmRestartsLR(optimizer, SCHEDULE)], milestones=[4]
     )
-    found = []
+    rates = []
     for _ in range(20):
-        found += rates_of(sequence)
+        rates += rates_of(sequence)
         train(sequence)
-    assert found[:4] == pytest.approx([0.15, 0.1875, 0.225, 0.2625])
-    assert found[4:] == [SCHEDULE(step) for step in range(16)]
+    assert rates[:4] == pytest.approx([0.15, 0.1875, 0.225, 0.2625])
+    assert rates[4:] == [SCHEDULE(step) for step in range(16)]

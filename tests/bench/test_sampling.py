@@ -7,9 +7,9 @@ from sgdr.search.strategy.restart_aware import rungs
 
 def test_every_way_is_asked_and_told_of_as_many_trials():
     ways = [sampling.product("sgdr"), sampling.product("all", tpe(0)), sampling.plain("Optuna")]
-    found = sampling.measure(ways, [20, 30], timed=2)
-    assert list(found) == [20, 30]
-    assert all(len(taken) == len(ways) and min(taken) > 0 for taken in found.values())
+    medians = sampling.measure(ways, [20, 30], timed=2)
+    assert list(medians) == [20, 30]
+    assert all(len(taken) == len(ways) and min(taken) > 0 for taken in medians.values())
 
 
 def test_finished_trials_are_as_the_pruner_would_leave_them():

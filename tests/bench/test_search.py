@@ -11,7 +11,7 @@ BUDGET, SEEDS = 40, 8
 
 
 @pytest.fixture(scope="module")
-def made() -> Table:
+def small() -> Table:
     schedules = grid(BUDGET)
     random = np.random.default_rng(0)
     level = np.array([0.2 + 0.1 * np.log(schedule.base_lr / 0.07) ** 2 for schedule in schedules])
@@ -27,35 +27,35 @@ def test_grid_has_both_controls_and_each_schedule_once() -> None:
     assert len({str(schedule) for schedule in schedules}) == len(schedules)
 
 
-def test_every_schedule_of_the_grid_is_its_own_nearest(made: Table) -> None:
-    nearest = replay.Grid(made)
-    assert [nearest.row(schedule) for schedule in made.schedules] == list(range(len(made.schedules)))
+def test_every_schedule_of_the_grid_is_its_own_nearest(small: Table) -> None:
+    nearest = replay.Grid(small)
+    assert [nearest.row(schedule) for schedule in small.schedules] == list(range(len(small.schedules)))
     assert len(ETA_RATIO) == 2
 
 
 @pytest.mark.parametrize("pruner", replay.PRUNERS)
 def test_pruners_on_given_schedules_cost_no_more_than_all_and_find_a_good_one(
-    made: Table, pruner: str
+    small: Table, pruner: str
 ) -> None:
-    rows = np.random.default_rng(1).permutation(len(made.schedules))[:30].tolist()
-    run = replay.in_order(made, 0, rows, replay.PRUNERS[pruner](BUDGET))
+    rows = np.random.default_rng(1).permutation(len(small.schedules))[:30].tolist()
+    run = replay.in_order(small, 0, rows, replay.PRUNERS[pruner](BUDGET))
     assert run.rows.tolist() == rows and run.epochs[run.complete].tolist() == [BUDGET] * run.complete.sum()
     assert run.cost(30, BUDGET) <= 30 and (run.cost(30, BUDGET) == 30) is (pruner == "none")
-    worth = replay.worths_of(made)[:, 0]
+    worth = replay.worths_of(small)[:, 0]
     best = run.finalists(30, worth)[0]
     assert worth[best] <= np.quantile(worth[rows], 0.2)
 
 
-def test_our_search_is_the_products_own_and_finds_a_good_schedule(made: Table) -> None:
-    nearest = replay.Grid(made)
-    run = replay.ours(made, nearest, 0, 64, seed=3)
-    again = replay.ours(made, nearest, 0, 64, seed=3)
+def test_our_search_is_the_products_own_and_finds_a_good_schedule(small: Table) -> None:
+    nearest = replay.Grid(small)
+    run = replay.ours(small, nearest, 0, 64, seed=3)
+    again = replay.ours(small, nearest, 0, 64, seed=3)
     assert run.rows.tolist() == again.rows.tolist() and run.epochs.tolist() == again.epochs.tolist()
-    arms = [arm_of(made.schedules[row], BUDGET) for row in run.rows]
+    arms = [arm_of(small.schedules[row], BUDGET) for row in run.rows]
     assert arms.count("constant") == 8 and run.cost(64, BUDGET) < 20
-    worth = replay.worths_of(made)
+    worth = replay.worths_of(small)
     assert worth[run.finalists(64, worth[:, 0])[0]].mean() <= np.quantile(worth.mean(1), 0.2)
-    row, cost = replay.confirmed(made, nearest, run, 0, 1, [5, 6])
+    row, cost = replay.confirmed(small, nearest, run, 0, 1, [5, 6])
     assert row in run.rows and cost == 6
 
 
@@ -65,26 +65,26 @@ def test_cost_between_two_numbers_of_trials_is_interpolated() -> None:
     assert np.isnan(search.at_cost(points, 25))
 
 
-def test_rules_cost_less_than_all_and_differ(made: Table) -> None:
-    rows = list(range(0, len(made.schedules), 5))
-    found = rules.tried(made, 0, [6, 7], rows)
-    assert set(found) == set(rules.RULES) and all(0 < cost < len(rows) for _, cost in found.values())
-    assert len({cost for _, cost in found.values()}) > 5
+def test_rules_cost_less_than_all_and_differ(small: Table) -> None:
+    rows = list(range(0, len(small.schedules), 5))
+    results = rules.tried(small, 0, [6, 7], rows)
+    assert set(results) == set(rules.RULES) and all(0 < cost < len(rows) for _, cost in results.values())
+    assert len({cost for _, cost in results.values()}) > 5
 
 
-def test_phase_is_one_at_the_peak_and_zero_at_troughs_and_for_a_constant_rate(made: Table) -> None:
-    found = rules.phases(made)
-    for row, schedule in enumerate(made.schedules):
+def test_phase_is_one_at_the_peak_and_zero_at_troughs_and_for_a_constant_rate(small: Table) -> None:
+    results = rules.phases(small)
+    for row, schedule in enumerate(small.schedules):
         troughs = np.array(schedule.troughs(budget=BUDGET), int) - 1
-        assert np.allclose(found[row, troughs], 0, atol=1e-6)
-        assert found[row].min() >= 0 and found[row].max() < 1
+        assert np.allclose(results[row, troughs], 0, atol=1e-6)
+        assert results[row].min() >= 0 and results[row].max() < 1
 
 
 def test_verdicts_on_a_large_difference_are_right_and_on_none_are_rare() -> None:
     large, none = (verdicts.simulated(effect, 60, seed=1) for effect in (6, 0))
-    assert sum(each.decision == "restarts help" for each in large) >= 55
-    assert sum(each.decision != "undecided" for each in none) <= 6
-    assert all(each.seeds == 64 for each in none if each.decision == "undecided")
+    assert sum(searched.decision == "restarts help" for searched in large) >= 55
+    assert sum(searched.decision != "undecided" for searched in none) <= 6
+    assert all(searched.seeds == 64 for searched in none if searched.decision == "undecided")
 
 
 def test_draws_keep_the_seeds_of_search_confirmation_and_truth_apart() -> None:

@@ -214,7 +214,7 @@ def bound(sgdr):
 def test_databases_that_may_not_be_read_or_written(bound, tmp_path):
     assert bound(*SWEEP).returncode == 0
     database = tmp_path / "sgdr.db"
-    kept = database.read_bytes()
+    content = database.read_bytes()
     for mode in (0o444, 0o000):
         database.chmod(mode)
         refused(bound(*SWEEP, "--trials", "4", "--resume"), "cannot be written", "no permission", "sgdr.db")
@@ -222,7 +222,7 @@ def test_databases_that_may_not_be_read_or_written(bound, tmp_path):
     refused(bound("best", "tiny"), "cannot be read", "no permission", "sgdr.db")
     database.chmod(0o444)
     assert bound("best", "tiny").returncode == 0
-    assert database.read_bytes() == kept
+    assert database.read_bytes() == content
 
 
 def test_folders_that_may_not_be_written(bound, tmp_path):

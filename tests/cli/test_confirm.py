@@ -14,9 +14,9 @@ CONFIRM = ("confirm", "tiny", "--workload", "tiny:workload", "--top", "1", "--se
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory, tiny):
-    made = tmp_path_factory.mktemp("swept") / "sgdr.db"
-    search.sweep(tiny.workload, trials=12, storage=f"sqlite:///{made}", pruner="none", slots=4)
-    return made
+    database = tmp_path_factory.mktemp("swept") / "sgdr.db"
+    search.sweep(tiny.workload, trials=12, storage=f"sqlite:///{database}", pruner="none", slots=4)
+    return database
 
 
 def copied(file, folder):
@@ -68,23 +68,25 @@ def test_it_prints_the_verdict_and_a_row_for_each_candidate(confirmed):
     assert f"Verdict on study 'tiny': {verdict.words}" in done.stdout
     assert "mean ± 95 %" in done.stdout and "in the search" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines() if re.match(r" \d+ ", line)]
-    assert [(int(row[0]), row[1]) for row in rows] == [(each.number, each.arm) for each in verdict.candidates]
-    assert {each.arm for each in verdict.candidates} == {"restarts", "cosine", "constant"}
+    assert [(int(row[0]), row[1]) for row in rows] == [
+        (candidate.number, candidate.arm) for candidate in verdict.candidates
+    ]
+    assert {candidate.arm for candidate in verdict.candidates} == {"restarts", "cosine", "constant"}
     for row, each in zip(rows, verdict.candidates, strict=True):
         assert row[2] == f"{each.mean:.4g}" and row[3] == "±" and int(row[5]) == len(each.values)
 
 
 def test_best_marks_what_is_confirmed_and_what_is_not(confirmed):
     assert re.search(r"trial \d+, unconfirmed\)", confirmed.best.stdout)
-    assert all(each["confirmed"] is None for each in json.loads(confirmed.best_as_json.stdout))
-    found = json.loads(json.dumps(confirmed.verdict.to_dict()))
+    assert all(best["confirmed"] is None for best in json.loads(confirmed.best_as_json.stdout))
+    plain = json.loads(json.dumps(confirmed.verdict.to_dict()))
     after = confirmed.sgdr("best", "tiny", "-k", "12")
-    first = found["candidates"][0]
+    first = plain["candidates"][0]
     assert re.search(rf"trial {first['number']}, confirmed\)", after.stdout)
     assert f"{first['mean']:.4g} ±" in after.stdout and "unconfirmed" in after.stdout
     top = json.loads(confirmed.sgdr("best", "tiny", "-k", "12", "--json").stdout)
-    assert [each["number"] for each in top[:3]] == [each["number"] for each in found["candidates"]]
-    assert [each["confirmed"] is None for each in top] == [False] * 3 + [True] * 9
+    assert [best["number"] for best in top[:3]] == [candidate["number"] for candidate in plain["candidates"]]
+    assert [best["confirmed"] is None for best in top] == [False] * 3 + [True] * 9
     assert top[0]["confirmed"]["mean"] == first["mean"] and top[0]["confirmed"]["seeds"] == len(
         first["values"]
     )
@@ -94,8 +96,8 @@ def test_best_marks_what_is_confirmed_and_what_is_not(confirmed):
 def test_json_is_the_verdict_and_the_only_thing_on_stdout(sgdr, study):
     done = sgdr(*CONFIRM, "--json")
     assert done.returncode == 0, done.stderr
-    found = search.Verdict.from_dict(json.loads(done.stdout))
-    assert found == search.load("tiny", study).verdict
+    verdict = search.Verdict.from_dict(json.loads(done.stdout))
+    assert verdict == search.load("tiny", study).verdict
     again = sgdr(*CONFIRM, "--json")
     assert again.stdout == done.stdout
 
@@ -107,11 +109,11 @@ def test_a_sweep_can_confirm_at_once(sgdr, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Verdict on study 'tiny': " in done.stdout and ", confirmed)" in done.stdout
     assert "  sgdr best " in done.stdout and "  sgdr confirm" not in done.stdout
-    kept = search.load("tiny", f"sqlite:///{tmp_path}/sgdr.db").verdict
+    verdict = search.load("tiny", f"sqlite:///{tmp_path}/sgdr.db").verdict
     again = sgdr(*sweep, "--resume", "--confirm", "--json")
-    found = json.loads(again.stdout)
-    assert found["verdict"] == kept.to_dict() and found["best"]["number"] == kept.best.number
-    assert found["best"]["confirmed"]["mean"] == kept.best.mean
+    answer = json.loads(again.stdout)
+    assert answer["verdict"] == verdict.to_dict() and answer["best"]["number"] == verdict.best.number
+    assert answer["best"]["confirmed"]["mean"] == verdict.best.mean
 
 
 def test_a_sweep_names_the_command_that_confirms_it(sgdr):

@@ -85,14 +85,14 @@ def test_a_study_whose_epochs_have_no_known_length_is_exported_where_that_is_sai
 
 def test_a_relative_is_not_code_and_the_best_of_restarts_is_named(sgdr, tiny, tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
-    given = {"trials": 16, "storage": url, "controls": 0.6, "slots": 4, "pruner": "none"}
-    search.sweep(tiny.workload, study="s", relatives=["cyclic"], **given)
-    found = search.load("s", url)
-    trials = found.trials()
+    options = {"trials": 16, "storage": url, "controls": 0.6, "slots": 4, "pruner": "none"}
+    search.sweep(tiny.workload, study="s", relatives=["cyclic"], **options)
+    study = search.load("s", url)
+    trials = study.trials()
     number = trials.index[(trials.arm == "cyclic") & (trials.state == "COMPLETE")][0]
     done = sgdr("export", "s", "--to", "torch", "--trial", str(number), "--storage", url)
     assert done.returncode != 0 and done.stdout == ""
-    other = next(each.number for each in found.ranked() if each.arm != "cyclic")
+    other = next(best.number for best in study.ranked() if best.arm != "cyclic")
     assert f"trial {number} of study 's' is a Cyclic" in done.stderr and f"--trial {other}" in done.stderr
 
 

@@ -31,20 +31,20 @@ def test_lr_prints_a_table_exact_at_every_restart(swept):
     [("3", [3]), ("5:8", [5, 6, 7]), ("0:100:30", [0, 30, 60, 90]), ("70:71", [70])],
 )
 def test_lr_prints_json_for_the_steps_asked_for(swept, steps, expected):
-    found = json.loads(swept("lr", *SCHEDULE, "--steps", steps, "--json").stdout)
-    assert found["steps"] == expected
-    assert found["lr"] == pytest.approx([WarmRestarts(0.1, 10, 2, 0.001)(step) for step in expected])
+    answer = json.loads(swept("lr", *SCHEDULE, "--steps", steps, "--json").stdout)
+    assert answer["steps"] == expected
+    assert answer["lr"] == pytest.approx([WarmRestarts(0.1, 10, 2, 0.001)(step) for step in expected])
 
 
 def test_lr_takes_real_lengths_and_factors(swept):
-    found = json.loads(swept("lr", "--base-lr", "1", "--T-0", "2.5", "--T-mult", "1.5", "--json").stdout)
-    assert found["lr"] == pytest.approx(WarmRestarts(1.0, 2.5, 1.5)(np.arange(100)).tolist())
+    answer = json.loads(swept("lr", "--base-lr", "1", "--T-0", "2.5", "--T-mult", "1.5", "--json").stdout)
+    assert answer["lr"] == pytest.approx(WarmRestarts(1.0, 2.5, 1.5)(np.arange(100)).tolist())
 
 
 def test_lr_takes_what_the_routes_take(swept):
     options = ("--peak-decay", "0.5", "--cycles", "2", "--steps", "0:40:5", "--json")
-    found = json.loads(swept("lr", *SCHEDULE, *options).stdout)
-    assert found["lr"] == WarmRestarts(0.1, 10, 2, 0.001, 0.5, 2)(np.arange(0, 40, 5)).tolist()
+    answer = json.loads(swept("lr", *SCHEDULE, *options).stdout)
+    assert answer["lr"] == WarmRestarts(0.1, 10, 2, 0.001, 0.5, 2)(np.arange(0, 40, 5)).tolist()
     refused = swept("lr", *SCHEDULE, "--cycles", "0")
     assert refused.returncode == 2 and "cycles must be an int >= 1 or None, got 0" in refused.stderr
 

@@ -17,17 +17,17 @@ def test_best_shows_the_best_schedule_and_a_table_of_k(swept):
 
 
 def test_best_as_json_is_what_the_sweep_found(swept):
-    found = json.loads(swept("best", "tiny", "-k", "100", "--json").stdout)
-    assert len(found) == 8
-    values = [each["value"] for each in found]
+    answer = json.loads(swept("best", "tiny", "-k", "100", "--json").stdout)
+    assert len(answer) == 8
+    values = [best["value"] for best in answer]
     assert values == sorted(values)
-    for each in found:
-        schedule = each["schedule"]
-        assert 1 <= schedule["T_0"] <= each["budget"] == 6 and schedule["T_mult"] in (1, 2, 3)
+    for best in answer:
+        schedule = best["schedule"]
+        assert 1 <= schedule["T_0"] <= best["budget"] == 6 and schedule["T_mult"] in (1, 2, 3)
         floor = schedule["eta_min"] / schedule["base_lr"]
-        assert floor == 1 if each["arm"] == "constant" else 0 <= floor <= 0.1
-        assert 1e-3 <= schedule["base_lr"] <= 1 and (each["arm"] == "restarts") == bool(each["restarts"])
-        assert 1 <= each["epoch"] <= 6 and each["seed"] >= 0
+        assert floor == 1 if best["arm"] == "constant" else 0 <= floor <= 0.1
+        assert 1e-3 <= schedule["base_lr"] <= 1 and (best["arm"] == "restarts") == bool(best["restarts"])
+        assert 1 <= best["epoch"] <= 6 and best["seed"] >= 0
 
 
 def test_studies_lists_them_with_their_trials(swept):

@@ -82,8 +82,8 @@ def test_a_study_that_exists_needs_resume_and_reaches_exactly_the_trials_asked_f
 def test_a_resumed_sweep_does_not_draw_the_same_trials_again(sgdr, sampler):
     for trials in ("3", "6"):
         assert sgdr(*SWEEP, "--trials", trials, "--sampler", sampler, "--resume").returncode == 0
-    found = json.loads(sgdr("best", "tiny", "-k", "99", "--json").stdout)
-    assert len({each["schedule"]["base_lr"] for each in found}) == 6
+    answer = json.loads(sgdr("best", "tiny", "-k", "99", "--json").stdout)
+    assert len({best["schedule"]["base_lr"] for best in answer}) == 6
 
 
 @pytest.mark.parametrize(

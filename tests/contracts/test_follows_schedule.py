@@ -156,9 +156,9 @@ def test_a_bad_field_is_refused_in_one_line(follower: type[Follower], bad: dict[
         def to_dict(self) -> dict[str, Any]:
             return dict(self)
 
-    given = {"base_lr": PEAK, "T_0": 3, **bad}
+    fields = {"base_lr": PEAK, "T_0": 3, **bad}
     with pytest.raises(ValueError, match=f"^{next(iter(bad))} must[^\n]+; [^\n]+$"):
-        follower([WarmRestarts(**given)] if follower.takes_any else [Fields(given)])
+        follower([WarmRestarts(**fields)] if follower.takes_any else [Fields(fields)])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].takes_any and kind != "callable"])

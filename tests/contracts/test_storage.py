@@ -61,20 +61,20 @@ def storage(contract_url: str) -> Iterator[BaseStorage]:
         yield opened
 
 
-def trial(number: int, state: TrialState = TrialState.COMPLETE, **given: Any) -> FrozenTrial:
+def trial(number: int, state: TrialState = TrialState.COMPLETE, **values: Any) -> FrozenTrial:
     """One as a worker holds it."""
     ended = state.is_finished()
-    made = create_trial(
+    created = create_trial(
         state=state,
-        value=given.pop("value", 0.5) if state == TrialState.COMPLETE else None,
+        value=values.pop("value", 0.5) if state == TrialState.COMPLETE else None,
         params={"base_lr": 0.1 + number / 1e3, "T_0": 1 + number % 60, "fläche ✓": None},
         distributions=SPACE,
-        **given,
+        **values,
     )
-    made.number = number
-    made.datetime_start = BEGIN + timedelta(seconds=number)
-    made.datetime_complete = made.datetime_start + timedelta(microseconds=1) if ended else None
-    return made
+    created.number = number
+    created.datetime_start = BEGIN + timedelta(seconds=number)
+    created.datetime_complete = created.datetime_start + timedelta(microseconds=1) if ended else None
+    return created
 
 
 def test_what_one_writes_the_other_reads(contract_url: str) -> None:
@@ -88,7 +88,7 @@ def test_what_one_writes_the_other_reads(contract_url: str) -> None:
         expected = {"from": "one", "to": "other"}
         assert one.get_study_user_attrs(study) == other.get_study_user_attrs(study) == expected
     again = open_storage(contract_url)  # to read: it is there
-    assert [found.study_name for found in again.get_all_studies()] == [NAME]
+    assert [known.study_name for known in again.get_all_studies()] == [NAME]
     close_storage(again)
 
 
@@ -133,9 +133,9 @@ def test_attributes_come_back_as_they_were(storage: BaseStorage) -> None:
         storage.set_study_user_attr(study, name, value)
         storage.set_trial_user_attr(number, name, value)
     storage.set_study_user_attr(study, "nan", math.nan)
-    found = storage.get_study_user_attrs(study)
-    assert math.isnan(found.pop("nan"))
-    assert found == storage.get_trial(number).user_attrs == ATTRIBUTES
+    attributes = storage.get_study_user_attrs(study)
+    assert math.isnan(attributes.pop("nan"))
+    assert attributes == storage.get_trial(number).user_attrs == ATTRIBUTES
 
 
 @mostly_on("grpc")
@@ -153,13 +153,13 @@ def test_values_may_be_infinite_and_reports_no_numbers(storage: BaseStorage) -> 
     writer(storage, study).write(
         [trial(place, value=value, intermediate_values=reports) for place, value in enumerate(values)]
     )
-    found = storage.get_all_trials(study)
-    assert [each.value for each in found] == values
+    trials = storage.get_all_trials(study)
+    assert [trial.value for trial in trials] == values
     assert all(
-        repr(sorted(each.intermediate_values.items())) == repr(sorted(reports.items())) for each in found
+        repr(sorted(trial.intermediate_values.items())) == repr(sorted(reports.items())) for trial in trials
     )
     content = reader(storage, study).read(Content())
-    assert [each.value for each in content.trials] == values
+    assert [trial.value for trial in content.trials] == values
 
 
 @mostly_on("sqlite", "postgres")
@@ -168,21 +168,21 @@ def test_times_come_back_to_the_microsecond(storage: BaseStorage, far_from_utc: 
     written = [trial(0), trial(1, TrialState.PRUNED), trial(2, TrialState.RUNNING)]
     writer(storage, study).write(written)
     read = reader(storage, study).read(Content()).trials
-    for found in (storage.get_all_trials(study), read):
-        assert [each.datetime_start for each in found] == [each.datetime_start for each in written]
-        assert [each.datetime_complete for each in found] == [each.datetime_complete for each in written]
+    for copies in (storage.get_all_trials(study), read):
+        assert [copy.datetime_start for copy in copies] == [copy.datetime_start for copy in written]
+        assert [copy.datetime_complete for copy in copies] == [copy.datetime_complete for copy in written]
 
 
 def _writes(url: str, process: int, together: Any) -> None:
     """Begins and ends trials by fours, as a population does."""
     with opened_at(url) as storage:
-        made = writer(storage, storage.get_study_id_from_name(NAME))
+        bulk = writer(storage, storage.get_study_id_from_name(NAME))
         together.wait()
         for first in range(0, 20, 4):
             numbers = range(first, first + 4)
-            made.write([trial(number, TrialState.RUNNING) for number in numbers])
+            bulk.write([trial(number, TrialState.RUNNING) for number in numbers])
             notes = {"process": process, "own": 0}
-            made.write([trial(number, user_attrs={**notes, "own": number}) for number in numbers])
+            bulk.write([trial(number, user_attrs={**notes, "own": number}) for number in numbers])
 
 
 @mostly_on("sqlite")
@@ -199,21 +199,21 @@ def test_processes_that_write_at_once_lose_and_mix_nothing(contract_url: str) ->
                 process.start()
             while any(process.is_alive() for process in processes):
                 content = watched.read(content)
-                ended = [each for each in content.trials if each.state == TrialState.COMPLETE]
-                assert all("process" in each.user_attrs and each.value == 0.5 for each in ended)
+                ended = [trial for trial in content.trials if trial.state == TrialState.COMPLETE]
+                assert all("process" in one.user_attrs and one.value == 0.5 for one in ended)
                 processes[0].join(0.01)
         finally:
             for process in processes:
                 process.kill()
                 process.join()
         assert [process.exitcode for process in processes] == [0, 0]
-        found = watched.read(content).trials
-        assert [each.number for each in found] == list(range(40))
-        assert all(each.state == TrialState.COMPLETE and each.value == 0.5 for each in found)
-        whose = sorted((each.user_attrs["process"], each.user_attrs["own"]) for each in found)
+        changed = watched.read(content).trials
+        assert [one.number for one in changed] == list(range(40))
+        assert all(one.state == TrialState.COMPLETE and one.value == 0.5 for one in changed)
+        whose = sorted((one.user_attrs["process"], one.user_attrs["own"]) for one in changed)
         assert whose == list(itertools.product(range(2), range(20)))
-        for each in found:
-            assert each.params["base_lr"] == pytest.approx(0.1 + each.user_attrs["own"] / 1e3)
+        for one in changed:
+            assert one.params["base_lr"] == pytest.approx(0.1 + one.user_attrs["own"] / 1e3)
 
 
 @mostly_on("sqlite", "postgres")
@@ -234,8 +234,8 @@ def test_threads_may_share_it(storage: BaseStorage) -> None:
 @mostly_on("sqlite", "grpc")
 def test_a_deleted_study_is_gone_for_everybody_and_its_name_is_free(contract_url: str) -> None:
     with opened_at(contract_url) as one, opened_at(contract_url) as other:
-        kept, deleted = (one.create_new_study(MINIMIZE, name) for name in ("kept", NAME))
-        for study in (kept, deleted):
+        left, deleted = (one.create_new_study(MINIMIZE, name) for name in ("kept", NAME))
+        for study in (left, deleted):
             writer(one, study).write([trial(0), trial(1, TrialState.RUNNING)])
             one.set_study_user_attr(study, "note", "old")
         watched = reader(other, deleted)
@@ -253,8 +253,8 @@ def test_a_deleted_study_is_gone_for_everybody_and_its_name_is_free(contract_url
         assert list(watched.curves(before.trials)) == []
         again = other.create_new_study(MINIMIZE, NAME)
         assert one.get_study_user_attrs(again) == {} and one.get_all_trials(again) == []
-        assert len(reader(other, kept).read(Content()).trials) == 2
-        assert one.get_study_user_attrs(kept) == {"note": "old"}
+        assert len(reader(other, left).read(Content()).trials) == 2
+        assert one.get_study_user_attrs(left) == {"note": "old"}
 
 
 @mostly_on("sqlite", "grpc")
@@ -282,7 +282,7 @@ def test_optunas_own_loop_runs_on_it(storage: BaseStorage) -> None:
         return trial.suggest_float("base_lr", 1e-3, 1, log=True) + trial.suggest_int("T_0", 1, 60)
 
     study.optimize(objective, n_trials=5)
-    assert [each.state for each in study.trials] == [TrialState.COMPLETE] * 5
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 5
     assert len(reader(storage, study._study_id).read(Content()).trials) == 5
 
 
@@ -318,8 +318,8 @@ def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(database_u
     with opened_at(database_url) as storage:
         content = reader(storage, study).read(Content())
         assert content.attributes == {"größe": "学習率"}
-        assert [each.value for each in content.trials] == [0.25, None]
-        assert [each.params for each in content.trials] == [each.params for each in written]
+        assert [trial.value for trial in content.trials] == [0.25, None]
+        assert [trial.params for trial in content.trials] == [each.params for each in written]
         assert storage.get_all_trials(study)[1].intermediate_values == {3: math.inf}
         writer(storage, study).write([trial(2)])
 

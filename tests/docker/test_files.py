@@ -22,9 +22,9 @@ DOCKERFILE = (FOLDER / "Dockerfile").read_text()
 COMPOSE_TEXT = (FOLDER / "compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: each for name, each in SERVICES.items() if "build" in each}
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 KUBERAY: dict[str, dict[str, Any]] = {
-    each["kind"]: each for each in yaml.safe_load_all((FOLDER / "kuberay.yaml").read_text())
+    resource["kind"]: resource for resource in yaml.safe_load_all((FOLDER / "kuberay.yaml").read_text())
 }
 SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|KEY")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -98,7 +98,7 @@ def test_every_service_is_watched_bounded_and_begun_again() -> None:
 
 
 def test_gpus_are_asked_for_by_profile() -> None:
-    assert {name for name, each in SERVICES.items() if "profiles" in each} == {"ray-worker-gpu"}
+    assert {name for name, value in SERVICES.items() if "profiles" in value} == {"ray-worker-gpu"}
     worker = SERVICES["ray-worker-gpu"]
     assert worker["profiles"] == ["gpu"]
     assert worker["build"]["args"] == {"ACCELERATOR": "cuda"}
@@ -115,7 +115,7 @@ def test_what_the_service_is_told_are_its_settings() -> None:
 
 
 def variables(container: dict[str, Any]) -> dict[str, Any]:
-    return {each["name"]: each for each in container["env"]}
+    return {variable["name"]: variable for variable in container["env"]}
 
 
 def api_container() -> dict[str, Any]:
@@ -126,20 +126,22 @@ def api_container() -> dict[str, Any]:
 def commands() -> list[list[str]]:
     """Every command of ours that the files run, and those of PostgreSQL and Ray."""
     texts = [
-        text for each in SERVICES.values() for text in (each["command"], each["healthcheck"]["test"][1:])
+        text
+        for service in SERVICES.values()
+        for text in (service["command"], service["healthcheck"]["test"][1:])
     ]
     texts += [api_container()["args"]]
     for group in groups():
         container = group["template"]["spec"]["containers"][0]
         texts += [container[probe]["exec"]["command"] for probe in ("livenessProbe", "readinessProbe")]
         texts += [["ray", "start", *(f"--{name}={value}" for name, value in group["rayStartParams"].items())]]
-    found = []
+    settings = []
     for words in texts:
         if words[0] == "sh":
-            found += [shlex.split(part) for part in re.split(r"[;&\n]|\bdo\b|\bexec\b", words[-1])]
+            settings += [shlex.split(part) for part in re.split(r"[;&\n]|\bdo\b|\bexec\b", words[-1])]
         else:
-            found.append(words)
-    return [words for words in found if words and words[0] in ("ray", "sgdr", "pg_isready")]
+            settings.append(words)
+    return [words for words in settings if words and words[0] in ("ray", "sgdr", "pg_isready")]
 
 
 @cache
@@ -151,13 +153,13 @@ def options(*command: str) -> set[str]:
 
 @pytest.mark.slow
 def test_every_option_that_is_given_exists() -> None:
-    found = commands()
-    assert {tuple(each[:2]) for each in found} >= {
+    lines = commands()
+    assert {tuple(command_line[:2]) for command_line in lines} >= {
         ("ray", "start"),
         ("ray", "health-check"),
         ("sgdr", "serve"),
     }
-    for command in found:
+    for command in lines:
         program = command[:1] if command[0] == "pg_isready" else command[:2]
         if program == ["pg_isready"] and run("sh", "-c", "command -v pg_isready").returncode:
             continue  # its image has it
@@ -183,11 +185,11 @@ def test_kuberay_has_a_cluster_of_its_first_version() -> None:
         (container,) = spec["containers"]
         assert set(container["resources"]) == {"requests", "limits"}
         assert {mount["name"] for mount in container["volumeMounts"]} == {
-            each["name"] for each in spec["volumes"]
+            volume["name"] for volume in spec["volumes"]
         }
         assert variables(container)["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"]["key"] == "auth_token"
     head, *workers = (group["rayStartParams"]["num-cpus"] for group in groups())
-    assert head == "0" and all(int(each) > 0 for each in workers)
+    assert head == "0" and all(int(worker) > 0 for worker in workers)
 
 
 def test_kuberay_has_the_service_beside_it() -> None:
@@ -221,7 +223,7 @@ def test_kuberay_runs_as_the_image_does_and_shows_no_secret() -> None:
 def test_kuberays_group_for_gpus_is_a_comment_that_can_be_taken_in(kind: str) -> None:
     text = (FOLDER / "kuberay.yaml").read_text()
     whole = re.sub(r"^    # ?(- groupName: gpu|  .*)$", r"    \1", text, flags=re.MULTILINE)
-    documents = {each["kind"]: each for each in yaml.safe_load_all(whole)}
+    documents = {document["kind"]: document for document in yaml.safe_load_all(whole)}
     if kind == "Deployment":
         assert documents[kind] == KUBERAY[kind]
         return

@@ -22,7 +22,7 @@ def test_what_compose_describes_works_and_leaves_nothing() -> None:
     assert done.stdout.rstrip().endswith("All went well.")
     folder = done.stdout.partition(" -D ")[2].partition("/volumes")[0]
     assert folder.startswith("/tmp/sgdr-") and not Path(folder).exists()
-    assert not [each for each in Path("/proc").glob("[0-9]*/cmdline") if folder.encode() in read(each)]
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if folder.encode() in read(path)]
 
 
 def read(file: Path) -> bytes:

@@ -44,13 +44,13 @@ def write(directory: Path, name: str, binary: bool, count: int = COUNT) -> Path:
 def test_both_forms_give_the_same_from_the_folder_or_the_one_above(name: str, tmp_path: Path) -> None:
     pickled = write(tmp_path / "one", name, binary=False)
     binary = write(tmp_path / "two", name, binary=True)
-    (images, labels), (test_images, test_labels) = found = read(name, pickled)
+    (images, labels), (test_images, test_labels) = arrays = read(name, pickled)
     assert images.shape == (COUNT * len(LAYOUTS[name].train), 32, 32, 3) and images.dtype == np.uint8
     assert test_images.shape == (COUNT, 32, 32, 3)
     assert labels.tolist() == list(range(COUNT)) * len(LAYOUTS[name].train) and labels.dtype == np.int32
     assert test_labels.tolist() == list(range(COUNT))
     for directory in (pickled.parent, binary, binary.parent):
-        for ours, theirs in zip(found, read(name, directory), strict=True):
+        for ours, theirs in zip(arrays, read(name, directory), strict=True):
             np.testing.assert_array_equal(ours[0], theirs[0])
             np.testing.assert_array_equal(ours[1], theirs[1])
 

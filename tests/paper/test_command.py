@@ -79,25 +79,25 @@ def test_what_it_keeps_and_tells(done: Path) -> None:
 
 
 def test_all_schedules_have_the_same_seeds_and_begin_alike(done: Path) -> None:
-    kept = {key: json.loads((done / "mnist1d" / f"{key}.json").read_text()) for key in SOME}
-    seeds = [[each["seed"] for each in runs["runs"]] for runs in kept.values()]
+    stored = {key: json.loads((done / "mnist1d" / f"{key}.json").read_text()) for key in SOME}
+    seeds = [[run["seed"] for run in runs["runs"]] for runs in stored.values()]
     assert seeds[0] == seeds[1] == seeds[2] and len(set(seeds[0])) == SEEDS
-    for runs in kept.values():
+    for runs in stored.values():
         for each in runs["runs"]:
             assert len(each["error"]) == len(each["select"]) == EPOCHS and not each["diverged"]
     # T_0 = 1 for both in so few epochs, so that their first epochs are the same.
-    ours, theirs = (kept[key]["runs"] for key in ("t50", "t10-double"))
-    assert [each["error"][0] for each in ours] == [each["error"][0] for each in theirs]
+    ours, theirs = (stored[key]["runs"] for key in ("t50", "t10-double"))
+    assert [run["error"][0] for run in ours] == [run["error"][0] for run in theirs]
 
 
 def test_ensembles_are_of_the_last_troughs(done: Path) -> None:
     runs = json.loads((done / "mnist1d" / "t50.json").read_text())["runs"]
-    for each in runs:
-        assert set(each["ensembles"]) == {"ensemble of 1", "ensemble of 3", "ensemble of all"}
+    for run in runs:
+        assert set(run["ensembles"]) == {"ensemble of 1", "ensemble of 3", "ensemble of all"}
         # T_0 = 1: the last trough is the last epoch, and one model is an ensemble of itself.
-        assert each["ensembles"]["ensemble of 1"] == pytest.approx(each["error"][-1])
+        assert run["ensembles"]["ensemble of 1"] == pytest.approx(run["error"][-1])
     decay = json.loads((done / "mnist1d" / "decay-low.json").read_text())["runs"]
-    assert all(each["ensembles"] == {} for each in decay)
+    assert all(run["ensembles"] == {} for run in decay)
 
 
 def test_it_goes_on_where_it_stopped(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,8 +164,8 @@ def test_a_run_that_diverges_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(scenes.SCENES, "mnist1d", Scene(linear, EPOCHS, "A line", peak=1e38))
     with pytest.raises(SystemExit):
         run(tmp_path, schedules=("t50",))
-    kept = json.loads((tmp_path / "mnist1d" / "t50.json").read_text())
-    assert [each["diverged"] for each in kept["runs"]] == [True] * SEEDS
+    content = json.loads((tmp_path / "mnist1d" / "t50.json").read_text())
+    assert [run["diverged"] for run in content["runs"]] == [True] * SEEDS
 
 
 @pytest.mark.slow
@@ -184,8 +184,8 @@ def test_cifar_with_a_small_network_on_made_up_files(tmp_path: Path) -> None:
     chosen = ["--workload", "cifar10", "--schedules", "decay-low", "t200", "--seeds", "2", "--epochs", "2"]
     command.main([*chosen, *network, "--out", str(tmp_path / "out")])
     for key in ("decay-low", "t200"):
-        kept = json.loads((tmp_path / "out" / "cifar10" / f"{key}.json").read_text())
-        assert kept["made"]["workload"] == "cifar10-wrn-10-1" and kept["made"]["steps_per_epoch"] == 2
-        errors = np.array([each["error"] for each in kept["runs"]])
+        content = json.loads((tmp_path / "out" / "cifar10" / f"{key}.json").read_text())
+        assert content["made"]["workload"] == "cifar10-wrn-10-1" and content["made"]["steps_per_epoch"] == 2
+        errors = np.array([run["error"] for run in content["runs"]])
         assert errors.shape == (2, 2) and np.isfinite(errors).all()
     assert "WRN-10-1" in (tmp_path / "out" / "tables.md").read_text()

@@ -77,15 +77,15 @@ def test_normalising_by_the_batch_and_by_what_was_kept() -> None:
     random = np.random.default_rng(1)
     x = jnp.asarray(random.normal(3, 2, size=(8, 4, 4, 2)), jnp.float32)
     norm = wide_residual.Norm(jnp.array([1.0, 2.0]), jnp.array([0.0, 5.0]))
-    kept = wide_residual.Moments(jnp.zeros(2), jnp.ones(2))
-    out, seen = wide_residual._normalised(x, norm, kept, training=True)
+    running = wide_residual.Moments(jnp.zeros(2), jnp.ones(2))
+    out, seen = wide_residual._normalised(x, norm, running, training=True)
     np.testing.assert_allclose(out.mean((0, 1, 2)), [0, 5], atol=1e-5)
     np.testing.assert_allclose(out.std((0, 1, 2)), [1, 2], rtol=1e-4)
     np.testing.assert_allclose(seen.mean, (1 - KEPT) * x.mean((0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(seen.variance, KEPT + (1 - KEPT) * x.var((0, 1, 2)), rtol=1e-5)
-    out, unchanged = wide_residual._normalised(x, norm, kept, training=False)
+    out, unchanged = wide_residual._normalised(x, norm, running, training=False)
     np.testing.assert_allclose(out, x * norm.scale + norm.shift, atol=1e-3)
-    assert unchanged is kept
+    assert unchanged is running
 
 
 def test_images_are_moved_by_up_to_four_pixels_and_mirrored_half_the_time() -> None:
@@ -100,7 +100,7 @@ def test_images_are_moved_by_up_to_four_pixels_and_mirrored_half_the_time() -> N
     mirror = columns < 16
     assert 0.45 < mirror.mean() < 0.55
     moves = np.stack([rows - y, np.where(mirror, columns - (31 - x), columns - x)])
-    for each in moves:
-        counts = np.bincount(each + MARGIN, minlength=2 * MARGIN + 1)
+    for move in moves:
+        counts = np.bincount(move + MARGIN, minlength=2 * MARGIN + 1)
         assert len(counts) == 2 * MARGIN + 1 and counts.min() > 0.5 * count / 9
     assert abs(np.corrcoef(moves)[0, 1]) < 0.1

@@ -12,16 +12,16 @@ def no_environment(tmp_path, monkeypatch):
 
 
 def test_defaults_serve_this_machine_alone():
-    found = read_settings()
-    assert (found.host, found.port, found.workers, found.storage) == (
+    settings = read_settings()
+    assert (settings.host, settings.port, settings.workers, settings.storage) == (
         "127.0.0.1",
         8000,
         1,
         "sqlite:///sgdr.db",
     )
-    assert found.on_loopback and not found.reading_needs_token and found.cors_origins == ()
-    assert found.hosts == ("localhost", "127.0.0.1", "[::1]")
-    assert (found.ray_address, found.checkpoints, found.max_workers) == (None, None, 16)
+    assert settings.on_loopback and not settings.reading_needs_token and settings.cors_origins == ()
+    assert settings.hosts == ("localhost", "127.0.0.1", "[::1]")
+    assert (settings.ray_address, settings.checkpoints, settings.max_workers) == (None, None, 16)
 
 
 def test_arguments_come_before_the_environment_and_that_before_the_file(tmp_path, monkeypatch):
@@ -31,9 +31,9 @@ def test_arguments_come_before_the_environment_and_that_before_the_file(tmp_path
     monkeypatch.setenv("SGDR_HOST", "")
     monkeypatch.setenv("SGDR_RAY_ADDRESS", "")
     monkeypatch.setenv("SGDR_CHECKPOINTS", "kept")
-    found = read_settings(port=6, host=None)
-    assert (found.port, found.workers, found.max_running, found.host) == (6, 5, 3, "127.0.0.1")
-    assert (found.ray_address, found.checkpoints) == (None, Path("kept"))
+    settings = read_settings(port=6, host=None)
+    assert (settings.port, settings.workers, settings.max_running, settings.host) == (6, 5, 3, "127.0.0.1")
+    assert (settings.ray_address, settings.checkpoints) == (None, Path("kept"))
 
 
 def test_lists_have_commas_between_them(monkeypatch):
@@ -85,7 +85,7 @@ def test_what_cannot_be_is_one_line_that_names_the_variable(monkeypatch, name, v
     ],
 )
 def test_loopback_is_what_only_this_machine_reaches(host, loopback):
-    found = Settings(host=host)
-    assert found.on_loopback == loopback and found.reading_needs_token == (not loopback)
-    assert bool(found.hosts) == loopback
+    settings = Settings(host=host)
+    assert settings.on_loopback == loopback and settings.reading_needs_token == (not loopback)
+    assert bool(settings.hosts) == loopback
     assert not Settings(host=host, public_reading=True).reading_needs_token

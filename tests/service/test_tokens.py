@@ -12,13 +12,13 @@ from sgdr.cli import app
 KEPT = hashed("t")
 
 
-def settings(**given):
-    return Settings(_env_file=None, **given)
+def settings(**fields):
+    return Settings(_env_file=None, **fields)
 
 
 def test_tokens_are_long_and_never_the_same():
-    made = {make_token() for _ in range(100)}
-    assert len(made) == 100 and all(len(each) == 48 and each.startswith("sgdr_") for each in made)
+    tokens = {make_token() for _ in range(100)}
+    assert len(tokens) == 100 and all(len(token) == 48 and token.startswith("sgdr_") for token in tokens)
 
 
 @pytest.mark.parametrize("token", ["", "T", "t ", "tt", KEPT, "\0", "ü" * 10_000])
@@ -38,7 +38,7 @@ def test_a_hash_is_written_for_its_owner_alone_and_found(tmp_path, monkeypatch):
         write_hash(path, "u", replace=False)
     write_hash(path, "u", replace=True)
     assert kept_hash(settings()) == hashed("u") and kept_hash(settings(token_hash=KEPT)) == KEPT
-    assert [each.name for each in path.parent.iterdir()] == ["token"]
+    assert [file.name for file in path.parent.iterdir()] == ["token"]
 
 
 @pytest.mark.parametrize("text", ["", "t", "sha256:", f"sha256:{'g' * 64}", KEPT.upper(), f"{KEPT}0"])

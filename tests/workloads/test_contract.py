@@ -39,8 +39,8 @@ Metrics = dict[str, float]
 
 def factory(name: str) -> Callable[[], Supervised]:
     module, _, function = DECLARED[name].partition(":")
-    made: Callable[[], Supervised] = getattr(import_module(module), function)
-    return made
+    make: Callable[[], Supervised] = getattr(import_module(module), function)
+    return make
 
 
 # Convolutions compile and train for long; test_models.py computes some at every run.

@@ -69,17 +69,17 @@ def test_debians_files_are_read_where_none_are_named(files: Path, monkeypatch: p
 
 @pytest.mark.parametrize("name", [name for pair in FILES for name in pair])
 def test_a_missing_file_is_named(name: str, files: Path) -> None:
-    (found,) = files.glob(f"{name}*")
-    found.unlink()
+    (file,) = files.glob(f"{name}*")
+    file.unlink()
     with pytest.raises(ValueError, match=rf"{files} has no {name}, plain or \.gz; FASHION_MNIST_DIR"):
         fashion_mnist.mlp()
 
 
 @pytest.mark.parametrize("name", [name for pair in FILES for name in pair])
 def test_a_file_that_is_cut_short_is_named(name: str, files: Path) -> None:
-    (found,) = files.glob(f"{name}*")
-    found.write_bytes(found.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=str(found)):
+    (file,) = files.glob(f"{name}*")
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=str(file)):
         fashion_mnist.mlp()
 
 

@@ -28,16 +28,16 @@ STEPS = {"digits-torch": [20] * EPOCHS, "digits-growing-batches": [40, 20, 20, 1
 def workload(request: pytest.FixtureRequest) -> CallableWorkload:
     if request.param == "digits-torch":
         pytest.importorskip("torch")
-    found = search.find(request.param)
-    assert isinstance(found, CallableWorkload)
-    return found
+    registered = search.find(request.param)
+    assert isinstance(registered, CallableWorkload)
+    return registered
 
 
 @pytest.fixture(scope="module")
 def slots(workload: CallableWorkload) -> Iterator[ProcessSlots]:
-    made = ProcessSlots(workload, 1, 2)
-    yield made
-    made.close()
+    processes = ProcessSlots(workload, 1, 2)
+    yield processes
+    processes.close()
 
 
 def trained(slots: ProcessSlots, schedule: WarmRestarts, seed: int, epochs: int = EPOCHS) -> list[float]:

@@ -24,9 +24,9 @@ def test_without_a_share_nothing_is_changed() -> None:
 
 
 def test_the_labels_that_are_given_stay_as_they_are() -> None:
-    given = LABELS.copy()
-    redrawn(given, 0.5, 10, seed=1)
-    np.testing.assert_array_equal(given, LABELS)
+    labels = LABELS.copy()
+    redrawn(labels, 0.5, 10, seed=1)
+    np.testing.assert_array_equal(labels, LABELS)
 
 
 @pytest.mark.slow

@@ -44,9 +44,13 @@ def test_the_last_trough_is_kept_and_those_before_are_removed(kept: Checkpoints,
     kept.save(7, 11, 3, state, CURVES)
     later = jax.tree.map(lambda leaf: leaf + 1 if leaf.dtype == np.float32 else leaf, state)
     kept.save(7, 11, 4, later, {"error": [*CURVES["error"], 0.1]})
-    found = kept.load(7, 11)
-    assert found is not None and found.epoch == 4 and found.curves == {"error": [*CURVES["error"], 0.1]}
-    assert same(found.state, later)
+    checkpoint = kept.load(7, 11)
+    assert (
+        checkpoint is not None
+        and checkpoint.epoch == 4
+        and checkpoint.curves == {"error": [*CURVES["error"], 0.1]}
+    )
+    assert same(checkpoint.state, later)
     assert kept.load(8, 11) is None and kept.load(7, 12) is None
     kept.forget(7)
     assert kept.load(7, 11) is None
@@ -64,8 +68,8 @@ def test_nothing_else_is_removed(kept: Checkpoints, state: Any, tmp_path: Path) 
 @pytest.mark.parametrize("damage", ["state", "curves", "short", "no curves"])
 def test_what_is_damaged_is_remarked_and_not_used(tiny: Any, state: Any, tmp_path: Path, damage: str) -> None:
     remarks: list[str] = []
-    kept = Checkpoints(tmp_path, tiny.workload, search.Callback(on_remark=remarks.append))
-    kept.save(7, 11, 3, state, CURVES)
+    checkpoints = Checkpoints(tmp_path, tiny.workload, search.Callback(on_remark=remarks.append))
+    checkpoints.save(7, 11, 3, state, CURVES)
     (model,), (curves,) = tmp_path.glob(f"*{SUFFIX}"), tmp_path.glob("*.json")
     if damage == "state":
         model.write_bytes(model.read_bytes()[:-7])
@@ -75,23 +79,23 @@ def test_what_is_damaged_is_remarked_and_not_used(tiny: Any, state: Any, tmp_pat
         curves.write_text(json.dumps({"error": [0.5]}))
     else:
         curves.unlink()
-    assert kept.load(7, 11) is None
+    assert checkpoints.load(7, 11) is None
 
 
 def test_a_full_disk_is_remarked_and_what_was_kept_stays(
     tiny: Any, state: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remarks: list[str] = []
-    kept = Checkpoints(tmp_path, tiny.workload, search.Callback(on_remark=remarks.append))
-    kept.save(7, 11, 3, state, CURVES)
+    checkpoints = Checkpoints(tmp_path, tiny.workload, search.Callback(on_remark=remarks.append))
+    checkpoints.save(7, 11, 3, state, CURVES)
 
     def full(*arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Snapshots, "save", full)
-    kept.save(7, 11, 4, state, {"error": [0.0] * 4})
-    found = kept.load(7, 11)
-    assert found is not None and found.epoch == 3
+    checkpoints.save(7, 11, 4, state, {"error": [0.0] * 4})
+    checkpoint = checkpoints.load(7, 11)
+    assert checkpoint is not None and checkpoint.epoch == 3
     assert len(remarks) == 1 and "No space left" in remarks[0]
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -121,9 +125,9 @@ def test_an_interrupted_sweep_goes_on_from_troughs_as_if_nothing_had_been(
     load = Checkpoints.load
 
     def noted(self: Checkpoints, trial: int, seed: int) -> Any:
-        found = load(self, trial, seed)
-        restored.append((trial, 0 if found is None else found.epoch))
-        return found
+        checkpoint = load(self, trial, seed)
+        restored.append((trial, 0 if checkpoint is None else checkpoint.epoch))
+        return checkpoint
 
     monkeypatch.setattr(Checkpoints, "load", noted)
     table = sweep(tiny, tmp_path, "cut", checkpoints=folder, resume=True)
@@ -165,11 +169,11 @@ def test_a_trial_that_begins_anew_is_kept_again(kept: Checkpoints, state: Any) -
     kept.save(7, 11, 3, state, CURVES)
     kept.save(7, 11, 6, state, {"error": [0.5] * 6})
     kept.save(7, 11, 6, state, {"error": [0.25] * 6})
-    found = kept.load(7, 11)
-    assert found is not None and found.epoch == 6 and found.curves == {"error": [0.25] * 6}
+    checkpoint = kept.load(7, 11)
+    assert checkpoint is not None and checkpoint.epoch == 6 and checkpoint.curves == {"error": [0.25] * 6}
     kept.save(7, 11, 3, state, CURVES)  # by one that could not read what was kept later
-    found = kept.load(7, 11)
-    assert found is not None and found.epoch == 3
+    checkpoint = kept.load(7, 11)
+    assert checkpoint is not None and checkpoint.epoch == 3
 
 
 @pytest.mark.parametrize(
@@ -184,8 +188,8 @@ def test_curves_that_are_none_are_not_used(kept: Checkpoints, state: Any, tmp_pa
 
 def test_curves_need_not_be_finite(kept: Checkpoints, state: Any) -> None:
     kept.save(7, 11, 3, state, {"error": [float("inf"), float("nan"), 1e-45]})
-    found = kept.load(7, 11)
-    assert found is not None and repr(found.curves) == "{'error': [inf, nan, 1e-45]}"
+    checkpoint = kept.load(7, 11)
+    assert checkpoint is not None and repr(checkpoint.curves) == "{'error': [inf, nan, 1e-45]}"
 
 
 def test_what_cannot_be_removed_is_left(kept: Checkpoints, state: Any, tmp_path: Path) -> None:
@@ -206,17 +210,17 @@ def test_a_trial_is_due_some_seconds_after_it_was_kept(
 
 @pytest.mark.usefixtures("always")
 def test_only_troughs_are_kept(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = []
+    saved = []
     save = Checkpoints.save
 
     def noted(self: Checkpoints, trial: int, seed: int, epoch: int, state: Any, curves: Any) -> None:
-        kept.append((trial, seed, epoch))
+        saved.append((trial, seed, epoch))
         save(self, trial, seed, epoch, state, curves)
 
     monkeypatch.setattr(Checkpoints, "save", noted)
     table = sweep(tiny, tmp_path, "s", checkpoints=tmp_path / "kept")
-    assert len(kept) == len(set(kept)) > 6
+    assert len(saved) == len(set(saved)) > 6
     for number, row in table.iterrows():
-        epochs = [epoch for trial, _, epoch in kept if trial == number]
+        epochs = [epoch for trial, _, epoch in saved if trial == number]
         assert epochs == list(range(int(row.T_0), 12, int(row.T_0)))
     assert not list((tmp_path / "kept" / "s").iterdir())

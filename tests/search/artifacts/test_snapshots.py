@@ -113,7 +113,7 @@ def test_trained_model_is_restored_bit_for_bit(snapshots: Snapshots) -> None:
     population = Population(workload, 2 * len(devices), devices)
     population.compile()
     population.fill(1, WarmRestarts(0.1, 2), 4, 123, {})
-    values = {name: float(each[-1, 1]) for name, each in population.advance(4).read().items()}
+    values = {name: float(value[-1, 1]) for name, value in population.advance(4).read().items()}
     state = population.state(1)
     path = snapshots.save(12, 123, 4, state, values)
     assert path.name == "trial-00012-seed-123-epoch-0004.safetensors"
@@ -145,12 +145,16 @@ def test_they_are_listed_in_order_and_cleared(snapshots: Snapshots) -> None:
     for trial, seed, epoch in [(3, 10, 20), (3, 9, 20), (3, 9, 4), (100_000, 0, 1), (0, 2**32 - 1, 10_000)]:
         snapshots.save(trial, seed, epoch, state, {"error": 0.25})
     everything = [(0, 2**32 - 1, 10_000), (3, 9, 4), (3, 9, 20), (3, 10, 20), (100_000, 0, 1)]
-    assert [(each.trial, each.seed, each.epoch) for each in snapshots.all()] == everything
-    assert [(each.seed, each.epoch) for each in snapshots.of(3)] == [(9, 4), (9, 20), (10, 20)]
-    assert all(each.values == {"error": 0.25} and each.path.exists() for each in snapshots.all())
+    assert [(snapshot.trial, snapshot.seed, snapshot.epoch) for snapshot in snapshots.all()] == everything
+    assert [(snapshot.seed, snapshot.epoch) for snapshot in snapshots.of(3)] == [(9, 4), (9, 20), (10, 20)]
+    assert all(snapshot.values == {"error": 0.25} and snapshot.path.exists() for snapshot in snapshots.all())
     snapshots.clear(3, 9)
     snapshots.clear(3, 9)
-    assert [(each.trial, each.seed) for each in snapshots.all()] == [(0, 2**32 - 1), (3, 10), (100_000, 0)]
+    assert [(snapshot.trial, snapshot.seed) for snapshot in snapshots.all()] == [
+        (0, 2**32 - 1),
+        (3, 10),
+        (100_000, 0),
+    ]
     snapshots.delete()
     assert not snapshots.folder.exists()
     snapshots.delete()
@@ -159,7 +163,7 @@ def test_they_are_listed_in_order_and_cleared(snapshots: Snapshots) -> None:
 def test_saving_again_replaces(snapshots: Snapshots) -> None:
     for value in (0.5, float("nan"), 0.25):
         snapshots.save(1, 2, 3, np.zeros(2), {"error": value})
-    assert [each.values for each in snapshots.all()] == [{"error": 0.25}]
+    assert [snapshot.values for snapshot in snapshots.all()] == [{"error": 0.25}]
 
 
 def test_other_files_are_neither_listed_nor_deleted(snapshots: Snapshots, kinds: State) -> None:
@@ -171,9 +175,9 @@ def test_other_files_are_neither_listed_nor_deleted(snapshots: Snapshots, kinds:
     path.with_name("trial-00002-seed-1-epoch-0001.safetensors").write_bytes(b"cut short")
     save_file({"a": np.zeros(2)}, path.with_name("trial-00003-seed-1-epoch-0001.safetensors"))
     path.with_name(f".{path.name}.999").write_bytes(b"left by a process that was killed")
-    assert [each.path for each in snapshots.all()] == [path]
+    assert [snapshot.path for snapshot in snapshots.all()] == [path]
     snapshots.delete()
-    assert {each.name for each in snapshots.folder.iterdir()} == set(others)
+    assert {path.name for path in snapshots.folder.iterdir()} == set(others)
 
 
 def cut(path: Path) -> None:
@@ -258,7 +262,7 @@ def test_full_disk_leaves_what_was_there(
         for trial in (1, 2):
             with pytest.raises(OSError, match="No space left"):
                 snapshots.save(trial, 2, 3, np.ones(3), {"error": 0.5})
-    assert [each.name for each in snapshots.folder.iterdir()] == [path.name]
+    assert [path.name for path in snapshots.folder.iterdir()] == [path.name]
     assert path.read_bytes() == before
 
 
@@ -306,7 +310,7 @@ def test_folder_of_a_strange_name_can_be_made(tmp_path: Path) -> None:
     for name in [*NAMES, "日" * 300]:
         snapshots = Snapshots(folder(f"sqlite:///{tmp_path}/a.db", name))
         path = snapshots.save(1, 2, 3, np.zeros(3), {"name": float(len(name))})
-        assert [each.path for each in snapshots.all()] == [path]
+        assert [snapshot.path for snapshot in snapshots.all()] == [path]
 
 
 def test_the_older_name_loads_the_same_and_warns(snapshots: Snapshots) -> None:

@@ -29,4 +29,4 @@ def test_those_who_share_a_gpu_take_ninety_percent_together(share, fraction):
 def test_what_the_environment_says_stays(name, monkeypatch):
     monkeypatch.setenv(name, "0.1")
     share_gpu_memory(0.5)
-    assert [os.environ.get(each) for each in NAMES] == [("0.1" if each == name else None) for each in NAMES]
+    assert [os.environ.get(name) for name in NAMES] == [("0.1" if other == name else None) for other in NAMES]

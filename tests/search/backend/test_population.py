@@ -208,11 +208,11 @@ def test_state_is_a_copy_that_later_calls_leave_alone(devices: list[jax.Device])
     population.fill(1, *trial)
     population.advance(2).read()
     state = population.state(1)
-    kept, key = state["w"].copy(), np.asarray(jax.random.key_data(state["noise"]))
+    weights, key = state["w"].copy(), np.asarray(jax.random.key_data(state["noise"]))
     rest = population.advance(4).read()
-    np.testing.assert_array_equal(state["w"], kept)
+    np.testing.assert_array_equal(state["w"], weights)
     np.testing.assert_array_equal(jax.random.key_data(state["noise"]), key)
-    assert (population.state(1)["w"] != kept).any()
+    assert (population.state(1)["w"] != weights).any()
     assert rest["error"][:, 1].tolist() == undisturbed["error"][2:]  # nor does it disturb them
 
 
@@ -277,8 +277,8 @@ def test_a_restored_slot_goes_on_as_one_that_was_never_interrupted(
             assert first[name][:, 0].tolist() + after == values
         for slot in everywhere.keys() - {target}:
             alone = trained(population, slot, everywhere[slot], epochs=5)
-            found = [value for part in (beside, *rest) for value in part["error"][:, slot].tolist()]
-            assert found == alone["error"]
+            errors = [value for part in (beside, *rest) for value in part["error"][:, slot].tolist()]
+            assert errors == alone["error"]
 
 
 @pytest.mark.parametrize("each", [2, pytest.param(1, marks=pytest.mark.slow)])
@@ -430,12 +430,12 @@ def test_rates_of_any_schedule_are_right_to_rounding(schedule: Any, rates: Popul
 
 
 def test_restarts_train_alike_whoever_works_out_their_rates(devices: list[jax.Device]) -> None:
-    within, given = (made(Regression(), devices, 2, ["decay"], any_schedule=each) for each in (False, True))
+    within, traced = (made(Regression(), devices, 2, ["decay"], any_schedule=each) for each in (False, True))
     for schedule in SCHEDULES:
         trial = (schedule, 6, 7, {"decay": 0.03})
-        expected, found = trained(within, 1, trial, epochs=6), trained(given, 1, trial, epochs=6)
+        expected, errors = trained(within, 1, trial, epochs=6), trained(traced, 1, trial, epochs=6)
         for name in expected:
-            np.testing.assert_allclose(found[name], expected[name], rtol=2e-4, atol=1e-6)
+            np.testing.assert_allclose(errors[name], expected[name], rtol=2e-4, atol=1e-6)
 
 
 def test_nothing_is_compiled_again_for_any_schedule(devices: list[jax.Device]) -> None:

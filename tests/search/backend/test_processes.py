@@ -91,9 +91,9 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def slots(module: ModuleType, request: pytest.FixtureRequest) -> ProcessSlots:
-    made = ProcessSlots(getattr(module, request.param), 2, 2)
-    yield made
-    made.close()
+    processes = ProcessSlots(getattr(module, request.param), 2, 2)
+    yield processes
+    processes.close()
     assert not [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
 
 

@@ -16,16 +16,16 @@ def test_every_slot_has_the_rates_of_its_own_steps() -> None:
     schedules = Schedules(4, steps_per_epoch=3)
     for slot, schedule in enumerate((restarts, cycle, lambda epoch: 0.1 / (1 + epoch))):
         schedules.fill(slot, schedule, budget=8)
-    found = schedules.table(np.array([0, 3, 5, 1], np.int32), epochs=2)
-    assert found.rates.shape == (4, 3 * LONGEST_CALL) and found.rates.dtype == np.float32
-    assert found.first.tolist() == [0, 9, 15, 3] and found.first.dtype == np.int32
+    rates = schedules.table(np.array([0, 3, 5, 1], np.int32), epochs=2)
+    assert rates.rates.shape == (4, 3 * LONGEST_CALL) and rates.rates.dtype == np.float32
+    assert rates.first.tolist() == [0, 9, 15, 3] and rates.first.dtype == np.int32
     for slot, schedule in enumerate((restarts.scaled(3), cycle.scaled(3))):
-        steps = found.first[slot] + np.arange(6)
-        assert found.rates[slot, :6].tolist() == schedule(steps).astype(np.float32).tolist()
-    assert found.rates[2, :6] == pytest.approx(0.1 / (1 + np.arange(15, 21) / 3), rel=1e-7)
-    assert not found.rates[3].any() and not found.rates[:3, 6:].any()
-    slot_0 = RateTable(found.first[0], found.rates[0])
-    assert slot_0(4) == found.rates[0, 4]
+        steps = rates.first[slot] + np.arange(6)
+        assert rates.rates[slot, :6].tolist() == schedule(steps).astype(np.float32).tolist()
+    assert rates.rates[2, :6] == pytest.approx(0.1 / (1 + np.arange(15, 21) / 3), rel=1e-7)
+    assert not rates.rates[3].any() and not rates.rates[:3, 6:].any()
+    slot_0 = RateTable(rates.first[0], rates.rates[0])
+    assert slot_0(4) == rates.rates[0, 4]
 
 
 def test_a_schedule_is_asked_for_no_step_beyond_its_budget() -> None:
@@ -38,8 +38,8 @@ def test_a_schedule_is_asked_for_no_step_beyond_its_budget() -> None:
     schedules = Schedules(1, steps_per_epoch=3)
     schedules.fill(0, schedule, budget=4)
     for epoch, epochs in ((0, 3), (3, 2), (5, 5)):
-        found = schedules.table(np.array([epoch], np.int32), epochs)
-        assert np.count_nonzero(found.rates) == 3 * max(0, min(epochs, 4 - epoch))
+        rates = schedules.table(np.array([epoch], np.int32), epochs)
+        assert np.count_nonzero(rates.rates) == 3 * max(0, min(epochs, 4 - epoch))
     assert np.concatenate(asked).tolist() == (np.arange(12) / 3).tolist()
 
 

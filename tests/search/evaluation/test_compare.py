@@ -159,15 +159,15 @@ def test_ensembles_are_of_the_models_at_the_last_troughs(comparison: Comparison)
         "mine": (None, None, None),
         "too high": (None, None, None),
     }
-    for name, each in expected.items():
-        for label, epochs in zip(list(table)[-3:], each, strict=True):
+    for name, scores in expected.items():
+        for label, epochs in zip(list(table)[-3:], scores, strict=True):
             if epochs is None:
                 assert math.isnan(table.loc[name, label])
                 continue
             together = np.mean([sums(name)[epoch - 1] for epoch in epochs])
-            found = comparison.ensembles[label][name]
-            np.testing.assert_allclose(found, together + noise(comparison), rtol=1e-5)
-            assert table.loc[name, label] == pytest.approx(found.mean())
+            scored = comparison.ensembles[label][name]
+            np.testing.assert_allclose(scored, together + noise(comparison), rtol=1e-5)
+            assert table.loc[name, label] == pytest.approx(scored.mean())
 
 
 def test_the_same_seed_gives_the_same_table_beside_others_and_with_more_seeds(comparison: Comparison) -> None:
@@ -179,11 +179,11 @@ def test_the_same_seed_gives_the_same_table_beside_others_and_with_more_seeds(co
 
 
 def test_what_is_trained_is_read_by_its_select_metric_and_direction() -> None:
-    found = search.compare(Rising(), {"mine": SCHEDULES["mine"]}, seeds=2, hparams={"bonus": 0.5})
-    curves = found.curves()
+    result = search.compare(Rising(), {"mine": SCHEDULES["mine"]}, seeds=2, hparams={"bonus": 0.5})
+    curves = result.curves()
     # The best by `select`, which falls, is the first epoch.
     first = curves[curves["epoch"] == 1]["accuracy"]
-    assert found.values["mine"].tolist() == first.tolist() and found.table()["median epoch"].tolist() == [1]
+    assert result.values["mine"].tolist() == first.tolist() and result.table()["median epoch"].tolist() == [1]
     assert (curves["accuracy"] > curves["epoch"]).all()  # the bonus: 2 x 0.5 an epoch
 
 
@@ -193,13 +193,13 @@ def test_what_is_trained_is_read_by_its_select_metric_and_direction() -> None:
 )
 def test_values_are_read_by_the_objective(objective: str, epochs: list[int]) -> None:
     four = {name: SCHEDULES[name] for name in ("restarts", "equal", "one cycle", "mine")}
-    found = search.compare(Sums(), four, seeds=1, objective=objective)
-    assert found.table()["median epoch"].tolist() == epochs
-    assert found.table()["low"].isna().all() and found.table()["high"].isna().all(), (
+    result = search.compare(Sums(), four, seeds=1, objective=objective)
+    assert result.table()["median epoch"].tolist() == epochs
+    assert result.table()["low"].isna().all() and result.table()["high"].isna().all(), (
         "one seed has no interval"
     )
     with pytest.raises(ValueError, match="1 common seeds"):
-        found.difference("equal", "mine")
+        result.difference("equal", "mine")
 
 
 def test_it_is_compiled_once_and_progress_comes_to_its_end() -> None:
@@ -208,15 +208,15 @@ def test_it_is_compiled_once_and_progress_comes_to_its_end() -> None:
     before = compilations()
     search.compare(Sums(), SCHEDULES, seeds=4, slots=2, callback=search.Callback(seen.append))
     assert compilations() - before == 1
-    assert {each.planned for each in seen} == {4 * 6 * BUDGET}
-    epochs = [each.epochs for each in seen]
+    assert {progress.planned for progress in seen} == {4 * 6 * BUDGET}
+    epochs = [progress.epochs for progress in seen]
     assert epochs == sorted(epochs) and 4 * 5 * BUDGET < epochs[-1] <= 4 * 6 * BUDGET  # some diverged
 
 
 def test_where_all_diverged_there_is_no_value() -> None:
-    found = search.compare(Sums(), {"too high": SCHEDULES["too high"]}, seeds=2)
-    assert found.values.isna().all(axis=None) and math.isnan(found.table()["mean"][0])
-    assert "2" in str(found)
+    result = search.compare(Sums(), {"too high": SCHEDULES["too high"]}, seeds=2)
+    assert result.values.isna().all(axis=None) and math.isnan(result.table()["mean"][0])
+    assert "2" in str(result)
 
 
 def test_a_diverged_run_is_the_worst_of_an_ensemble_too() -> None:
@@ -226,10 +226,10 @@ def test_a_diverged_run_is_the_worst_of_an_ensemble_too() -> None:
         Compared("b", 1, {"error": [5.0, 4.0]}, 2),
         Compared("b", 2, {"error": [5.0, 4.0]}, 2),
     )
-    found = Comparison(runs, "error", "minimize", "final", 2, ("ensemble of 1",))
-    assert found.values["a"].tolist() == [1.0, 5.0]
-    assert found.ensembles["ensemble of 1"]["a"].tolist() == [0.5, 5.0]
-    assert found.ensembles["ensemble of 1"]["b"].isna().all()
+    result = Comparison(runs, "error", "minimize", "final", 2, ("ensemble of 1",))
+    assert result.values["a"].tolist() == [1.0, 5.0]
+    assert result.ensembles["ensemble of 1"]["a"].tolist() == [0.5, 5.0]
+    assert result.ensembles["ensemble of 1"]["b"].isna().all()
     best = Comparison(runs, "error", "maximize", "final", 2)
     assert best.values["a"].tolist() == [1.0, 1.0]
 
@@ -273,10 +273,10 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleTy
 
 def test_functions_are_given_any_schedule_as_it_is(module: ModuleType) -> None:
     schedules = {"own": module.Own(0.1), "one cycle": OneCycle(0.2, 3), "restarts": WarmRestarts(0.1, 1.5)}
-    found = search.compare(module.function, schedules, seeds=2, hparams={"weight": 2.0}, slots=2)
+    result = search.compare(module.function, schedules, seeds=2, hparams={"weight": 2.0}, slots=2)
     for name, schedule in schedules.items():
         expected = min(schedule(epoch) for epoch in range(3))
-        for seed, value in found.values[name].items():
+        for seed, value in result.values[name].items():
             assert value == pytest.approx(expected + 2 + seed % 7)
     assert not trainers()
     for schedule, kind, said in (
@@ -353,5 +353,5 @@ def test_jax_schedules_are_taken(tiny: ModuleType) -> None:
     def decay(epochs: Any) -> Any:
         return 0.1 * jnp.exp(-epochs)
 
-    found = search.compare(tiny.workload, {"decay": decay}, seeds=1, budget=2)
-    assert np.isfinite(found.values["decay"]).all()
+    result = search.compare(tiny.workload, {"decay": decay}, seeds=1, budget=2)
+    assert np.isfinite(result.values["decay"]).all()

@@ -204,9 +204,9 @@ def trained(monkeypatch):
 def test_no_seed_of_the_search_is_used_and_all_candidates_have_the_same(confirmed):
     file, verdict = confirmed
     used = set(search.load("s", f"sqlite:///{file}").trials().seed)
-    seeds = [list(each.values) for each in verdict.candidates]
+    seeds = [list(candidate.values) for candidate in verdict.candidates]
     assert len(used) == 12 and not used & set(seeds[0])
-    assert all(each == seeds[0][: len(each)] for each in seeds) and len(set(seeds[0])) == 8
+    assert all(own == seeds[0][: len(own)] for own in seeds) and len(set(seeds[0])) == 8
 
 
 def test_fresh_seeds_are_the_same_whatever_their_number_and_leave_out_those_in_use(url):
@@ -230,7 +230,9 @@ def test_the_best_is_the_confirmed_one_and_says_so(url):
     verdict = confirm(url, Known(effect=-0.5))
     after = search.load("s", url)
     count = len(verdict.candidates)
-    assert [best.number for best in after.top(count)] == [each.number for each in verdict.candidates]
+    assert [best.number for best in after.top(count)] == [
+        candidate.number for candidate in verdict.candidates
+    ]
     assert after.best.number == verdict.best.number and after.best.confirmed == verdict.best
     assert after.best.arm == "restarts"
     assert all(best.confirmed is None for best in after.top(99)[count:])
@@ -243,8 +245,10 @@ def test_candidates_are_the_best_of_each_arm_in_the_search(url):
         verdict = confirm(url, Known(), top=top, seeds=2)
         for arm in study.arms:
             ranked = [best.number for best in study.ranked() if best.arm == arm]
-            assert {each.number for each in verdict.candidates if each.arm == arm} == set(ranked[:top])
-    assert {each.number: each.searched for each in verdict.candidates} == {
+            assert {candidate.number for candidate in verdict.candidates if candidate.arm == arm} == set(
+                ranked[:top]
+            )
+    assert {candidate.number: candidate.searched for candidate in verdict.candidates} == {
         best.number: best.value for best in study.ranked()
     }
 
@@ -253,21 +257,25 @@ def test_schedules_that_do_the_same_are_one_candidate(tmp_path):
     space = search.Space(base_lr=0.1, T_0=4, eta_ratio=0.0)  # T_mult makes no difference in 4 epochs
     study = sweep(f"sqlite:///{tmp_path}/s.db", Known(), trials=8, space=space)
     assert len(set(study.trials().T_mult)) > 1
-    assert [each.arm for each in finalists(study, 9)] == ["cosine", "constant"]
+    assert [candidate.arm for candidate in finalists(study, 9)] == ["cosine", "constant"]
 
 
 def test_schedules_whose_last_cycles_differ_are_two_candidates(tmp_path):
     space = search.Space(base_lr=0.1, T_0=3, eta_ratio=0.0)  # the second cycle is cut off at another rate
     study = sweep(f"sqlite:///{tmp_path}/s.db", Known(), trials=8, space=space)
-    arms = [each.arm for each in finalists(study, 9)]
-    assert arms.count("restarts") == len(set(study.trials()[lambda each: each.arm == "restarts"].T_mult)) > 1
+    arms = [candidate.arm for candidate in finalists(study, 9)]
+    assert (
+        arms.count("restarts")
+        == len(set(study.trials()[lambda candidate: candidate.arm == "restarts"].T_mult))
+        > 1
+    )
 
 
 def test_the_mean_and_its_interval_are_those_of_the_values(confirmed):
-    for each in confirmed[1].candidates:
-        values = list(each.values.values())
-        assert (each.mean, each.low, each.high) == sequential_test.interval(values)
-        assert each.low < np.mean(values) < each.high
+    for candidate in confirmed[1].candidates:
+        values = list(candidate.values.values())
+        assert (candidate.mean, candidate.low, candidate.high) == sequential_test.interval(values)
+        assert candidate.low < np.mean(values) < candidate.high
 
 
 def test_the_same_again_trains_nothing_and_says_the_same(confirmed, tmp_path, trained):
@@ -279,10 +287,10 @@ def test_more_seeds_go_on_from_those_known(url, trained):
     few = confirm(url, Known(), seeds=4)
     many = confirm(url, Known(), seeds=16)
     assert len(trained) == len(set(trained))
-    known = {each.number: each.values for each in many.candidates}
-    for each in few.candidates:
-        assert each.values.items() <= known[each.number].items()
-    assert max(len(each.values) for each in many.candidates) == 16
+    known = {candidate.number: candidate.values for candidate in many.candidates}
+    for candidate in few.candidates:
+        assert candidate.values.items() <= known[candidate.number].items()
+    assert max(len(candidate.values) for candidate in many.candidates) == 16
 
 
 @pytest.mark.slow
@@ -308,7 +316,9 @@ def test_what_an_interruption_leaves_is_finished_rounds_and_it_goes_on_from_ther
     study = search.load("s", url)
     assert study.verdict is None
     first = sequential_test.looks(16)[0]
-    assert {len(kept["values"]) for kept in study.attributes[CONFIRMATION].values()} == {first}
+    assert {len(confirmation["values"]) for confirmation in study.attributes[CONFIRMATION].values()} == {
+        first
+    }
     trained.clear()
     assert confirm(url, Known(), seeds=16) == whole  # also: nobody holds the study
     assert not {seed for _, seed in trained} & set(fresh_seeds(study, first))
@@ -318,8 +328,8 @@ def test_trials_that_a_resumed_sweep_adds_are_confirmed_beside_those_known(url, 
     first = confirm(url, Known(), top=1, seeds=4)
     study = sweep(url, Known(), trials=40, resume=True)
     second = confirm(url, Known(), top=1, seeds=4)
-    known = {each.number for each in first.candidates}
-    assert known != {each.number for each in second.candidates}
+    known = {candidate.number for candidate in first.candidates}
+    assert known != {candidate.number for candidate in second.candidates}
     assert len(trained) == len(set(trained))  # nothing twice
     assert not {seed for _, seed in trained} & set(study.trials().seed)
     assert second.trials == 40 and first.trials == 12
@@ -336,9 +346,11 @@ def test_values_depend_on_the_candidate_and_the_seed_alone(url, monkeypatch):
     """So a run of the sweep, trained again on the sweep's own seed, gives the sweep's value."""
     ranked = search.load("s", url).ranked()[:2]
     monkeypatch.setattr(confirmation, "fresh_seeds", lambda study, count: [best.seed for best in ranked])
-    found = {each.number: each.values for each in confirm(url, Known(), top=99, seeds=2).candidates}
+    values = {
+        candidate.number: candidate.values for candidate in confirm(url, Known(), top=99, seeds=2).candidates
+    }
     for best in ranked:
-        assert found[best.number][best.seed] == pytest.approx(best.value, rel=1e-6)
+        assert values[best.number][best.seed] == pytest.approx(best.value, rel=1e-6)
 
 
 def test_progress_counts_what_is_trained(url):
@@ -349,9 +361,9 @@ def test_progress_counts_what_is_trained(url):
         assert 0 < progress.epochs <= progress.planned and progress.most == 8
         by_round.setdefault(progress.seeds, []).append(progress)
     assert list(by_round) == sequential_test.looks(8)[: len(by_round)]
-    for each in by_round.values():
-        assert [p.epochs for p in each] == sorted(p.epochs for p in each)
-        assert each[-1].epochs == each[-1].planned
+    for counts in by_round.values():
+        assert [p.epochs for p in counts] == sorted(p.epochs for p in counts)
+        assert counts[-1].epochs == counts[-1].planned
 
 
 # Verdicts
@@ -378,7 +390,7 @@ def test_restarts_that_do_nothing_leave_it_undecided_and_say_how_many_more_seeds
     verdict = confirm(url, Known(), seeds=16)
     assert verdict.decision == "undecided" and verdict.difference["low"] < 0 < verdict.difference["high"]
     assert verdict.more_seeds >= 1 and f"about {verdict.more_seeds:,} more seeds" in verdict.words
-    assert max(len(each.values) for each in verdict.candidates) == 16
+    assert max(len(candidate.values) for candidate in verdict.candidates) == 16
 
 
 @pytest.mark.slow
@@ -403,7 +415,11 @@ def test_of_a_maximized_metric_higher_is_better(tmp_path):
     assert verdict.decision == "restarts help" and "accuracy is 0." in verdict.words
     assert "higher with restarts" in verdict.words
     assert 0 < verdict.difference["low"] < 0.5 < verdict.difference["high"]
-    means = [each.mean for each in verdict.candidates if len(each.values) == len(verdict.best.values)]
+    means = [
+        candidate.mean
+        for candidate in verdict.candidates
+        if len(candidate.values) == len(verdict.best.values)
+    ]
     assert means == sorted(means, reverse=True)
 
 
@@ -413,10 +429,10 @@ def test_candidates_that_are_clearly_behind_get_fewer_seeds(url):
     firsts = [next(best for best in ranked if best.arm == arm) for arm in ("restarts", "cosine")]
     bad = [best.schedule.base_lr for best in firsts]
     verdict = confirm(url, Known(bad=bad), seeds=16)
-    counts = {each.number: len(each.values) for each in verdict.candidates}
+    counts = {candidate.number: len(candidate.values) for candidate in verdict.candidates}
     assert [counts[best.number] for best in firsts] == [sequential_test.looks(16)[0]] * 2
     assert max(counts.values()) == 16
-    assert {each.number for each in verdict.candidates[-2:]} == {best.number for best in firsts}
+    assert {candidate.number for candidate in verdict.candidates[-2:]} == {best.number for best in firsts}
 
 
 def test_a_study_without_controls_is_undecided_and_says_why(tmp_path):
@@ -437,13 +453,15 @@ def test_a_study_without_controls_is_undecided_and_says_why(tmp_path):
 def test_candidates_that_diverge_are_out_with_the_epoch_and_the_seed(url):
     limit = np.median([best.schedule.base_lr for best in search.load("s", url).ranked()])
     verdict = confirm(url, Known(breaks_above=limit), top=99)
-    failed = {each.number: each for each in verdict.candidates if each.failed}
-    assert {each.number for each in verdict.candidates if each.schedule.base_lr > limit} == set(failed)
+    failed = {candidate.number: candidate for candidate in verdict.candidates if candidate.failed}
+    assert {
+        candidate.number for candidate in verdict.candidates if candidate.schedule.base_lr > limit
+    } == set(failed)
     assert 0 < len(failed) < len(verdict.candidates)
-    for each in failed.values():
-        assert each.mean is None and each.values == {}
-        assert each.failed.startswith("diverged at epoch 1 on seed ")
-    assert {each.number for each in verdict.candidates[-len(failed) :]} == set(failed)
+    for candidate in failed.values():
+        assert candidate.mean is None and candidate.values == {}
+        assert candidate.failed.startswith("diverged at epoch 1 on seed ")
+    assert {candidate.number for candidate in verdict.candidates[-len(failed) :]} == set(failed)
     study = search.load("s", url)
     assert {best.number for best in study.top(99)[-len(failed) :]} == set(failed)
 
@@ -468,7 +486,7 @@ def test_where_all_have_diverged_it_is_an_error_and_the_best_is_one_not_tried(ur
         confirm(url, Known(breaks_above=0))
     study = search.load("s", url)
     assert study.verdict.best is None
-    tried = {each.number for each in study.verdict.candidates}
+    tried = {candidate.number for candidate in study.verdict.candidates}
     assert study.best.number not in tried and study.best.confirmed is None
     assert {best.number for best in study.top(99)[-len(tried) :]} == tried
 
@@ -494,10 +512,10 @@ def test_the_workloads_own_values_are_carried_over(tmp_path):
     study = sweep(url, workload)
     verdict = confirm(url, workload, seeds=2)
     params = {trial.number: trial.params for trial in study.frozen}
-    for each in verdict.candidates:
-        assert each.hparams == {name: params[each.number][name] for name in ("weight", "offset")}
-        assert each.mean == pytest.approx(1 + sum(each.hparams.values()), rel=1e-5)
-        assert each.mean == pytest.approx(each.searched, rel=1e-5)
+    for candidate in verdict.candidates:
+        assert candidate.hparams == {name: params[candidate.number][name] for name in ("weight", "offset")}
+        assert candidate.mean == pytest.approx(1 + sum(candidate.hparams.values()), rel=1e-5)
+        assert candidate.mean == pytest.approx(candidate.searched, rel=1e-5)
 
 
 def test_in_a_closed_space_every_trial_ends_at_its_own_last_trough(tmp_path):
@@ -505,8 +523,8 @@ def test_in_a_closed_space_every_trial_ends_at_its_own_last_trough(tmp_path):
     study = sweep(url, workload, objective="final", space=search.Space(closed=True, T_mult=(1, 2, 3)), seed=2)
     budgets = {best.number: best.budget for best in study.ranked()}
     assert len(set(budgets.values())) > 1
-    for each in confirm(url, workload, top=9, seeds=2).candidates:
-        assert each.mean == pytest.approx(1 - 0.02 * budgets[each.number])
+    for candidate in confirm(url, workload, top=9, seeds=2).candidates:
+        assert candidate.mean == pytest.approx(1 - 0.02 * budgets[candidate.number])
 
 
 MODULE = '''
@@ -543,10 +561,10 @@ def test_a_function_is_confirmed_in_processes_of_its_own(swept_function, tmp_pat
     url = copied(file, tmp_path)
     verdict = confirm(url, function, top=1, seeds=12, slots=2)
     assert verdict.decision == "restarts help"
-    for each in verdict.candidates:
-        own = 1 + each.hparams["weight"] / 100 - 0.5 * (each.arm == "restarts")
-        assert each.values == pytest.approx({seed: own + seed % 97 / 1000 for seed in each.values})
-        assert each.ensemble is None
+    for candidate in verdict.candidates:
+        own = 1 + candidate.hparams["weight"] / 100 - 0.5 * (candidate.arm == "restarts")
+        assert candidate.values == pytest.approx({seed: own + seed % 97 / 1000 for seed in candidate.values})
+        assert candidate.ensemble is None
 
 
 def test_a_failed_training_is_told_in_a_line_and_tried_again_next_time(swept_function, tmp_path, monkeypatch):
@@ -557,39 +575,42 @@ def test_a_failed_training_is_told_in_a_line_and_tried_again_next_time(swept_fun
     monkeypatch.setenv("BROKEN", str(broken))
     with pytest.raises(RuntimeError, match=r"no candidate could be trained again: RuntimeError: the disk is"):
         confirm(url, function, top=1, seeds=2, slots=2)
-    assert all(each.failed.count("\n") == 0 for each in search.load("s", url).verdict.candidates)
+    assert all(candidate.failed.count("\n") == 0 for candidate in search.load("s", url).verdict.candidates)
     broken.unlink()
-    assert all(each.failed is None for each in confirm(url, function, top=1, seeds=2, slots=2).candidates)
+    assert all(
+        candidate.failed is None for candidate in confirm(url, function, top=1, seeds=2, slots=2).candidates
+    )
 
 
 # Snapshots
 
 
 @pytest.mark.parametrize(
-    "objective", ["best-epoch", *(pytest.param(each, marks=pytest.mark.slow) for each in OBJECTIVES[1:])]
+    "objective",
+    ["best-epoch", *(pytest.param(objective, marks=pytest.mark.slow) for objective in OBJECTIVES[1:])],
 )
 def test_models_at_the_last_troughs_and_of_the_value_are_kept_and_restore_to_it(tiny, tmp_path, objective):
     url, workload = f"sqlite:///{tmp_path}/s.db", tiny.workload
     study = sweep(url, workload, trials=8, objective=objective)
     verdict = confirm(url, workload, top=1, seeds=4, troughs=2)
     assert study.snapshot_folder.parent == tmp_path / "s.db.snapshots"
-    kept = Snapshots(study.snapshot_folder)
-    for each in verdict.candidates:
+    stored = Snapshots(study.snapshot_folder)
+    for candidate in verdict.candidates:
         first = fresh_seeds(study, 1)[0]
-        snapshots = kept.of(each.number)
+        snapshots = stored.of(candidate.number)
         assert {snapshot.seed for snapshot in snapshots} == {first}
-        troughs = each.schedule.troughs(budget=6)[-2:]
+        troughs = candidate.schedule.troughs(budget=6)[-2:]
         epochs = {snapshot.epoch for snapshot in snapshots}
         assert set(troughs) <= epochs and len(epochs - set(troughs)) <= 1
-        assert each.values[first] in {snapshot.values["error"] for snapshot in snapshots}
+        assert candidate.values[first] in {snapshot.values["error"] for snapshot in snapshots}
         for snapshot in snapshots:
-            found = jax.jit(workload.evaluate)(load_snapshot(snapshot.path, workload))
-            assert {name: float(value) for name, value in found.items()} == pytest.approx(
+            scores = jax.jit(workload.evaluate)(load_snapshot(snapshot.path, workload))
+            assert {name: float(value) for name, value in scores.items()} == pytest.approx(
                 dict(snapshot.values), rel=1e-6
             )
-        assert each.ensemble is None  # it has no predictions
+        assert candidate.ensemble is None  # it has no predictions
     names = {path.name for path in study.snapshot_folder.iterdir()}
-    assert len(names) == len(kept.all())  # nothing else is left there
+    assert len(names) == len(stored.all())  # nothing else is left there
 
 
 @pytest.mark.parametrize("made", [Guessing, pytest.param(supervised, marks=pytest.mark.slow)])
@@ -599,15 +620,15 @@ def test_the_ensemble_of_the_last_troughs_is_told_without_training_again(tmp_pat
     study = sweep(url, workload, trials=8)
     verdict = confirm(url, workload, top=1, seeds=4, troughs=3)
     first = fresh_seeds(study, 1)[0]
-    for each in verdict.candidates:
-        troughs = each.schedule.troughs(budget=6)[-3:]
-        assert each.ensemble["troughs"] == len(troughs)
-        assert each.ensemble["single"] == each.values[first]
-        paths = [s.path for s in Snapshots(study.snapshot_folder).of(each.number) if s.epoch in troughs]
+    for candidate in verdict.candidates:
+        troughs = candidate.schedule.troughs(budget=6)[-3:]
+        assert candidate.ensemble["troughs"] == len(troughs)
+        assert candidate.ensemble["single"] == candidate.values[first]
+        paths = [s.path for s in Snapshots(study.snapshot_folder).of(candidate.number) if s.epoch in troughs]
         predictions = jnp.mean(
             jnp.stack([workload.predict(load_snapshot(path, workload)) for path in paths]), 0
         )
-        assert each.ensemble["ensemble"] == pytest.approx(float(workload.score(predictions)["error"]))
+        assert candidate.ensemble["ensemble"] == pytest.approx(float(workload.score(predictions)["error"]))
     assert search.load("s", url).verdict == verdict
     trained.clear()
     assert confirm(url, workload, top=1, seeds=4, troughs=3) == verdict and trained == []
@@ -734,10 +755,10 @@ def test_while_it_is_confirmed_a_study_is_neither_swept_nor_deleted(url):
 
 def test_a_control_has_as_many_looks_as_restarts():
     """With best-trough, restarts choose among troughs; a control has one alone: its best epoch is read."""
-    made = Candidate(None, "restarts")
+    candidate = Candidate(None, "restarts")
     controls = [Candidate(None, arm) for arm in ("cosine", "constant")]
     for objective in OBJECTIVES:
-        assert made.objective(objective) == objective
+        assert candidate.objective(objective) == objective
         read = {control.objective(objective) for control in controls}
         assert read == {"best-epoch" if objective == "best-trough" else objective}
 
@@ -748,17 +769,17 @@ def test_a_control_of_a_best_trough_study_is_worth_its_best_epoch(tmp_path):
     url, rises = f"sqlite:///{tmp_path}/s.db", Known(rise=0.5, spread=0.0)
     sweep(url, rises, trials=8, objective="best-trough")
     verdict = confirm(url, rises, top=1, seeds=2)
-    means = {each.arm: each.mean for each in verdict.candidates}
+    means = {candidate.arm: candidate.mean for candidate in verdict.candidates}
     assert means["cosine"] == means["constant"] == 2.0  # after the 2 steps of the first epoch, not at the end
 
 
 def test_a_confirmation_on_fewer_seeds_is_told_and_loses_nothing(url):
-    kept = confirm(url, Known(), seeds=8)
+    verdict = confirm(url, Known(), seeds=8)
     before = search.load("s", url).attributes[CONFIRMATION]
     remarks = []
     fewer = confirm(url, Known(), seeds=4, top=1, callback=search.Callback(on_remark=remarks.append))
     study = search.load("s", url)
-    assert fewer.seeds == 4 and study.verdict == kept and study.attributes[CONFIRMATION] == before
+    assert fewer.seeds == 4 and study.verdict == verdict and study.attributes[CONFIRMATION] == before
     assert remarks == ["the study keeps its verdict on up to 8 seeds"]
 
 
@@ -766,6 +787,6 @@ def test_a_confirmation_on_fewer_seeds_is_told_and_loses_nothing(url):
 def test_a_schedule_that_is_best_before_its_first_restart_is_remarked_on(epochs, remarked):
     best = search.Best(7, 0.1, WarmRestarts(0.1, 5), 5, 20, {}, 0, {}, "restarts", None)
     read = Candidate(best, "restarts", dict.fromkeys(range(3), 0.1), dict(enumerate(epochs)))
-    made = race.Rounds(SimpleNamespace(stored=stored()), [read], range(3), None, None, search.Callback())
-    made._done = 3
-    assert ("before its first restart, after 5" in made._without_restart(7)) is remarked
+    rounds = race.Rounds(SimpleNamespace(stored=stored()), [read], range(3), None, None, search.Callback())
+    rounds._done = 3
+    assert ("before its first restart, after 5" in rounds._without_restart(7)) is remarked

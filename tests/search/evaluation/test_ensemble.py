@@ -146,6 +146,6 @@ def test_functions_that_do_not_fit_together_are_refused(
 @pytest.mark.parametrize("name", ["predict", "score"])
 def test_one_without_the_other_is_refused(tiny: ModuleType, name: str) -> None:
     workload = tiny.Tiny()
-    setattr(workload, name, lambda given: given)
+    setattr(workload, name, lambda predictions: predictions)
     with pytest.raises(ValueError, match=rf"has {name}\(\) alone of predict\(\) and score\(\)"):
         check_functions(workload, {})

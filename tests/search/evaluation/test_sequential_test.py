@@ -56,8 +56,8 @@ def race(means, rng, arms, seeds=SEEDS, spread=1.0, shared=0.5):
 def decisions(means, arms, repeats=REPEATS, **how):
     """How often each is decided."""
     rng = np.random.default_rng(0)
-    found = [race(means, rng, arms, **how)[0] for _ in range(repeats)]
-    return {name: found.count(name) / repeats for name in ("restarts help", "restarts do not help")}
+    reached = [race(means, rng, arms, **how)[0] for _ in range(repeats)]
+    return {name: reached.count(name) / repeats for name in ("restarts help", "restarts do not help")}
 
 
 def standard_errors(count):
@@ -70,9 +70,9 @@ def standard_errors(count):
 
 @given(st.integers(2, 10**6))
 def test_looks_double_from_two_or_more_and_end_at_the_seeds(seeds):
-    found = looks(seeds)
-    assert found[-1] == seeds and found[0] >= 2 and found == sorted(set(found)) and len(found) <= 4
-    assert all(before < after <= 2 * before for before, after in itertools.pairwise(found))
+    ends = looks(seeds)
+    assert ends[-1] == seeds and ends[0] >= 2 and ends == sorted(set(ends)) and len(ends) <= 4
+    assert all(before < after <= 2 * before for before, after in itertools.pairwise(ends))
 
 
 def test_sixty_four_seeds_are_looked_at_after_8_16_32_and_all():
@@ -84,8 +84,8 @@ def test_differences_that_are_the_same_but_for_rounding_are_no_evidence_of_preci
     """Of 2 seeds, as errors of 258 examples in float32 gave them: a t test would be certain."""
     rounded = paired({1: 0.011627908796, 2: 0.011627906933}, {1: 0.0, 2: 0.0})
     assert rounded.p_higher == 0.25
-    kept = {1: {1: 0.0, 2: 0.0}, 2: {1: 0.011627908796, 2: 0.011627906933}}
-    assert remaining(kept) == [1, 2]
+    values = {1: {1: 0.0, 2: 0.0}, 2: {1: 0.011627908796, 2: 0.011627906933}}
+    assert remaining(values) == [1, 2]
 
 
 @given(st.integers(2, 10**6))
@@ -118,18 +118,18 @@ def test_the_interval_of_one_value_is_that_value():
 @given(series, st.integers(0, 10**6))
 def test_the_paired_difference_is_the_paired_t_test_of_scipy(values, seed):
     a = np.array(values) + np.random.default_rng(seed).standard_normal(len(values))
-    found = paired(by_seed(a), by_seed(values))
+    estimate = paired(by_seed(a), by_seed(values))
     lower, higher = (stats.ttest_rel(a, values, alternative=side) for side in ("less", "greater"))
-    assert found.p_lower == pytest.approx(lower.pvalue, rel=1e-6, abs=1e-9)
-    assert found.p_higher == pytest.approx(higher.pvalue, rel=1e-6, abs=1e-9)
+    assert estimate.p_lower == pytest.approx(lower.pvalue, rel=1e-6, abs=1e-9)
+    assert estimate.p_higher == pytest.approx(higher.pvalue, rel=1e-6, abs=1e-9)
     both = stats.ttest_rel(a, values).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((both.low, both.high), rel=1e-6, abs=1e-9)
-    assert found.seeds == len(values) and found.mean == pytest.approx(np.mean(a - values), abs=1e-9)
+    assert (estimate.low, estimate.high) == pytest.approx((both.low, both.high), rel=1e-6, abs=1e-9)
+    assert estimate.seeds == len(values) and estimate.mean == pytest.approx(np.mean(a - values), abs=1e-9)
 
 
 def test_only_seeds_that_both_have_are_paired():
-    found = paired({1: 5.0, 2: 1.0, 3: 2.0}, {2: 0.5, 3: 1.0, 9: 70.0})
-    assert found.seeds == 2 and found.mean == pytest.approx(0.75)
+    estimate = paired({1: 5.0, 2: 1.0, 3: 2.0}, {2: 0.5, 3: 1.0, 9: 70.0})
+    assert estimate.seeds == 2 and estimate.mean == pytest.approx(0.75)
 
 
 @given(series)
@@ -143,9 +143,9 @@ def test_swapping_the_two_mirrors_the_difference(values):
 @pytest.mark.parametrize(("by", "lower", "higher"), [(-0.5, 0.5**8, 1), (0.5, 1, 0.5**8), (0.0, 1, 1)])
 def test_equal_differences_are_tested_by_their_signs(by, lower, higher):
     a = {seed: 0.25 * seed + by for seed in range(8)}
-    found = paired(a, {seed: 0.25 * seed for seed in range(8)})
-    assert (found.mean, found.low, found.high, found.deviation) == (by, by, by, 0.0)
-    assert (found.p_lower, found.p_higher) == (lower, higher)
+    estimate = paired(a, {seed: 0.25 * seed for seed in range(8)})
+    assert (estimate.mean, estimate.low, estimate.high, estimate.deviation) == (by, by, by, 0.0)
+    assert (estimate.p_lower, estimate.p_higher) == (lower, higher)
 
 
 @pytest.mark.parametrize("common", [0, 1])
@@ -161,9 +161,11 @@ def test_the_interval_leaves_out_nothing_exactly_where_it_is_decided(seed, ours,
     rng = np.random.default_rng(seed)
     restarts = {n: by_seed(rng.standard_normal(16) + effect) for n in range(ours)}
     controls = {10 + n: by_seed(rng.standard_normal(16)) for n in range(theirs)}
-    decision, best, control, found = compare(restarts, controls, 16, 64)
+    decision, best, control, estimate = compare(restarts, controls, 16, 64)
     assert best == leader(restarts) and control == leader(controls)
-    expected = "restarts help" if found.high < 0 else "restarts do not help" if found.low > 0 else "undecided"
+    expected = (
+        "restarts help" if estimate.high < 0 else "restarts do not help" if estimate.low > 0 else "undecided"
+    )
     assert decision == expected
 
 
@@ -211,8 +213,8 @@ def test_somebody_always_goes_on(rows):
 
 
 def test_differences_too_small_for_a_square_decide_nothing():
-    found = paired(by_seed([0, 0, 0, 1e-172]), by_seed([0, 0, 0, 0]))
-    assert (found.p_lower, found.p_higher) == (1.0, 1.0)
+    estimate = paired(by_seed([0, 0, 0, 1e-172]), by_seed([0, 0, 0, 0]))
+    assert (estimate.p_lower, estimate.p_higher) == (1.0, 1.0)
 
 
 def test_one_as_good_as_the_leader_is_seldom_out():
@@ -231,24 +233,24 @@ AT_MOST = 0.05 + 2 * 0.007
 
 @pytest.mark.parametrize("share", [0.0, pytest.param(3.0, marks=SLOW)])
 def test_without_an_effect_it_seldom_decides(share):
-    found = decisions([0, 0], [True, False], repeats=MANY, shared=share)
-    assert sum(found.values()) <= AT_MOST
+    outcomes = decisions([0, 0], [True, False], repeats=MANY, shared=share)
+    assert sum(outcomes.values()) <= AT_MOST
 
 
-@pytest.mark.parametrize("seeds", [2, *(pytest.param(each, marks=SLOW) for each in (4, 20))])
+@pytest.mark.parametrize("seeds", [2, *(pytest.param(seeds, marks=SLOW) for seeds in (4, 20))])
 def test_without_an_effect_it_seldom_decides_also_on_few_seeds(seeds):
     assert sum(decisions([0, 0], [True, False], repeats=MANY, seeds=seeds).values()) <= AT_MOST
 
 
 def test_many_candidates_against_one_control_are_no_help_by_their_number():
-    found = decisions([0] * 11, [True] * 10 + [False], repeats=200)
-    assert found["restarts help"] <= 0.05
+    outcomes = decisions([0] * 11, [True] * 10 + [False], repeats=200)
+    assert outcomes["restarts help"] <= 0.05
 
 
 @pytest.mark.slow
 def test_many_controls_against_one_candidate_are_no_harm_by_their_number():
-    found = decisions([0] * 11, [True] + [False] * 10, repeats=200)
-    assert found["restarts do not help"] <= 0.05
+    outcomes = decisions([0] * 11, [True] + [False] * 10, repeats=200)
+    assert outcomes["restarts do not help"] <= 0.05
 
 
 @pytest.mark.parametrize(
@@ -267,15 +269,15 @@ def test_a_big_effect_is_found_in_both_directions(candidates, errors):
 
 def test_restarts_that_help_are_found_though_the_search_brought_bad_candidates_too():
     effect = standard_errors(5)
-    found = decisions([-effect, 1.0, 2.0, 0, 0.5, 1.5], [True] * 3 + [False] * 3)
-    assert found["restarts help"] > 0.8 and found["restarts do not help"] == 0
+    outcomes = decisions([-effect, 1.0, 2.0, 0, 0.5, 1.5], [True] * 3 + [False] * 3)
+    assert outcomes["restarts help"] > 0.8 and outcomes["restarts do not help"] == 0
 
 
 def test_a_huge_effect_takes_few_seeds():
     rng = np.random.default_rng(3)
-    found = [race([-5, 0], rng, [True, False]) for _ in range(50)]
-    assert {decision for decision, _ in found} == {"restarts help"}
-    assert np.mean([done for _, done in found]) <= 16
+    reached = [race([-5, 0], rng, [True, False]) for _ in range(50)]
+    assert {decision for decision, _ in reached} == {"restarts help"}
+    assert np.mean([done for _, done in reached]) <= 16
 
 
 def test_scale_and_offset_of_the_values_do_not_matter():
@@ -299,16 +301,16 @@ def test_so_many_more_seeds_decide_in_about_four_of_five_cases(candidates, ratio
     rng = np.random.default_rng(4)
     x = rng.normal(abs(ratio), 1.0, (4000, 8 + more))
     t = x.mean(1) / (x.std(1, ddof=1) / np.sqrt(8 + more))
-    found = np.mean(stats.t.sf(t, 7 + more) < ERROR / 2 / candidates)
-    assert 0.75 <= found <= 0.85
+    share = np.mean(stats.t.sf(t, 7 + more) < ERROR / 2 / candidates)
+    assert 0.75 <= share <= 0.85
 
 
 @given(st.floats(0.1, 10), st.floats(0.01, 10), st.integers(2, 64), st.integers(1, 5))
 def test_more_seeds_are_at_least_one_and_more_for_a_smaller_difference(mean, deviation, seeds, candidates):
-    found, half = (more_seeds(difference(m, deviation, seeds), candidates) for m in (mean, mean / 2))
-    assert found == more_seeds(difference(-mean, deviation, seeds), candidates)
-    assert 1 <= found <= half
-    assert found <= more_seeds(difference(mean, deviation, seeds), candidates + 1)
+    whole, half = (more_seeds(difference(m, deviation, seeds), candidates) for m in (mean, mean / 2))
+    assert whole == more_seeds(difference(-mean, deviation, seeds), candidates)
+    assert 1 <= whole <= half
+    assert whole <= more_seeds(difference(mean, deviation, seeds), candidates + 1)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_run_that_is_resumed_deals_what_is_left(first, more, share):
     left = dealt(first + more, share, begun)
     assert [places[place][0] for place in range(more)] == left
     for arm in ARMS:
-        draws = [draw for found, draw in (places[place] for place in range(more)) if found == arm]
+        draws = [draw for name, draw in (places[place] for place in range(more)) if name == arm]
         assert draws == list(range(begun[arm], begun[arm] + len(draws)))
 
 

@@ -100,16 +100,21 @@ def test_a_space_holds_python_numbers(whole):
         hparams={"width": [16, 32], "depth": (1, 8, "log"), "decay": 0.5},
     )
     workload = declared(hparams={"width": 16, "depth": 2, "decay": 0.5})
-    kept = space.resolved(workload, 8).to_dict()
-    assert json.dumps(kept) == json.dumps(plainly.resolved(workload, 8).to_dict())
+    resolved = space.resolved(workload, 8).to_dict()
+    assert json.dumps(resolved) == json.dumps(plainly.resolved(workload, 8).to_dict())
     assert search.Space(T_0=whole(4), T_mult=whole(2)) == search.Space(T_0=4, T_mult=2)
     assert search.Space(T_0=np.array([1, 4])) == search.Space(T_0=[1, 4])
 
 
 def test_choices_in_a_distribution_of_the_users_are_python_numbers_too():
     with pytest.warns(UserWarning, match="Choices for a categorical"):
-        given = CategoricalDistribution((np.int64(1), np.float32(0.5), "a", None))
-    assert [type(each) for each in distribution("x", given).choices] == [int, float, str, type(None)]
+        categorical = CategoricalDistribution((np.int64(1), np.float32(0.5), "a", None))
+    assert [type(choice) for choice in distribution("x", categorical).choices] == [
+        int,
+        float,
+        str,
+        type(None),
+    ]
 
 
 @pytest.mark.parametrize("whole", KINDS)
@@ -195,6 +200,6 @@ def test_arrays_of_several_numbers_are_no_number():
 
 
 def test_plain_reaches_into_tuples_and_lists():
-    given = (np.int8(1), [np.float32(0.5), np.bool_(True)], np.array([1, 2]), "log", None, np.longdouble(2))
-    assert plain(given) == (1, [0.5, True], [1, 2], "log", None, 2.0)
-    assert [type(each) for each in plain(given)] == [int, list, list, str, type(None), float]
+    values = (np.int8(1), [np.float32(0.5), np.bool_(True)], np.array([1, 2]), "log", None, np.longdouble(2))
+    assert plain(values) == (1, [0.5, True], [1, 2], "log", None, 2.0)
+    assert [type(value) for value in plain(values)] == [int, list, list, str, type(None), float]

@@ -60,10 +60,10 @@ def trials(study):
     """All that a sweep with the same seed repeats."""
     stored = optuna.load_study(study_name=study.name, storage=study.url).trials
     attributes = [
-        {name: x for name, x in each.user_attrs.items() if name not in ("worker", "seconds")}
-        for each in stored
+        {name: x for name, x in trial.user_attrs.items() if name not in ("worker", "seconds")}
+        for trial in stored
     ]
-    return [each.params for each in stored], [each.value for each in stored], attributes
+    return [trial.params for trial in stored], [trial.value for trial in stored], attributes
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +79,15 @@ def swept(tmp_path_factory):
 def test_every_arm_has_parameters_of_its_own_that_make_a_schedule_of_its_kind(budget, data):
     space = Space().resolved(Tiny(), budget)
     searched = {arm: space.distributions(budget, arm) for arm in ALL_ARMS}
-    assert len({frozenset(each) for each in searched.values()}) == len(ALL_ARMS)
+    assert len({frozenset(distributions) for distributions in searched.values()}) == len(ALL_ARMS)
     for arm in RELATIVES:
         params = {
             name: data.draw(
-                st.integers(each.low, each.high)
-                if isinstance(each, optuna.distributions.IntDistribution)
-                else st.floats(each.low, each.high)
+                st.integers(value.low, value.high)
+                if isinstance(value, optuna.distributions.IntDistribution)
+                else st.floats(value.low, value.high)
             )
-            for name, each in searched[arm].items()
+            for name, value in searched[arm].items()
         }
         schedule, epochs = space.schedule(params, budget, arm)
         assert (schedule.kind, arm_of(schedule, budget), epochs) == (arm, arm, budget)
@@ -141,13 +141,13 @@ def test_a_value_of_the_workload_may_have_no_relatives_name():
 
 @pytest.mark.parametrize("arm", RELATIVES)
 def test_the_pruner_that_knows_restarts_ends_no_relative_whose_values_are_finite(arm):
-    made = settings(budget=40, pruner="restart-aware", relatives=RELATIVES)
-    searched = made.arm(arm, 0, 0)
-    assert searched.rungs == made.arm("constant", 0, 0).rungs == {1}
+    config = settings(budget=40, pruner="restart-aware", relatives=RELATIVES)
+    searched = config.arm(arm, 0, 0)
+    assert searched.rungs == config.arm("constant", 0, 0).rungs == {1}
     pruned = []
     for value in (1.0, 2.0, 3.0, 9.0, float("inf")):
         trial = searched.ask()
-        schedule, _ = made.space.schedule(trial.params, 40, arm)
+        schedule, _ = config.space.schedule(trial.params, 40, arm)
         trial.set_user_attr("schedule", schedule.to_dict())
         trial.report(value, 1)
         pruned.append(trial.should_prune())
@@ -156,17 +156,17 @@ def test_the_pruner_that_knows_restarts_ends_no_relative_whose_values_are_finite
 
 def test_who_asks_for_a_relative_with_too_few_trials_is_told(tmp_path):
     said = []
-    given = {"trials": 4, "relatives": ["cyclic"], "storage": f"sqlite:///{tmp_path}/s.db"}
-    search.sweep(Tiny(), **given, callback=search.Callback(on_remark=said.append))
-    assert any("of 4 trials none is left for cyclic: give more trials" in each for each in said), said
+    options = {"trials": 4, "relatives": ["cyclic"], "storage": f"sqlite:///{tmp_path}/s.db"}
+    search.sweep(Tiny(), **options, callback=search.Callback(on_remark=said.append))
+    assert any("of 4 trials none is left for cyclic: give more trials" in remark for remark in said), said
 
 
 def test_without_relatives_nothing_is_kept_of_them():
-    made = settings()
-    assert made.arms == ARMS and "relatives" not in made.attributes()
+    plain = settings()
+    assert plain.arms == ARMS and "relatives" not in plain.attributes()
     named = settings(relatives=("cyclic", "one-cycle", "cyclic"))
     assert named.attributes()["relatives"] == ["one-cycle", "cyclic"]
-    assert {**named.attributes(), "relatives": None} == {**made.attributes(), "relatives": None}
+    assert {**named.attributes(), "relatives": None} == {**plain.attributes(), "relatives": None}
 
 
 def test_every_arm_is_trained_and_every_trial_says_its_schedule(swept):
@@ -230,7 +230,7 @@ def test_a_study_without_relatives_takes_none(tmp_path):
 
 def test_the_verdict_is_against_the_best_control_and_names_it(swept):
     verdict = swept.verdict
-    assert {each.arm for each in verdict.candidates} == set(ALL_ARMS)
+    assert {candidate.arm for candidate in verdict.candidates} == set(ALL_ARMS)
     assert verdict.candidates[0].schedule == swept.best.schedule
     assert verdict.decision == "restarts do not help" and "than with one cycle (95 %" in str(verdict)
     assert verdict.best.arm == swept.best.arm == "one-cycle" and verdict.control == swept.best.number
@@ -257,8 +257,8 @@ def test_the_best_is_told_with_the_fields_it_has_and_drawn(swept, tmp_path, caps
 
 def test_by_best_trough_steps_are_worth_their_last_epoch(tmp_path):
     study = sweep(tmp_path, trials=8, relatives=("step-decay",), objective="best-trough")
-    found = next(best for best in study.ranked() if best.arm == "step-decay")
-    assert found.epoch == BUDGET and found.value == pytest.approx(found.curves["error"][-1])
+    best_drop = next(best for best in study.ranked() if best.arm == "step-decay")
+    assert best_drop.epoch == BUDGET and best_drop.value == pytest.approx(best_drop.curves["error"][-1])
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,10 @@ def test_unknown_names_list_the_known_and_paths_are_for_the_command_line_alone(m
 
 @pytest.mark.parametrize("attribute", ["workload", "Tiny", "factory"])
 def test_objects_classes_and_functions_give_a_workload(module, attribute):
-    found = find(f"{module}:{attribute}", allow_import=True)
-    assert not isinstance(found, type) and found.name == "tiny" and isinstance(found, search.Workload)
+    workload = find(f"{module}:{attribute}", allow_import=True)
+    assert (
+        not isinstance(workload, type) and workload.name == "tiny" and isinstance(workload, search.Workload)
+    )
 
 
 @pytest.mark.parametrize(

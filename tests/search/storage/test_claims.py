@@ -74,10 +74,10 @@ def test_each_storage_has_its_way(storage: BaseStorage, study: int) -> None:
 @LOCKED_TOO
 def test_a_claim_is_a_running_trial_without_parameters(storage: BaseStorage, study: int) -> None:
     granted = claims(storage, study).claim("me", 3, [], 9)
-    assert [(each.number, each.retry_of) for each in granted] == [(0, None), (1, None), (2, None)]
-    found = storage.get_all_trials(study)
-    assert [trial._trial_id for trial in found] == [each.trial_id for each in granted]
-    for trial in found:
+    assert [(claim.number, claim.retry_of) for claim in granted] == [(0, None), (1, None), (2, None)]
+    trials = storage.get_all_trials(study)
+    assert [trial._trial_id for trial in trials] == [claim.trial_id for claim in granted]
+    for trial in trials:
         assert trial.state == TrialState.RUNNING and trial.user_attrs == {WORKER: "me"}
         assert trial.params == trial.system_attrs == trial.intermediate_values == {}
         assert trial.datetime_start is not None and trial.datetime_complete is None
@@ -90,24 +90,24 @@ def test_no_more_are_granted_than_are_needed(storage: BaseStorage, study: int) -
     assert one.claim("a", 2, [], 0) == one.claim("a", 0, [], 5) == []
     first = one.claim("a", 3, [], 5)
     assert len(first) == 3
-    assert [each.number for each in other.claim("b", 9, [], 5)] == [3, 4]
+    assert [claim.number for claim in other.claim("b", 9, [], 5)] == [3, 4]
     assert one.claim("a", 1, [], 5) == other.claim("b", 1, [], 5) == []
     assert live(storage, study) == 5
 
 
 def test_failed_ones_make_room_and_finished_ones_do_not(storage: BaseStorage, study: int) -> None:
-    made = claims(storage, study)
+    mine = claims(storage, study)
     states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.FAIL]
-    for each, state in zip(made.claim("a", 5, [], 5), states, strict=False):
+    for each, state in zip(mine.claim("a", 5, [], 5), states, strict=False):
         end(storage, each.trial_id, state)
-    assert [each.number for each in made.claim("a", 5, [], 5)] == [5, 6]
-    assert [each.number for each in made.claim("a", 5, [], 6)] == [7]
+    assert [claim.number for claim in mine.claim("a", 5, [], 5)] == [5, 6]
+    assert [claim.number for claim in mine.claim("a", 5, [], 6)] == [7]
 
 
 def test_a_trial_is_repeated_once_and_before_anything_new(storage: BaseStorage, study: int) -> None:
     one, other = claims(storage, study), claims(storage, study)
-    for each in one.claim("a", 3, [], 3):
-        end(storage, each.trial_id, TrialState.FAIL)
+    for claim in one.claim("a", 3, [], 3):
+        end(storage, claim.trial_id, TrialState.FAIL)
     first = one.claim("b", 2, [2, 0], 3)
     assert [(each.number, each.retry_of) for each in first] == [(3, 2), (4, 0)]
     assert storage.get_trial(first[0].trial_id).user_attrs == {WORKER: "b", RETRY_OF: 2}
@@ -119,39 +119,39 @@ def test_a_trial_is_repeated_once_and_before_anything_new(storage: BaseStorage, 
 
 
 def test_what_was_withdrawn_repeats_nothing(storage: BaseStorage, study: int) -> None:
-    made = claims(storage, study)
-    (first,) = made.claim("a", 1, [], 1)
+    mine = claims(storage, study)
+    (first,) = mine.claim("a", 1, [], 1)
     end(storage, first.trial_id, TrialState.FAIL)
     withdrawn = create_trial(
         state=TrialState.FAIL, user_attrs={WORKER: "b", RETRY_OF: first.number, WITHDRAWN: True}
     )
     storage.create_new_trial(study, template_trial=withdrawn)
-    assert [each.retry_of for each in made.claim("c", 1, [first.number], 1)] == [first.number]
+    assert [claim.retry_of for claim in mine.claim("c", 1, [first.number], 1)] == [first.number]
 
 
 def test_only_what_runs_is_abandoned(storage: BaseStorage, study: int) -> None:
-    made = claims(storage, study)
-    granted = made.claim("a", 4, [], 4)
+    mine = claims(storage, study)
+    granted = mine.claim("a", 4, [], 4)
     end(storage, granted[0].trial_id, TrialState.COMPLETE)
     end(storage, granted[1].trial_id, TrialState.FAIL)
     before = storage.get_all_trials(study)
-    made.abandon({})
-    made.abandon({each.trial_id: {"lost": True, "place": each.number} for each in granted[:3]})
-    found = storage.get_all_trials(study)
-    assert found[:2] == before[:2] and found[3] == before[3]
-    assert found[2].state == TrialState.FAIL
-    assert found[2].user_attrs == {WORKER: "a", "lost": True, "place": 2}
-    assert found[2].datetime_complete is not None
-    assert abs(found[2].datetime_complete - datetime.now()) < timedelta(minutes=1)
-    made.abandon({granted[2].trial_id: {"lost": False}})
-    assert storage.get_all_trials(study) == found
+    mine.abandon({})
+    mine.abandon({claim.trial_id: {"lost": True, "place": claim.number} for claim in granted[:3]})
+    trials = storage.get_all_trials(study)
+    assert trials[:2] == before[:2] and trials[3] == before[3]
+    assert trials[2].state == TrialState.FAIL
+    assert trials[2].user_attrs == {WORKER: "a", "lost": True, "place": 2}
+    assert trials[2].datetime_complete is not None
+    assert abs(trials[2].datetime_complete - datetime.now()) < timedelta(minutes=1)
+    mine.abandon({granted[2].trial_id: {"lost": False}})
+    assert storage.get_all_trials(study) == trials
 
 
 @pytest.mark.parametrize("storage", ["sqlite", WITH_SLOW[0]], indirect=True)  # the others go one by one
 def test_a_worker_with_many_slots_is_abandoned_at_once(storage: BaseStorage, study: int) -> None:
     assert isinstance(storage, RDBStorage)
-    made = claims(storage, study)
-    granted = made.claim("a", 1024, [], 2000)
+    mine = claims(storage, study)
+    granted = mine.claim("a", 1024, [], 2000)
     if storage.engine.dialect.name == "sqlite":
         storage.engine.dispose()
 
@@ -159,10 +159,10 @@ def test_a_worker_with_many_slots_is_abandoned_at_once(storage: BaseStorage, stu
         def as_older_builds_have_it(connection: Any, _: Any) -> None:
             connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
 
-    made.abandon({each.trial_id: {"lost": True} for each in granted})
-    found = storage.get_all_trials(study, deepcopy=False)
-    assert Counter(trial.state for trial in found) == {TrialState.FAIL: 1024}
-    assert all(trial.user_attrs["lost"] for trial in found)
+    mine.abandon({claim.trial_id: {"lost": True} for claim in granted})
+    trials = storage.get_all_trials(study, deepcopy=False)
+    assert Counter(trial.state for trial in trials) == {TrialState.FAIL: 1024}
+    assert all(trial.user_attrs["lost"] for trial in trials)
 
 
 @pytest.fixture
@@ -190,29 +190,29 @@ def at_once(act: Callable[[int], Any]) -> list[Any]:
 @pytest.mark.usefixtures("often_switched")
 def test_of_threads_that_claim_at_once_each_has_its_own(storage: BaseStorage, study: int) -> None:
     most = 20
-    made = claims(storage, study)
-    failed = [each.number for each in made.claim("before", 6, [], 6)]
+    mine = claims(storage, study)
+    failed = [claim.number for claim in mine.claim("before", 6, [], 6)]
     for trial in storage.get_all_trials(study):
         end(storage, trial._trial_id, TrialState.FAIL)
 
     def act(place: int) -> list[Any]:
         own = claims(storage, study)
-        return [each for _ in range(4) for each in own.claim(f"worker {place}", 2, failed, most)]
+        return [claim for _ in range(4) for claim in own.claim(f"worker {place}", 2, failed, most)]
 
-    found = at_once(act)
-    granted = [each for of_one in found for each in of_one]
-    assert len({each.number for each in granted}) == len(granted) == most
-    repeated = [each.retry_of for each in granted if each.retry_of is not None]
+    claimed = at_once(act)
+    granted = [each for of_one in claimed for each in of_one]
+    assert len({claim.number for claim in granted}) == len(granted) == most
+    repeated = [claim.retry_of for claim in granted if claim.retry_of is not None]
     assert sorted(repeated) == failed
     trials = storage.get_all_trials(study)
     assert [trial.number for trial in trials] == list(range(len(trials)))
     assert live(storage, study) == most
-    for place, of_one in enumerate(found):
+    for place, of_one in enumerate(claimed):
         for each in of_one:
             attributes = trials[each.number].user_attrs
             assert attributes[WORKER] == f"worker {place}" and attributes.get(RETRY_OF) == each.retry_of
-    withdrawn = [trial for trial in trials[6:] if trial.number not in {each.number for each in granted}]
-    assert all(each.state == TrialState.FAIL and each.user_attrs[WITHDRAWN] for each in withdrawn)
+    withdrawn = [trial for trial in trials[6:] if trial.number not in {claim.number for claim in granted}]
+    assert all(trial.state == TrialState.FAIL and trial.user_attrs[WITHDRAWN] for trial in withdrawn)
     assert not withdrawn or not isinstance(storage, RDBStorage)
 
 
@@ -225,8 +225,8 @@ def test_threads_that_finish_and_fail_come_to_exactly_the_number(storage: BaseSt
         own, done = claims(storage, study), 0
         while live(storage, study) < most or place == 0:
             granted = own.claim(f"worker {place}", 2, [], most)
-            for turn, each in enumerate(granted):
-                end(storage, each.trial_id, TrialState.FAIL if turn else TrialState.COMPLETE)
+            for turn, claim in enumerate(granted):
+                end(storage, claim.trial_id, TrialState.FAIL if turn else TrialState.COMPLETE)
                 done += not turn
             if place == 0 and len(storage.get_all_trials(study, False, (TrialState.COMPLETE,))) == most:
                 break
@@ -237,13 +237,13 @@ def test_threads_that_finish_and_fail_come_to_exactly_the_number(storage: BaseSt
     assert states[TrialState.COMPLETE] == most and states.keys() <= {TrialState.COMPLETE, TrialState.FAIL}
 
 
-def _claims(url: str, place: int, together: Any, found: Any) -> None:
+def _claims(url: str, place: int, together: Any, queue: Any) -> None:
     storage = open_storage(url)
-    made = claims(storage, storage.get_study_id_from_name("s"))
+    mine = claims(storage, storage.get_study_id_from_name("s"))
     together.wait()
-    numbers = [each.number for _ in range(20) for each in made.claim(f"worker {place}", 1, [0, 1], 12)]
+    numbers = [claim.number for _ in range(20) for claim in mine.claim(f"worker {place}", 1, [0, 1], 12)]
     close_storage(storage)
-    found.put(numbers)
+    queue.put(numbers)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -254,14 +254,14 @@ def test_of_processes_that_claim_at_once_each_has_its_own(
     with empty_storage(kind, request, tmp_path) as url:
         storage = open_storage(url, create=True)
         study = storage.create_new_study([StudyDirection.MINIMIZE], "s")
-        for each in claims(storage, study).claim("before", 2, [], 2):
-            end(storage, each.trial_id, TrialState.FAIL)
-        together, found = SPAWN.Barrier(3), SPAWN.Queue()
-        processes = [SPAWN.Process(target=_claims, args=(url, place, together, found)) for place in range(3)]
+        for claim in claims(storage, study).claim("before", 2, [], 2):
+            end(storage, claim.trial_id, TrialState.FAIL)
+        together, queue = SPAWN.Barrier(3), SPAWN.Queue()
+        processes = [SPAWN.Process(target=_claims, args=(url, place, together, queue)) for place in range(3)]
         try:
             for process in processes:
                 process.start()
-            numbers = [number for _ in processes for number in found.get(timeout=60)]
+            numbers = [number for _ in processes for number in queue.get(timeout=60)]
         finally:
             for process in processes:
                 process.join(10)
@@ -280,11 +280,11 @@ def test_of_two_that_claim_the_last_one_the_lower_number_stays() -> None:
     faults = CallFaults()
     study = faults.inner.create_new_study([StudyDirection.MINIMIZE], "s")
     one, other = NumberedClaims(faults.storage, study), NumberedClaims(faults.inner, study)
-    found: list[Any] = []
-    with faults.at(2, before=lambda: found.append(other.claim("b", 1, [], 1))) as made:
+    theirs: list[Any] = []
+    with faults.at(2, before=lambda: theirs.append(other.claim("b", 1, [], 1))) as calls:
         assert one.claim("a", 1, [], 1) == []
-    assert made[1] == "create_new_trial"
-    assert [each.number for each in found[0]] == [0]
+    assert calls[1] == "create_new_trial"
+    assert [claim.number for claim in theirs[0]] == [0]
     trials = faults.inner.get_all_trials(study)
     assert [trial.state for trial in trials] == [TrialState.RUNNING, TrialState.FAIL]
     assert trials[1].user_attrs == {WORKER: "a", WITHDRAWN: True}
@@ -301,13 +301,13 @@ def test_what_waits_is_claimed_before_new_trials_and_by_one_alone(storage: BaseS
     enqueue(storage, 3)
     one, other = claims(storage, study), claims(storage, study)
     granted = one.claim("one", 2, [], 9)
-    assert [(each.number, each.enqueued, each.retry_of) for each in granted] == [
+    assert [(claim.number, claim.enqueued, claim.retry_of) for claim in granted] == [
         (0, True, None),
         (1, True, None),
     ]
     left = [trial._trial_id for trial in storage.get_all_trials(study)]
-    assert [each.number for each in other.take("other", left)] == [2] and one.take("one", left) == []
-    assert [(each.number, each.enqueued) for each in other.claim("other", 9, [], 5)] == [
+    assert [claim.number for claim in other.take("other", left)] == [2] and one.take("one", left) == []
+    assert [(claim.number, claim.enqueued) for claim in other.claim("other", 9, [], 5)] == [
         (3, False),
         (4, False),
     ]
@@ -318,14 +318,14 @@ def test_what_waits_is_claimed_before_new_trials_and_by_one_alone(storage: BaseS
 
 
 def test_what_is_cut_off_is_claimed_before_what_waits(storage: BaseStorage, study: int) -> None:
-    made = claims(storage, study)
-    (cut_off,) = made.claim("dead", 1, [], 9)
+    mine = claims(storage, study)
+    (cut_off,) = mine.claim("dead", 1, [], 9)
     end(storage, cut_off.trial_id, TrialState.FAIL)
     enqueue(storage, 2)
-    granted = made.claim("me", 4, [cut_off.number], 3)
-    assert sorted((each.retry_of is None, not each.enqueued) for each in granted) == [
+    granted = mine.claim("me", 4, [cut_off.number], 3)
+    assert sorted((claim.retry_of is None, not claim.enqueued) for claim in granted) == [
         (False, True),
         (True, False),
         (True, False),
     ]
-    assert granted[0].retry_of == cut_off.number and made.claim("me", 4, [], 3) == []
+    assert granted[0].retry_of == cut_off.number and mine.claim("me", 4, [], 3) == []

@@ -73,8 +73,8 @@ def test_what_others_do_to_the_file_is_seen(tmp_path: Path) -> None:
             study = optuna.create_study(storage=direct, study_name=name)
             study.optimize(lambda trial: trial.suggest_float(name, 0, 1), n_trials=trials)  # noqa: B023
             fresh = open_storage(url)
-            found = optuna.load_study(study_name=name, storage=fresh)
-            assert [trial.params for trial in found.trials] == [trial.params for trial in study.trials]
+            again = optuna.load_study(study_name=name, storage=fresh)
+            assert [trial.params for trial in again.trials] == [trial.params for trial in study.trials]
             close_storage(fresh)
             optuna.delete_study(study_name=name, storage=direct)
         assert opened.get_all_studies() == []

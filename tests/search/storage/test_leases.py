@@ -105,10 +105,10 @@ class Clock:
         return self.now
 
 
-def lease_of(seen: float = 1.0, **given: Any) -> dict[str, Any]:
+def lease_of(seen: float = 1.0, **changes: Any) -> dict[str, Any]:
     """A lease of a worker on another host."""
-    made = {"host": "elsewhere", "pid": 1, "started": 0.0, "seen": seen, "ended": False, **given}
-    return {"launch": None, "place": None, "notes": {}, **made}
+    claim = {"host": "elsewhere", "pid": 1, "started": 0.0, "seen": seen, "ended": False, **changes}
+    return {"launch": None, "place": None, "notes": {}, **claim}
 
 
 def attributes_of(**claims: dict[str, Any]) -> dict[str, Any]:

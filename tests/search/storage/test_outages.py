@@ -67,9 +67,9 @@ def test_a_transaction_that_another_one_undid(storage: RDBStorage) -> None:
     study = storage.create_new_study([StudyDirection.MINIMIZE], "s")
     touch = sa.text("UPDATE studies SET study_name = study_name || 'x' WHERE study_id = :study")
     with engine.connect() as first, engine.connect() as second:
-        for each in (first, second):
-            each.execution_options(isolation_level="REPEATABLE READ")
-            each.execute(sa.text("SELECT * FROM studies"))
+        for worker in (first, second):
+            worker.execution_options(isolation_level="REPEATABLE READ")
+            worker.execute(sa.text("SELECT * FROM studies"))
         first.execute(touch, {"study": study})
         first.commit()
         lost = raised(lambda: second.execute(touch, {"study": study}))

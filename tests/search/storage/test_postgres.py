@@ -22,8 +22,8 @@ from sgdr.search.storage.outages import is_outage
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     """One that nobody stops."""
-    with Postgres() as made:
-        yield made
+    with Postgres() as postgres:
+        yield postgres
 
 
 @pytest.mark.parametrize("start", ["postgresql://", "postgres://", "postgresql+psycopg://"])
@@ -102,8 +102,8 @@ def test_few_connections_are_kept_and_a_closed_storage_has_none(server: Postgres
     opened = open_storage(server.url, create=True)
     assert isinstance(opened, RDBStorage)
     with ThreadPoolExecutor(8) as threads:
-        found = threads.map(lambda _: opened.get_all_studies(), range(40))
-        assert list(found) == [[]] * 40
+        answers = threads.map(lambda _: opened.get_all_studies(), range(40))
+        assert list(answers) == [[]] * 40
     wait_until(lambda: connections_to(server, "sgdr") == postgres.KEPT_CONNECTIONS)
     close_storage(opened)
     wait_until(lambda: connections_to(server, "sgdr") == 0)
@@ -111,7 +111,7 @@ def test_few_connections_are_kept_and_a_closed_storage_has_none(server: Postgres
 
 def test_a_storage_that_is_dropped_closes_its_connections(server: Postgres) -> None:
     opened = [open_storage(server.url, create=True) for _ in range(3)]
-    assert [each.get_all_studies() for each in opened] == [[], [], []]
+    assert [storage.get_all_studies() for storage in opened] == [[], [], []]
     opened.clear()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

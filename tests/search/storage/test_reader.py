@@ -62,17 +62,17 @@ def study(storage: BaseStorage) -> optuna.Study:
 @pytest.fixture
 def opened(way: tuple[BaseStorage, Any], study: optuna.Study) -> Reader:
     storage, make = way
-    made: Reader = make(storage, study._study_id)
-    return made
+    bulk: Reader = make(storage, study._study_id)
+    return bulk
 
 
 def less_curves(trials: list[FrozenTrial]) -> list[dict[str, Any]]:
     """All that a content holds of trials; NaN is the same as NaN."""
-    kept = ("number", "_trial_id", "state", "values", "params", "distributions", "system_attrs")
-    kept = (*kept, "datetime_start", "datetime_complete")
+    fields = ("number", "_trial_id", "state", "values", "params", "distributions", "system_attrs")
+    fields = (*fields, "datetime_start", "datetime_complete")
     return [
         {
-            **{name: getattr(trial, name) for name in kept},
+            **{name: getattr(trial, name) for name in fields},
             "order": list(trial.params),
             "user": {name: repr(x) for name, x in sorted(trial.user_attrs.items()) if name != "curve"},
         }
@@ -127,7 +127,7 @@ def test_content_without_news_is_the_one_before(study: optuna.Study, opened: Rea
 def test_news_are_read_and_nothing_else_is_touched(study: optuna.Study, opened: Reader) -> None:
     running = in_all_states(study)
     before = opened.read(Content())
-    kept, shown = list(before.trials), less_curves(before.trials)
+    trials, shown = list(before.trials), less_curves(before.trials)
     changes: list[Callable[[], Any]] = [
         lambda: running[0].set_user_attr("new", "größe"),
         lambda: study._storage.set_trial_system_attr(running[0]._trial_id, "new", 1),
@@ -146,8 +146,8 @@ def test_news_are_read_and_nothing_else_is_touched(study: optuna.Study, opened: 
         assert less_curves(content.trials) == less_curves(stored(study))
         assert opened.read(content) is content
     assert content.attributes == {"verdict": {"decision": "undecided"}}
-    assert all(new is old for new, old in zip(content.trials[:5], kept[:5], strict=True))
-    assert before.trials == kept and less_curves(kept) == shown
+    assert all(new is old for new, old in zip(content.trials[:5], trials[:5], strict=True))
+    assert before.trials == trials and less_curves(trials) == shown
 
 
 def test_curves_are_read_of_the_trials_that_have_one(study: optuna.Study, opened: Reader) -> None:
@@ -189,9 +189,9 @@ def test_more_trials_than_a_statement_takes_variables(tmp_path: Path) -> None:
 
 
 def numbered(trial: FrozenTrial, number: int) -> FrozenTrial:
-    made = optuna.trial.create_trial(state=trial.state)
-    made.number = number
-    return made
+    created = optuna.trial.create_trial(state=trial.state)
+    created.number = number
+    return created
 
 
 def test_several_values_are_read_in_their_order(storage: BaseStorage, way: tuple[BaseStorage, Any]) -> None:
@@ -203,10 +203,10 @@ def test_several_values_are_read_in_their_order(storage: BaseStorage, way: tuple
 
 def test_studies_are_kept_apart(storage: BaseStorage, study: optuna.Study, opened: Reader) -> None:
     other = optuna.create_study(storage=storage, study_name="other")
-    for each in (other, study, other, study):
-        trial = each.ask(SPACE)
+    for number in (other, study, other, study):
+        trial = number.ask(SPACE)
         trial.set_user_attr("curve", {"error": [1.0]})
-        each.tell(trial, 0.5)
+        number.tell(trial, 0.5)
     content = opened.read(Content())
     assert less_curves(content.trials) == less_curves(stored(study)) and len(content.trials) == 2
 
@@ -235,11 +235,11 @@ def test_trials_that_are_seen_as_finished_are_whole(study: optuna.Study, opened:
 
     def write() -> None:
         try:
-            made = writer(study._storage, study._study_id)
+            bulk = writer(study._storage, study._study_id)
             for ended in batches(itertools.islice(drawn(settings, "w"), 60), 6):
                 begun = [as_begun(trial) for trial in ended]
-                made.write(begun)
-                made.write(ended)
+                bulk.write(begun)
+                bulk.write(ended)
         except Exception as error:
             failures.append(error)
 
@@ -266,14 +266,14 @@ def batches(trials: Iterator[FrozenTrial], size: int) -> Iterator[list[FrozenTri
 
 def as_begun(trial: FrozenTrial) -> FrozenTrial:
     """The trial as it was before it ended."""
-    made = optuna.trial.create_trial(
+    created = optuna.trial.create_trial(
         state=TrialState.RUNNING,
         params=trial.params,
         distributions=trial.distributions,
         user_attrs={name: x for name, x in trial.user_attrs.items() if name in ("schedule", "arm", "seed")},
     )
-    made.number, made.datetime_start = trial.number, trial.datetime_start
-    return made
+    created.number, created.datetime_start = trial.number, trial.datetime_start
+    return created
 
 
 def test_states_are_read_before_what_belongs_to_them(tmp_path: Path) -> None:

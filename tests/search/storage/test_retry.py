@@ -24,8 +24,8 @@ class World:
         if monkeypatch is not None:
             monkeypatch.setattr(retry.time, "monotonic", lambda: self.now)
 
-    def retrying(self, **given: Any) -> Retrying:
-        return Retrying(self.remarks.append, self.returned, sleep=self.sleep, **given)
+    def retrying(self, **options: Any) -> Retrying:
+        return Retrying(self.remarks.append, self.returned, sleep=self.sleep, **options)
 
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)

@@ -67,9 +67,9 @@ def story(writer: Any, study: optuna.Study) -> None:
 
 
 def comparable(trial: FrozenTrial) -> dict[str, Any]:
-    kept = ("number", "state", "values", "params", "distributions", "user_attrs", "system_attrs")
+    fields = ("number", "state", "values", "params", "distributions", "user_attrs", "system_attrs")
     values = {epoch: repr(value) for epoch, value in trial.intermediate_values.items()}
-    return {**{name: getattr(trial, name) for name in kept}, "intermediate": values}
+    return {**{name: getattr(trial, name) for name in fields}, "intermediate": values}
 
 
 @pytest.mark.parametrize("kind", ["its own", CallWriter])
@@ -77,12 +77,12 @@ def test_storage_ends_up_with_the_trials(storage: BaseStorage, kind: Any) -> Non
     make = writer if kind == "its own" else kind
     for name in ("first", "second"):  # ids and numbers differ in the second
         number = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], name)
-        made = make(storage, number)
-        assert isinstance(made, BulkWriter) == (make is writer and isinstance(storage, RDBStorage))
+        bulk = make(storage, number)
+        assert isinstance(bulk, BulkWriter) == (make is writer and isinstance(storage, RDBStorage))
         memory = optuna.create_study(
             storage=InMemoryStorage(), sampler=optuna.samplers.RandomSampler(seed=1), study_name=name
         )
-        story(made, memory)
+        story(bulk, memory)
         stored = storage.get_all_trials(number)
         assert [comparable(trial) for trial in stored] == [comparable(trial) for trial in memory.trials]
         for mine, theirs in zip(memory.trials, stored, strict=True):
@@ -101,11 +101,11 @@ def test_failed_transaction_writes_nothing_and_can_be_repeated(tmp_path: Path) -
     trials[2].set_user_attr("bad", 1)
     frozen = memory.get_trials()
     frozen[2].user_attrs["bad"] = object()
-    made = BulkWriter(storage.engine, number)
+    bulk = BulkWriter(storage.engine, number)
     with pytest.raises(TypeError):
-        made.write(frozen)
+        bulk.write(frozen)
     assert storage.get_all_trials(number) == []
-    made.write(memory.get_trials())
+    bulk.write(memory.get_trials())
     assert [trial.params for trial in storage.get_all_trials(number)] == [
         trial.params for trial in memory.trials
     ]

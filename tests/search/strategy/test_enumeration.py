@@ -201,14 +201,14 @@ def test_trials_of_an_earlier_run_are_known_by_choices():
         pruner = RestartAwarePruner(budget=4)
         return Arm("restarts", space, brute_force(), pruner, frozenset(), "minimize", 0, 0)
 
-    made = arm()
+    grid = arm()
     earlier = create_trial(value=1.0, params={"base_lr": 0.1, "T_0": 1}, distributions=space)
-    made.add(earlier)
+    grid.add(earlier)
     assert earlier.distributions == space
-    last = made.ask()
+    last = grid.ask()
     assert last.params == {"base_lr": 0.1, "T_0": 2}
     with pytest.raises(Exhausted, match="BruteForceSampler has nothing more to try"):
-        made.ask()
-    made.tell(last, TrialState.COMPLETE, 2.0)
+        grid.ask()
+    grid.tell(last, TrialState.COMPLETE, 2.0)
     with pytest.raises(Exhausted):
-        made.ask()
+        grid.ask()

@@ -28,14 +28,14 @@ def test_names_mean_pruners(name, kind):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_restart_aware_pruner_is_made_for_the_budget_and_the_objective(objective):
-    made = named_pruner("restart-aware", 60, objective)
-    assert (made.budget, made.objective) == (60, objective)
-    assert rungs(made, 60) == frozenset(made.rungs)
-    assert named_pruner(made, 60, objective) is made
+    pruner = named_pruner("restart-aware", 60, objective)
+    assert (pruner.budget, pruner.objective) == (60, objective)
+    assert rungs(pruner, 60) == frozenset(pruner.rungs)
+    assert named_pruner(pruner, 60, objective) is pruner
     for other in ((61, objective), (60, OBJECTIVES[OBJECTIVES.index(objective) - 1])):
         with pytest.raises(ValueError, match="made for another budget or objective than") as refused:
-            named_pruner(made, *other)
-        assert str(refused.value).startswith(f"pruner={made!r}")
+            named_pruner(pruner, *other)
+        assert str(refused.value).startswith(f"pruner={pruner!r}")
 
 
 def test_pruners_of_optuna_are_taken_as_they_are():
@@ -51,24 +51,24 @@ def test_unknown_names_are_refused_with_the_known():
 @settings(deadline=None, max_examples=100)
 @given(st.integers(1, 10**6), st.sampled_from(PRUNERS))
 def test_rungs_lie_within_the_budget_and_are_few(budget, name):
-    found = sorted(rungs(named_pruner(name, budget, "final"), budget))
-    assert all(1 <= rung < budget for rung in found)
-    assert len(found) <= CHECKS
+    epochs = sorted(rungs(named_pruner(name, budget, "final"), budget))
+    assert all(1 <= rung < budget for rung in epochs)
+    assert len(epochs) <= CHECKS
     if name == "none":
-        assert not found
+        assert not epochs
     elif budget > 1:
-        assert found
+        assert epochs
 
 
 @settings(deadline=None, max_examples=200)
 @given(st.one_of(st.integers(1, 5000), st.integers(1, 10**6).map(lambda k: 27 * k)))
 def test_hyperbands_rungs_grow_by_its_factor_from_its_first(budget):
     pruner = named_pruner("hyperband", budget, "final")
-    found = sorted(rungs(pruner, budget))
-    assert found == sorted(rungs(SuccessiveHalvingPruner(), budget))
-    assert found == [] if budget == 1 else found[0] == -(-budget // 27) == pruner._min_resource
-    assert all(b == 3 * a for a, b in itertools.pairwise(found))
-    assert not found or 3 * found[-1] >= budget
+    epochs = sorted(rungs(pruner, budget))
+    assert epochs == sorted(rungs(SuccessiveHalvingPruner(), budget))
+    assert epochs == [] if budget == 1 else epochs[0] == -(-budget // 27) == pruner._min_resource
+    assert all(b == 3 * a for a, b in itertools.pairwise(epochs))
+    assert not epochs or 3 * epochs[-1] >= budget
 
 
 @pytest.mark.parametrize("name", PRUNERS)

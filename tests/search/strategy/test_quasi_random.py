@@ -104,8 +104,8 @@ def test_a_single_value_is_always_it(distribution):
 )
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_each_of_several_values_comes_as_often_as_the_others_the_ends_too(distribution, values, seed):
-    found = points(distribution, 100, seed)
-    counts = [sum(x == pytest.approx(value) for x in found) for value in values if value is not True]
+    drawn = points(distribution, 100, seed)
+    counts = [sum(x == pytest.approx(value) for x in drawn) for value in values if value is not True]
     assert all(18 <= count <= 22 for count in counts)  # random ones would be some 16 to 24
     assert 78 <= sum(counts) <= 100
 

@@ -53,15 +53,15 @@ def decide(curves, budget, objective="best-epoch", direction="minimize", factor=
     trials = [study.ask({}) for _ in curves]
     for trial, (T_0, T_mult, _) in zip(trials, curves, strict=True):
         trial.set_user_attr("schedule", {"T_0": T_0, "T_mult": T_mult})
-    kept = dict(enumerate(trials))
+    running = dict(enumerate(trials))
     for epoch in range(1, budget + 1):
-        for number, trial in kept.items():
+        for number, trial in running.items():
             if epoch in curves[number][2]:
                 trial.report(curves[number][2][epoch], epoch)
-        pruned = [number for number, trial in kept.items() if trial.should_prune()]
+        pruned = [number for number, trial in running.items() if trial.should_prune()]
         for number in pruned:
-            study.tell(kept.pop(number), state=TrialState.PRUNED)
-    return sorted(kept)
+            study.tell(running.pop(number), state=TrialState.PRUNED)
+    return sorted(running)
 
 
 # The rule
@@ -70,10 +70,10 @@ def decide(curves, budget, objective="best-epoch", direction="minimize", factor=
 @settings(deadline=None)
 @given(st.integers(1, 10**7))
 def test_rungs_of_every_budget_rise_and_lie_below_it(budget):
-    found = rungs(budget)
-    assert all(1 <= rung < budget for rung in found)
-    assert all(before < after for before, after in itertools.pairwise(found))
-    assert len(found) <= 3 and bool(found) is (budget > 1)
+    epochs = rungs(budget)
+    assert all(1 <= rung < budget for rung in epochs)
+    assert all(before < after for before, after in itertools.pairwise(epochs))
+    assert len(epochs) <= 3 and bool(epochs) is (budget > 1)
 
 
 def test_rungs_are_an_eightieth_a_quarter_and_a_half():
@@ -124,8 +124,8 @@ def test_final_is_now_in_the_lower_half_of_the_rates_and_else_the_last_trough():
     st.sampled_from(OBJECTIVES),
 )
 def test_a_trial_with_finite_values_always_has_a_finite_standing(losses, T_0, T_mult, objective):
-    found = standing(losses, WarmRestarts(1.0, T_0, T_mult), max(losses), objective)
-    assert min(losses.values()) - 1e-9 <= found <= max(losses.values()) + 1e-9
+    worth = standing(losses, WarmRestarts(1.0, T_0, T_mult), max(losses), objective)
+    assert min(losses.values()) - 1e-9 <= worth <= max(losses.values()) + 1e-9
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -252,9 +252,9 @@ def test_a_value_that_is_not_a_number_ends_its_own_trial():
 def test_maximizing_the_negated_values_decides_the_same(drawn, objective, factor):
     budget, curves = drawn
     negated = [(T_0, T_mult, {e: -value for e, value in curve.items()}) for T_0, T_mult, curve in curves]
-    kept = decide(curves, budget, objective, "minimize", factor)
-    assert kept == decide(negated, budget, objective, "maximize", factor)
-    assert kept  # somebody goes on
+    verdicts = decide(curves, budget, objective, "minimize", factor)
+    assert verdicts == decide(negated, budget, objective, "maximize", factor)
+    assert verdicts  # somebody goes on
 
 
 def worth(T_0):
@@ -381,7 +381,7 @@ def test_of_half_that_exploded_none_goes_on():
 
 def test_the_first_that_learn_at_all_are_not_wild():
     standings = [*[0.1] * 6, 0.8, 0.85, 0.9, 0.95]
-    assert bounded([-each for each in standings]) == [-each for each in standings]
+    assert bounded([-loss for loss in standings]) == [-loss for loss in standings]
     assert bounded([0.9, 0.9001, 0.8999, 0.9002, 0.5, 0.4]) == [0.9, 0.9001, 0.8999, 0.9002, 0.5, 0.4]
 
 
@@ -461,11 +461,11 @@ def test_real_lengths_and_factors_are_judged_at_the_first_epoch_after_a_trough()
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_pickles_and_its_text_make_the_same_pruner(kind):
-    made = RestartAwarePruner(60, kind, 4)
-    for again in (pickle.loads(pickle.dumps(made)), eval(repr(made))):
-        assert repr(again) == repr(made) and again.rungs == made.rungs
+    pruner = RestartAwarePruner(60, kind, 4)
+    for again in (pickle.loads(pickle.dumps(pruner)), eval(repr(pruner))):
+        assert repr(again) == repr(pruner) and again.rungs == pruner.rungs
         assert (again.budget, again.objective, again.reduction_factor) == (60, kind, 4)
-    assert repr(made) == f"RestartAwarePruner(budget=60, objective={kind!r}, reduction_factor=4)"
+    assert repr(pruner) == f"RestartAwarePruner(budget=60, objective={kind!r}, reduction_factor=4)"
 
 
 def test_a_pruner_that_was_in_use_is_pickled_without_its_memory():

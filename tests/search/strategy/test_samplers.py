@@ -34,9 +34,9 @@ class Recording(BaseSampler):
         if name == "T_0":
             return 60
         trials = study.get_trials(deepcopy=False)
-        done = [each for each in trials if each.state.is_finished()]
+        done = [trial for trial in trials if trial.state.is_finished()]
         self.seen.append([(each.state.name, each.params, each.value) for each in done])
-        self.running.append([each.params for each in trials if each.state == TrialState.RUNNING][:-1])
+        self.running.append([trial.params for trial in trials if trial.state == TrialState.RUNNING][:-1])
         return 0.5 - trial.number / 1000
 
 
@@ -78,10 +78,10 @@ def test_the_first_are_spread_evenly_and_the_sampler_chooses_the_others():
 
 def test_given_parameters_take_no_place_among_the_even_ones():
     search = arm(evenly=2, sampler=Recording(), seed=3)
-    given = {"base_lr": 0.25, "T_0": 7}
-    found = [search.ask(params).params for params in (None, given, given, None, None)]
-    assert found[0] == spread(SPACE, 0, 3) and found[3] == spread(SPACE, 1, 3)
-    assert found[1] == found[2] == given and found[4]["T_0"] == 60
+    fixed = {"base_lr": 0.25, "T_0": 7}
+    asked = [search.ask(params).params for params in (None, fixed, fixed, None, None)]
+    assert asked[0] == spread(SPACE, 0, 3) and asked[3] == spread(SPACE, 1, 3)
+    assert asked[1] == asked[2] == fixed and asked[4]["T_0"] == 60
 
 
 def test_the_sampler_is_told_how_trials_ended():
@@ -154,15 +154,15 @@ def test_its_pruner_minimises_or_maximises(direction):
 
 def test_the_caller_may_count_the_even_points():
     search = arm(evenly=4, sampler=Recording(), seed=3)
-    found = [search.ask(draw=draw).params for draw in (2, 0, 2, 4, 3, 9)]
-    assert [found[at] for at in (0, 1, 2, 4)] == [spread(SPACE, index, 3) for index in (2, 0, 2, 3)]
-    assert found[3]["base_lr"] == 0.497 and found[5]["base_lr"] == 0.495
+    asked = [search.ask(draw=draw).params for draw in (2, 0, 2, 4, 3, 9)]
+    assert [asked[at] for at in (0, 1, 2, 4)] == [spread(SPACE, index, 3) for index in (2, 0, 2, 3)]
+    assert asked[3]["base_lr"] == 0.497 and asked[5]["base_lr"] == 0.495
     assert search.ask().params == spread(SPACE, 0, 3), "its own count goes on as before"
 
 
 def test_given_parameters_are_no_point_whoever_counts():
-    given = {"base_lr": 0.25, "T_0": 7}
-    assert arm(evenly=4).ask(given, draw=1).params == given
+    fixed = {"base_lr": 0.25, "T_0": 7}
+    assert arm(evenly=4).ask(fixed, draw=1).params == fixed
 
 
 def of_another(
@@ -339,14 +339,14 @@ def test_a_pruner_of_the_user_s_own_sees_all():
 def test_no_point_of_a_grid_is_visited_twice_after_many_trials():
     rates = [0.1, 0.2, 0.3, 0.4, 0.5]
     search = arm(sampler=GridSampler({"base_lr": rates, "T_0": [7]}, seed=0))
-    found = set()
+    visited = set()
     for _ in range(4):
         trial = search.ask()
-        found.add(trial.params["base_lr"])
+        visited.add(trial.params["base_lr"])
         search.tell(trial, TrialState.PRUNED, None)
         for index in range(RECENT // 2):
             search.add(of_another(index, TrialState.PRUNED, 0.5))
-    assert len(found) == 4
+    assert len(visited) == 4
 
 
 def test_a_trial_outlives_the_forgetting_of_those_begun_with_it():
@@ -365,13 +365,13 @@ def test_a_trial_outlives_the_forgetting_of_those_begun_with_it():
 
 
 def test_the_same_seed_gives_the_same_trials_after_any_number():
-    found = []
+    drawn = []
     for _ in range(2):
         search = filled(tpe(), RECENT + 50, pruner=RestartAwarePruner(60))
         trials = [search.ask() for _ in range(4)]
         for index in range(12):
             trial = trials.pop(0)
-            found.append(trial.params)
+            drawn.append(trial.params)
             search.tell(trial, TrialState.COMPLETE, 0.2 + index / 100)
             trials.append(search.ask())
-    assert found[:12] == found[12:]
+    assert drawn[:12] == drawn[12:]

@@ -93,10 +93,10 @@ def test_a_foreign_trial_is_shown_and_left_out_of_what_is_concluded(url, tiny, h
     assert table["foreign"].tolist() == [False] * 4 + [True] and len(table) == 5
     assert study.schedule(4) is None and study.curve(4) == {}
     assert set(study.curves()["number"]) == {0, 1, 2, 3}
-    assert [each.best.number for each in finalists(study, 9)] == [
-        each.best.number for each in finalists(before, 9)
+    assert [candidate.best.number for candidate in finalists(study, 9)] == [
+        candidate.best.number for candidate in finalists(before, 9)
     ]
-    assert [each.name for each in search.studies(url)] == ["s"]
+    assert [summary.name for summary in search.studies(url)] == ["s"]
 
 
 def test_a_search_goes_on_beside_foreign_trials_as_if_they_were_not_there(url, tiny):
@@ -119,8 +119,8 @@ def test_a_trial_whose_curve_was_deleted_is_passed_over(url):
             "DELETE FROM trial_user_attributes WHERE key = 'curve' AND trial_id = ?", (best + 1,)
         )
     study = search.load("s", url)
-    assert [each.number for each in study.top(9)] == [
-        each.number for each in study.ranked() if each.number != best
+    assert [best.number for best in study.top(9)] == [
+        other.number for other in study.ranked() if other.number != best
     ]
     assert len(study.top(9)) == 3 and study.completed(best) is None and len(study.rows) == 4
 
@@ -145,7 +145,7 @@ def test_trials_deleted_by_hand_leave_the_others_their_numbers(url, tiny):
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
         for table in ("trials", "trial_user_attributes", "trial_params", "trial_values"):
             database.execute(f"DELETE FROM {table} WHERE trial_id = 2")
-    assert {each.number for each in held.top(9)} == {0, 2, 3}  # the study as it was held
+    assert {best.number for best in held.top(9)} == {0, 2, 3}  # the study as it was held
     study = search.load("s", url)
     assert [row["number"] for row in study.rows] == [0, 2, 3] == study.trials().index.tolist()
     for number in (0, 2, 3):

@@ -220,13 +220,13 @@ class SharedStudy(RuleBasedStateMachine):
         begun = [trial for trial in trials if "schedule" in trial.user_attrs]
         assert [trial.number for trial in trials] == list(range(len(trials)))
         live = [trial for trial in trials if trial.state in LIVE]
-        assert sum(each.state in FINISHED or each.number in self.granted for each in live) <= self.most
+        assert sum(trial.state in FINISHED or trial.number in self.granted for trial in live) <= self.most
         for trial in trials:
             if trial.state.is_finished():
                 assert self.ended.setdefault(trial.number, trial) == trial
         assert _distinct(trial.user_attrs["seed"] for trial in begun if trial.state in LIVE)
         assert _distinct(trial.user_attrs[RETRY_OF] for trial in begun if RETRY_OF in trial.user_attrs)
-        assert _distinct(self.places[each.number] for each in begun if each.number in self.places)
+        assert _distinct(self.places[trial.number] for trial in begun if trial.number in self.places)
         for trial in begun:
             before: FrozenTrial | None = trial
             while before is not None:
@@ -282,8 +282,8 @@ class SharedStudy(RuleBasedStateMachine):
         return self.hands[pick % len(self.hands)]
 
     def _running(self, pick: int) -> tuple[Hand, FrozenTrial]:
-        found = [(hand, trial) for hand in self.hands for trial in hand.running]
-        return found[pick % len(found)]
+        pairs = [(hand, trial) for hand in self.hands for trial in hand.running]
+        return pairs[pick % len(pairs)]
 
     def _do(self, hand: Hand, action: Callable[[Hand], None]) -> None:
         """Does it; a worker that was taken to be dead may find that out, and ends then as `work` ends it."""
@@ -318,7 +318,7 @@ class SharedStudy(RuleBasedStateMachine):
         while (repeated := before[number]) is not None and repeated >= self.order.first:
             number = repeated
         here = {*range(self.order.first, len(before)), *self.order.again}
-        return sum(before[each] not in here for each in range(self.order.first, number))
+        return sum(before[earlier] not in here for earlier in range(self.order.first, number))
 
     def _begin(self, hand: Hand) -> None:
         claim = hand.claims.pop(0)
@@ -363,8 +363,8 @@ class SharedStudy(RuleBasedStateMachine):
         return self.faults.inner.get_study_user_attrs(self.study)
 
 
-def _distinct(found: Iterable[Any]) -> bool:
-    return all(count == 1 for count in Counter(found).values())
+def _distinct(places: Iterable[Any]) -> bool:
+    return all(count == 1 for count in Counter(places).values())
 
 
 def in_memory() -> Faults:

@@ -477,8 +477,8 @@ def test_a_study_of_another_storage_is_read_the_same(filled):
     storage = InMemoryStorage()
     optuna.copy_study(from_study_name="s", from_storage=filled, to_storage=storage, to_study_name="s")
     study = Study("s", "memory", storage, storage.get_study_id_from_name("s"))
-    expected, found = shown(search.load("s", filled)), shown(study)
-    assert found == expected
+    expected, refreshed = shown(search.load("s", filled)), shown(study)
+    assert refreshed == expected
 
 
 def test_a_filled_study_is_one_that_a_sweep_could_have_made(filled):

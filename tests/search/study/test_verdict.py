@@ -52,7 +52,7 @@ verdicts = st.builds(
 
 
 def candidate(number=3, **changed):
-    made = Confirmed(
+    confirmed = Confirmed(
         number=number,
         arm="restarts",
         schedule=WarmRestarts(0.1, 5, 2),
@@ -64,7 +64,7 @@ def candidate(number=3, **changed):
         high=0.4,
         epoch=4.5,
     )
-    return replace(made, **changed)
+    return replace(confirmed, **changed)
 
 
 def verdict(*candidates):
@@ -72,17 +72,17 @@ def verdict(*candidates):
 
 
 @given(verdicts)
-def test_it_comes_back_from_json_as_it_was(found):
-    kept = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert kept == found.to_dict() and Verdict.from_dict(kept) == found
+def test_it_comes_back_from_json_as_it_was(reached):
+    plain = json.loads(json.dumps(reached.to_dict(), allow_nan=False))
+    assert plain == reached.to_dict() and Verdict.from_dict(plain) == reached
 
 
 def test_its_dictionary_names_seeds_and_fields_as_a_reader_would():
-    kept = verdict(candidate()).to_dict()
-    (only,) = kept["candidates"]
+    plain = verdict(candidate()).to_dict()
+    (only,) = plain["candidates"]
     assert only["values"] == {"7": 0.2, "8": 0.4}
     assert only["schedule"] == {"base_lr": 0.1, "T_0": 5, "T_mult": 2, "eta_min": 0.0}
-    assert kept["decision"] == "undecided" and kept["direction"] == "minimize" and kept["seeds"] == 64
+    assert plain["decision"] == "undecided" and plain["direction"] == "minimize" and plain["seeds"] == 64
 
 
 def test_its_text_is_its_words():
@@ -122,16 +122,16 @@ def test_lower_and_higher_are_of_the_metric_itself(decision, mean, word):
 
 
 def test_undecided_names_how_many_more_seeds_would_decide():
-    found = {"mean": 0.001, "low": -0.01, "high": 0.012, "seeds": 64}
-    said = in_words("undecided", "error", found, "cosine", 1234)
+    difference = {"mean": 0.001, "low": -0.01, "high": 0.012, "seeds": 64}
+    said = in_words("undecided", "error", difference, "cosine", 1234)
     assert said.startswith("undecided: error is 0.001 higher with restarts than with one cosine cycle")
     assert "(95 % interval -0.01 to +0.012, 64 paired seeds)" in said
     assert said.endswith("about 1,234 more seeds would decide, were that the true difference")
 
 
 def test_undecided_where_no_number_of_seeds_would_decide_says_so():
-    found = {"mean": 0.0, "low": 0.0, "high": 0.0, "seeds": 64}
-    said = in_words("undecided", "error", found, "cosine", None)
+    difference = {"mean": 0.0, "low": 0.0, "high": 0.0, "seeds": 64}
+    said = in_words("undecided", "error", difference, "cosine", None)
     assert "error is no different with restarts" in said
     assert said.endswith("these seeds do not tell how many more would decide")
 

@@ -54,8 +54,8 @@ def test_what_is_for_ray_is_refused_by_the_local_engine(name, value):
 
 @pytest.mark.parametrize(("cpus", "cores"), [(0.25, 1), (1, 1), (1.0, 1), (3, 3)])
 def test_a_worker_has_whole_cores(cpus, cores):
-    found = checked("ray", workers=2, cpus_per_worker=cpus, gpus_per_worker=0.5)
-    assert found == Cluster(2, float(cpus), 0.5, None) and found.cores == cores
+    config = checked("ray", workers=2, cpus_per_worker=cpus, gpus_per_worker=0.5)
+    assert config == Cluster(2, float(cpus), 0.5, None) and config.cores == cores
 
 
 def test_the_address_is_that_of_the_environment_where_none_is_given(monkeypatch):

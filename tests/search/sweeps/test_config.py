@@ -75,20 +75,22 @@ def test_defaults_are_the_workloads(tiny):
 
 
 def test_attributes_are_json_and_name_what_differs(tiny):
-    kept = checked(tiny.workload, **GOOD).attributes()
-    assert json.loads(json.dumps(kept)) == kept
-    assert differences(kept, kept) == []
+    attributes = checked(tiny.workload, **GOOD).attributes()
+    assert json.loads(json.dumps(attributes)) == attributes
+    assert differences(attributes, attributes) == []
     changed = {"budget": 5, "objective": "final", "space": search.Space(closed=True)}
     for name, value in changed.items():
-        (line, *others) = differences(kept, checked(tiny.workload, **{**GOOD, name: value}).attributes())
+        (line, *others) = differences(
+            attributes, checked(tiny.workload, **{**GOOD, name: value}).attributes()
+        )
         assert line.startswith(f"{name} ") or name == "budget"
         assert not others or name == "budget"  # which decides the space as well
     other = checked(tiny.Maximized(), **GOOD).attributes()
-    named = {line.split()[0] for line in differences(kept, other)}
+    named = {line.split()[0] for line in differences(attributes, other)}
     assert named == {"workload", "metric", "select_metric", "direction"}
     free = {"seed": 5, "trials": 9, "slots": 2, "pruner": "none", "timeout": 5.0, "controls": 0.0}
     for name, value in free.items():
-        assert differences(kept, checked(tiny.workload, **{**GOOD, name: value}).attributes()) == []
+        assert differences(attributes, checked(tiny.workload, **{**GOOD, name: value}).attributes()) == []
 
 
 def drawn(settings, arm, seed, sampler_seed):
@@ -128,8 +130,8 @@ def test_before_tpe_comes_what_is_spread_evenly_as_the_studys_seed_says(tiny, ar
 def test_a_sampler_of_the_users_own_searches_the_restarts_alone(tiny):
     mine = optuna.samplers.RandomSampler(seed=1)
     settings = checked(tiny.workload, **{**GOOD, "sampler": mine})
-    found = [settings.arm(arm, 0, 3).study.sampler for arm in ARMS]
-    assert found[0] is mine and {type(sampler) for sampler in found[1:]} == {optuna.samplers.TPESampler}
+    samplers = [settings.arm(arm, 0, 3).study.sampler for arm in ARMS]
+    assert samplers[0] is mine and {type(sampler) for sampler in samplers[1:]} == {optuna.samplers.TPESampler}
     assert settings.attributes()["sampler"] == "RandomSampler"
     ours = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     asked = [
@@ -153,8 +155,8 @@ def test_arms_have_their_own_parameters_and_the_same_pruner(tiny):
 
 def test_controls_are_judged_right_at_the_start_only(tiny):
     """Later, high rates lag behind that win in the end, and restarts would meet the weaker ones."""
-    made = checked(tiny.workload, **{**GOOD, "pruner": "restart-aware", "budget": 100})
-    assert made.arm("restarts", 0, 0).rungs == {1, 25, 50}
-    assert made.arm("cosine", 0, 0).rungs == made.arm("constant", 0, 0).rungs == {1}
+    config = checked(tiny.workload, **{**GOOD, "pruner": "restart-aware", "budget": 100})
+    assert config.arm("restarts", 0, 0).rungs == {1, 25, 50}
+    assert config.arm("cosine", 0, 0).rungs == config.arm("constant", 0, 0).rungs == {1}
     plain = checked(tiny.workload, **{**GOOD, "pruner": "median", "budget": 100})
     assert plain.arm("cosine", 0, 0).rungs == plain.arm("restarts", 0, 0).rungs

@@ -52,8 +52,8 @@ def test_where_there_is_nothing_nothing_is_made(tmp_path, url, settings):
 def test_a_study_that_is_made_is_gone_on_with_on_resume_alone(url, settings):
     storage = open_storage(url, create=True)
     assert create_study(storage, "s", settings, resume=False) == 7
-    kept = load("s", url).attributes
-    assert kept == settings.attributes()
+    attributes = load("s", url).attributes
+    assert attributes == settings.attributes()
     with pytest.raises(ValueError, match=r"exists in sqlite.*--resume"):
         open_existing(url, "s", settings, resume=False)
     with pytest.raises(ValueError, match="has just been begun by another process"):
@@ -61,7 +61,7 @@ def test_a_study_that_is_made_is_gone_on_with_on_resume_alone(url, settings):
     other_seed = dataclasses.replace(settings, seed=8)
     assert open_existing(url, "s", other_seed, resume=True) is not None
     assert create_study(storage, "s", other_seed, resume=True) == 7
-    assert load("s", url).attributes == kept
+    assert load("s", url).attributes == attributes
 
 
 def test_other_settings_a_worker_and_others_studies_are_refused(url, settings):

@@ -41,11 +41,11 @@ def test_enqueued_trials_are_trained_first_and_count(storage, tiny, slots):
     assert searched(storage, settings_of(tiny.workload, trials=4, slots=slots))[0]
     other = {**POINT, "T_0": 1}
     enqueue(storage, POINT, other)
-    reached, made = searched(storage, settings_of(tiny.workload, trials=7, slots=slots))
+    reached, slots_used = searched(storage, settings_of(tiny.workload, trials=7, slots=slots))
     trials = trials_of(storage)
     assert reached and len(trials) == 7 and {trial.state.name for trial in trials} == {"COMPLETE"}
     assert [trials[number].params for number in (4, 5)] == [POINT, other]
-    assert [schedule.T_0 for schedule in made.filled[:2]] == [3, 1]
+    assert [schedule.T_0 for schedule in slots_used.filled[:2]] == [3, 1]
     for trial in trials:
         schedule, arm, seed = (trial.user_attrs[name] for name in ("schedule", "arm", "seed"))
         assert schedule["base_lr"] == trial.params["base_lr"] and isinstance(seed, int)
@@ -152,7 +152,7 @@ def test_a_taken_trial_whose_worker_died_is_trained_by_the_next(storage, tiny):
     enqueue(storage, POINT)
     number = storage.get_study_id_from_name("s")
     waiting = trials_of(storage)[0]._trial_id
-    assert [each.number for each in claims(storage, number).take("dead", [waiting])] == [0]
+    assert [claim.number for claim in claims(storage, number).take("dead", [waiting])] == [0]
     assert claims(storage, number).take("late", [waiting]) == []
     assert searched(storage, settings_of(tiny.workload, trials=2))[0]
     dead, again, _ = trials_of(storage)
@@ -162,13 +162,13 @@ def test_a_taken_trial_whose_worker_died_is_trained_by_the_next(storage, tiny):
 def test_claims_take_what_waits_before_anything_new(storage):
     optuna.create_study(study_name="s", storage=storage)
     enqueue(storage, POINT, POINT)
-    made = claims(storage, storage.get_study_id_from_name("s"))
-    assert [(each.number, each.enqueued) for each in made.claim("w", 3, [], 9)] == [
+    mine = claims(storage, storage.get_study_id_from_name("s"))
+    assert [(claim.number, claim.enqueued) for claim in mine.claim("w", 3, [], 9)] == [
         (0, True),
         (1, True),
         (2, False),
     ]
-    assert made.claim("w", 3, [], 3) == []
+    assert mine.claim("w", 3, [], 3) == []
 
 
 def test_new_trials_are_those_of_a_sweep_in_which_nothing_was_enqueued(storage, tiny):

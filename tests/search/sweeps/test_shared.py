@@ -86,22 +86,22 @@ class Launched:
         self.set_lease(coordinator, started=0.0)
 
     def set_lease(self, coordinator: Coordinator, **changes: Any) -> None:
-        kept = self.lease(coordinator)
-        self.storage.set_study_user_attr(self.study, PREFIX + coordinator.log.worker, {**kept, **changes})
+        lease = self.lease(coordinator)
+        self.storage.set_study_user_attr(self.study, PREFIX + coordinator.log.worker, {**lease, **changes})
 
     def lease(self, coordinator: Coordinator) -> dict[str, Any]:
         return leases(self.storage.get_study_user_attrs(self.study))[coordinator.log.worker]
 
     def trials(self) -> list[FrozenTrial]:
-        found: list[FrozenTrial] = self.storage.get_all_trials(self.study)
-        return found
+        stored: list[FrozenTrial] = self.storage.get_all_trials(self.study)
+        return stored
 
 
 @pytest.fixture
 def launched(storage: BaseStorage) -> Iterator[Launched]:
-    made = Launched(storage)
-    yield made
-    made.launcher.log.close()
+    several = Launched(storage)
+    yield several
+    several.launcher.log.close()
 
 
 def begin(coordinator: SharedCoordinator, count: int = 1, most: int = MANY) -> list[FrozenTrial]:
@@ -172,10 +172,10 @@ def test_a_worker_that_died_loses_its_trials_to_the_others(launched: Launched) -
     claims = other.claim(3, 3)
     assert [(claim.number, claim.repeats, claim.first) for claim in claims] == [(3, 1, 1), (4, 2, 2)]
     assert [claim.again.user_attrs["seed"] for claim in claims if claim.again] == [1, 2]
-    assert [claim.again.params for claim in claims if claim.again] == [each.params for each in trials[1:]]
-    found = launched.trials()
-    assert found[0].state == TrialState.COMPLETE and LOST not in found[0].user_attrs
-    assert all(trial.state == TrialState.FAIL and trial.user_attrs[LOST] for trial in found[1:3])
+    assert [claim.again.params for claim in claims if claim.again] == [trial.params for trial in trials[1:]]
+    ended = launched.trials()
+    assert ended[0].state == TrialState.COMPLETE and LOST not in ended[0].user_attrs
+    assert all(trial.state == TrialState.FAIL and trial.user_attrs[LOST] for trial in ended[1:3])
     assert launched.lease(one)["ended"]
     other.interrupt()
 
@@ -238,9 +238,9 @@ def test_a_trial_whose_workers_die_is_given_up_in_the_end(launched: Launched) ->
         launched.kill(coordinator)
     last = launched.worker(0)
     assert [claim.again for claim in last.claim(1, 1)] == [None]
-    found = launched.trials()
-    assert [LOST in trial.user_attrs for trial in found] == [True] * MOST_RETRIES + [False, False]
-    assert found[MOST_RETRIES].user_attrs["error"] == f"its worker died {MOST_RETRIES + 1} times"
+    trials = launched.trials()
+    assert [LOST in trial.user_attrs for trial in trials] == [True] * MOST_RETRIES + [False, False]
+    assert trials[MOST_RETRIES].user_attrs["error"] == f"its worker died {MOST_RETRIES + 1} times"
     assert last.log.failed == 1
     last.interrupt()
 
@@ -265,9 +265,9 @@ def test_what_is_interrupted_the_others_go_on_with(launched: Launched) -> None:
     begin(one)
     one.claim(1, MANY)
     one.interrupt()
-    found = launched.trials()
-    assert [trial.state for trial in found] == [TrialState.FAIL, TrialState.FAIL]
-    assert all(LOST not in trial.user_attrs for trial in found)
+    trials = launched.trials()
+    assert [trial.state for trial in trials] == [TrialState.FAIL, TrialState.FAIL]
+    assert all(LOST not in trial.user_attrs for trial in trials)
     assert [(claim.repeats, claim.place) for claim in other.claim(3, MANY)] == [(0, 0), (1, 1), (None, 2)]
     other.interrupt()
 
@@ -362,9 +362,9 @@ def test_of_one_that_ends_just_then_the_last_notes_stay() -> None:
     def end() -> None:
         faults.inner.set_study_user_attr(launched.study, PREFIX + one.log.worker, last)
 
-    with faults.at(3, before=end) as made:
+    with faults.at(3, before=end) as calls:
         other.write()
-    assert made[0] == made[2] == "get_study_user_attrs"  # it looks twice
+    assert calls[0] == calls[2] == "get_study_user_attrs"  # it looks twice
     assert launched.lease(one) == last
     other.interrupt()
     launched.launcher.log.close()
@@ -455,7 +455,7 @@ def test_an_outage_at_any_call_loses_and_doubles_nothing(
             return SharedCoordinator(faults.storage, "s", launched.launch, place, callback)  # noqa: B023
 
         launched.worker = worker  # type: ignore[method-assign, assignment]
-        with faults.at(at, after=away) if done else faults.at(at, before=away) as made:
+        with faults.at(at, after=away) if done else faults.at(at, before=away) as calls:
             play(launched)
         trials = launched.trials()
         assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.FAIL}
@@ -468,7 +468,7 @@ def test_an_outage_at_any_call_loses_and_doubles_nothing(
         )
         assert remarks == []  # it was but a moment
         faults.close()
-        if len(made) < at:
+        if len(calls) < at:
             break
     assert at > 20
 
@@ -516,12 +516,12 @@ def test_a_worker_that_is_stopped_loses_its_trials_when_it_was_not_heard_of_for_
             began = time.monotonic()
             until(lambda: begin(coordinator, 2, most=2))
             assert 1 < time.monotonic() - began < 20
-            found = launched.trials()
-            assert [trial.user_attrs["seed"] for trial in found] == [100, 101, 100, 101]
-            assert [trial.user_attrs.get(RETRY_OF) for trial in found] == [None, None, 0, 1]
+            trials = launched.trials()
+            assert [trial.user_attrs["seed"] for trial in trials] == [100, 101, 100, 101]
+            assert [trial.user_attrs.get(RETRY_OF) for trial in trials] == [None, None, 0, 1]
             process.send_signal(signal.SIGCONT)
             assert process.communicate(timeout=30)[0] == "taken over\n"
-            assert launched.trials() == found
+            assert launched.trials() == trials
         finally:
             process.kill()
     coordinator.interrupt()

@@ -509,7 +509,7 @@ def test_a_pruner_of_a_resumed_sweep_knows_the_curves_of_before(tmp_path: Path) 
     before = search.sweep(Valley(), trials=8, storage=url, pruner="none", slots=4).study
     search.sweep(Valley(), trials=16, storage=url, pruner=pruner, slots=4, resume=True)
     curves = {trial.params["base_lr"]: trial.user_attrs["curve"]["error"] for trial in stored(before)[:8]}
-    known = {each.params["base_lr"]: each for _, _, others in pruner.shown for each in others}
+    known = {other.params["base_lr"]: other for _, _, others in pruner.shown for other in others}
     assert curves.keys() <= known.keys()
     for rate, curve in curves.items():
         assert known[rate].intermediate_values == dict(enumerate(curve, 1))

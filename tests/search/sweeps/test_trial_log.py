@@ -43,13 +43,13 @@ def distributions(tiny):
 
 @pytest.fixture(params=["memory", "sqlite"])
 def storage(request, tmp_path) -> BaseStorage:
-    made = (
+    own = (
         InMemoryStorage()
         if request.param == "memory"
         else open_storage(f"sqlite:///{tmp_path}/s.db", create=True)
     )
-    made.create_new_study([StudyDirection.MINIMIZE], "s")
-    return made
+    own.create_new_study([StudyDirection.MINIMIZE], "s")
+    return own
 
 
 def record_of(storage: BaseStorage) -> AloneCoordinator:
@@ -134,9 +134,9 @@ def test_what_a_sampler_has_noted_is_written(storage, distributions):
 def test_trials_of_several_spaces_stand_in_one_study(storage, distributions):
     coordinator = record_of(storage)
     rate = {"base_lr": distributions["base_lr"]}
-    for each in (distributions, rate, distributions):
+    for space in (distributions, rate, distributions):
         (claim,) = coordinator.claim(1, MANY)
-        trial = coordinator.log.begin(claim, spread(each, 0, seed=0), each, {})
+        trial = coordinator.log.begin(claim, spread(space, 0, seed=0), space, {})
         coordinator.log.end(trial, TrialState.COMPLETE, 1.0, {})
     coordinator.log.close()
     assert [trial.distributions for trial in trials_of(storage)] == [distributions, rate, distributions]
@@ -349,7 +349,7 @@ def test_a_storage_that_is_away_for_a_moment_is_waited_for(
         else:
             shutil.copy(tmp_path / "template.db", tmp_path / "s.db")
             faults = StatementFaults(f"sqlite:///{tmp_path}/s.db")
-        with faults.at(at, **{"after" if done else "before": away}) as made:
+        with faults.at(at, **{"after" if done else "before": away}) as calls:
             sweep(AloneCoordinator(faults.storage, "s"), distributions, 4)
         written = [
             (trial.number, trial.state, trial.values, trial.params) for trial in trials_of(faults.inner)
@@ -358,13 +358,13 @@ def test_a_storage_that_is_away_for_a_moment_is_waited_for(
         assert written == whole and len(written) == 4
         assert not living(faults.inner.get_study_user_attrs(faults.inner.get_study_id_from_name("s")), 0.0)
         faults.close()
-        if len(made) < at:
+        if len(calls) < at:
             break
     assert at > 10
 
 
 def test_a_study_that_cannot_be_read_is_given_up_again(storage, distributions, monkeypatch):
-    def fail(*given: Any) -> None:
+    def fail(*arguments: Any) -> None:
         raise StorageInternalError("the disk is broken")
 
     monkeypatch.setattr(TrialLog, "know", fail)
@@ -394,6 +394,8 @@ def test_only_the_first_of_two_repetitions_counts(storage, distributions):
     cut_off.interrupt()
     study = storage.get_study_id_from_name("s")
     for attributes in ({"withdrawn": True}, {}, {}):
-        made = create_trial(state=TrialState.FAIL, user_attrs={"worker": "dead", "retry_of": 0, **attributes})
-        storage.create_new_trial(study, template_trial=made)
+        created = create_trial(
+            state=TrialState.FAIL, user_attrs={"worker": "dead", "retry_of": 0, **attributes}
+        )
+        storage.create_new_trial(study, template_trial=created)
     assert waiting(record_of(storage)) == [2]

@@ -23,9 +23,9 @@ CONFIG = {"base_lr": 0.5, "T_0": 7, "T_mult": 2, "eta_ratio": 0.1}
 
 
 def scheduler(budget: int = BUDGET, **options: Any) -> Any:
-    made = search.RestartAwareScheduler(budget, **{"metric": "error", "mode": "min", **options})
-    assert made.set_search_properties(None, None)
-    return made
+    restart_aware = search.RestartAwareScheduler(budget, **{"metric": "error", "mode": "min", **options})
+    assert restart_aware.set_search_properties(None, None)
+    return restart_aware
 
 
 def trial(config: dict[str, Any]) -> Trial:
@@ -33,9 +33,9 @@ def trial(config: dict[str, Any]) -> Trial:
 
 
 def added(to: Any, config: dict[str, Any]) -> Trial:
-    made = trial(config)
-    to.on_trial_add(None, made)
-    return made
+    created = trial(config)
+    to.on_trial_add(None, created)
+    return created
 
 
 def stops(asked: Any, of: Trial, epoch: int, value: float, **more: Any) -> bool:
@@ -110,10 +110,10 @@ def test_a_trial_that_ends_by_itself_is_compared_with_as_well() -> None:
         asked.on_trial_complete(None, good, {"training_iteration": last, "error": 0.1, "done": True})
     assert len(asked._places[last]) == 2
     bad = added(asked, CONFIG)
-    found = [
+    stopped = [
         epoch for epoch in range(1, BUDGET) if stops(asked, bad, epoch, 0.1 if epoch < last - 3 else 0.2)
     ]
-    assert last not in found  # the best three epochs were as good as theirs
+    assert last not in stopped  # the best three epochs were as good as theirs
     worse = added(asked, CONFIG)
     assert stops(asked, worse, last, 0.2)
 
@@ -157,8 +157,11 @@ def test_it_is_pickled_saved_and_restored_with_what_it_knows(tmp_path: Path) -> 
 
 
 def test_metric_and_mode_are_tunes_unless_they_are_given() -> None:
-    made = search.RestartAwareScheduler(BUDGET)
-    assert made.set_search_properties("error", "max", trainable="tiny") and made.metric == "error"
+    restart_aware = search.RestartAwareScheduler(BUDGET)
+    assert (
+        restart_aware.set_search_properties("error", "max", trainable="tiny")
+        and restart_aware.metric == "error"
+    )
     own = search.RestartAwareScheduler(BUDGET, metric="loss")
     assert own.set_search_properties("objective", "min") and own.metric == "loss"
     anonymous = search.RestartAwareScheduler(BUDGET)
@@ -220,14 +223,14 @@ def test_an_optuna_study_of_the_same_trials_by_parameters_alone_agrees() -> None
     asked = scheduler()
     random = np.random.default_rng(5)
     space = {"T_0": IntDistribution(1, BUDGET, log=True), "base_lr": FloatDistribution(1e-3, 1.0, log=True)}
-    found = []
+    stopped = []
     for _ in range(30):
         theirs = study.ask(space)
         ours = added(asked, theirs.params)
         for epoch, value in enumerate(random.normal(0.5, 0.1, BUDGET - 1), 1):
             theirs.report(float(value), epoch)
-            found.append(theirs.should_prune())
-            assert stops(asked, ours, epoch, float(value)) == found[-1]
-            if found[-1]:
+            stopped.append(theirs.should_prune())
+            assert stops(asked, ours, epoch, float(value)) == stopped[-1]
+            if stopped[-1]:
                 break
-    assert 5 < sum(found) < 30
+    assert 5 < sum(stopped) < 30

@@ -65,11 +65,11 @@ def drawn(space: dict[str, Any], count: int, seed: int = 0) -> list[dict[str, An
 def test_it_is_what_a_sweep_samples(given_space: dict[str, Any], closed: bool) -> None:
     space = Space(**given_space, closed=closed)
     workload: Any = Decaying()
-    found = search.tune_space(space, workload=workload)
+    searched = search.tune_space(space, workload=workload)
     expected = space.resolved(workload, 40).distributions(40)
-    assert converted(found) == expected
-    assert list(found) == list(expected)
-    assert ("cycles" in found, "T_0" in found) == (closed, not closed)
+    assert converted(searched) == expected
+    assert list(searched) == list(expected)
+    assert ("cycles" in searched, "T_0" in searched) == (closed, not closed)
 
 
 @given(
@@ -116,8 +116,8 @@ def test_optuna_is_given_it_as_its_own_space() -> None:
     assert config is not None and set(config) == {"base_lr", "T_0", "T_mult", "eta_ratio"}
     study: optuna.Study = searcher._ot_study
     trial = study.trials[0]
-    found = search.find("digits")
-    assert trial.distributions == Space().resolved(found, 60).distributions(60)
+    workload = search.find("digits")
+    assert trial.distributions == Space().resolved(workload, 60).distributions(60)
 
 
 def test_a_budget_and_a_workload_fill_in_what_is_open(tiny: ModuleType) -> None:

@@ -52,8 +52,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         return made[-1]
 
     yield started
-    for each in made:
-        each.stop()
+    for trial in made:
+        trial.stop()
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> search.CallableW
     name = f"growing_{tmp_path.name}".replace("-", "_")
     (tmp_path / f"{name}.py").write_text(CALLABLE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    found: search.CallableWorkload = importlib.import_module(name).growing
-    return found
+    function: search.CallableWorkload = importlib.import_module(name).growing
+    return function
 
 
 class Decaying:
@@ -95,31 +95,36 @@ def rows(trainable: Trainable, epochs: int, keys: tuple[str, ...] = KEYS) -> lis
 def test_a_trial_is_what_a_population_trains(start: Start) -> None:
     cls = search.trainable(Decaying())  # type: ignore[arg-type]
     assert cls.__name__ == "decaying_net" and "'decaying net' for 9 epochs" in str(cls.__doc__)
-    found = rows(start(cls, decay=0.05, seed=7), 9, ("error", "norm"))
+    reported = rows(start(cls, decay=0.05, seed=7), 9, ("error", "norm"))
     population = Population(Decaying(), 1, jax.local_devices()[:1], ["decay", "fixed"])  # type: ignore[arg-type]
     population.compile()
     population.fill(0, WarmRestarts(0.3, 2, 2, 0.03), 9, 7, {"decay": 0.05, "fixed": 0.5})
     values = population.advance(9).read()
-    assert found == [
+    assert reported == [
         {name: float(values[name][epoch, 0]) for name in ("error", "norm")} for epoch in range(9)
     ]
 
 
 @pytest.mark.parametrize(
     "objective",
-    [pytest.param(each, marks=[pytest.mark.slow] if each != "best-trough" else []) for each in OBJECTIVES],
+    [
+        pytest.param(objective, marks=[pytest.mark.slow] if objective != "best-trough" else [])
+        for objective in OBJECTIVES
+    ],
 )
 def test_a_result_says_where_the_trial_is_and_what_it_is_worth(
     tiny: ModuleType, start: Start, objective: str
 ) -> None:
     schedule = WarmRestarts(0.3, 2, 2, 0.03)
-    found = rows(start(search.trainable(tiny.Tiny(), budget=8, objective=objective)), 8)
-    troughs = [row["epoch"] for row in found if row["trough"]]
+    reported = rows(start(search.trainable(tiny.Tiny(), budget=8, objective=objective)), 8)
+    troughs = [row["epoch"] for row in reported if row["trough"]]
     assert troughs == [2, 6] == schedule.troughs(budget=8)
-    for epoch, row in enumerate(found, 1):
+    for epoch, row in enumerate(reported, 1):
         assert row["epoch"] == epoch and row["T_0"] == 2 and row["lr"] == schedule(epoch - 1)
         assert row["should_checkpoint"] == row["trough"] and row["done"] == (epoch == 8)
-        curve, select = ([each[name] for each in found[:epoch]] for name in ("error", "select_error"))
+        curve, select = (
+            [earlier[name] for earlier in reported[:epoch]] for name in ("error", "select_error")
+        )
         by = "final" if objective == "best-trough" and epoch < 2 else objective
         assert row["objective"] == value(by, curve, schedule, "minimize", select)
 
@@ -130,11 +135,11 @@ def test_the_end_of_a_closed_schedule_is_the_end_of_its_trial(tiny: ModuleType, 
     for cycles, length, ends in [(2, 2, [2, 6]), (3, 1, [1, 3, 7]), (1, 2, [2, 6])]:
         config = {"base_lr": 0.3, "cycles": cycles, "T_mult": 2}
         assert trial.reset({**config})
-        found = []
-        while not found or not found[-1]["done"]:
-            found += rows(trial, 1)
-        assert [row["epoch"] for row in found if row["trough"]] == ends
-        assert found[-1]["epoch"] == ends[-1] and found[-1]["T_0"] == length
+        values = []
+        while not values or not values[-1]["done"]:
+            values += rows(trial, 1)
+        assert [row["epoch"] for row in values if row["trough"]] == ends
+        assert values[-1]["epoch"] == ends[-1] and values[-1]["T_0"] == length
 
 
 def test_a_restored_trial_goes_on_bit_for_bit(start: Start, tmp_path: Path) -> None:
@@ -155,24 +160,24 @@ def test_a_restored_trial_goes_on_bit_for_bit(start: Start, tmp_path: Path) -> N
 def test_a_checkpoint_is_a_snapshot_with_its_curves(start: Start, tmp_path: Path) -> None:
     workload: Any = Decaying()
     trial = start(search.trainable(workload), decay=0.0, seed=11)
-    found = rows(trial, 4, ("error", "norm"))
+    reported = rows(trial, 4, ("error", "norm"))
     trial.save(str(tmp_path / "checkpoint"))
     [snapshot] = Snapshots(tmp_path / "checkpoint").all()
-    assert (snapshot.seed, snapshot.epoch, snapshot.values) == (11, 4, found[-1])
+    assert (snapshot.seed, snapshot.epoch, snapshot.values) == (11, 4, reported[-1])
     curves = json.loads((tmp_path / "checkpoint" / "curves.json").read_text())
-    assert curves["error"] == [row["error"] for row in found]
+    assert curves["error"] == [row["error"] for row in reported]
 
 
 def test_a_changed_config_goes_on_with_the_state_on_the_new_schedule(start: Start, tmp_path: Path) -> None:
     cls = search.trainable(Decaying())  # type: ignore[arg-type]
     first = start(cls, decay=0.05)
-    kept = rows(first, 3, ("error",))
+    reported = rows(first, 3, ("error",))
     saved = first.save(str(tmp_path / "checkpoint"))
     second = start(cls, decay=0.05, base_lr=1e-30, eta_ratio=1.2)  # as PBT may push it
     second.restore(saved)
     [after] = rows(second, 1, ("error", "lr", "epoch", "objective"))
-    assert after["error"] == kept[-1]["error"] and after["epoch"] == 4 and after["lr"] == 1e-30
-    assert after["objective"] == min(row["error"] for row in kept)
+    assert after["error"] == reported[-1]["error"] and after["epoch"] == 4 and after["lr"] == 1e-30
+    assert after["objective"] == min(row["error"] for row in reported)
     assert second._seed == first._seed  # else it would draw other examples than it began with
 
 
@@ -183,11 +188,11 @@ def test_the_program_is_compiled_once_for_all_the_trials_of_an_actor(
     trial = start(search.trainable(tiny.Tiny()))
     rows(trial, 2)
     before = compilations()
-    found = []
+    values = []
     for number in range(5):
         assert trial.reset({"base_lr": 0.1 * (number + 1), "T_0": number + 1})
-        found.append(rows(trial, 6))
-    assert compilations() == before and len({row[-1]["error"] for row in found}) == 5
+        values.append(rows(trial, 6))
+    assert compilations() == before and len({row[-1]["error"] for row in values}) == 5
     saved = trial.save(str(tmp_path / "checkpoint"))
     assert compilations() == before
     for _ in range(3):
@@ -207,18 +212,18 @@ def test_equal_configs_give_equal_trials_and_others_other_ones(tiny: ModuleType,
     assert errors() == errors() == errors(T_mult=2)
     seeds = [errors(seed=seed) for seed in range(3)]
     assert seeds == [errors(seed=seed, eta_ratio=0.1) for seed in range(3)]
-    assert len({str(each) for each in [errors(), *seeds]}) == 4
+    assert len({str(curve) for curve in [errors(), *seeds]}) == 4
 
 
 @pytest.mark.parametrize("workload", ["Tiny", pytest.param("Maximized", marks=pytest.mark.slow)])
 def test_a_trial_that_diverges_ends_and_is_worth_nothing(
     tiny: ModuleType, start: Start, workload: str
 ) -> None:
-    made = getattr(tiny, workload)()
-    trial = start(search.trainable(made), base_lr=1e30)
-    [last] = [row for row in rows(trial, 6, (made.metric, "objective", "epoch", "done")) if row["done"]][:1]
-    worst = math.inf if made.direction == "minimize" else -math.inf
-    assert last[made.metric] == last["objective"] == worst and last["epoch"] < 6
+    own = getattr(tiny, workload)()
+    trial = start(search.trainable(own), base_lr=1e30)
+    [last] = [row for row in rows(trial, 6, (own.metric, "objective", "epoch", "done")) if row["done"]][:1]
+    worst = math.inf if own.direction == "minimize" else -math.inf
+    assert last[own.metric] == last["objective"] == worst and last["epoch"] < 6
 
 
 def test_the_workload_travels_with_its_class(tiny: ModuleType, start: Start) -> None:
@@ -239,11 +244,11 @@ def test_a_callable_workload_begins_again_where_it_is_restored(
     """It trains in a process, which keeps no state."""
     keys = ("error", "objective", "epoch", "trough", "should_checkpoint", "done")
     trial = start(search.trainable(growing), depth=1, seed=2)
-    found = rows(trial, 4, keys)
-    assert [row["error"] for row in found] == [0.3 / epoch + 2 for epoch in (1, 2, 3, 4)]
-    assert [row["trough"] for row in found] == [False, True, False, False]
-    assert [row["done"] for row in found] == [False, False, False, True]
-    assert not any(row["should_checkpoint"] for row in found)
+    reported = rows(trial, 4, keys)
+    assert [row["error"] for row in reported] == [0.3 / epoch + 2 for epoch in (1, 2, 3, 4)]
+    assert [row["trough"] for row in reported] == [False, True, False, False]
+    assert [row["done"] for row in reported] == [False, False, False, True]
+    assert not any(row["should_checkpoint"] for row in reported)
     trial.reset({**CONFIG, "depth": 1, "seed": 3})
     assert rows(trial, 2, ("error",))[0] == {"error": 3.3}
     saved = trial.save(str(tmp_path / "checkpoint"))
@@ -317,9 +322,9 @@ def in_main(run: search.Run) -> None:
 
 
 def main_workload() -> search.CallableWorkload:
-    made = search.workload(metric="error", direction="minimize", budget=2)(in_main)
+    wrapped = search.workload(metric="error", direction="minimize", budget=2)(in_main)
     in_main.__module__ = "__main__"
-    return made
+    return wrapped
 
 
 def test_names_of_results_are_not_a_workloads(start: Start) -> None:

@@ -19,9 +19,9 @@ NEAR_SOCKET = "ws://127.0.0.1:8000/dashboard/_nicegui_ws/socket.io"
 FAR_SOCKET = "ws://192.0.2.1:8000/dashboard/_nicegui_ws/socket.io"
 
 
-def app_of(**given):
+def app_of(**fields):
     """The gate before a page, its websocket, an asset and a route that needs to read."""
-    settings = Settings(**{"_env_file": None, "token_hash": hashed(TOKEN), **given})
+    settings = Settings(**{"_env_file": None, "token_hash": hashed(TOKEN), **fields})
     app = FastAPI()
     app.state.settings = settings
     app.state.sessions = Sessions(lambda: auth.current_hash(settings))
@@ -150,20 +150,20 @@ def test_what_names_its_version_is_kept(near):
 
 
 def test_a_session_ends_with_its_time_its_token_and_the_oldest_first():
-    now, kept = 0.0, hashed(TOKEN)
-    sessions = Sessions(lambda: kept, clock=lambda: now)
+    now, token_hash = 0.0, hashed(TOKEN)
+    sessions = Sessions(lambda: token_hash, clock=lambda: now)
     first = sessions.begin()
     assert sessions.holds(first) and not sessions.holds(first + "x") and not sessions.holds(None)
     now = SECONDS
     assert not sessions.holds(first)
     second = sessions.begin()
-    kept = hashed("another")
+    token_hash = hashed("another")
     assert not sessions.holds(second)
     third = sessions.begin()
     for _ in range(MOST):
         sessions.begin()
     assert not sessions.holds(third)
-    kept = None
+    token_hash = None
     with pytest.raises(ValueError, match="no token"):
         sessions.begin()
 

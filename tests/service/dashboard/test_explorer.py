@@ -61,15 +61,15 @@ def test_the_link_holds_everything(exploration):
 
 @given(explored_schedules(), st.integers(1, 10_000), st.none() | st.integers(1, 10_000))
 def test_the_link_of_a_schedule(explored, budget, steps_per_epoch):
-    found, wrong = read(query(explorer_url(explored.schedule, budget, steps_per_epoch)))
+    exploration, wrong = read(query(explorer_url(explored.schedule, budget, steps_per_epoch)))
     assert not wrong
-    assert found.current.schedule == explored.schedule
-    assert (found.budget, found.steps_per_epoch) == (budget, steps_per_epoch)
+    assert exploration.current.schedule == explored.schedule
+    assert (exploration.budget, exploration.steps_per_epoch) == (budget, steps_per_epoch)
 
 
 def test_a_link_that_nobody_would_misread():
-    made = explorer_url(Warmup(WarmRestarts(0.1, 10, 2.0, 1e-4), 5), 75, 391)
-    assert made == (
+    link = explorer_url(Warmup(WarmRestarts(0.1, 10, 2.0, 1e-4), 5), 75, 391)
+    assert link == (
         "/dashboard/explorer?budget=75&steps_per_epoch=391&"
         "schedule=base_lr:0.1,T_0:10,T_mult:2,eta_min:0.0001,peak_decay:1,warmup:5,name:Schedule+1"
     )
@@ -113,13 +113,13 @@ def test_an_empty_query_gives_the_defaults():
     ],
 )
 def test_a_bad_schedule_is_told_and_alone_replaced(part, words):
-    found, wrong = read(f"budget=100&schedule=T_0:20,name:first&schedule={part}&schedule=T_0:30")
-    assert found.schedules == (
+    exploration, wrong = read(f"budget=100&schedule=T_0:20,name:first&schedule={part}&schedule=T_0:30")
+    assert exploration.schedules == (
         Explored("first", T_0=20),
         Explored("Schedule 2"),
         Explored("Schedule 3", T_0=30),
     )
-    assert found.budget == 100
+    assert exploration.budget == 100
     with pytest.raises(ValueError, match=f"^Schedule 2: {words}.*default schedule is in its place"):
         raise ValueError(*wrong)
 
@@ -136,15 +136,15 @@ def test_a_bad_schedule_is_told_and_alone_replaced(part, words):
     ],
 )
 def test_other_bad_parts_of_a_link_are_told(part, words):
-    found, wrong = read(f"schedule=T_0:20&{part}")
-    assert found == Exploration((Explored(T_0=20),))
+    exploration, wrong = read(f"schedule=T_0:20&{part}")
+    assert exploration == Exploration((Explored(T_0=20),))
     with pytest.raises(ValueError, match=words):
         raise ValueError(*wrong)
 
 
 def test_too_many_schedules():
-    found, wrong = read("&".join(["schedule=T_0:20"] * (MOST + 1)))
-    assert len(found.schedules) == MOST
+    exploration, wrong = read("&".join(["schedule=T_0:20"] * (MOST + 1)))
+    assert len(exploration.schedules) == MOST
     assert wrong == ["There are 9 schedules; the first 8 are shown. Remove the others."]
 
 
@@ -196,7 +196,7 @@ def test_too_many_cycles_are_told_where_they_come_from():
 def test_schedules_are_copied_and_removed():
     one = Exploration((Explored("Schedule 2", T_0=20),))
     two = one.with_copy()
-    assert [each.name for each in two.schedules] == ["Schedule 2", "Schedule 1"]
+    assert [schedule.name for schedule in two.schedules] == ["Schedule 2", "Schedule 1"]
     assert (two.edited, two.current.T_0) == (1, 20)
     three = two.with_copy()
     assert three.current.name == "Schedule 3"
@@ -270,11 +270,11 @@ def test_whatever_is_offered_is_closed(explored, budget):
     offers = closing.offers(Exploration((Explored("other"), explored), 1, budget))
     assert len({offer.words for offer in offers}) == len(offers)
     for offer in offers:
-        made = offer.exploration
-        assert made.schedules[0] == Explored("other")
-        assert closing.is_closed(made.current, made.budget)
-        if made.current.T_0 != explored.T_0:
-            assert budget - made.budget < sum(
+        exploration = offer.exploration
+        assert exploration.schedules[0] == Explored("other")
+        assert closing.is_closed(exploration.current, exploration.budget)
+        if exploration.current.T_0 != explored.T_0:
+            assert budget - exploration.budget < sum(
                 explored.T_mult**i for i in range(cycles.begun(explored, budget) + 1)
             )
 
@@ -336,11 +336,11 @@ def test_extremes_are_worked_out_at_once(explored):
 @pytest.mark.parametrize("steps_per_epoch", [None, 3])
 def test_code_for_this_library_gives_the_rates(warmup, steps_per_epoch):
     explored = Explored(peak_decay=0.5, eta_min=1e-3, warmup=warmup)
-    made: dict[str, object] = {}
-    exec(code(explored, OWN, steps_per_epoch, 70), made)
+    fields: dict[str, object] = {}
+    exec(code(explored, OWN, steps_per_epoch, 70), fields)
     per_epoch = steps_per_epoch or 1
-    assert made["schedule"] == explored.schedule.scaled(per_epoch)
-    assert made["learning_rate"] == explored.schedule.scaled(per_epoch)(70 * per_epoch - 1)
+    assert fields["schedule"] == explored.schedule.scaled(per_epoch)
+    assert fields["learning_rate"] == explored.schedule.scaled(per_epoch)(70 * per_epoch - 1)
 
 
 def test_code_for_frameworks_leaves_the_warm_up_out():

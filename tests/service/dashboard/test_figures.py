@@ -39,12 +39,12 @@ FIGURES = {
 
 
 def row(number, value=0.1, **changed):
-    made = {"number": number, "state": "COMPLETE", "arm": "restarts", "value": value}
-    made |= {"base_lr": 0.1, "T_0": 10, "T_mult": 2, "eta_min": 0.001, "seed": 7, "epochs": 40}
-    made |= dict.fromkeys(("diverged_at", "retry_of", "seconds", "started", "error"))
+    columns = {"number": number, "state": "COMPLETE", "arm": "restarts", "value": value}
+    columns |= {"base_lr": 0.1, "T_0": 10, "T_mult": 2, "eta_min": 0.001, "seed": 7, "epochs": 40}
+    columns |= dict.fromkeys(("diverged_at", "retry_of", "seconds", "started", "error"))
     own = {EVIL: "<i>a</i>", "decay": 1e-4}
     hparams = {name: changed.pop(name, value) for name, value in own.items()}
-    return {**made, "hparams": hparams, **changed}
+    return {**columns, "hparams": hparams, **changed}
 
 
 def unknown(number):
@@ -81,7 +81,7 @@ def study(tmp_path_factory):
 def many(study):
     """10,000 rows, all complete."""
     rng = np.random.default_rng(0)
-    done = [each for each in study.rows if each["state"] == "COMPLETE"]
+    done = [row for row in study.rows if row["state"] == "COMPLETE"]
     return [
         {**done[place % len(done)], "number": place, "value": value, "base_lr": rate}
         for place, (value, rate) in enumerate(
@@ -165,12 +165,12 @@ def test_a_sparkline_is_an_image_of_numbers_with_a_label():
 
 
 def test_outcomes_are_those_of_the_study(study):
-    counted = [outcome(each) for each in study.rows]
+    counted = [outcome(row) for row in study.rows]
     assert {name: counted.count(name) for name in set(counted)} == study.outcomes
 
 
 def test_rows_that_name_no_arm_have_that_of_their_schedule():
-    assert [arm(each) for each in ROWS["unnamed"]] == ["restarts", "cosine", "constant"]
+    assert [arm(row) for row in ROWS["unnamed"]] == ["restarts", "cosine", "constant"]
 
 
 def drawn(number=1, state="COMPLETE", T_0=10, T_mult=2, epochs=40, **changed):
@@ -213,7 +213,7 @@ def test_curves_dim_what_was_pruned_and_survive_holes():
 
 
 def test_the_best_trial_has_its_rate_above_its_curve(study):
-    best = next(each for each in study.ranked() if each.arm == "restarts")
+    best = next(best for best in study.ranked() if best.arm == "restarts")
     figure = best_figure(best, "error", "select_error")
     is_plotted(figure)
     rate, curve, select, chosen = figure["data"]
@@ -252,23 +252,21 @@ def test_a_constant_rate_has_no_eta_ratio_to_be_drawn():
 def test_parallel_coordinates_have_the_best_trials_on_fitting_axes(many):
     rows = [row(n, n / 10, T_0=10**n, decay=10.0**-n, **{EVIL: "yx"[n % 2]}) for n in range(4)]
     (trace,) = parallel(rows, [EVIL, "decay"], "maximize", "error", top_percent=50)["data"]
-    axes = {each["label"]: each for each in trace["dimensions"]}
+    axes = {dimension["label"]: dimension for dimension in trace["dimensions"]}
     assert axes["T_0"]["values"] == [3, 2] and axes["T_0"]["ticktext"] == ["100", "1000"]
     assert axes[style.text(EVIL, style.LONGEST_TICK)]["ticktext"] == ["x", "y"]
     assert axes["decay"]["values"] == [0.001, 0.01]
     assert trace["line"]["color"] == [0.3, 0.2] and trace["line"]["reversescale"]
     (trace,) = parallel(many, [], "minimize", "error")["data"]
     assert len(trace["line"]["color"]) == MOST_LINES
-    assert trace["line"]["color"][0] == pytest.approx(
-        math.log10(min(each["value"] for each in many)), rel=1e-5
-    )
+    assert trace["line"]["color"][0] == pytest.approx(math.log10(min(row["value"] for row in many)), rel=1e-5)
     with pytest.raises(ValueError, match="top_percent=101"):
         parallel(many, [], "minimize", "error", top_percent=101)
 
 
 def test_what_decides_is_the_most_important(caplog):
     rng = np.random.default_rng(0)
-    made = [
+    rows = [
         row(
             n,
             abs(math.log10(rate) + 1),
@@ -279,13 +277,13 @@ def test_what_decides_is_the_most_important(caplog):
         )
         for n, rate in enumerate((10 ** rng.uniform(-3, 0, 200)).tolist())
     ]
-    found = importances(made, [EVIL, "decay"], "minimize")
-    assert max(found, key=found.get) == "base_lr" and found["base_lr"] > 0.8
-    assert sum(found.values()) == pytest.approx(1)
-    assert found.keys() == {"base_lr", "T_0", "decay"} and not caplog.records
-    assert importances(made[:7], ["decay"], "minimize") == {}
-    assert importances([{**each, "arm": "cosine"} for each in made], ["decay"], "minimize") == {}
-    bars = importance_figure(found)["data"][0]
+    shares = importances(rows, [EVIL, "decay"], "minimize")
+    assert max(shares, key=shares.get) == "base_lr" and shares["base_lr"] > 0.8
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares.keys() == {"base_lr", "T_0", "decay"} and not caplog.records
+    assert importances(rows[:7], ["decay"], "minimize") == {}
+    assert importances([{**one, "arm": "cosine"} for one in rows], ["decay"], "minimize") == {}
+    bars = importance_figure(shares)["data"][0]
     assert bars["x"] == sorted(bars["x"], reverse=True) and bars["text"][0].endswith("%")
 
 
@@ -361,10 +359,10 @@ def test_a_logarithmic_rate_shows_some_decades_where_it_falls_to_nothing():
 def test_colours_can_be_seen_on_white_and_on_dark():
     def luminance(color):
         parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        linear = [each / 12.92 if each <= 0.03928 else ((each + 0.055) / 1.055) ** 2.4 for each in parts]
+        linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return np.dot(linear, (0.2126, 0.7152, 0.0722))
 
-    for color in (*style.PALETTE, style.GREY, *(each for _, each in style.SCALE)):
+    for color in (*style.PALETTE, style.GREY, *(colour for _, colour in style.SCALE)):
         assert (
             1.05 / (luminance(color) + 0.05) >= 3 <= (luminance(color) + 0.05) / (luminance("#121212") + 0.05)
         )

@@ -97,9 +97,9 @@ class Told:
 
 @pytest.fixture
 def sweeps(tmp_path):
-    made = Sweeps(f"sqlite:///{tmp_path}/s.db", Told(), **LIMITS)
-    yield made
-    made.close()
+    own = Sweeps(f"sqlite:///{tmp_path}/s.db", Told(), **LIMITS)
+    yield own
+    own.close()
 
 
 def valid(asked):
@@ -111,12 +111,12 @@ def valid(asked):
 
 def meant(request):
     """As JSON, in one form: a number stands for the range that is that number alone."""
-    kept = request.model_dump()
+    fields = request.model_dump()
     for name in ("base_lr", "T_0", "eta_ratio"):
-        if kept[name] is not None and not isinstance(kept[name], list):
-            kept[name] = [kept[name]] * 2
-    kept["T_mult"] = kept["T_mult"] if isinstance(kept["T_mult"], list) else [kept["T_mult"]]
-    return json.dumps(kept, sort_keys=True)
+        if fields[name] is not None and not isinstance(fields[name], list):
+            fields[name] = [fields[name]] * 2
+    fields["T_mult"] = fields["T_mult"] if isinstance(fields["T_mult"], list) else [fields["T_mult"]]
+    return json.dumps(fields, sort_keys=True)
 
 
 def filled(**values):
@@ -135,8 +135,8 @@ def test_what_a_request_asks_for_the_form_asks_for_again(asked):
     request = valid(asked)
     if request is None:
         return
-    for kept in (json.loads(json.dumps(asked)), json.loads(request.model_dump_json())):
-        values = values_of(kept)
+    for stored in (json.loads(json.dumps(asked)), json.loads(request.model_dump_json())):
+        values = values_of(stored)
         again = as_json(values, ARRAYS)
         assert meant(SweepRequest.model_validate(again)) == meant(request)
         assert values_of(json.loads(json.dumps(again))) == values_of(again)
@@ -170,7 +170,9 @@ def test_the_defaults_that_are_shown_are_those_that_are_meant(sweeps):
     assert shown["hparams.decay"] == '[1e-06, 0.1, "log"]' and shown["hparams.depth"] == "[1, 4]"
     typed = {name: value for name, value in shown.items() if value != "none"}
     asked = as_json({**filled(), **typed}, ARRAYS)
-    one, other = (sweeps.check(SweepRequest.model_validate(each)) for each in (asked, {"workload": "arrays"}))
+    one, other = (
+        sweeps.check(SweepRequest.model_validate(request)) for request in (asked, {"workload": "arrays"})
+    )
     assert one.settings.attributes() == other.settings.attributes()
     assert (one.study, one.settings.trials, one.settings.slots) == ("arrays", 64, None)
 
@@ -225,10 +227,10 @@ def test_the_defaults_that_are_shown_are_those_that_are_meant(sweeps):
 def test_what_cannot_be_is_said_at_its_field(sweeps, field, text, said):
     with pytest.raises(REFUSALS) as refused:
         sweeps.check(SweepRequest.model_validate(as_json({**filled(), field: text}, ARRAYS)))
-    found = told(refused.value, ARRAYS.hparams)
-    assert list(found) == [field] or (field.startswith("hparams") and len(text) > 1000), found
-    assert all(len(words) < 600 for words in found.values())
-    assert len(text) > 1000 or said in found[field], found
+    faults = told(refused.value, ARRAYS.hparams)
+    assert list(faults) == [field] or (field.startswith("hparams") and len(text) > 1000), faults
+    assert all(len(words) < 600 for words in faults.values())
+    assert len(text) > 1000 or said in faults[field], faults
 
 
 def test_all_faults_are_told_at_once_and_others_on_top():
@@ -255,9 +257,9 @@ def test_whatever_is_typed_is_either_possible_or_refused_at_a_field(sweeps, data
         try:
             outcomes.append(ask(SweepRequest.model_validate(asked)).study)
         except REFUSALS as refusal:
-            found = told(refusal, ARRAYS.hparams)
-            assert found and found.keys() <= {*values, ""}
-            outcomes.append(found)
+            faults = told(refusal, ARRAYS.hparams)
+            assert faults and faults.keys() <= {*values, ""}
+            outcomes.append(faults)
     one, other = outcomes
     assert one == other
     if isinstance(one, str):  # so that the next may have its name, and its place in the queue
@@ -271,10 +273,10 @@ def test_a_check_is_a_launch_that_writes_nothing(sweeps, tmp_path):
     with pytest.raises(Invalid):
         sweeps.check(SweepRequest(workload="arrays", budget=51))
     assert list(tmp_path.iterdir()) == []
-    found = sweeps.check(request)
+    queued = sweeps.check(request)
     assert sweeps.all() == [] and not sweeps.changed.is_set()
-    assert sweeps.submit(request).request == found.request.model_dump()
-    assert (found.study, found.request.timeout, found.settings.budget) == ("arrays", 60.0, 20)
+    assert sweeps.submit(request).request == queued.request.model_dump()
+    assert (queued.study, queued.request.timeout, queued.settings.budget) == ("arrays", 60.0, 20)
     for ask in (sweeps.check, sweeps.submit):
         with pytest.raises(Conflict, match="has a sweep that is queued"):
             ask(request)
@@ -282,7 +284,7 @@ def test_a_check_is_a_launch_that_writes_nothing(sweeps, tmp_path):
     for ask in (sweeps.check, sweeps.submit):
         with pytest.raises(Full, match="2 sweeps are queued already"):
             ask(SweepRequest(workload="function"))
-    assert [each.study for each in sweeps.all()] == ["arrays", "other"]
+    assert [status.study for status in sweeps.all()] == ["arrays", "other"]
 
 
 def test_a_study_of_the_service_is_gone_on_with_as_it_was_asked_for(sweeps):
@@ -303,8 +305,8 @@ def test_a_study_that_was_swept_on_ray_goes_on_there_or_where_it_can(sweeps, mon
     sweeps.cancel("arrays")
     values, remarks = to_resume("arrays", attributes_of(sweeps, "arrays"), 4, KNOWN)
     assert remarks == [] and (values["engine"], values["workers"]) == ("ray", "2")
-    found = sweeps.check(SweepRequest.model_validate(as_json(values, ARRAYS)))
-    assert found.cluster == Cluster(2, 0.5, 0.0, None)
+    checked = sweeps.check(SweepRequest.model_validate(as_json(values, ARRAYS)))
+    assert checked.cluster == Cluster(2, 0.5, 0.0, None)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(Invalid) as refused:
         sweeps.check(SweepRequest.model_validate(as_json(values, ARRAYS)))
@@ -336,16 +338,20 @@ def test_a_study_of_the_command_line_is_gone_on_with_as_its_attributes_say(sweep
         relatives=["cyclic"],
         seed=3,
     )
-    made = resolve(ARRAYS, config)
+    resolved = resolve(ARRAYS, config)
     with sweeps.storage() as storage:
-        create_study(storage, "theirs", made, resume=False)
+        create_study(storage, "theirs", resolved, resume=False)
     values, said = to_resume("theirs", attributes_of(sweeps, "theirs"), 8, KNOWN)
     assert len(said) == remarks and values["trials"] == "72"
     request = SweepRequest.model_validate(as_json(values, ARRAYS))
     if "step" not in repr(given.get("depth", "")) or given["depth"] == [1, 3]:
         again = sweeps.check(request).settings.attributes()
-        kept = made.attributes()
-        assert all(again[name] == kept[name] for name in kept if name != "pruner" or pruner == "hyperband")
+        attributes = resolved.attributes()
+        assert all(
+            again[name] == attributes[name]
+            for name in attributes
+            if name != "pruner" or pruner == "hyperband"
+        )
     else:  # the form has no steps
         with pytest.raises(Conflict, match="space hparams"):
             sweeps.check(request)
@@ -427,11 +433,11 @@ def test_the_latest_study_tells_that_was_long_enough_and_has_as_many_steps():
 def test_an_estimate_is_what_is_left_at_the_speed_and_the_share_that_were_measured(sweeps):
     settings = possible(sweeps, trials=12).settings
     rows = [row(0, 10.0, 20), row(0, 10.0, 5, "PRUNED"), row(0, 10.0, 5, "PRUNED"), row(5, None, 3, "FAIL")]
-    found = estimate(settings, "mine", [earlier("mine", rows)])
-    assert (found.finished, found.trials, found.epochs) == (3, 9, 180)
-    assert found.speed == Measured(3.0, "mine") and found.left == Measured(0.5, "mine")
-    assert found.seconds == pytest.approx(180 * 0.5 / 3.0)
-    assert sum(found.arms.values()) == 12 and found.arms["cosine"] == found.arms["constant"]
+    estimated = estimate(settings, "mine", [earlier("mine", rows)])
+    assert (estimated.finished, estimated.trials, estimated.epochs) == (3, 9, 180)
+    assert estimated.speed == Measured(3.0, "mine") and estimated.left == Measured(0.5, "mine")
+    assert estimated.seconds == pytest.approx(180 * 0.5 / 3.0)
+    assert sum(estimated.arms.values()) == 12 and estimated.arms["cosine"] == estimated.arms["constant"]
     other = estimate(settings, "mine", [earlier("theirs", rows, pruner="NopPruner")])
     assert (other.finished, other.left) == (0, None) and other.seconds == pytest.approx(240 / 3.0)
     nothing = estimate(settings, "mine", [])
@@ -442,8 +448,8 @@ def test_an_estimate_is_what_is_left_at_the_speed_and_the_share_that_were_measur
 def test_the_summary_tells_all_of_it(sweeps):
     asked = possible(sweeps, trials=64, confirm=True, timeout=30, slots=4, hparams={"depth": 3})
     arms = {"restarts": 48, "cosine": 8, "constant": 8}
-    found = Estimate(arms, 4, 60, 1200, Measured(10.0, "a b"), Measured(0.25, "c"))
-    words = " ".join(summary(asked, found, 2))
+    estimated = Estimate(arms, 4, 60, 1200, Measured(10.0, "a b"), Measured(0.25, "c"))
+    words = " ".join(summary(asked, estimated, 2))
     for part in (
         "trains 60 trials beside 4 that are finished of 20 epochs each: at most 1,200 epochs, 6,000 ",
         "25 % of all 64 trials are controls without restarts: 8 of one cosine cycle, 8 at a constant rate",
@@ -458,18 +464,18 @@ def test_the_summary_tells_all_of_it(sweeps):
     ):
         assert part in words
     first = summary(possible(sweeps, controls=0.0), Estimate({"restarts": 1}, 0, 1, 20, None, None), 0)
-    assert UNMEASURED in first and any("not tell whether restarts help" in each for each in first)
+    assert UNMEASURED in first and any("not tell whether restarts help" in line for line in first)
     done = summary(asked, Estimate(arms, 64, 0, 0, None, None), 0)
     assert done[0].startswith("The study has its 64 trials") and UNMEASURED not in done
-    on_ray = " ".join(summary(possible(sweeps, engine="ray", workers=2, gpus_per_worker=0.5), found, 0))
+    on_ray = " ".join(summary(possible(sweeps, engine="ray", workers=2, gpus_per_worker=0.5), estimated, 0))
     assert "side by side as suit the devices of each worker" in on_ray
     assert "Workers on Ray: 2, each with 1 CPU and 0.5 GPU." in on_ray and "Ray" not in words
-    closed = summary(possible(sweeps, closed=True, T_mult=2), found, 0)
-    assert any("cycles from 1 to 4 cycles, T_mult at 2" in each for each in closed)
+    closed = summary(possible(sweeps, closed=True, T_mult=2), estimated, 0)
+    assert any("cycles from 1 to 4 cycles, T_mult at 2" in line for line in closed)
 
 
 def test_times_are_in_units_that_suit_them():
-    assert [duration(each) for each in (0.2, 1.25, 99, 150, 5 * 3600.0, 1e7)] == [
+    assert [duration(seconds) for seconds in (0.2, 1.25, 99, 150, 5 * 3600.0, 1e7)] == [
         "less than 1 s",
         "about 1.2 s",
         "about 99 s",
@@ -488,11 +494,11 @@ def test_the_commands_ask_for_the_same(asked):
     request = valid(asked)
     if request is None:
         return
-    given = as_json(values_of(asked), ARRAYS)
-    words = shlex.split(curl(given, "http://host:8000"))
+    values = as_json(values_of(asked), ARRAYS)
+    words = shlex.split(curl(values, "http://host:8000"))
     assert words[:4] == ["curl", "-H", "Authorization: Bearer $SGDR_TOKEN", "http://host:8000/v1/sweeps"]
     assert words[4] == "--json" and meant(SweepRequest.model_validate(json.loads(words[5]))) == meant(request)
-    line = command_line(given, "sqlite:///its own.db")
+    line = command_line(values, "sqlite:///its own.db")
     if request.hparams:
         assert line is None
         return

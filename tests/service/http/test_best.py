@@ -13,10 +13,10 @@ def digits(sqlite_url):
 
 
 def test_the_best_come_in_order_with_code_for_every_framework(client, digits):
-    found = client.get("/v1/studies/digits/best?k=3").json()
-    assert found["total"] == digits.counts["COMPLETE"]
-    assert [item["number"] for item in found["items"]] == [best.number for best in digits.top(3)]
-    best = found["items"][0]
+    answer = client.get("/v1/studies/digits/best?k=3").json()
+    assert answer["total"] == digits.counts["COMPLETE"]
+    assert [item["number"] for item in answer["items"]] == [best.number for best in digits.top(3)]
+    best = answer["items"][0]
     assert best["value"] == digits.best.value and best["schedule"] == digits.best.schedule.to_dict()
     assert set(best["code"]) == {"torch", "optax", "keras", "braintools", "transformers"}
     for code in best["code"].values():
@@ -55,11 +55,11 @@ def test_code_is_refused_where_nobody_knows_how_many_steps_an_epoch_has(open_cli
 def test_code_comes_with_what_the_frameworks_cannot_do(client, digits):
     (best,) = client.get("/v1/studies/digits/best").json()["items"]
     assert best["parity"].keys() == best["code"].keys()
-    for target, found in best["parity"].items():
+    for target, parity in best["parity"].items():
         known = export.parity.report(
             digits.best.schedule, target, steps_per_epoch=20, budget=digits.best.budget
         )
-        assert found == known.to_dict() and found.keys() == {"cannot", "nearest"} and found["nearest"]
+        assert parity == known.to_dict() and parity.keys() == {"cannot", "nearest"} and parity["nearest"]
     (overall,) = client.get("/v1/best?workload=digits").json()["items"]
     assert {**overall, **best} == overall
 
@@ -86,9 +86,9 @@ def test_no_trial_gives_no_best(client, is_problem):
 @pytest.mark.parametrize("step", [0, 1, 19, 20, 399.5, 2**63 - 1024])
 def test_the_rate_of_the_best_schedule(client, digits, step):
     schedule = digits.best.schedule.scaled(20)
-    found = client.get("/v1/studies/digits/best/lr", params={"step": step}).json()
-    assert found["lr"] == schedule(step) and found["cycle"]["index"] == schedule.cycle(step).index
-    assert (found["study"], found["number"], found["unit"]) == ("digits", digits.best.number, "batch")
+    answer = client.get("/v1/studies/digits/best/lr", params={"step": step}).json()
+    assert answer["lr"] == schedule(step) and answer["cycle"]["index"] == schedule.cycle(step).index
+    assert (answer["study"], answer["number"], answer["unit"]) == ("digits", digits.best.number, "batch")
     other = client.get("/v1/studies/digits/best/lr", params={"step": step, "steps_per_epoch": 7}).json()
     assert other["lr"] == digits.best.schedule.scaled(7)(step)
 
@@ -104,11 +104,11 @@ def test_what_depends_on_the_study_is_not_kept(client):
 
 
 def test_the_best_over_all_studies_of_a_workload(client, is_problem, digits):
-    found = client.get("/v1/best?workload=digits&k=5").json()["items"]
-    assert [(item["study"], item["number"]) for item in found] == [
+    answer = client.get("/v1/best?workload=digits&k=5").json()["items"]
+    assert [(item["study"], item["number"]) for item in answer] == [
         ("digits", b.number) for b in digits.top(5)
     ]
-    assert (found[0]["metric"], found[0]["direction"]) == ("error", "minimize")
+    assert (answer[0]["metric"], answer[0]["direction"]) == ("error", "minimize")
     assert len(client.get("/v1/best?workload=digits").json()["items"]) == 1
     assert client.get("/v1/best?workload=digits&budget=20").status_code == 200
     is_problem(client.get("/v1/best?workload=digits&budget=21"), 404, "with a budget of 21")

@@ -27,8 +27,8 @@ def test_a_stream_goes_on_until_its_sweep_ends(writer):
     writer.post("/v1/sweeps", json={"workload": "digits", "study": "s"})
     # The client gives a stream's lines only when it has ended: so the end is brought about beforehand.
     writer.app.state.feeds.read = Told(writer, cancel_after=2)
-    found = events(writer.get("/v1/sweeps/s/events").text)
-    assert [(name, state["state"]) for name, state in found] == [
+    heard = events(writer.get("/v1/sweeps/s/events").text)
+    assert [(name, state["state"]) for name, state in heard] == [
         ("progress", "queued"),
         ("progress", "cancelled"),
         ("end", "cancelled"),
@@ -78,7 +78,7 @@ def test_many_listeners_are_one_reader_and_leave_nothing(monkeypatch):
 
     feeds, heard = asyncio.run(main())
     assert len(looks) < 20 and feeds.followed == {}
-    assert all(each[-1] == "5" and each == sorted(set(each)) for each in heard)
+    assert all(states[-1] == "5" and states == sorted(set(states)) for states in heard)
 
 
 def test_a_reader_that_fails_ends_every_stream_and_the_next_reads_anew(monkeypatch):

@@ -35,8 +35,12 @@ def own(copied, open_client, authorized):
 def all_unavailable(client, is_problem):
     for path in PATHS:
         answer = client.get(path)
-        found = is_problem(answer, 503, "the storage cannot be read at the moment")
-        assert answer.headers["retry-after"] == "5" and ".db" not in str(found) and "sqlite" not in str(found)
+        problem = is_problem(answer, 503, "the storage cannot be read at the moment")
+        assert (
+            answer.headers["retry-after"] == "5"
+            and ".db" not in str(problem)
+            and "sqlite" not in str(problem)
+        )
     assert client.get("/healthz").status_code == 200
     assert client.get("/v1/lr?base_lr=1&T_0=1&step=0").json()["lr"] == 1
     assert "sgdr_storage_up 0.0" in client.get("/metrics").text
@@ -95,8 +99,8 @@ def test_readers_do_not_wait_for_a_writer_and_a_writer_gives_up(own, copied, is_
         writer.execute("BEGIN IMMEDIATE")
         all_answered(own)
         answer = own.post("/v1/sweeps", json=BODY)
-        found = is_problem(answer, 503, "the storage cannot be written at the moment")
-        assert answer.headers["retry-after"] == "5" and "locked" not in str(found)
+        problem = is_problem(answer, 503, "the storage cannot be written at the moment")
+        assert answer.headers["retry-after"] == "5" and "locked" not in str(problem)
         writer.rollback()
     assert own.post("/v1/sweeps", json=BODY).status_code == 202
 

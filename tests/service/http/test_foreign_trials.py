@@ -51,15 +51,15 @@ def url(tmp_path_factory, tiny):
 
 @pytest.fixture(scope="module")
 def client(url):
-    with client_of(url) as made:
-        yield made
+    with client_of(url) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def best(url):
-    found = load("s", url).best
-    assert found.number < 8
-    return found
+    of_study = load("s", url).best
+    assert of_study.number < 8
+    return of_study
 
 
 def test_lists_and_the_best_are_those_of_the_sweep(client, best):
@@ -68,10 +68,10 @@ def test_lists_and_the_best_are_those_of_the_sweep(client, best):
     assert study["trials"] == {"COMPLETE": 8, "WAITING": 1}
     assert study["outcomes"] == {"complete": 8, "waiting": 1, "foreign": 4}
     assert client.get("/v1/studies/s").json()["last_error"] is None
-    found = client.get("/v1/studies/s/best?k=20").json()
-    assert found["total"] == len(found["items"]) == 8 and found["items"][0]["number"] == best.number
+    answer = client.get("/v1/studies/s/best?k=20").json()
+    assert answer["total"] == len(answer["items"]) == 8 and answer["items"][0]["number"] == best.number
     overall = client.get("/v1/best?workload=tiny&k=20").json()["items"]
-    assert [each["number"] for each in overall] == [each["number"] for each in found["items"]]
+    assert [item["number"] for item in overall] == [row["number"] for row in answer["items"]]
     assert client.get("/v1/studies/s/best/lr?step=1").json()["number"] == best.number
     assert client.get("/v1/studies/s/verdict").status_code == 404
     (sweep,) = client.get("/v1/sweeps").json()["items"]
@@ -91,8 +91,8 @@ def test_foreign_trials_are_shown_and_marked(client):
     assert [row["foreign"] for row in rows] == [False] * 8 + [True] * 4 + [False]
     for row in rows[8:]:
         assert row["arm"] is None and row["seed"] is None and row["T_0"] is None and row["error"] is None
-        found = client.get(f"/v1/studies/s/trials/{row['number']}").json()
-        assert (found["curve"], found["restarts"], found["foreign"]) == ({}, [], row["foreign"])
+        answer = client.get(f"/v1/studies/s/trials/{row['number']}").json()
+        assert (answer["curve"], answer["restarts"], answer["foreign"]) == ({}, [], row["foreign"])
     assert [row["value"] for row in rows[8:]] == [-1.0, -1.0, None, None, None]
     table = list(csv.DictReader(io.StringIO(client.get("/v1/studies/s/trials.csv").text)))
     assert [row["foreign"] for row in table] == ["False"] * 8 + ["True"] * 4 + ["False"]

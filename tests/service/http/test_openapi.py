@@ -101,7 +101,7 @@ def test_every_operation_keeps_to_the_document(copied):
         with warnings.catch_warnings():
             # Its tests of many operations leave Hypothesis strategies in reference cycles.
             warnings.simplefilter("ignore", ResourceWarning)
-            found = list(failures(schema))
+            failed = list(failures(schema))
         shutdown_lifespans()
         app.state.library.close()
         app.state.sweeps.close()
@@ -109,10 +109,10 @@ def test_every_operation_keeps_to_the_document(copied):
         lock.release()
     left = [
         (check, asked, words)
-        for check, asked, words in found
+        for check, asked, words in failed
         if not any(e.check == check and e.operation in asked and e.answer in words for e in EXEMPT)
     ]
-    assert not left, "\n\n".join("\n".join(each) for each in left)
+    assert not left, "\n\n".join("\n".join(failure) for failure in left)
 
 
 @pytest.fixture(scope="module")
@@ -145,12 +145,12 @@ def with_nulls(document, schema, example):
     kinds = [resolved(document, kind) for kind in schema.get("anyOf", [schema])]
     if isinstance(example, list):
         items = next(kind["items"] for kind in kinds if "items" in kind)
-        return [with_nulls(document, items, each) for each in example]
+        return [with_nulls(document, items, item) for item in example]
     properties = next((kind["properties"] for kind in kinds if "properties" in kind), None)
     if not isinstance(example, dict) or properties is None:
         return example
     nulls = {name: None for name, kind in properties.items() if {"type": "null"} in kind.get("anyOf", [])}
-    known = {name: with_nulls(document, properties.get(name, {}), each) for name, each in example.items()}
+    known = {name: with_nulls(document, properties.get(name, {}), value) for name, value in example.items()}
     return {**nulls, **known}
 
 
@@ -197,7 +197,7 @@ def test_every_body_has_examples_that_hold(document):
     bodies = 0
     for name, operation in operations(document):
         for content in operation.get("requestBody", {}).get("content", {}).values():
-            examples = [each["value"] for each in content["examples"].values()]
+            examples = [example["value"] for example in content["examples"].values()]
             assert examples, name
             for example in examples:
                 holds(document, content["schema"], example)

@@ -51,19 +51,19 @@ def test_metrics_count_requests_and_tell_how_things_stand(client):
     assert after["sgdr_storage_up",] == 1 and after["sgdr_sweeps", "finished"] >= 3
     listed = client.get("/v1/studies").json()["items"]
     for outcome in ("complete", "pruned", "diverged"):
-        assert after["sgdr_trials", outcome] == sum(each["outcomes"].get(outcome, 0) for each in listed)
+        assert after["sgdr_trials", outcome] == sum(study["outcomes"].get(outcome, 0) for study in listed)
 
 
 def test_methods_that_nobody_knows_make_no_metric_of_their_own(sqlite_client):
     for place in range(20):
         sqlite_client.request(f"X{place}", "/healthz")
-    found = {key for key in metrics(sqlite_client) if any(part.startswith("X") for part in key[1:])}
-    assert not found
+    unknown = {key for key in metrics(sqlite_client) if any(part.startswith("X") for part in key[1:])}
+    assert not unknown
 
 
 def test_workloads_are_those_that_are_installed(sqlite_client, is_problem):
-    found = sqlite_client.get("/v1/workloads").json()
-    assert found["total"] == len(found["items"]) and "digits" in found["items"]
+    answer = sqlite_client.get("/v1/workloads").json()
+    assert answer["total"] == len(answer["items"]) and "digits" in answer["items"]
     told = sqlite_client.get("/v1/workloads/digits").json()
     assert (told["name"], told["budget"], told["base_lr"]) == ("digits", 100, [0.001, 1.0])
     for name in ("nothing", "%00", "%FF", "os:system", "sgdr.workloads.digits:digits"):
@@ -80,9 +80,9 @@ def test_a_line_of_the_log_is_one_json_object_whatever_is_in_it():
     record.path = '/"\n\x1b[31m'
     line = JsonLines().format(record)
     assert "\n" not in line and "\x1b" not in line and line.isascii()
-    found = json.loads(line)
-    assert (found["level"], found["logger"], found["message"]) == ("error", "service.x", "what\n\ud800ü")
-    assert found["path"] == record.path and "Traceback" in found["error"] and found["time"].endswith("+00:00")
+    entry = json.loads(line)
+    assert (entry["level"], entry["logger"], entry["message"]) == ("error", "service.x", "what\n\ud800ü")
+    assert entry["path"] == record.path and "Traceback" in entry["error"] and entry["time"].endswith("+00:00")
 
 
 def test_a_request_is_one_line(sqlite_client, caplog):

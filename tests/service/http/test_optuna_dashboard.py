@@ -26,8 +26,8 @@ def test_it_shows_the_studies_and_their_trials(copied):
             studies = {each["study_name"]: each["study_id"] for each in found}
             assert {"digits", "tiny"} <= studies.keys()
             trials = _answer(client, f"/api/studies/{studies['digits']}?after=0")["trials"]
-            assert [each["number"] for each in trials] == list(range(300))
-            assert {"Complete", "Pruned", "Fail"} == {each["state"] for each in trials}
+            assert [trial["number"] for trial in trials] == list(range(300))
+            assert {"Complete", "Pruned", "Fail"} == {trial["state"] for trial in trials}
     finally:
         serving.terminate()
         serving.wait(30)

@@ -66,8 +66,10 @@ def test_whole_numbers_stay_whole(client):
 @pytest.mark.parametrize("name", ["base_lr", "T_0", "T_mult", "eta_min", "step", "until"])
 def test_a_bad_number_is_refused_by_its_name(client, is_problem, name, value):
     path, last = ("/v1/restarts", "until") if name == "until" else ("/v1/lr", "step")
-    found = is_problem(client.get(path, params={**SCHEDULE, last: 37, name: value}), 422, f"{name}: ")
-    assert [each["location"] for each in found["errors"]] == [f"query.{name}"] and len(found["detail"]) < 400
+    problem = is_problem(client.get(path, params={**SCHEDULE, last: 37, name: value}), 422, f"{name}: ")
+    assert [error["location"] for error in problem["errors"]] == [f"query.{name}"] and len(
+        problem["detail"]
+    ) < 400
 
 
 @pytest.mark.parametrize(
@@ -80,10 +82,12 @@ def test_a_number_out_of_its_bounds_is_refused(client, is_problem, name, value):
 
 def test_a_floor_above_the_peak_is_refused_where_it_is(client, is_problem):
     above = {**SCHEDULE, "eta_min": 0.2}
-    found = is_problem(client.get("/v1/lr", params={**above, "step": 1}), 422, "eta_min must not exceed")
-    assert found["errors"][0]["location"] == "query.eta_min"
-    found = is_problem(client.post("/v1/lr", json={"schedule": above, "steps": [1]}), 422, "eta_min must not")
-    assert found["errors"][0]["location"] == "body.schedule.eta_min"
+    problem = is_problem(client.get("/v1/lr", params={**above, "step": 1}), 422, "eta_min must not exceed")
+    assert problem["errors"][0]["location"] == "query.eta_min"
+    problem = is_problem(
+        client.post("/v1/lr", json={"schedule": above, "steps": [1]}), 422, "eta_min must not"
+    )
+    assert problem["errors"][0]["location"] == "body.schedule.eta_min"
 
 
 def test_unknown_missing_and_repeated_parameters_are_refused(client, is_problem):
@@ -120,9 +124,9 @@ def test_unknown_missing_and_repeated_parameters_are_refused(client, is_problem)
     ids=lambda value: None if isinstance(value, str) and value.startswith("steps") else "",
 )
 def test_bad_steps_are_refused_in_one_line(client, is_problem, steps, words):
-    found = is_problem(client.post("/v1/lr", json={"schedule": SCHEDULE, "steps": steps}), 422, words)
-    assert "\n" not in found["detail"] and all(
-        e["location"].startswith("body.steps") for e in found["errors"]
+    problem = is_problem(client.post("/v1/lr", json={"schedule": SCHEDULE, "steps": steps}), 422, words)
+    assert "\n" not in problem["detail"] and all(
+        e["location"].startswith("body.steps") for e in problem["errors"]
     )
 
 
@@ -134,8 +138,10 @@ def test_numbers_that_json_does_not_have_are_refused(client, is_problem, field, 
         for name, value in {**SCHEDULE, "peak_decay": 1}.items()
     )
     text = f'{{"schedule": {{{fields}}}, "steps": [1]}}'
-    found = is_problem(client.post("/v1/lr", content=text, headers={"Content-Type": "application/json"}), 422)
-    assert found["errors"][0]["location"] == f"body.schedule.{field}"
+    problem = is_problem(
+        client.post("/v1/lr", content=text, headers={"Content-Type": "application/json"}), 422
+    )
+    assert problem["errors"][0]["location"] == f"body.schedule.{field}"
 
 
 @pytest.mark.parametrize(
@@ -160,8 +166,8 @@ def test_numbers_that_json_does_not_have_are_refused(client, is_problem, field, 
 )
 def test_a_body_that_is_no_request_is_refused(client, is_problem, body):
     answer = client.post("/v1/lr", content=body, headers={"Content-Type": "application/json"})
-    found = is_problem(answer, 422)
-    assert found["errors"][0]["location"].startswith("body")
+    problem = is_problem(answer, 422)
+    assert problem["errors"][0]["location"].startswith("body")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "json"])
@@ -172,22 +178,22 @@ def test_a_body_of_another_kind_is_refused(client, is_problem, kind):
 
 def test_very_many_faults_are_told_in_short(client, is_problem):
     answer = client.post("/v1/lr", json={"schedule": SCHEDULE, "steps": ["x"] * 5_000})
-    found = is_problem(answer, 422, "; and 4997 more")
-    assert len(found["errors"]) == 100
+    problem = is_problem(answer, 422, "; and 4997 more")
+    assert len(problem["errors"]) == 100
 
 
 def test_a_range_answers_like_a_list(client):
     schedule = {**SCHEDULE, "peak_decay": 0.5, "cycles": 3}
-    given = {"start": 3, "stop": 90, "stride": 7}
-    by_range = client.post("/v1/lr", json={"schedule": schedule, "steps": given}).json()
+    steps = {"start": 3, "stop": 90, "stride": 7}
+    by_range = client.post("/v1/lr", json={"schedule": schedule, "steps": steps}).json()
     assert by_range["steps"] == list(range(3, 90, 7))
     assert by_range == client.post("/v1/lr", json={"schedule": schedule, "steps": by_range["steps"]}).json()
     assert by_range["lr"] == [sgdr.WarmRestarts(**schedule)(step) for step in by_range["steps"]]
 
 
 def test_a_million_steps_are_answered(client):
-    found = client.post("/v1/lr", json={"schedule": SCHEDULE, "steps": {"stop": 10**6}}).json()
-    assert len(found["lr"]) == 10**6 and found["lr"][10] == 0.1
+    answer = client.post("/v1/lr", json={"schedule": SCHEDULE, "steps": {"stop": 10**6}}).json()
+    assert len(answer["lr"]) == 10**6 and answer["lr"][10] == 0.1
     last = {"start": 2**63 - 1025, "stop": 2**63 - 1024, "stride": 2**63 - 1024}
     assert client.post("/v1/lr", json={"schedule": SCHEDULE, "steps": last}).json()["steps"] == [2**63 - 1025]
 
@@ -224,8 +230,8 @@ def test_the_number_of_cycles_bounds_what_is_looked_up_step_by_step(client, is_p
 )
 def test_restarts_and_troughs_are_the_librarys(client, until, T_mult):
     schedule = sgdr.WarmRestarts(0.1, 10, T_mult)
-    found = client.get("/v1/restarts", params={"base_lr": 0.1, "T_0": 10, "T_mult": T_mult, "until": until})
-    assert found.json() == {"restarts": schedule.restarts(until), "troughs": schedule.troughs(until)}
+    answer = client.get("/v1/restarts", params={"base_lr": 0.1, "T_0": 10, "T_mult": T_mult, "until": until})
+    assert answer.json() == {"restarts": schedule.restarts(until), "troughs": schedule.troughs(until)}
 
 
 def test_a_hundred_thousand_cycles_are_listed_and_no_more(client, is_problem):

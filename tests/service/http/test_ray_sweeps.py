@@ -16,18 +16,18 @@ def client(registered_workloads, serve):
     # Ray makes sockets in its folder, whose names must be short.
     with tempfile.TemporaryDirectory(prefix="sgdr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         server = serve("--storage", f"sqlite:///{registered_workloads}/own.db", RAY_TMPDIR=folder)
-        with server.client() as made:
-            yield made
+        with server.client() as opened:
+            yield opened
 
 
 def wait(client, study, state, finished=0, workers=0):
     """Until the sweep is in that state, with so many finished trials and workers."""
     deadline = time.monotonic() + SECONDS
     while True:
-        found = client.get(f"/v1/sweeps/{study}").json()
-        if found["state"] == state and found["finished"] >= finished and found["workers"] >= workers:
-            return found
-        assert found["state"] in (*ACTIVE, state) and time.monotonic() < deadline, found
+        answer = client.get(f"/v1/sweeps/{study}").json()
+        if answer["state"] == state and answer["finished"] >= finished and answer["workers"] >= workers:
+            return answer
+        assert answer["state"] in (*ACTIVE, state) and time.monotonic() < deadline, answer
         time.sleep(0.1)
 
 

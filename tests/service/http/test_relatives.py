@@ -31,17 +31,17 @@ def test_every_answer_knows_them(study):
         for row in client.get("/v1/studies/relatives/trials", params={"arm": "cyclic"}).json()["items"]:
             assert (row["arm"], row["T_0"], row["T_mult"]) == ("cyclic", None, None) and row["base_lr"] > 0
         for number, trial in enumerate(study.frozen):
-            found = client.get(f"/v1/studies/relatives/trials/{number}").json()
-            assert found["arm"] == trial.user_attrs["arm"] and len(found["curve"]["error"]) == 6
-            if found["arm"] == "one-cycle":
-                assert (found["restarts"], found["troughs"]) == ([], [6])
+            answer = client.get(f"/v1/studies/relatives/trials/{number}").json()
+            assert answer["arm"] == trial.user_attrs["arm"] and len(answer["curve"]["error"]) == 6
+            if answer["arm"] == "one-cycle":
+                assert (answer["restarts"], answer["troughs"]) == ([], [6])
         top = client.get("/v1/studies/relatives/best", params={"k": 12}).json()["items"]
         kinds = {item["arm"]: item["schedule"].get("kind") for item in top}
         assert kinds.items() >= {name: name for name in RELATIVES}.items() and kinds["cosine"] is None
         for item in top:
             assert item["code"]["torch"].startswith("# schedule must be") is (item["arm"] in RELATIVES)
         candidates = client.get("/v1/studies/relatives/verdict").json()["candidates"]
-        assert {each["arm"] for each in candidates} == set(ALL_ARMS)
+        assert {candidate["arm"] for candidate in candidates} == set(ALL_ARMS)
         table = pd.read_csv(io.StringIO(client.get("/v1/studies/relatives/trials.csv").text))
         for row in client.get("/v1/studies/relatives/trials").json()["items"]:
             arm = row["arm"]
@@ -56,13 +56,13 @@ def test_the_rate_of_a_relative_is_told_without_a_cycle(study, monkeypatch):
     best = next(best for best in study.ranked() if best.arm == "cyclic")
     monkeypatch.setattr(search.Study, "top", lambda study, k: [best])
     with client_of(study.url) as client:
-        found = client.get("/v1/studies/relatives/best/lr", params={"step": 3}).json()
-    assert (found["lr"], found["cycle"]) == (best.schedule.scaled(2)(3), None)
+        answer = client.get("/v1/studies/relatives/best/lr", params={"step": 3}).json()
+    assert (answer["lr"], answer["cycle"]) == (best.schedule.scaled(2)(3), None)
 
 
 def test_every_figure_takes_them(study):
     drawn = chosen(study, 50, pruned=False)
-    assert {each.arm for each in drawn} >= set(RELATIVES)
+    assert {trial.arm for trial in drawn} >= set(RELATIVES)
     together = curves(drawn, metric="error")
     aligned = curves(drawn, metric="error", aligned=True)
     assert len(together["data"]) == 2 * len(drawn) > len(aligned["data"]) > 0
@@ -76,5 +76,5 @@ def test_every_figure_takes_them(study):
     assert all(json.loads(json.dumps(figure, allow_nan=False)) for figure in figures)
     assert {trace["name"] for trace in figures[1]["data"]} == {shape.words for shape in SHAPES.values()}
     assert {row["arm"] for row in found_by_arm(study)} == {SHAPES[arm].words for arm in study.arms}
-    rows = [candidate_row(each) for each in study.verdict.candidates]
+    rows = [candidate_row(candidate) for candidate in study.verdict.candidates]
     assert {row["arm"]: row["T_0"] for row in rows}["triangles"] is None

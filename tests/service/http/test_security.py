@@ -43,8 +43,8 @@ def test_writing_needs_the_token(sqlite_client, is_problem, method, path, header
 
 
 def test_the_kept_hash_is_no_token(sqlite_client, is_problem):
-    kept = sqlite_client.app.state.settings.token_hash
-    for guess in (kept, kept.removeprefix("sha256:")):
+    token_hash = sqlite_client.app.state.settings.token_hash
+    for guess in (token_hash, token_hash.removeprefix("sha256:")):
         answer = sqlite_client.post("/v1/sweeps", headers={"Authorization": f"Bearer {guess}"}, json=BODY)
         is_problem(answer, 401)
 
@@ -195,10 +195,10 @@ def test_an_internal_error_leaks_nothing_and_is_logged(own_client, is_problem, m
 
     monkeypatch.setattr(own_client.app.state.library, "study", fail)
     with caplog.at_level(logging.ERROR, "service.access"):
-        found = is_problem(own_client.get("/v1/studies/tiny"), 500, "internal error")
-    assert "secret" not in str(found) and "Traceback" not in str(found)
+        problem = is_problem(own_client.get("/v1/studies/tiny"), 500, "internal error")
+    assert "secret" not in str(problem) and "Traceback" not in str(problem)
     (record,) = caplog.records
-    assert record.request_id == found["request_id"] and "the secret" in str(record.exc_info[1])
+    assert record.request_id == problem["request_id"] and "the secret" in str(record.exc_info[1])
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])

@@ -178,8 +178,8 @@ def _kill(pid):
     """The sweep, where a failed test has left it."""
     try:
         process = psutil.Process(pid)
-        for each in (*process.children(recursive=True), process):
-            each.kill()
+        for child in (*process.children(recursive=True), process):
+            child.kill()
     except psutil.NoSuchProcess:
         pass
 
@@ -259,11 +259,17 @@ def test_an_address_that_is_taken_is_named(tmp_path):
 
 
 def _started(folder, arguments, environment):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SGDR_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SGDR_")}
     return subprocess.run(
         [sys.executable, "-m", "sgdr", "serve", *arguments],
         cwd=folder,
-        env={**kept, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "COLUMNS": "400", **environment},
+        env={
+            **inherited,
+            "HOME": str(folder),
+            "XDG_CONFIG_HOME": str(folder),
+            "COLUMNS": "400",
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=60,

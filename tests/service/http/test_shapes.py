@@ -30,7 +30,7 @@ STEPS = [0, 1, 9.5, 10, 30, 49, 70, 1000]
 def library_schedule(shape, fields):
     """The schedule as a user of the library makes it."""
     values = {
-        name: [library_schedule(each.get("shape", each.get("kind", "restarts")), each) for each in value]
+        name: [library_schedule(part.get("shape", part.get("kind", "restarts")), part) for part in value]
         if name == "schedules"
         else library_schedule(value.get("shape", "restarts"), value)
         if name == "schedule"
@@ -49,7 +49,7 @@ def as_query(fields):
         return json.dumps(value) if isinstance(value, dict) else value
 
     return {
-        name: [text(each) for each in value] if isinstance(value, list) else text(value)
+        name: [text(part) for part in value] if isinstance(value, list) else text(value)
         for name, value in fields.items()
     }
 
@@ -78,8 +78,8 @@ def test_both_methods_and_restarts_answer_for_every_shape(sqlite_client, shape, 
         has_cycles = shape in ("restarts", "cosine")
         assert one.json()["cycle"] == (schedule.cycle(step).to_dict() if has_cycles else None)
         assert one.headers["etag"]
-    found = sqlite_client.get("/v1/restarts", params={**query, "until": 60}).json()
-    assert found == {"restarts": schedule.restarts(60), "troughs": schedule.troughs(60)}
+    answer = sqlite_client.get("/v1/restarts", params={**query, "until": 60}).json()
+    assert answer == {"restarts": schedule.restarts(60), "troughs": schedule.troughs(60)}
 
 
 def test_options_of_restarts_are_taken_by_get(sqlite_client):
@@ -126,8 +126,8 @@ def test_a_bad_field_is_refused_where_it_is(sqlite_client, is_problem, fields, l
     if not known:
         refused = is_problem(sqlite_client.get("/v1/lr", params={**as_query(fields), "step": 1}), 422)
         assert refused["errors"][0]["location"] == f"query.{location}"
-    found = is_problem(sqlite_client.post("/v1/lr", json={"schedule": fields, "steps": [1]}), 422, words)
-    assert found["errors"][0]["location"] == f"body.schedule.{location}"
+    problem = is_problem(sqlite_client.post("/v1/lr", json={"schedule": fields, "steps": [1]}), 422, words)
+    assert problem["errors"][0]["location"] == f"body.schedule.{location}"
 
 
 def test_a_text_that_is_no_schedule_is_refused(sqlite_client, is_problem):
@@ -161,8 +161,8 @@ def test_what_would_take_minutes_or_is_beyond_floats_is_refused(sqlite_client, i
 
 def test_cycles_of_a_part_count_within_it_alone(sqlite_client):
     joined = {"shape": "joined", "schedules": [{**RESTARTS, "T_0": 1}, DECAY | {"shape": "step-decay"}]}
-    found = sqlite_client.get("/v1/restarts", params={**as_query(joined), "milestones": 3, "until": 10**9})
-    assert found.json() == {"restarts": [1, 2], "troughs": [1, 2, 3]}
+    answer = sqlite_client.get("/v1/restarts", params={**as_query(joined), "milestones": 3, "until": 10**9})
+    assert answer.json() == {"restarts": [1, 2], "troughs": [1, 2, 3]}
 
 
 @pytest.mark.parametrize("shape", ["one-cycle", "step-decay", "cyclic"])
@@ -173,8 +173,8 @@ def test_the_best_rate_is_told_of_every_shape(open_client, copied, monkeypatch, 
 
     schedule, top = library_schedule(shape, ASKED[shape]), Study.top
     monkeypatch.setattr(
-        Study, "top", lambda self, k: [replace(each, schedule=schedule) for each in top(self, k)]
+        Study, "top", lambda self, k: [replace(best, schedule=schedule) for best in top(self, k)]
     )
     with open_client(f"sqlite:///{copied}") as client:
-        found = client.get("/v1/studies/digits/best/lr?step=30&steps_per_epoch=7").json()
-    assert found["lr"] == schedule.scaled(7)(30) and found["cycle"] is None
+        answer = client.get("/v1/studies/digits/best/lr?step=30&steps_per_epoch=7").json()
+    assert answer["lr"] == schedule.scaled(7)(30) and answer["cycle"] is None

@@ -23,18 +23,18 @@ def digits(sqlite_url):
 
 def test_studies_are_listed_with_a_total_a_page_at_a_time(client, odd_name):
     names = sorted(["digits", "tiny", odd_name, "empty"])
-    found = client.get("/v1/studies").json()
-    assert [each["study"] for each in found["items"]] == names
-    assert (found["total"], found["limit"], found["offset"]) == (4, 100, 0)
+    answer = client.get("/v1/studies").json()
+    assert [row["study"] for row in answer["items"]] == names
+    assert (answer["total"], answer["limit"], answer["offset"]) == (4, 100, 0)
     page = client.get("/v1/studies?limit=2&offset=1").json()
-    assert (page["items"], page["total"]) == (found["items"][1:3], 4)
+    assert (page["items"], page["total"]) == (answer["items"][1:3], 4)
     assert client.get("/v1/studies?offset=2147483647").json()["items"] == []
     backwards = client.get("/v1/studies?sort=-study").json()["items"]
-    assert [each["study"] for each in backwards] == names[::-1]
+    assert [row["study"] for row in backwards] == names[::-1]
     assert client.get("/v1/studies?sort=started").json()["items"][-1]["study"] == "empty"
     assert client.get("/v1/studies?sort=-started").json()["items"][-1]["study"] == "empty"
     of_digits = client.get("/v1/studies?workload=digits").json()
-    assert [each["study"] for each in of_digits["items"]] == ["digits", "empty"]
+    assert [row["study"] for row in of_digits["items"]] == ["digits", "empty"]
     assert client.get("/v1/studies?workload=none").json()["total"] == 0
 
 
@@ -45,18 +45,18 @@ def test_a_page_out_of_bounds_is_refused_not_cut(client, is_problem, path, query
 
 
 def test_a_study_tells_what_it_is(client, digits):
-    found = client.get("/v1/studies/digits").json()
-    assert found["trials"] == digits.counts and found["outcomes"] == digits.outcomes
-    assert found["best"] == digits.best.to_dict() and found["arms"] == digits.arms
-    assert (found["workload"], found["budget"], found["steps_per_epoch"]) == ("digits", 20, 20)
-    assert found["space"]["base_lr"] == [0.001, 1.0] and found["verdict"] is None
+    answer = client.get("/v1/studies/digits").json()
+    assert answer["trials"] == digits.counts and answer["outcomes"] == digits.outcomes
+    assert answer["best"] == digits.best.to_dict() and answer["arms"] == digits.arms
+    assert (answer["workload"], answer["budget"], answer["steps_per_epoch"]) == ("digits", 20, 20)
+    assert answer["space"]["base_lr"] == [0.001, 1.0] and answer["verdict"] is None
     empty = client.get("/v1/studies/empty").json()
     assert (empty["trials"], empty["best"], empty["started"]) == ({}, None, None)
 
 
 def test_a_name_is_one_percent_encoded_segment(client, odd_name):
-    found = client.get(f"/v1/studies/{quote(odd_name, safe='')}")
-    assert found.json()["study"] == odd_name
+    answer = client.get(f"/v1/studies/{quote(odd_name, safe='')}")
+    assert answer.json()["study"] == odd_name
     assert client.get(f"/v1/studies/{quote(odd_name, safe='')}/trials").json()["total"] == 4
 
 
@@ -110,9 +110,9 @@ def test_filters_are_combined(client):
     low, high = values[3], values[-3]
 
     def passing(**query):
-        found = client.get("/v1/studies/digits/trials", params={"limit": 1000, **query}).json()
-        assert found["total"] == len(found["items"])
-        return found["items"]
+        answer = client.get("/v1/studies/digits/trials", params={"limit": 1000, **query}).json()
+        assert answer["total"] == len(answer["items"])
+        return answer["items"]
 
     for state in STATES:
         assert passing(state=state) == [item for item in everything if item["state"] == state] != []
@@ -149,10 +149,10 @@ def test_a_bad_filter_is_refused(client, is_problem, query, words):
 
 def test_a_trial_has_its_curves_and_cycles(client, digits):
     number = digits.best.number
-    found = client.get(f"/v1/studies/digits/trials/{number}").json()
-    assert found["curve"] == digits.curve(number) and len(found["curve"]["error"]) == found["epochs"]
-    assert found["restarts"] == digits.best.schedule.restarts(found["epochs"])
-    assert found["troughs"] == digits.best.schedule.troughs(found["epochs"])
+    answer = client.get(f"/v1/studies/digits/trials/{number}").json()
+    assert answer["curve"] == digits.curve(number) and len(answer["curve"]["error"]) == answer["epochs"]
+    assert answer["restarts"] == digits.best.schedule.restarts(answer["epochs"])
+    assert answer["troughs"] == digits.best.schedule.troughs(answer["epochs"])
 
 
 @pytest.mark.parametrize(
@@ -163,9 +163,9 @@ def test_a_trial_that_is_not_there(client, is_problem, number, status):
 
 
 def test_a_verdict_or_why_there_is_none(client, is_problem, sqlite_url):
-    found = client.get("/v1/studies/tiny/verdict").json()
+    answer = client.get("/v1/studies/tiny/verdict").json()
     verdict = search.load("tiny", sqlite_url).verdict
-    assert (found["decision"], found["words"]) == (verdict.decision, str(verdict))
+    assert (answer["decision"], answer["words"]) == (verdict.decision, str(verdict))
     assert client.get("/v1/studies/tiny").json()["verdict"] == verdict.decision
     is_problem(client.get("/v1/studies/digits/verdict"), 404, "`sgdr confirm` gives it")
 
@@ -175,20 +175,20 @@ def test_trials_as_csv_are_those_of_the_pages(client):
     answer = client.get(f"/v1/studies/digits/trials.csv?{query}")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     items = client.get(f"/v1/studies/digits/trials?{query}&limit=1000").json()["items"]
-    found = rows(answer)
-    assert [int(row["number"]) for row in found] == [item["number"] for item in items] != []
-    assert [float(row["value"]) for row in found] == [item["value"] for item in items]
-    assert [row["seed"] for row in found] == [str(item["seed"]) for item in items]
+    table = rows(answer)
+    assert [int(row["number"]) for row in table] == [item["number"] for item in items] != []
+    assert [float(row["value"]) for row in table] == [item["value"] for item in items]
+    assert [row["seed"] for row in table] == [str(item["seed"]) for item in items]
 
 
 def test_curves_as_csv_have_a_row_an_epoch(client, digits):
-    found = rows(client.get("/v1/studies/digits/curves.csv?state=COMPLETE&sort=value"))
-    best = [row for row in found if row["number"] == found[0]["number"]]
-    curve = digits.curve(int(found[0]["number"]))
+    table = rows(client.get("/v1/studies/digits/curves.csv?state=COMPLETE&sort=value"))
+    best = [row for row in table if row["number"] == table[0]["number"]]
+    curve = digits.curve(int(table[0]["number"]))
     assert [int(row["epoch"]) for row in best] == list(range(1, 21))
     for name in ("error", "loss", "select_error", "select_loss"):
         assert [float(row[name]) for row in best] == curve[name]
-    assert len(found) == 20 * digits.counts["COMPLETE"]
+    assert len(table) == 20 * digits.counts["COMPLETE"]
 
 
 def test_csv_of_no_trials_is_its_heading(client, is_problem):

@@ -24,16 +24,16 @@ def test_a_sweep_is_queued_shown_and_cancelled(writer, is_problem):
     assert begun.status_code == 202
     place = f"/v1/sweeps/{quote(LONG['study'], safe='')}"
     assert begun.headers["location"] == place
-    found = begun.json()
-    assert (found["id"], found["state"], found["launched_by"], found["trials"]) == (
+    answer = begun.json()
+    assert (answer["id"], answer["state"], answer["launched_by"], answer["trials"]) == (
         LONG["study"],
         "queued",
         "service",
         128,
     )
-    assert found["request"].items() >= LONG.items() and found["finished"] == 0
-    assert writer.get(place).json() == found
-    assert writer.get("/v1/sweeps").json()["items"] == [found]
+    assert answer["request"].items() >= LONG.items() and answer["finished"] == 0
+    assert writer.get(place).json() == answer
+    assert writer.get("/v1/sweeps").json()["items"] == [answer]
     assert writer.get("/v1/sweeps?state=queued").json()["total"] == 1
     assert writer.get("/v1/sweeps?state=running&state=dead").json()["total"] == 0
     assert writer.get(f"/v1/studies/{quote(LONG['study'], safe='')}").json()["trials"] == {}
@@ -113,9 +113,9 @@ def test_the_queue_is_bounded(writer, is_problem):
     ids=lambda value: None if isinstance(value, str) else "-".join(value),
 )
 def test_a_sweep_that_cannot_be_is_refused_by_field(refusing, is_problem, wrong, location):
-    found = is_problem(refusing.post("/v1/sweeps", json={"workload": "digits", **wrong}), 422)
-    assert {each["location"].split("[")[0] for each in found["errors"]} == {location}, found
-    assert "\n" not in found["detail"] and refusing.get("/v1/studies").json()["total"] == 0
+    problem = is_problem(refusing.post("/v1/sweeps", json={"workload": "digits", **wrong}), 422)
+    assert {error["location"].split("[")[0] for error in problem["errors"]} == {location}, problem
+    assert "\n" not in problem["detail"] and refusing.get("/v1/studies").json()["total"] == 0
 
 
 def test_workers_on_ray_are_asked_for_and_kept_by_a_resumed_sweep(writer, is_problem, monkeypatch):
@@ -127,8 +127,8 @@ def test_workers_on_ray_are_asked_for_and_kept_by_a_resumed_sweep(writer, is_pro
     again = {"workload": "digits", "trials": 70, "resume": True}
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "ray", None)
-        found = is_problem(writer.post("/v1/sweeps", json=again), 422, "pip install 'sgdr[ray]'")
-        assert [each["location"] for each in found["errors"]] == ["body.engine"]
+        problem = is_problem(writer.post("/v1/sweeps", json=again), 422, "pip install 'sgdr[ray]'")
+        assert [error["location"] for error in problem["errors"]] == ["body.engine"]
     resumed = writer.post("/v1/sweeps", json=again).json()["request"]
     assert resumed.items() >= {**asked, "trials": 70}.items()
 
@@ -161,9 +161,9 @@ def test_an_unknown_sweep_is_not_found(refusing, is_problem, method, name):
 
 
 def test_a_finished_sweep_of_the_command_line_is_shown(client, is_problem):
-    found = client.get("/v1/sweeps/tiny").json()
-    assert (found["launched_by"], found["state"], found["finished"]) == ("command line", "finished", 12)
-    assert found["best"] and found["request"] is None and not found["resumable"]
+    answer = client.get("/v1/sweeps/tiny").json()
+    assert (answer["launched_by"], answer["state"], answer["finished"]) == ("command line", "finished", 12)
+    assert answer["best"] and answer["request"] is None and not answer["resumable"]
     assert client.get("/v1/sweeps").json()["total"] == 4
     is_problem(client.get("/v1/sweeps?state=none"), 422, "state.0: must be 'queued', 'running'")
     is_problem(client.get("/v1/sweeps/not%20ours"), 404)

@@ -63,8 +63,8 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(study):
-    with client_of(study.url) as made:
-        yield made
+    with client_of(study.url) as opened:
+        yield opened
 
 
 def test_names_that_differ_have_columns_that_differ():
@@ -107,7 +107,7 @@ def test_the_service_tells_them_apart(client, study):
     items = client.get("/v1/studies/s/trials", params={"sort": "-hparams.number"}).json()["items"]
     values = [item["hparams"]["number"] for item in items]
     assert values == sorted(values, reverse=True) and set(values) == {0.0, 100.0}
-    assert [each["number"] for each in client.get("/v1/studies/s/trials").json()["items"]] == list(range(9))
+    assert [row["number"] for row in client.get("/v1/studies/s/trials").json()["items"]] == list(range(9))
     header = client.get("/v1/studies/s/trials.csv").text.splitlines()[0].split(",")
     assert len(header) == len(set(header)) == len(COLUMNS) + len(HPARAMS)
     assert client.get("/v1/studies/s/curves.csv").text.count("\n") == 28
@@ -134,7 +134,7 @@ def test_a_searched_number_that_is_not_finite_is_said_alike_everywhere(client, s
     told_rows = json.loads(_encoded(_trials(study, None, curves=False), "json"))
     for number in range(9):
         seed, arm = expected[number % 2]
-        best = next(each for each in study.ranked() if each.number == number)
+        best = next(best for best in study.ranked() if best.number == number)
         for hparams in (
             items[number]["hparams"],
             study.rows[number]["hparams"],

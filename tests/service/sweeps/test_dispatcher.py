@@ -95,9 +95,9 @@ def test_a_process_is_told_what_is_the_services_own_alone(running, monkeypatch, 
     running.submit()
     running.dispatch()
     wait_for(told.exists)
-    found = dict(line.partition("=")[::2] for line in told.read_text().splitlines())
-    assert found["SGDR_STORAGE"] == running.url and "SGDR_TOKEN" not in found
-    assert (found["SGDR_RAY_ADDRESS"], found["SGDR_CHECKPOINTS"]) == (address, checkpoints)
+    environment = dict(line.partition("=")[::2] for line in told.read_text().splitlines())
+    assert environment["SGDR_STORAGE"] == running.url and "SGDR_TOKEN" not in environment
+    assert (environment["SGDR_RAY_ADDRESS"], environment["SGDR_CHECKPOINTS"]) == (address, checkpoints)
 
 
 def test_on_ray_a_cancelled_sweep_has_the_time_that_its_workers_have_and_more(running):

@@ -192,9 +192,9 @@ def test_on_ray_too_and_without_a_cluster_this_host_is_the_limit(sweeps, tmp_pat
 def test_workers_are_those_that_are_asked_for_on_the_services_own_cluster(tmp_path):
     sweeps = Sweeps(f"sqlite:///{tmp_path}/s.db", Told(), **LIMITS, ray_address="10.0.0.1:6379")
     share = {"engine": "ray", "workers": 8, "cpus_per_worker": 64, "gpus_per_worker": 0.5}
-    found = sweeps.check(asked(**share))
-    assert found.cluster == Cluster(8, 64.0, 0.5, "10.0.0.1:6379")
-    assert share.items() <= found.request.model_dump().items() and sweeps.check(asked()).cluster is None
+    possible = sweeps.check(asked(**share))
+    assert possible.cluster == Cluster(8, 64.0, 0.5, "10.0.0.1:6379")
+    assert share.items() <= possible.request.model_dump().items() and sweeps.check(asked()).cluster is None
     assert sweeps.check(asked(workload="function", slots=64, **share)).settings.slots == 64
     with pytest.raises(Invalid, match="slots=65 must be at most 64"):
         sweeps.check(asked(workload="function", slots=65, **share))
@@ -215,11 +215,11 @@ def test_without_ray_only_the_local_engine_is_there(sweeps, monkeypatch):
 def test_resume_keeps_the_workers_unless_another_engine_is_to_go_on(sweeps):
     sweeps.submit(asked(engine="ray", workers=2, cpus_per_worker=0.5))
     sweeps.cancel("arrays")
-    kept, fewer, local = (
+    resumed, fewer, local = (
         sweeps.check(SweepRequest(workload="arrays", resume=True, **said))
         for said in ({"trials": 70}, {"workers": 1}, {"engine": "local"})
     )
-    assert kept.cluster == Cluster(2, 0.5, 0.0, None) and kept.settings.trials == 70
+    assert resumed.cluster == Cluster(2, 0.5, 0.0, None) and resumed.settings.trials == 70
     assert fewer.cluster == Cluster(1, 0.5, 0.0, None)
     assert local.cluster is None
     assert all(getattr(local.request, name) == getattr(asked(), name) for name in ("engine", *OF_RAY))

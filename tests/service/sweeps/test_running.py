@@ -43,12 +43,12 @@ def test_sweeps_queue_in_the_order_in_which_they_came(running):
         assert running.submit(study=study, trials=2).state == "queued"
     with pytest.raises(Full, match="3 sweeps are queued"):
         running.submit(study="d")
-    assert "d" not in {each.id for each in running.sweeps.all()}
+    assert "d" not in {status.id for status in running.sweeps.all()}
     assert running.sweeps.cancel("c").state == "cancelled"
     running.dispatch()
     assert running.wait("b", "running").id == "b" and running.sweeps.get("-a").state == "queued"
     running.wait("-a", "finished")
-    ended = {each.id: each for each in running.sweeps.all()}
+    ended = {status.id: status for status in running.sweeps.all()}
     assert ended["b"].state == "finished" and ended["b"].ended <= ended["-a"].started
     assert ended["c"].started is None and ended["c"].resumable and ended["c"].ended is not None
 
@@ -57,13 +57,13 @@ def test_sweeps_queue_in_the_order_in_which_they_came(running):
 def test_a_cancelled_sweep_keeps_what_is_finished_and_is_resumed_to_its_number(running):
     dispatcher = running.dispatch()
     running.submit("slow", trials=500)
-    found = running.wait("slow", "running", finished=2)
+    status = running.wait("slow", "running", finished=2)
     with pytest.raises(Conflict, match="has a sweep that is running"):
         running.submit("slow", trials=3, resume=True)
     assert running.sweeps.cancel("slow").state in ("cancelling", "cancelled")
     cancelled = running.wait("slow", "cancelled")
     assert running.sweeps.cancel("slow") == cancelled
-    assert 2 <= found.finished <= cancelled.finished < 500 and cancelled.resumable and cancelled.running == 0
+    assert 2 <= status.finished <= cancelled.finished < 500 and cancelled.resumable and cancelled.running == 0
     before = running.study("slow").trials()
     running.submit("slow", trials=cancelled.finished + 3, resume=True)
     done = running.wait("slow", "finished")
@@ -121,8 +121,8 @@ def test_a_sweep_outlives_its_service_and_is_found_again(running):
 def test_a_sweep_that_is_killed_is_dead_and_can_be_resumed(running):
     running.dispatch()
     running.submit("slow", trials=500)
-    found = running.wait("slow", "running", finished=2)
-    os.kill(found.pid, signal.SIGKILL)
+    status = running.wait("slow", "running", finished=2)
+    os.kill(status.pid, signal.SIGKILL)
     dead = running.wait("slow", "dead")
     assert dead.resumable and dead.finished >= 2 and (dead.running, dead.ended) == (0, None)
     assert running.sweeps.cancel("slow").state == "dead"
@@ -186,12 +186,12 @@ def test_sweeps_of_the_command_line_are_shown_and_left_alone(running):
     with subprocess.Popen(
         [*command, "--slots", "1"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        while not any(each.finished for each in running.sweeps.all()):
+        while not any(status.finished for status in running.sweeps.all()):
             assert process.poll() is None
             time.sleep(0.05)
-        found = running.sweeps.get("slow")
-        assert (found.launched_by, found.state, found.pid) == ("command line", "running", process.pid)
-        assert (found.trials, found.request, found.requested) == (None, None, None)
+        now = running.sweeps.get("slow")
+        assert (now.launched_by, now.state, now.pid) == ("command line", "running", process.pid)
+        assert (now.trials, now.request, now.requested) == (None, None, None)
         with pytest.raises(NotOurs, match=f"by process {process.pid} on .*stop it there"):
             running.sweeps.cancel("slow")
         with pytest.raises(Conflict, match=f"by process {process.pid}"):

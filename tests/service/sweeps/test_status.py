@@ -35,9 +35,9 @@ def test_a_launcher_and_its_workers_are_one_sweep(running, begun):
     workers = [Lease(storage, number, launch=launcher.worker, place=place) for place in range(2)]
     for place, worker in enumerate(workers):
         rewrite(storage, number, worker.worker, host="a-node", pid=1000 + place)
-    found = running.sweeps.get("s")
-    assert (found.launched_by, found.state, found.workers) == ("command line", "running", 2)
-    assert (found.pid, found.host) == (os.getpid(), socket.gethostname())
+    now = running.sweeps.get("s")
+    assert (now.launched_by, now.state, now.workers) == ("command line", "running", 2)
+    assert (now.pid, now.host) == (os.getpid(), socket.gethostname())
     with pytest.raises(NotOurs, match=f"by process {os.getpid()} on "):
         running.sweeps.cancel("s")
     with pytest.raises(Conflict, match="is being swept"):
@@ -46,15 +46,15 @@ def test_a_launcher_and_its_workers_are_one_sweep(running, begun):
         worker.end()
     assert running.sweeps.get("s").state == "running"
     launcher.end()
-    found = running.sweeps.get("s")
-    assert (found.state, found.workers, found.resumable) == ("finished", 0, False)
+    now = running.sweeps.get("s")
+    assert (now.state, now.workers, now.resumable) == ("finished", 0, False)
 
 
 def test_a_sweep_whose_launcher_died_is_dead_also_where_its_workers_ended_in_order(running, begun):
     storage, number, launcher = begun
     worker = Lease(storage, number, launch=launcher.worker, place=0)
     rewrite(storage, number, launcher.worker, pid=2**22 - 1, started=1.0)
-    found = running.sweeps.get("s")
-    assert (found.state, found.workers, found.resumable) == ("dead", 0, True)
+    now = running.sweeps.get("s")
+    assert (now.state, now.workers, now.resumable) == ("dead", 0, True)
     worker.end()
     assert running.sweeps.get("s").state == "dead"

@@ -147,28 +147,28 @@ class Sweep:
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Iterator[Sweep]:
-    made = Sweep(tmp_path)
-    yield made
-    _kill(made.process)
+    sweep_ = Sweep(tmp_path)
+    yield sweep_
+    _kill(sweep_.process)
 
 
 def _kill(process: subprocess.Popen[str] | None) -> None:
     if process is not None and process.poll() is None:
-        for each in (*psutil.Process(process.pid).children(recursive=True), process):
-            each.kill()
+        for child in (*psutil.Process(process.pid).children(recursive=True), process):
+            child.kill()
         process.communicate()
 
 
 def left_behind(folder: Path) -> list[psutil.Process]:
     """Workers of a sweep in that folder: Ray gives them its folder as their own."""
-    found = []
+    processes = []
     for process in psutil.process_iter(["cmdline"]):
         try:
             if process.cwd() == str(folder):
-                found.append(process)
+                processes.append(process)
         except psutil.Error:
             continue
-    return found
+    return processes
 
 
 def test_two_workers_share_a_study(sweep: Sweep) -> None:
@@ -327,9 +327,9 @@ def cluster() -> Iterator[Any]:
     """A head that trains nothing, on this machine; nodes come and go."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     utils = pytest.importorskip("ray.cluster_utils")
-    made = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    yield made
-    made.shutdown()
+    started = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    yield started
+    started.shutdown()
 
 
 @pytest.mark.slow

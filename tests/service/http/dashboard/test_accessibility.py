@@ -44,9 +44,9 @@ def test_nothing_serious_and_no_sideways_scrolling(visit, name):
 
 def _serious(page):
     page.wait_for_function(WHOLE)
-    found = axe.Axe().run(page).response["violations"]
+    violations = axe.Axe().run(page).response["violations"]
     return {
-        each["id"]: [node["html"][:200] for node in each["nodes"][:5]]
-        for each in found
-        if each["impact"] in ("serious", "critical")
+        violation["id"]: [node["html"][:200] for node in violation["nodes"][:5]]
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
     }

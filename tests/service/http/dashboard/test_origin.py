@@ -48,7 +48,7 @@ def test_a_page_of_another_site_can_neither_listen_nor_launch_nor_read(visit, da
     seen.page.goto(EVIL)
     assert seen.page.evaluate(ATTACK, dashboard.url) == {"opened": False, "read": None}
     assert own.open("/").evaluate(ATTACK, dashboard.url)["opened"] is True, "the attack itself works"
-    for each in (seen, own):
-        each.faults.clear()  # the browser tells of what it was refused
+    for headers in (seen, own):
+        headers.faults.clear()  # the browser tells of what it was refused
     with dashboard.client() as client:
         assert client.get("/v1/sweeps").json() == before

@@ -65,9 +65,9 @@ def test_a_name_with_markup_and_odd_characters_is_text(visit, odd_name):
 )
 def test_what_is_not_there_is_a_page_that_says_so(dashboard, path):
     with dashboard.client() as client:
-        found = client.get(f"/dashboard{path}")
+        answer = client.get(f"/dashboard{path}")
         assert client.get("/dashboard").headers["location"] == "/dashboard/"
-    assert found.status_code == 404 and "Not found" in found.text and "/dashboard/" in found.text
+    assert answer.status_code == 404 and "Not found" in answer.text and "/dashboard/" in answer.text
 
 
 def test_a_study_that_is_not_there_says_so(visit):
