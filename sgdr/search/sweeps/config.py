@@ -12,6 +12,7 @@ from sgdr.search.problem.arms import DEFAULT_SHARE
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.problem.options import Group, Kind, Option, Place, option, options_of
 from sgdr.search.problem.space import Space
+from sgdr.search.storage.connect import DEFAULT_URL
 from sgdr.search.strategy.named import PRUNERS
 from sgdr.shapes import CONTROLS, RELATIVES, SHAPES
 
@@ -38,7 +39,7 @@ class SweepConfig:
         None,
         Kind.TEXT,
         "URL of the storage",
-        unset="sqlite:///sgdr.db",
+        unset=DEFAULT_URL,
         variable="SGDR_STORAGE",
         more="Any storage of Optuna's will do.",
         shown=Place.COMMAND,

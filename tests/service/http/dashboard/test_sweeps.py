@@ -66,7 +66,7 @@ def test_workers_on_ray_are_asked_for_in_the_form(visit):
     page.get_by_role("option", name="ray", exact=True).click()
     page.get_by_label("Cores per worker", exact=True).fill("0.5")
     page.get_by_text("Workers on Ray: 2, each with 0.5 CPU.").wait_for()
-    page.get_by_text("--workers 2 --cpus-per-worker 0.5 --engine ray").wait_for()
+    page.get_by_text("--engine ray --workers 2 --cpus-per-worker 0.5").wait_for()
 
 
 @pytest.mark.slow
