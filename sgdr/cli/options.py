@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.problem.options import Group, Kind, Option
+from sgdr.search.problem.options import PLAIN, Group, Kind, Option
 from sgdr.search.sweeps.config import OPTIONS
 
 
@@ -135,8 +135,6 @@ def seconds(text: str | None) -> float | None:
     return float(match[1]) * SECONDS[match[2]]
 
 
-TYPES = {Kind.WHOLE: int, Kind.NUMBER: float, Kind.AMOUNT: float, Kind.SWITCH: bool}
-"""The types of what Typer reads; all else is a text to it."""
 READ: Mapping[Kind, Callable[[str, Any], Any]] = {
     Kind.RANGE: partial(numbers, kind=float),
     Kind.WHOLE_RANGE: partial(numbers, kind=int),
@@ -151,9 +149,9 @@ READ: Mapping[Kind, Callable[[str, Any], Any]] = {
 def parameter(option: Option) -> inspect.Parameter:
     """The parameter of a command that takes an option of a sweep."""
     default = option.default
-    if default is not None and option.kind not in TYPES:
+    if default is not None and option.kind not in PLAIN:
         default = option.text(default) or None
-    kind: Any = TYPES.get(option.kind, str)
+    kind: Any = PLAIN.get(option.kind, str)  # all that Typer itself reads
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, field_validator, model_validator
 
 from sgdr.errors import ArgumentError
-from sgdr.search.problem.options import Kind, Option, Place
+from sgdr.search.problem.options import PLAIN, Kind, Option, Place
 from sgdr.search.problem.space import RATES, Space
 from sgdr.search.sweeps.config import OPTIONS, SweepConfig
 from sgdr.search.sweeps.create_study import study_name
@@ -23,12 +23,9 @@ LARGEST_REQUEST = 16 * 1024
 LONGEST_TIME = 1e9
 """Seconds."""
 TYPES: Mapping[Kind, Any] = {
-    Kind.WHOLE: int,
-    Kind.NUMBER: float,
-    Kind.AMOUNT: float,
+    **PLAIN,
     Kind.TIME: Annotated[float, Field(le=LONGEST_TIME)],
     Kind.SLOTS: int | Literal["auto"],
-    Kind.SWITCH: bool,
     Kind.RANGE: float | list[float],
     Kind.WHOLE_RANGE: int | list[int],
     Kind.WHOLES: int | list[int],

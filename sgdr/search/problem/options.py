@@ -35,6 +35,10 @@ class Kind(Enum):
     NAMES, RANGE, WHOLE_RANGE, WHOLES, VALUES, OBJECT = range(8, 14)
 
 
+PLAIN: Mapping[Kind, type] = {Kind.WHOLE: int, Kind.NUMBER: float, Kind.AMOUNT: float, Kind.SWITCH: bool}
+"""The Python types of what is one number, or a truth value."""
+
+
 class Place(Flag):
     """Where an option is shown, besides in Python."""
 
