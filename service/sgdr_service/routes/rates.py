@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 from pydantic_core import to_json
 
 from sgdr.cycles import Cycle
@@ -56,6 +56,10 @@ class StepRate:
     lr: float
     cycle: Cycle | None
     """None of a shape without cycles."""
+
+
+STEP_RATE = TypeAdapter(StepRate)
+"""What makes JSON of one, in half the time that it takes where the types are not known beforehand."""
 
 
 class StepRange(BaseModel):
@@ -135,8 +139,7 @@ def _at(schedule: Schedule, step: float) -> bytes:
     """A `StepRate` as JSON."""
     _check_parts(schedule, "query")
     (rate,) = _finite([_one(schedule, step)], "query.step")
-    # Of a dictionary JSON is made in half the time.
-    return to_json(vars(StepRate(step, rate, cycle_at(schedule, step))))
+    return STEP_RATE.dump_json(StepRate(step, rate, cycle_at(schedule, step)))
 
 
 @router.post(
