@@ -13,14 +13,11 @@ from sgdr import checks
 from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.options import KEY, Group, Kind, Option, Place, listing, option
-from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.types import Named, Schedule
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-
-    from sgdr.search.problem.declaration import Declaration
-    from sgdr.search.problem.workload import CallableWorkload, Workload
 
 DEFAULT_BASE_LR = (1e-3, 1.0)
 LARGEST = 2**31 - 1
@@ -123,7 +120,7 @@ class Space:
     def _factors(self) -> tuple[int, ...]:
         return (self.T_mult,) if isinstance(self.T_mult, int) else tuple(dict.fromkeys(self.T_mult))
 
-    def resolved(self, workload: Workload | CallableWorkload | Declaration, budget: int) -> Space:
+    def resolved(self, workload: Named, budget: int) -> Space:
         """This space with every default filled in for that workload and budget, in epochs.
 
         Raises ValueError where T_0 leaves no schedule within the budget, or a value is not the workload's.
