@@ -371,11 +371,7 @@ def test_colours_can_be_seen_on_white_and_on_dark():
     assert len({shape.marker for shape in SHAPES.values()}) == len(SHAPES)
 
 
-def test_ten_thousand_rows_are_drawn_fast_and_small(many):
-    began = time.perf_counter()
+def test_ten_thousand_rows_are_drawn_small(many):
     figure = history(many, "minimize", "error")
-    assert time.perf_counter() - began < 0.5  # a tenth of that, on a machine with nothing else to do
     assert len(is_plotted(figure)) < 400_000 and figure["data"][0]["type"] == "scattergl"
-    began = time.perf_counter()
     assert importances(many, [], "minimize")
-    assert time.perf_counter() - began < 3
