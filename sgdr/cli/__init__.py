@@ -34,8 +34,12 @@ class _Commands(TyperGroup):
 def _others() -> dict[str, Any]:
     commands: dict[str, Any] = {}
     for point in entry_points(group=ENTRY_POINTS):
-        other: Any = get_command(point.load())
-        commands |= other.commands
+        try:
+            other: Any = get_command(point.load())
+        except Exception as error:  # of another package, of which the commands here need nothing
+            _say(f"the commands of {point.value} are left out: {type(error).__name__}: {error}")
+        else:
+            commands |= other.commands
     return commands
 
 
@@ -80,11 +84,14 @@ def _run() -> int:
     except ValueError as error:
         return _refuse(str(error))
     except (Abort, KeyboardInterrupt):
-        print("sgdr: interrupted", file=sys.stderr)  # noqa: T201
+        _say("interrupted")
         return options.INTERRUPTED
 
 
 def _refuse(message: str) -> int:
-    line = " ".join(message.split())
-    print(f"sgdr: {line}", file=sys.stderr)  # noqa: T201
+    _say(" ".join(message.split()))
     return BAD_INPUT
+
+
+def _say(message: str) -> None:
+    print(f"sgdr: {message}", file=sys.stderr)  # noqa: T201

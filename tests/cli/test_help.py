@@ -1,5 +1,6 @@
 """The help of every command, and what it costs to print."""
 
+import os
 import re
 import subprocess
 import sys
@@ -90,3 +91,21 @@ def test_nothing_heavy_is_imported_for_the_help_and_for_rates(tmp_path, argument
     assert done.returncode == 0
     loaded = set(done.stderr.split())
     assert "sgdr" in loaded and not loaded & HEAVY
+
+
+def test_commands_of_a_package_that_cannot_be_imported_are_left_out(tmp_path):
+    package = tmp_path / "broken-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[sgdr.commands]\nbroken = broken_commands:app\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "sgdr", "--help"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "sweep" in done.stdout
+    assert done.stderr == (
+        "sgdr: the commands of broken_commands:app are left out: "
+        "ModuleNotFoundError: No module named 'broken_commands'\n"
+    )

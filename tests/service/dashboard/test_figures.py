@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -337,9 +336,7 @@ def test_schedules_are_drawn_as_they_are_and_jump_upright():
     ],
 )
 def test_more_restarts_than_can_be_seen_fill_the_space_between_trough_and_peak(schedule, stop):
-    began = time.perf_counter()
-    figure = schedules([("dense", schedule)], stop, "step")
-    assert time.perf_counter() - began < 2
+    figure = schedules([("dense", schedule)], stop, "step")  # listing the restarts would take hours
     rates = np.array(figure["data"][0]["y"])
     assert len(rates) <= POINTS and not figure["layout"]["shapes"]
     if stop < 1e300:  # from there on floats are whole cycles apart
