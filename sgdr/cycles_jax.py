@@ -23,8 +23,8 @@ def rate(step: Any, base_lr: Any, T_0: Any, T_mult: Any, eta_min: Any, peak_deca
     """The rate at each step, broadcast over steps and fields; see `WarmRestarts` for their meaning."""
     result = _rate_type(base_lr)
     steps, T_0, T_mult = split(step), _simplest(T_0), _simplest(T_mult)
-    given = [array.dtype for array in (*steps, T_0, T_mult) if isinstance(array, Array)]
-    work = jnp.dtype(jnp.float64 if any(kind.itemsize == 8 for kind in (result, *given)) else jnp.float32)
+    dtypes = [array.dtype for array in (*steps, T_0, T_mult) if isinstance(array, Array)]
+    work = jnp.dtype(jnp.float64 if any(kind.itemsize == 8 for kind in (result, *dtypes)) else jnp.float32)
     base_lr, eta_min = jnp.asarray(base_lr, work), jnp.asarray(eta_min, work)
     index, remaining = locate(steps, T_0, T_mult, work)
     peak = base_lr
@@ -210,5 +210,5 @@ def _simplest(field: Any) -> Any:
 
 def _rate_type(base_lr: Any) -> Any:
     """The type of a JAX float array; JAX's default float type for anything else."""
-    given = base_lr.dtype if isinstance(base_lr, Array) else jnp.dtype(int)
-    return jnp.dtype(given) if jnp.issubdtype(given, jnp.floating) else jnp.asarray(0.0).dtype
+    dtype = base_lr.dtype if isinstance(base_lr, Array) else jnp.dtype(int)
+    return jnp.dtype(dtype) if jnp.issubdtype(dtype, jnp.floating) else jnp.asarray(0.0).dtype

@@ -197,14 +197,14 @@ class BestRate:
 
     study: str
     number: int
-    """Of the trial."""
+    """The number of the trial."""
     step: int | float
     unit: Literal["batch", "epoch"]
-    """What a step is."""
+    """The unit of the steps."""
     steps_per_epoch: int | None
     lr: float
     cycle: Cycle | None
-    """None of a shape without cycles."""
+    """null for a shape without cycles."""
 
 
 OVERALL: JsonDict = {**CODED, "study": "digits", "metric": "error", "direction": "minimize"}
@@ -223,7 +223,7 @@ class BestOverall(CodedBest):
 @documented({"items": [CODED], "total": 9})
 @dataclass
 class BestList:
-    """The best first."""
+    """Completed trials, the best first."""
 
     items: list[CodedBest]
     total: int

@@ -144,7 +144,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(**options: Any) -> Settings:
-    """The settings, with those options here before the environment's; None counts as not options.
+    """The settings, with these options before the environment's; None counts as not given.
 
     Raises ValueError in one line that names the variable.
     """

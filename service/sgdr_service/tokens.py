@@ -26,7 +26,7 @@ def hashed(token: str) -> str:
 
 
 def matches(token: str, token_hash: str) -> bool:
-    """Whether the token is the one whose hash is token_hash."""
+    """Whether `token_hash` is the token's hash."""
     return hmac.compare_digest(hashed(token).encode(), token_hash.encode())
 
 

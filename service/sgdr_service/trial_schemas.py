@@ -86,7 +86,7 @@ class Trial(TrialRow):
     """A trial with its curves and cycles."""
 
     curve: dict[str, list[float | None]]
-    """By name, a value an epoch; empty until it has ended."""
+    """The curves by name, a value an epoch; empty until the trial has ended."""
     restarts: list[int]
-    """Within the epochs trained."""
+    """The restarts within the epochs that were trained."""
     troughs: list[int]

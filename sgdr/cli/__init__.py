@@ -38,8 +38,8 @@ def _others() -> dict[str, Any]:
             other: Any = get_command(point.load())
         except Exception as error:  # of another package, of which the commands here need nothing
             _say(f"the commands of {point.value} are left out: {type(error).__name__}: {error}")
-        else:
-            commands |= other.commands
+        else:  # a Typer app of a single command is that command
+            commands |= getattr(other, "commands", {point.name: other})
     return commands
 
 

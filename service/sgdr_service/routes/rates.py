@@ -55,7 +55,7 @@ class StepRate:
     step: int | float
     lr: float
     cycle: Cycle | None
-    """None of a shape without cycles."""
+    """null for a shape without cycles."""
 
 
 STEP_RATE = TypeAdapter(StepRate)

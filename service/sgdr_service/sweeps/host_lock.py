@@ -69,6 +69,6 @@ class HostLock:
 def _make_private(folder: Path) -> None:
     """Makes a folder for this user alone. Raises OSError where it is there and is not."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    stated = folder.lstat()
-    if not stat.S_ISDIR(stated.st_mode) or stated.st_uid != os.getuid() or stated.st_mode & 0o077:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise PermissionError(f"{folder} must be a folder of this user alone; remove it")

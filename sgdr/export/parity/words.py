@@ -56,8 +56,8 @@ def _listed(first_steps: Iterator[int], looked: Looked, limit: int | None = None
     """The first restarts; of `limit` cycles the last has none at its end."""
     until = looked.steps
     most = RESTARTS + 1 if limit is None else min(limit - 1, RESTARTS + 1)
-    found = list(islice(takewhile(lambda step: step < until, first_steps), most))
-    shown = [*map(str, dict.fromkeys(found[:RESTARTS])), *["..."] * (len(found) > RESTARTS)]
+    steps = list(islice(takewhile(lambda step: step < until, first_steps), most))
+    shown = [*map(str, dict.fromkeys(steps[:RESTARTS])), *["..."] * (len(steps) > RESTARTS)]
     return ", ".join(shown) or "no step"
 
 

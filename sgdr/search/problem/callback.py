@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from sgdr.errors import ArgumentError
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -41,15 +43,26 @@ SILENT = Callback()
 
 
 def takes_functions(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Lets `function` take `on_progress` and `on_remark` as it did before it took a `callback`, and warn."""
+    """Check the `callback` of `function`, and let it take `on_progress` and `on_remark` with a warning.
+
+    Raises ValueError for a callback that is none, and for functions beside one.
+    """
 
     @functools.wraps(function)
     def called(*args: Any, **named: Any) -> Result:
         functions = {name: named.pop(name) for name in ("on_progress", "on_remark") if name in named}
+        callback = named.get("callback", SILENT)
+        if not isinstance(callback, Callback):
+            must = "must be a search.Callback"
+            raise ArgumentError("callback", callback, must, "give e.g. search.Callback(on_remark=print)")
         if functions:
             example = f"callback=search.Callback({', '.join(f'{name}=...' for name in functions)})"
+            if "callback" in named:
+                raise ArgumentError(
+                    "callback", callback, f"and {', '.join(functions)} are two", f"give {example}"
+                )
             warnings.warn(f"give {example}", DeprecationWarning, stacklevel=2)
-            named.setdefault("callback", Callback(**functions))
+            named["callback"] = Callback(**functions)
         return function(*args, **named)
 
     return called

@@ -93,7 +93,7 @@ class Verdict:
         return {**values, "candidates": list(values["candidates"])}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Verdict:
+    def from_dict(cls, kept: Mapping[str, Any]) -> Verdict:
         """The verdict that `attribute` made these values of."""
         candidates = tuple(
             Confirmed(
@@ -103,15 +103,15 @@ class Verdict:
                     "values": {int(seed): value for seed, value in candidate["values"].items()},
                 }
             )
-            for candidate in values["candidates"]
+            for candidate in kept["candidates"]
         )
-        return cls(**{**values, "candidates": candidates})
+        return cls(**{**kept, "candidates": candidates})
 
     @classmethod
-    def read(cls, stored: Any) -> Verdict | None:
+    def read(cls, kept: Any) -> Verdict | None:
         """The verdict that a study keeps; None where somebody has overwritten that attribute."""
         try:
-            verdict = cls.from_dict(stored)
+            verdict = cls.from_dict(kept)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
         return verdict if verdict.decision in DECISIONS and verdict.candidates else None

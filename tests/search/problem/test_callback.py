@@ -45,3 +45,10 @@ def test_the_functions_of_before_are_heard_with_a_warning_that_names_callback():
 def test_all_three_take_them_still(name):
     with pytest.warns(DeprecationWarning, match="callback"), pytest.raises((TypeError, ValueError)):
         getattr(search, name)("no such thing", seeds=0, schedules={}, on_remark=print)
+
+
+def test_what_is_no_callback_is_refused():
+    with pytest.raises(ValueError, match=r"callback=None must be a search\.Callback"):
+        remarking(callback=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="and on_remark are two"):
+        remarking(callback=SILENT, on_remark=print)  # type: ignore[call-arg]

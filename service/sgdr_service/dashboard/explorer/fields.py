@@ -45,7 +45,7 @@ def plain(value: Number | str | None) -> str:
 
 @dataclass(frozen=True)
 class Field:
-    """One of them."""
+    """One field of the explorer."""
 
     name: str
     label: str
