@@ -105,7 +105,7 @@ class SharedCoordinator(Coordinator):
         content = self._content
         # The storage counts trials, too, that are not the sweep's.
         foreign = sum(t.state in LIVE for t in content.trials if t._trial_id in content.foreign)
-        again = [trial.number for trial in self.queue.again]
+        again = sorted(trial.number for trial in self.queue.again)  # as a worker that began later has them
         return self.log.claims.claim(self.log.worker, count, again, trials + foreign)
 
     def give_back(self, plans: Sequence[TrialPlan]) -> None:

@@ -272,6 +272,17 @@ def test_what_is_interrupted_the_others_go_on_with(launched: Launched) -> None:
     other.interrupt()
 
 
+def test_what_was_cut_off_is_repeated_by_number_whatever_was_heard_of_first(launched: Launched) -> None:
+    one, other = launched.worker(0), launched.worker(1)
+    later = begin(one, 2)[1]
+    one.log.end(later, TrialState.FAIL, None, {})
+    one.write()
+    other.write()
+    launched.kill(one)
+    assert [claim.repeats for claim in other.claim(3, MANY)] == [0, 1, None]
+    other.interrupt()
+
+
 def test_a_repetition_that_is_withdrawn_leaves_the_trial_to_be_repeated(launched: Launched) -> None:
     one, other = launched.worker(0), launched.worker(1)
     begin(one)
