@@ -21,7 +21,7 @@ from optuna.storages import BaseStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sgdr.search.storage.schema import RETRY_OF, TRIAL, WITHDRAWN, TrialAttributes
+from sgdr.search.storage.schema import RETRY_OF, STEPS_PER_EPOCH, TRIAL, WITHDRAWN, TrialAttributes
 from sgdr.search.storage.statements import attribute_row, by_statements, chunks, lock_study, next_number, utc
 
 LIVE = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
@@ -143,7 +143,8 @@ class LockedClaims:
             return []
         begun = {"state": TrialState.RUNNING, "datetime_start": utc(datetime.now())}
         connection.execute(sa.update(table).where(table.trial_id.in_(ids)).values(begun))
-        connection.execute(sa.delete(attribute).where(attribute.trial_id.in_(ids), attribute.key.in_(TRIAL)))
+        written = attribute.key.in_(TRIAL) & (attribute.key != STEPS_PER_EPOCH)  # a trial need not say those
+        connection.execute(sa.delete(attribute).where(attribute.trial_id.in_(ids), written))
         params = models.TrialParamModel
         connection.execute(sa.delete(params).where(params.trial_id.in_(ids)))
         attributes = TrialAttributes(worker=worker, enqueued=True).to_attrs()

@@ -168,3 +168,4 @@ FORMS: dict[str, type | tuple[type, ...]] = {
 BEGUN, WORKER, ENQUEUED, CURVE = "schedule", "worker", "enqueued", "curve"
 RETRY_OF, WITHDRAWN, LOST = "retry_of", "withdrawn", "lost"
 ARM, SEED, EPOCHS, DIVERGED_AT, ERROR = "arm", "seed", "epochs", "diverged_at", "error"
+STEPS_PER_EPOCH = "steps_per_epoch"

@@ -8,19 +8,16 @@ any number of trials. Other storages, and a schema that is not known here, are w
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 
-from sgdr.search.storage.schema import BEGUN
-from sgdr.search.storage.statements import attribute_row, by_statements, lock_study, next_number, utc
+from sgdr.search.storage.pending_inserts import PendingInserts, Stored
+from sgdr.search.storage.statements import by_statements, lock_study, next_number, utc
 
 
 class Writer(Protocol):
@@ -44,37 +41,16 @@ def writer(storage: BaseStorage, study_id: int) -> Writer:
     return CallWriter(storage, study_id)
 
 
-@dataclass
-class _Stored:
-    """What the storage has of a trial."""
-
-    trial_id: int
-    begun: bool = True
-    """Whether it has its parameters; without, it is only claimed."""
-    attributes: set[str] = field(default_factory=set)
-    epochs: set[int] = field(default_factory=set)
-
-    def lacks(self, trial: FrozenTrial) -> tuple[list[str], list[int]]:
-        """The user attributes and the epochs of values that are not stored."""
-        names = sorted(trial.user_attrs.keys() - self.attributes, key=lambda name: (name == BEGUN, name))
-        return names, sorted(trial.intermediate_values.keys() - self.epochs)
-
-    def has(self, trial: FrozenTrial) -> None:
-        """Notes that all of the trial is stored."""
-        self.begun = True
-        self.attributes, self.epochs = set(trial.user_attrs), set(trial.intermediate_values)
-
-
 class CallWriter:
     """Writes to any storage, by Optuna's own calls."""
 
     def __init__(self, storage: BaseStorage, study_id: int) -> None:
         self._storage, self._study_id = storage, study_id
-        self._stored: dict[int, _Stored] = {}
+        self._stored: dict[int, Stored] = {}
 
     def claimed(self, number: int, trial_id: int, attributes: Iterable[str]) -> None:
         """See `Writer`."""
-        self._stored[number] = _Stored(trial_id, begun=False, attributes=set(attributes))
+        self._stored[number] = Stored(trial_id, begun=False, attributes=set(attributes))
 
     def write(self, trials: Sequence[FrozenTrial], maybe_applied: bool = False) -> set[int]:
         """See `Writer`. A trial's state is written last: one that counts as finished is whole."""
@@ -84,7 +60,7 @@ class CallWriter:
                 self._look(trial)
             if trial.number not in self._stored:
                 trial_id = self._storage.create_new_trial(self._study_id, template_trial=trial)
-                self._stored[trial.number] = _Stored(trial_id)
+                self._stored[trial.number] = Stored(trial_id)
             elif not self._update(trial, self._stored[trial.number]):
                 lost.add(trial.number)
             self._stored[trial.number].has(trial)
@@ -97,11 +73,11 @@ class CallWriter:
         except KeyError:
             return
         there = self._storage.get_trial(trial_id)
-        stored = self._stored.setdefault(trial.number, _Stored(trial_id))
+        stored = self._stored.setdefault(trial.number, Stored(trial_id))
         stored.begun = there.params.keys() >= trial.params.keys()
         stored.attributes, stored.epochs = set(there.user_attrs), set(there.intermediate_values)
 
-    def _update(self, trial: FrozenTrial, stored: _Stored) -> bool:
+    def _update(self, trial: FrozenTrial, stored: Stored) -> bool:
         """Whether the trial was still to be written, or is as it was to be."""
         names, epochs = stored.lacks(trial)
         storage = self._storage
@@ -129,15 +105,15 @@ class BulkWriter:
 
     def __init__(self, engine: sa.Engine, study_id: int) -> None:
         self._engine, self._study_id = engine, study_id
-        self._stored: dict[int, _Stored] = {}
+        self._stored: dict[int, Stored] = {}
 
     def claimed(self, number: int, trial_id: int, attributes: Iterable[str]) -> None:
         """See `Writer`."""
-        self._stored[number] = _Stored(trial_id, begun=False, attributes=set(attributes))
+        self._stored[number] = Stored(trial_id, begun=False, attributes=set(attributes))
 
     def write(self, trials: Sequence[FrozenTrial], maybe_applied: bool = False) -> set[int]:
         """See `Writer`. All or nothing."""
-        rows = _PendingInserts()
+        rows = PendingInserts()
         with self._engine.begin() as connection:
             if maybe_applied:
                 self._look(connection, trials)
@@ -154,7 +130,7 @@ class BulkWriter:
             rows.insert(connection)
             self._end(connection, old)
         for trial, trial_id in zip(new, added, strict=True):
-            self._stored[trial.number] = _Stored(trial_id)
+            self._stored[trial.number] = Stored(trial_id)
         for trial in trials:
             self._stored[trial.number].has(trial)
         return lost
@@ -167,7 +143,7 @@ class BulkWriter:
             table.study_id == self._study_id, table.number.in_(numbers)
         )
         for number, trial_id in connection.execute(there).all():
-            self._stored[number] = _Stored(
+            self._stored[number] = Stored(
                 trial_id,
                 begun=bool(self._keys(connection, models.TrialParamModel, "param_name", trial_id)),
                 attributes=self._keys(connection, models.TrialUserAttributeModel, "key", trial_id),
@@ -226,78 +202,3 @@ class BulkWriter:
             )
             change = change.values(state=sa.bindparam("to"), datetime_complete=sa.bindparam("at"))
             connection.execute(change, ended)
-
-
-class _PendingInserts:
-    """Rows of the tables that belong to trials."""
-
-    def __init__(self) -> None:
-        self._params: list[dict[str, Any]] = []
-        self._user: list[dict[str, Any]] = []
-        self._system: list[dict[str, Any]] = []
-        self._intermediate: list[dict[str, Any]] = []
-        self._values: list[dict[str, Any]] = []
-
-    def add_trial(self, trial: FrozenTrial, trial_id: int) -> None:
-        """All that belongs to a trial which is new."""
-        self.add_rest(trial, _Stored(trial_id, begun=False))
-
-    def add_rest(self, trial: FrozenTrial, stored: _Stored) -> None:
-        """What has come to a trial since it was stored."""
-        if not stored.begun:
-            self._add_start(trial, stored.trial_id)
-        names, epochs = stored.lacks(trial)
-        self._user += [attribute_row(stored.trial_id, name, trial.user_attrs[name]) for name in names]
-        for epoch in epochs:
-            represent = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
-            value, kind = represent(trial.intermediate_values[epoch])
-            self._intermediate.append(
-                {
-                    "trial_id": stored.trial_id,
-                    "step": epoch,
-                    "intermediate_value": value,
-                    "intermediate_value_type": kind,
-                }
-            )
-        for objective, worth in enumerate(trial.values or () if trial.state.is_finished() else ()):
-            stored_value, value_type = models.TrialValueModel.value_to_stored_repr(worth)
-            self._values.append(
-                {
-                    "trial_id": stored.trial_id,
-                    "objective": objective,
-                    "value": stored_value,
-                    "value_type": value_type,
-                }
-            )
-
-    def _add_start(self, trial: FrozenTrial, trial_id: int) -> None:
-        """What does not change any more once it is begun."""
-        for name, value in trial.params.items():
-            distribution = trial.distributions[name]
-            self._params.append(
-                {
-                    "trial_id": trial_id,
-                    "param_name": name,
-                    "param_value": distribution.to_internal_repr(value),
-                    "distribution_json": _json(distribution),
-                }
-            )
-        for name, value in trial.system_attrs.items():
-            self._system.append(attribute_row(trial_id, name, value))
-
-    def insert(self, connection: sa.Connection) -> None:
-        """Adds all rows."""
-        for table, rows in (
-            (models.TrialParamModel, self._params),
-            (models.TrialUserAttributeModel, self._user),
-            (models.TrialSystemAttributeModel, self._system),
-            (models.TrialIntermediateValueModel, self._intermediate),
-            (models.TrialValueModel, self._values),
-        ):
-            if rows:
-                connection.execute(sa.insert(table), rows)
-
-
-@lru_cache(maxsize=256)
-def _json(distribution: BaseDistribution) -> str:
-    return distribution_to_json(distribution)

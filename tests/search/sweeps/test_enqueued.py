@@ -140,6 +140,19 @@ def test_what_is_enqueued_again_with_the_attributes_of_a_trial_is_a_trial_of_its
     assert first.state == second.state == TrialState.COMPLETE
 
 
+@pytest.mark.parametrize("said", [None, 7])
+def test_an_enqueued_trial_has_the_steps_that_it_came_with_until_it_says_others(storage, tiny, said):
+    searched(storage, settings_of(tiny.workload, trials=1))
+    enqueue(storage, POINT, user_attrs={"steps_per_epoch": 5})
+    coordinator = AloneCoordinator(storage, "s")
+    (plan,) = coordinator.claim(1, 2)
+    trial = coordinator.log.begin(plan, {}, {}, {})
+    coordinator.write()
+    coordinator.log.end(trial, TrialState.FAIL, None, {} if said is None else {"steps_per_epoch": said})
+    coordinator.log.close()
+    assert trials_of(storage)[1].user_attrs["steps_per_epoch"] == (said or 5)
+
+
 def test_more_than_are_wanted_stay_waiting(storage, tiny):
     optuna.create_study(study_name="s", storage=storage)
     enqueue(storage, *[POINT] * 5)
