@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, TypeAlias, get_type_hints
+from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 from sgdr.choices import Direction, Objective
 
@@ -32,19 +32,43 @@ def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or fits(value)
 
 
+@dataclass(frozen=True)
+class Needed:
+    """Marks an attribute without which a study cannot be read, nor with a value that does not fit."""
+
+    fits: Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class OfType:
+    """Marks an attribute of trials: a trial that has it with a value of another type is not the sweep's."""
+
+    types: type | tuple[type, ...]
+
+
+Mark = TypeVar("Mark", Needed, OfType)
+
+
+def _marked(attributes: type, kind: type[Mark]) -> dict[str, Mark]:
+    """The marks of that kind beside the types of the attributes, by name."""
+    hints = get_type_hints(attributes, include_extras=True).items()
+    marks = ((name, mark) for name, hint in hints for mark in getattr(hint, "__metadata__", ()))
+    return {name: mark for name, mark in marks if isinstance(mark, kind)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudyAttributes:
-    """What a study says of its sweep. What has a check beside its type is needed to read it."""
+    """What a study says of its sweep."""
 
-    workload: Annotated[str, _is_text]
-    budget: Annotated[int, _is_whole(1)]
-    space: Annotated[Mapping[str, Any], _is_space]
+    workload: Annotated[str, Needed(_is_text)]
+    budget: Annotated[int, Needed(_is_whole(1))]
+    space: Annotated[Mapping[str, Any], Needed(_is_space)]
     """`Space.to_dict()`; the workload's own values, `hparams`, as JSON of Optuna's distributions."""
-    objective: Annotated[str, tuple(Objective).__contains__]
-    metric: Annotated[str, _is_text]
-    select_metric: Annotated[str | None, _or_none(_is_text)]
-    direction: Annotated[str, tuple(Direction).__contains__]
-    steps_per_epoch: Annotated[int | None, _or_none(_is_whole(1))]
+    objective: Annotated[str, Needed(tuple(Objective).__contains__)]
+    metric: Annotated[str, Needed(_is_text)]
+    select_metric: Annotated[str | None, Needed(_or_none(_is_text))]
+    direction: Annotated[str, Needed(tuple(Direction).__contains__)]
+    steps_per_epoch: Annotated[int | None, Needed(_or_none(_is_whole(1)))]
     interval: Any = None
     """An `Interval`; None where it is not said."""
     pruner: Any = None
@@ -52,10 +76,10 @@ class StudyAttributes:
     controls: Any = None
     relatives: Any = ()
     """The further arms; left out where there are none."""
-    seed: Annotated[int, _is_whole(0)]
+    seed: Annotated[int, Needed(_is_whole(0))]
     versions: Any = None
     confirmation: Mapping[str, Any] = field(default_factory=dict)
-    """What candidates gave on fresh seeds so far, by the number of their trial (see `Candidate.kept`)."""
+    """What candidates gave on fresh seeds so far, by the number of their trial (see `Candidate.results`)."""
     verdict: Any = None
     """`Verdict.attribute()`, once there is one."""
 
@@ -80,11 +104,7 @@ class StudyAttributes:
 _STUDY = tuple(field.name for field in fields(StudyAttributes))
 _LATER = ("relatives", "confirmation", "verdict")
 """What a study has only where there is some."""
-_NEEDED: dict[str, Callable[[Any], bool]] = {
-    name: hint.__metadata__[0]
-    for name, hint in get_type_hints(StudyAttributes, include_extras=True).items()
-    if hasattr(hint, "__metadata__")
-}
+_NEEDED = _marked(StudyAttributes, Needed)
 MARKS = {"workload", "space", "objective", "direction"}
 """The attributes by which a study is known to be a sweep's; anybody's study may have one of them."""
 SAID_LATER = ("steps_per_epoch", "interval")
@@ -100,10 +120,10 @@ def made_by_sweep(attrs: Attrs) -> bool:
 
 def fault(attrs: Attrs) -> str | None:
     """What of a sweep's study keeps it from being read, in words; None where nothing does."""
-    for name, fits in _NEEDED.items():
+    for name, needed in _NEEDED.items():
         if name not in attrs:
             return f"its attribute {name!r} is missing"
-        if not fits(attrs[name]):
+        if not needed.fits(attrs[name]):
             text = repr(attrs[name])
             return f"its attribute {name!r} is {text if len(text) <= 60 else text[:57] + '...'}"
     return None
@@ -116,14 +136,13 @@ def is_readable(attrs: Attrs) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialAttributes:
-    """What a trial says of its training; a trial has those that are not None. Beside a type stands the form
-    that the value of a trial of the sweep's has."""
+    """What a trial says of its training; it does not have those that are None."""
 
-    worker: Annotated[str | None, str] = None
+    worker: Annotated[str | None, OfType(str)] = None
     """Whose trial it is, from the moment on at which it is claimed."""
     enqueued: bool | None = None
     """True where somebody had enqueued it before a worker took it."""
-    retry_of: Annotated[int | None, int] = None
+    retry_of: Annotated[int | None, OfType(int)] = None
     """The number of the trial that it repeats."""
     withdrawn: bool | None = None
     """True where it was claimed and was one too many."""
@@ -131,16 +150,16 @@ class TrialAttributes:
     """True where it was ended since its worker had died."""
     schedule: Mapping[str, Any] | None = None
     """The schedule, in epochs, written last of what a trial begins with: what has it was begun."""
-    arm: Annotated[str | None, str] = None
-    seed: Annotated[int | None, int] = None
+    arm: Annotated[str | None, OfType(str)] = None
+    seed: Annotated[int | None, OfType(int)] = None
     steps_per_epoch: int | None = None
     """Where the trial has another number than its study."""
-    epochs: Annotated[int | None, int] = None
+    epochs: Annotated[int | None, OfType(int)] = None
     """Epochs trained."""
-    diverged_at: Annotated[int | None, int] = None
+    diverged_at: Annotated[int | None, OfType(int)] = None
     """The epoch after which something was not finite."""
-    seconds: Annotated[float | None, (int, float)] = None
-    error: Annotated[str | None, str] = None
+    seconds: Annotated[float | None, OfType((int, float))] = None
+    error: Annotated[str | None, OfType(str)] = None
     """What its own error said; what was cut off by something else has none."""
     curve: Mapping[str, list[float]] | None = None
     """The values by name, one an epoch."""
@@ -157,12 +176,8 @@ class TrialAttributes:
 
 TRIAL = tuple(field.name for field in fields(TrialAttributes))
 """All user attributes of trials that a sweep writes."""
-FORMS: dict[str, type | tuple[type, ...]] = {
-    name: hint.__metadata__[0]
-    for name, hint in get_type_hints(TrialAttributes, include_extras=True).items()
-    if hasattr(hint, "__metadata__")
-}
-"""The types of the user attributes that a sweep writes with its trials, by name."""
+FORMS = {name: form.types for name, form in _marked(TrialAttributes, OfType).items()}
+"""The types of attributes by which a trial is known not to be the sweep's, by name."""
 
 # Names that statements and loops over all trials look for.
 BEGUN, WORKER, ENQUEUED, CURVE = "schedule", "worker", "enqueued", "curve"
