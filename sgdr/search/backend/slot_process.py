@@ -18,7 +18,7 @@ from typing import Any
 import optuna
 
 from sgdr import checks
-from sgdr.search.problem.types import STEPS_PER_EPOCH, Schedule
+from sgdr.search.problem.types import Schedule
 
 Message = tuple[str, Any]
 """The kind and the content of a message. To a process: train, grant, stop. From it, behind the serial number
@@ -58,7 +58,7 @@ class _Run:
                 "the first report"
             )
         self._steps_per_epoch = steps
-        self.say("said", {STEPS_PER_EPOCH: steps})
+        self.say("said", {"steps_per_epoch": steps})  # kept with the trial as an attribute of that name
 
     def report(self, epoch: int, value: float) -> None:
         """See `sgdr.search.problem.workload.Run.report`."""

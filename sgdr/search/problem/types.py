@@ -7,9 +7,6 @@ from typing import Any, Protocol, TypeAlias
 Schedule: TypeAlias = Any
 """A callable from steps to rates: a `WarmRestarts`, or any other where slots take it. In epochs."""
 
-STEPS_PER_EPOCH = "steps_per_epoch"
-"""The attribute of a study, and of a trial that has another number, of optimizer updates in an epoch."""
-
 
 class Named(Protocol):
     """A workload or its declaration: it has a name, and may have `base_lr` and `hparams` of its own."""
