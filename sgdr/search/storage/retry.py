@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sgdr.search.storage.outages import is_outage
 
-PATIENCE_SECONDS = 900.0
+RETRY_SECONDS = 900.0
 """How long a worker waits for its storage, before it ends as it does when the storage fails."""
 LONGEST_PAUSE = 5.0
 
@@ -22,7 +22,7 @@ class Retrying:
         self,
         on_remark: Callable[[str], None] = lambda remark: None,
         on_return: Callable[[], None] = lambda: None,
-        seconds: float = PATIENCE_SECONDS,
+        seconds: float = RETRY_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`on_return` is called when the storage is back, after each outage."""

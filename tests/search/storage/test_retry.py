@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgdr.search.storage import retry
-from sgdr.search.storage.retry import LONGEST_PAUSE, PATIENCE_SECONDS, Retrying
+from sgdr.search.storage.retry import LONGEST_PAUSE, RETRY_SECONDS, Retrying
 from tests.faults import Away
 
 
@@ -70,7 +70,7 @@ def test_every_outage_is_remarked_once(monkeypatch):
     assert world.returns == 2
 
 
-@pytest.mark.parametrize("seconds", [0.0, 30.0, PATIENCE_SECONDS])
+@pytest.mark.parametrize("seconds", [0.0, 30.0, RETRY_SECONDS])
 def test_retrying_ends(monkeypatch, seconds):
     world = World(monkeypatch, float("inf"))
     with pytest.raises(Away, match=f"at {world.now}"):
