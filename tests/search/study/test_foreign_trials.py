@@ -119,7 +119,7 @@ def test_a_trial_whose_curve_was_deleted_is_passed_over(url):
             "DELETE FROM trial_user_attributes WHERE key = 'curve' AND trial_id = ?", (best + 1,)
         )
     study = search.load("s", url)
-    assert [best.number for best in study.top(9)] == [
+    assert [candidate.number for candidate in study.top(9)] == [
         other.number for other in study.ranked() if other.number != best
     ]
     assert len(study.top(9)) == 3 and study.completed(best) is None and len(study.rows) == 4

@@ -14,7 +14,7 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.storages import InMemoryStorage
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from experiments.bench.filled import drawn, fill, settings_of
 from sgdr import WarmRestarts, search
@@ -25,7 +25,7 @@ from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.reader import BulkReader
 from sgdr.search.storage.writer import writer
 from sgdr.search.strategy.quasi_random import spread
-from sgdr.search.study.columns import flat_row
+from sgdr.search.study.columns import COLUMNS, flat_row
 from sgdr.search.study.study import Study
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import AloneCoordinator
@@ -138,6 +138,18 @@ def test_tables_have_the_same_types_whatever_there_is(url, tiny, outcomes):
     assert {"state", "arm", "started", "error"} <= set(trials.columns)
     assert all(curves[name].dtype == "int64" for name in ("number", "epoch"))
     assert len(curves) == sum({1.0: 3, "pruned": 1}.get(outcome, 0) for outcome in outcomes)
+
+
+def test_of_a_trial_that_has_everything_no_cell_is_empty(url, tiny):
+    write(url, tiny.workload)
+    study = optuna.load_study(study_name="s", storage=url)
+    schedule = {"base_lr": 0.1, "T_0": 2, "T_mult": 1, "eta_min": 0.01}
+    attributes = {"schedule": schedule, "arm": "restarts", "seed": 0, "retry_of": 0, "epochs": 3}
+    attributes |= {"diverged_at": 3, "seconds": 0.5, "error": "oops", "curve": {"error": [1.0, 1.0, 1.0]}}
+    study.add_trial(create_trial(value=1.0, user_attrs=attributes))
+    (row,) = search.load("s", url).rows
+    assert row.keys() == {*COLUMNS, "hparams"} and not row["foreign"]
+    assert [name for name, cell in row.items() if cell is None] == []
 
 
 def test_curves_have_a_row_an_epoch_of_a_trial(url, tiny):

@@ -52,7 +52,7 @@ def storage(request, tmp_path) -> BaseStorage:
     return own
 
 
-def record_of(storage: BaseStorage) -> AloneCoordinator:
+def coordinator_of(storage: BaseStorage) -> AloneCoordinator:
     """A coordinator by a worker that comes after all others have died."""
     number = storage.get_study_id_from_name("s")
     for worker, claim in living(storage.get_study_user_attrs(number), 0.0).items():
@@ -80,7 +80,7 @@ def trials_of(storage: BaseStorage) -> list[Any]:
 
 
 def test_exactly_what_was_noted_is_written(storage, distributions):
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     complete, pruned, failed, running = (begin(coordinator, distributions) for _ in range(4))
     coordinator.reported(complete, {1: 0.6, 2: 0.5})  # of which the last is written
     coordinator.write()
@@ -108,7 +108,7 @@ def test_exactly_what_was_noted_is_written(storage, distributions):
 
 
 def test_a_trial_has_the_parameters_that_it_is_given(storage, distributions):
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     points = [spread(distributions, index, seed=3) for index in range(5)]
     claims = coordinator.claim(5, MANY)
     trials = [
@@ -124,7 +124,7 @@ def test_a_trial_has_the_parameters_that_it_is_given(storage, distributions):
 
 
 def test_what_a_sampler_has_noted_is_written(storage, distributions):
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     (claim,) = coordinator.claim(1, MANY)
     coordinator.log.begin(claim, spread(distributions, 0, seed=0), distributions, {}, {"grid_id": 3})
     coordinator.write()
@@ -132,7 +132,7 @@ def test_what_a_sampler_has_noted_is_written(storage, distributions):
 
 
 def test_trials_of_several_spaces_stand_in_one_study(storage, distributions):
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     rate = {"base_lr": distributions["base_lr"]}
     for space in (distributions, rate, distributions):
         (claim,) = coordinator.claim(1, MANY)
@@ -143,7 +143,7 @@ def test_trials_of_several_spaces_stand_in_one_study(storage, distributions):
 
 
 def test_it_writes_when_asked_and_can_be_stopped_between_two_batches(storage, distributions):
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     for _ in range(2 * BATCH + 1):
         coordinator.log.end(begin(coordinator, distributions), TrialState.COMPLETE, 1.0, {})
     assert (
@@ -163,11 +163,11 @@ def test_it_writes_when_asked_and_can_be_stopped_between_two_batches(storage, di
 
 
 def test_interrupted_trials_are_retried_once_with_their_parameters_and_seed(storage, distributions):
-    killed = record_of(storage)
+    killed = coordinator_of(storage)
     first = [begin(killed, distributions) for _ in range(3)]
     killed.log.end(first[0], TrialState.COMPLETE, 1.0, {})
     killed.write()
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     assert coordinator.log.finished == 1 and waiting(coordinator) == [1, 2]
     assert not any(trial.state == TrialState.RUNNING for trial in trials_of(storage))
     again = begin(coordinator, distributions)
@@ -176,7 +176,7 @@ def test_interrupted_trials_are_retried_once_with_their_parameters_and_seed(stor
     coordinator.log.end(again, TrialState.COMPLETE, 2.0, {})
     coordinator.write()
     for _ in range(2):
-        coordinator = record_of(storage)
+        coordinator = coordinator_of(storage)
         assert coordinator.log.finished == 2 and waiting(coordinator) == [2]
     last = begin(coordinator, distributions)
     assert last.params == first[2].params
@@ -186,7 +186,7 @@ def test_interrupted_trials_are_retried_once_with_their_parameters_and_seed(stor
 
 
 def test_an_interrupt_ends_what_is_running_and_gives_up_the_lease(storage, distributions):
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     study = storage.get_study_id_from_name("s")
     for _ in range(2):
         begin(coordinator, distributions)
@@ -195,11 +195,11 @@ def test_an_interrupt_ends_what_is_running_and_gives_up_the_lease(storage, distr
     coordinator.interrupt()
     assert [trial.state for trial in trials_of(storage)] == 2 * [TrialState.FAIL]
     assert living(storage.get_study_user_attrs(study), 0.0) == {}
-    assert waiting(record_of(storage)) == [0, 1]
+    assert waiting(coordinator_of(storage)) == [0, 1]
 
 
 def test_a_trial_whose_process_dies_is_begun_so_often_and_then_given_up(storage, distributions):
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     trial = begin(coordinator, distributions)
     params = trial.params
     for attempt in range(1, MOST_ATTEMPTS):
@@ -212,14 +212,14 @@ def test_a_trial_whose_process_dies_is_begun_so_often_and_then_given_up(storage,
     written = trials_of(storage)
     assert [trial.number for trial in written] == list(range(MOST_ATTEMPTS))
     assert {trial.state for trial in written} == {TrialState.FAIL}
-    assert waiting(record_of(storage)) == []
+    assert waiting(coordinator_of(storage)) == []
 
 
 def test_trials_that_failed_by_themselves_are_not_retried(storage, distributions):
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     coordinator.log.end(begin(coordinator, distributions), TrialState.FAIL, None, {"error": "oops"})
     coordinator.log.close()
-    again = record_of(storage)
+    again = coordinator_of(storage)
     assert waiting(again) == [] and again.log.failed == 1
 
 
@@ -265,7 +265,7 @@ def sweep(coordinator: AloneCoordinator, distributions: Any, trials: int) -> Non
 def check_gone_on(storage: BaseStorage, distributions: Any) -> None:
     """Finishes the study, and asserts that nothing is lost and nothing doubled."""
     finished = [trial for trial in trials_of(storage) if trial.state == TrialState.COMPLETE]
-    sweep(record_of(storage), distributions, 4)
+    sweep(coordinator_of(storage), distributions, 4)
     written = trials_of(storage)
     complete = [trial for trial in written if trial.state == TrialState.COMPLETE]
     assert [trial for trial in complete if trial.number in {each.number for each in finished}] == finished
@@ -290,7 +290,7 @@ def test_a_storage_that_fails_at_any_call_loses_and_doubles_nothing(distribution
         storage.create_new_study([StudyDirection.MINIMIZE], "s")
         failing = Failing(storage, at, done, dead)
         with contextlib.suppress(StorageInternalError):
-            sweep(record_of(failing), distributions, 4)
+            sweep(coordinator_of(failing), distributions, 4)
         if failing.calls < at:
             break
         check_gone_on(storage, distributions)
@@ -319,7 +319,7 @@ def test_a_database_that_fails_at_any_statement_loses_and_doubles_nothing(tmp_pa
 
         sqlalchemy.event.listen(storage.engine, "before_cursor_execute", fail)
         with contextlib.suppress(StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error):
-            sweep(record_of(storage), distributions, 4)
+            sweep(coordinator_of(storage), distributions, 4)
         sqlalchemy.event.remove(storage.engine, "before_cursor_execute", fail)
         if not failed:
             break
@@ -369,19 +369,19 @@ def test_a_study_that_cannot_be_read_is_given_up_again(storage, distributions, m
 
     monkeypatch.setattr(TrialLog, "know", fail)
     with pytest.raises(StorageInternalError):
-        record_of(storage)
+        coordinator_of(storage)
     monkeypatch.undo()
     AloneCoordinator(storage, "s").log.close()
 
 
 def test_a_repetition_that_was_never_begun_is_repeated_instead(storage, distributions):
-    cut_off = record_of(storage)
+    cut_off = coordinator_of(storage)
     first = begin(cut_off, distributions)
     cut_off.interrupt()
     study = storage.get_study_id_from_name("s")
     claimed = create_trial(state=TrialState.RUNNING, user_attrs={"worker": "dead", "retry_of": 0})
     storage.create_new_trial(study, template_trial=claimed)
-    coordinator = record_of(storage)
+    coordinator = coordinator_of(storage)
     assert waiting(coordinator) == [1]
     again = begin(coordinator, distributions)
     assert again.params == first.params and again.user_attrs["seed"] == 100
@@ -389,7 +389,7 @@ def test_a_repetition_that_was_never_begun_is_repeated_instead(storage, distribu
 
 
 def test_only_the_first_of_two_repetitions_counts(storage, distributions):
-    cut_off = record_of(storage)
+    cut_off = coordinator_of(storage)
     begin(cut_off, distributions)
     cut_off.interrupt()
     study = storage.get_study_id_from_name("s")
@@ -398,4 +398,4 @@ def test_only_the_first_of_two_repetitions_counts(storage, distributions):
             state=TrialState.FAIL, user_attrs={"worker": "dead", "retry_of": 0, **attributes}
         )
         storage.create_new_trial(study, template_trial=created)
-    assert waiting(record_of(storage)) == [2]
+    assert waiting(coordinator_of(storage)) == [2]
