@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     "sgdr": "Schedules, in Python, NumPy and JAX: `import sgdr`",
     "sgdr.relatives": "Other schedules, to compare with",
+    "sgdr.decays": "Schedules that only fall",
     "sgdr.search": "The search: `from sgdr import search`",
     "sgdr.export": "A schedule as code: `from sgdr import export`",
     "sgdr.export.parity": "What a framework can do of it: `from sgdr.export import parity`",

@@ -21,6 +21,7 @@ import numpy as np
 from sgdr import checks
 from sgdr.checks import is_array
 from sgdr.cycles import Number, cycles_of
+from sgdr.decays import Linear, Power, StableDecay
 from sgdr.errors import bad_field
 from sgdr.formula import Formula, holds_array, real, since
 from sgdr.pytrees import is_plain_callable, register_pytree
@@ -264,7 +265,7 @@ class Chained(Formula):
 
 
 KINDS: dict[str, type[Any]] = {
-    **{cls.kind: cls for cls in (OneCycle, Cyclic, StepDecay, Joined, Chained)},
+    **{cls.kind: cls for cls in (OneCycle, Cyclic, StepDecay, Linear, StableDecay, Power, Joined, Chained)},
     "warmup": Warmup,
 }
 

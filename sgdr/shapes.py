@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from sgdr.decays import FALLS
 from sgdr.formula import Formula
 from sgdr.relatives import ANNEALS, MODES, Cyclic, OneCycle, StepDecay
 from sgdr.schedule import WarmRestarts
@@ -161,6 +162,9 @@ FIELDS = {
     "anneal": Meaning(ANNEALS, "The form of every phase."),
     "up": Meaning("half length", "Length of the way up of each triangle.", 20),
     "down": Meaning("half length or none", "Length of the way down; as long as up.", 40),
+    "pct_decay": Meaning("share", "The last share of the length, in which the rate falls.", 0.2),
+    "fall": Meaning(FALLS, "The form of the fall."),
+    "power": Meaning("rate", "The power of the share of the length that is left.", 2.0),
     "mode": Meaning(MODES, "How the heights of triangles change."),
     "gamma": Meaning("decay", "By which each milestone, or step, lowers the rate.", 0.1),
     "milestones": Meaning(

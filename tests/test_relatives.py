@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgdr import WarmRestarts, Warmup
+from sgdr.decays import Linear, Power, StableDecay
 from sgdr.relatives import Chained, Cyclic, Joined, OneCycle, StepDecay, cosine_annealing, from_dict
 
 ALL = [
@@ -28,6 +29,10 @@ ALL = [
     Cyclic(0.2, 2.5, 4.25, 0.001, "exp_range", 0.97),
     StepDecay(0.1, (30, 60.5, 80), 0.2),
     StepDecay(0.1, ()),
+    Linear(0.1, 40, 0.001),
+    Power(0.1, 35.5, 2.5),
+    StableDecay(0.1, 50, 0.3, 0.01),
+    StableDecay(0.1, 50, 0.25, fall="sqrt"),
     Joined([WarmRestarts(0.1, 5, 2), OneCycle(0.2, 20), StepDecay(0.01, [3])], [17, 40]),
     Chained([Cyclic(0.1, 10), StepDecay(1.0, (20, 40), 0.5)]),
 ]
@@ -131,6 +136,11 @@ def test_optax_has_the_same_values() -> None:
         np.testing.assert_allclose(ours(steps), jax.jit(jax.vmap(theirs))(steps), rtol=1e-5, atol=2e-8)
 
     close(cosine_annealing(0.3, length, 0.003), optax.cosine_decay_schedule(0.3, length, 0.01))
+    close(Linear(0.3, length, 0.003), optax.linear_schedule(0.3, 0.003, length))
+    close(Power(0.3, length, 3.0, 0.003), optax.polynomial_schedule(0.3, 0.003, 3.0, length))
+    plateau = length - length // 4
+    parts_of_it = [optax.constant_schedule(0.3), optax.linear_schedule(0.3, 0.003, length // 4)]
+    close(StableDecay(0.3, length, length // 4 / length, 0.003), optax.join_schedules(parts_of_it, [plateau]))
     close(OneCycle(0.3, length), optax.cosine_onecycle_schedule(length, 0.3))
     close(OneCycle(0.3, length, 0.2, 5, 50), optax.cosine_onecycle_schedule(length, 0.3, 0.2, 5, 50))
     linear = optax.linear_onecycle_schedule(length, 0.3, 0.3, 0.8)
