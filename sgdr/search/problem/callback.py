@@ -21,7 +21,13 @@ class Callback:
         on_progress: Callable[[Any], None] | None = None,
         on_remark: Callable[[str], None] | None = None,
     ) -> None:
-        """Lets each function that is given take the place of the method of its name."""
+        """Lets each function that is given take the place of the method of its name.
+
+        Raises ValueError for what cannot be called.
+        """
+        for name, function in (("on_progress", on_progress), ("on_remark", on_remark)):
+            if function is not None and not callable(function):
+                raise ArgumentError(name, function, "must be a function", f"give e.g. {name}=print")
         if on_progress is not None:
             self.on_progress = on_progress  # type: ignore[method-assign, assignment]
         if on_remark is not None:

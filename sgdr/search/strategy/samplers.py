@@ -10,6 +10,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import optuna
 from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
@@ -69,7 +70,10 @@ class Arm:
         own = type(sampler) not in SAMPLERS or type(pruner) not in PRUNERS
         own |= type(sampler) is TPESampler and evenly == 0
         self._storage = RecentTrials(goal, None if own else RECENT)
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # this study is nobody's but the arm's
         self._storage.create_new_study([goal], name)
+        optuna.logging.set_verbosity(verbosity)
         self.study = EndingStudy(name, self._storage, sampler, pruner)
         self._evenly, self._seed = evenly, seed
         self._drawn = 0

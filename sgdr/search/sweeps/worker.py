@@ -281,7 +281,7 @@ class Worker:
             self._log.end(training.trial, TrialState.FAIL, None, {ERROR: error})
         if error is not None and self._log.failed > max(3, self._log.ended):
             why = error.splitlines()[0]
-            raise TooManyFailures(f"{self._log.failed} trials failed, the last with {why}")
+            raise TooManyFailures(f"{self._log.failed} trials failed; the last: {why}")
 
     def _end(self, slot: int, state: TrialState, worth: float | None, attributes: dict[str, int]) -> None:
         training = self._training.pop(slot)

@@ -50,5 +50,7 @@ def test_all_three_take_them_still(name):
 def test_what_is_no_callback_is_refused():
     with pytest.raises(ValueError, match=r"callback=None must be a search\.Callback"):
         remarking(callback=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="on_remark=3 must be a function"):
+        Callback(on_remark=3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="and on_remark are two"):
         remarking(callback=SILENT, on_remark=print)  # type: ignore[call-arg]

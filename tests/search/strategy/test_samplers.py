@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
@@ -375,3 +376,14 @@ def test_the_same_seed_gives_the_same_trials_after_any_number():
             search.tell(trial, TrialState.COMPLETE, 0.2 + index / 100)
             trials.append(search.ask())
     assert drawn[:12] == drawn[12:]
+
+
+def test_the_study_of_an_arm_is_not_announced(capfd):
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    try:
+        Arm("cosine", {}, RandomSampler(), NopPruner(), frozenset(), "minimize", evenly=0, seed=0)
+        assert optuna.logging.get_verbosity() == optuna.logging.INFO
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    assert capfd.readouterr() == ("", "")
