@@ -23,9 +23,10 @@ from sgdr_service.strict_params import StrictRoute
 from sgdr_service.study_cache import RETRY_SECONDS, Library
 from sgdr_service.sweeps.declarations import WorkloadUnavailable
 from sgdr_service.sweeps.record import ACTIVE
+from sgdr_service.sweeps.refusals import Conflict, Full, Invalid, NotFound, NotOurs
 from sgdr_service.sweeps.request import SweepRequest
 from sgdr_service.sweeps.status import State, SweepStatus, status
-from sgdr_service.sweeps.sweeps import Conflict, Full, Invalid, NotFound, NotOurs, Sweeps
+from sgdr_service.sweeps.sweeps import Sweeps
 
 RECONNECT_MILLISECONDS = 3000
 

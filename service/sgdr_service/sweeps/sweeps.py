@@ -14,7 +14,6 @@ from pathlib import Path
 
 from optuna.storages import BaseStorage
 
-from sgdr.errors import ArgumentError
 from sgdr.search.backend.devices import cores
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError, storage_errors
@@ -28,38 +27,12 @@ from sgdr.search.sweeps.settings import Settings, resolve
 from sgdr_service.storage_handle import HeldStorage
 from sgdr_service.sweeps.declarations import Declarations, WorkloadUnavailable
 from sgdr_service.sweeps.record import CANCEL, SWEEP, SweepRecord, at_work, read_record
+from sgdr_service.sweeps.refusals import Conflict, Full, Invalid, NotFound, NotOurs, as_invalid
 from sgdr_service.sweeps.request import OF_RAY, SweepRequest, checked_name
 from sgdr_service.sweeps.status import SweepStatus, status
 
 PLACE = "the service's storage"
 """What clients are told of where studies are."""
-
-
-class Invalid(ValueError):
-    """A sweep that cannot be.
-
-    `field` names the argument, where one is at fault, and `hparam` the one of its values, where it is one.
-    """
-
-    def __init__(self, message: str, field: str | None = None, hparam: str | None = None) -> None:
-        super().__init__(message)
-        self.field, self.hparam = field, hparam
-
-
-class Conflict(ValueError):
-    """The study is there, and does not allow what is asked."""
-
-
-class Full(RuntimeError):
-    """No more sweeps can be queued at present."""
-
-
-class NotFound(LookupError):
-    """There is no sweep of that name."""
-
-
-class NotOurs(ValueError):
-    """The service did not start it."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +194,7 @@ class Sweeps:
             request = self._completed(request, name)
         cluster = self._cluster(request)
         request = self._bounded(request, declared, cluster)
-        with _invalid():
+        with as_invalid():
             settings = resolve(declared, request.config())
             checked_name(name)
         return Possible(name, request, settings, cluster)
@@ -254,8 +227,9 @@ class Sweeps:
     def _cluster(self, request: SweepRequest) -> Cluster | None:
         """The request's workers on Ray, None for the engine local; connects to nothing. Raises `Invalid`."""
         address = self.ray_address if request.engine == "ray" else None
-        with _invalid():
-            cluster = cluster_of(request.config(address=address))
+        with as_invalid():
+            # Of too many slots, those of a function above all, the service's own limit speaks first.
+            cluster = cluster_of(request.config(address=address, slots="auto"))
         if request.engine not in engines():
             raise Invalid(
                 f"engine={request.engine!r} needs Ray, which is not installed where this service runs; "
@@ -322,15 +296,3 @@ def _number(storage: BaseStorage, name: str) -> int:
     if not is_readable(storage.get_study_user_attrs(number)):
         raise NotFound(f"study {name!r} was not made by sgdr")
     return number
-
-
-@contextmanager
-def _invalid() -> Iterator[None]:
-    """Turns the library's ValueError into `Invalid`, with the field that an `ArgumentError` names."""
-    try:
-        yield
-    except ArgumentError as error:
-        field, hparam = (error.within, error.name) if error.within else (error.name, None)
-        raise Invalid(str(error), field if field in SweepRequest.model_fields else None, hparam) from error
-    except ValueError as error:
-        raise Invalid(str(error)) from error

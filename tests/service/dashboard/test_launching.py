@@ -20,8 +20,9 @@ from sgdr_service.dashboard.launching.prefill import free_name, to_resume
 from sgdr_service.dashboard.launching.refusals import REFUSALS, told
 from sgdr_service.dashboard.launching.words import UNMEASURED, duration, summary
 from sgdr_service.sweeps.declarations import WorkloadUnavailable
+from sgdr_service.sweeps.refusals import Conflict, Full, Invalid
 from sgdr_service.sweeps.request import SweepRequest
-from sgdr_service.sweeps.sweeps import Conflict, Full, Invalid, Sweeps
+from sgdr_service.sweeps.sweeps import Sweeps
 
 from sgdr.cli import app, options
 from sgdr.search.problem.declaration import Declaration

@@ -10,8 +10,9 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import ValidationError
+from sgdr_service.sweeps.refusals import Conflict, Invalid, NotFound
 from sgdr_service.sweeps.request import LARGEST_REQUEST, OF_RAY, SweepRequest
-from sgdr_service.sweeps.sweeps import Conflict, Invalid, NotFound, Sweeps, engines
+from sgdr_service.sweeps.sweeps import Sweeps, engines
 
 from sgdr.search.backend.devices import cores
 from sgdr.search.problem.declaration import Declaration
@@ -110,6 +111,11 @@ def test_a_request_that_is_too_large_is_refused():
         ({"budget": 51}, "budget", "budget=51 must be at most 50, the limit"),
         ({"workload": "long"}, "budget", "budget=600 must be at most 50"),
         ({"timeout": 61}, "timeout", r"timeout=61.0 must be at most 60.0"),
+        (
+            {"workload": "function", "slots": 2**16 + 1},
+            "slots",
+            f"at most {cores()}, the limit of this service",
+        ),
         ({"workload": "function", "slots": cores() + 1}, "slots", "slots=.* must be at most"),
         ({"engine": "steam"}, "engine", "engine='steam' must be one of local, ray"),
         ({"workers": 2}, "workers", "workers=2 is for engine='ray'"),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sgdr_service.sweeps.refusals import Conflict, Full, NotOurs
 from sgdr_service.sweeps.request import SweepRequest
 from sgdr_service.sweeps.run import NO_CLUSTER
-from sgdr_service.sweeps.sweeps import Conflict, Full, NotOurs
 
 
 @pytest.mark.parametrize("where", ["running", pytest.param("running_on_postgres", marks=pytest.mark.slow)])

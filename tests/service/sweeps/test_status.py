@@ -4,8 +4,8 @@ import os
 import socket
 
 import pytest
+from sgdr_service.sweeps.refusals import Conflict, NotOurs
 from sgdr_service.sweeps.status import status
-from sgdr_service.sweeps.sweeps import Conflict, NotOurs
 
 from sgdr.search.storage.leases import PREFIX, Lease, leases
 from sgdr.search.sweeps.create_study import create_study

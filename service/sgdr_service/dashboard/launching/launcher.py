@@ -23,9 +23,10 @@ from sgdr_service.dashboard.launching.words import summary
 from sgdr_service.dashboard.layout import code_block, facts, go, heading, link, remark, resume_url, study_url
 from sgdr_service.dashboard.permission import token_field, why_not
 from sgdr_service.problems import Problem
+from sgdr_service.sweeps.refusals import Conflict
 from sgdr_service.sweeps.request import SweepRequest
 from sgdr_service.sweeps.status import SweepStatus
-from sgdr_service.sweeps.sweeps import Conflict, Possible
+from sgdr_service.sweeps.sweeps import Possible
 
 PAUSE_SECONDS = 0.5
 """Seconds after a change before all is checked again: somebody may still be typing."""

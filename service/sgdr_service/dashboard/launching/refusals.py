@@ -10,7 +10,7 @@ from sgdr.search.storage.connect import StorageError
 from sgdr_service.dashboard.launching.form import HPARAMS, LISTS, RANGES, ends
 from sgdr_service.problems import Problem
 from sgdr_service.sweeps.declarations import WorkloadUnavailable
-from sgdr_service.sweeps.sweeps import Conflict, Full, Invalid
+from sgdr_service.sweeps.refusals import Conflict, Full, Invalid
 
 REFUSALS = (ValidationError, Invalid, Conflict, Full, WorkloadUnavailable, StorageError, Problem)
 ELSEWHERE = ""

@@ -29,8 +29,8 @@ from sgdr_service.dashboard.permission import token_field, why_not
 from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study import arms, curves, overview, space, trials
 from sgdr_service.dashboard.study.part import Part
+from sgdr_service.sweeps.refusals import NotFound, NotOurs
 from sgdr_service.sweeps.status import SERVICE, SweepStatus, status
-from sgdr_service.sweeps.sweeps import NotFound, NotOurs
 
 CANCELLABLE = ("queued", "running", "confirming")
 
