@@ -38,7 +38,7 @@ def test_the_usual_text_is_one_line_of_name_value_reason_and_fix():
 @pytest.mark.parametrize(
     ("refused", "named", "value", "within"),
     [
-        (lambda: whole("slots", 0, 1), "slots", 0, None),
+        (lambda: whole("slots", 0, 1, " or 'auto'"), "slots", 0, None),
         (lambda: one_of("engine", "slurm", ("local", "ray")), "engine", "slurm", None),
         (lambda: WarmRestarts(0.1, T_0=0), "T_0", 0, None),
         (lambda: WarmRestarts(0.1, 10, eta_min=0.2), "eta_min", 0.2, None),
@@ -82,7 +82,7 @@ def test_a_value_that_cannot_be_pickled_goes_as_its_text():
 
 def test_an_error_comes_whole_out_of_another_process():
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        error = pool.submit(whole, "slots", 0, 1).exception()
+        error = pool.submit(whole, "slots", 0, 1, " or 'auto'").exception()
     assert isinstance(error, ArgumentError)
     assert (error.name, error.value) == ("slots", 0)
     assert str(error) == "slots=0 must be a whole number of at least 1 or 'auto'"

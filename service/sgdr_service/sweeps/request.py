@@ -50,7 +50,7 @@ def _field(option: Option) -> Any:
     if option.kind is Kind.NAMES:
         literal: Any = Literal  # of names that are known at run time alone
         kind, default = GenericAlias(list, literal[option.choices]), default or None
-    if option.kind in (Kind.NUMBER, Kind.AMOUNT):
+    if default is not None and option.kind in (Kind.NUMBER, Kind.AMOUNT):
         default = float(default)
     words = replace(option, help=option.rest or option.help).words("null")
     words += f"{'; for the engine ray' * option.for_ray}.{FORMS.get(option.kind, '')}"

@@ -83,7 +83,7 @@ def compare(
     hparams = {name: checks.plain(value) for name, value in hparams.items()}
     ensembles = checks.plain(ensembles)
     budget = workload.budget if budget is None else whole("budget", budget, 1)
-    count = None if slots == "auto" else whole("slots", slots, 1)
+    count = None if slots == "auto" else whole("slots", slots, 1, " or 'auto'")
     one_of("objective", objective, OBJECTIVES)
     _check(workload, schedules, hparams, ensembles)
     drawn: dict[str, BaseDistribution] = {}

@@ -68,7 +68,7 @@ def confirm(
     is not the study's; StorageError when the storage fails; RuntimeError when no candidate can be trained.
     """
     top, seeds, troughs = whole("top", top, 1), whole("seeds", seeds, 2), whole("troughs", troughs, 0)
-    count = None if slots == "auto" else whole("slots", slots, 1)
+    count = None if slots == "auto" else whole("slots", slots, 1, " or 'auto'")
     url = default_url() if storage is None else storage
     read = load(study, url)
     if seeds > MOST_SEEDS:

@@ -8,15 +8,15 @@ from sgdr import checks
 from sgdr.errors import ArgumentError
 
 
-def whole(name: str, value: Any, least: int) -> int:
+def whole(name: str, value: Any, least: float | None = None, also: str = "") -> int:
     """The whole number that is given, as a Python int.
 
-    Raises ArgumentError where it is none, or below `least`.
+    Raises ArgumentError where it is none, or below `least`; `also`: what else would do, for its message.
     """
     number = checks.number(value)
-    if not isinstance(number, int) or number < least:
-        also = " or 'auto'" if name == "slots" else ""
-        raise ArgumentError(name, value, f"must be a whole number of at least {least}{also}")
+    if not isinstance(number, int) or (least is not None and number < least):
+        bound = "" if least is None else f" of at least {least}"
+        raise ArgumentError(name, value, f"must be a whole number{bound}{also}")
     return number
 
 

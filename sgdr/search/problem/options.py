@@ -6,15 +6,17 @@ import importlib
 import inspect
 import math
 import operator
+import os
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from decimal import Decimal
-from enum import Enum, Flag, StrEnum
+from enum import Enum, Flag, StrEnum, auto
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from sgdr import checks
+from sgdr.cycles import Number
 from sgdr.errors import ArgumentError
 from sgdr.search.problem.arguments import one_of, whole
 
@@ -31,12 +33,26 @@ class Kind(Enum):
     """What values an option takes: AMOUNT a whole number or a fraction below 1, of what machines have; TIME
     seconds; SLOTS a whole number or "auto"; NAMES some of the choices; OBJECT whatever Python alone has."""
 
-    TEXT, WHOLE, NUMBER, AMOUNT, TIME, SLOTS, SWITCH, CHOICE = range(8)
-    NAMES, RANGE, WHOLE_RANGE, WHOLES, VALUES, OBJECT = range(8, 14)
+    TEXT = auto()
+    WHOLE = auto()
+    NUMBER = auto()
+    AMOUNT = auto()
+    TIME = auto()
+    SLOTS = auto()
+    SWITCH = auto()
+    CHOICE = auto()
+    NAMES = auto()
+    RANGE = auto()
+    WHOLE_RANGE = auto()
+    WHOLES = auto()
+    VALUES = auto()
+    OBJECT = auto()
 
 
 PLAIN: Mapping[Kind, type] = {Kind.WHOLE: int, Kind.NUMBER: float, Kind.AMOUNT: float, Kind.SWITCH: bool}
 """The Python types of what is one number, or a truth value."""
+BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+"""The bounds of numbers, in words."""
 
 
 class Place(Flag):
@@ -68,7 +84,7 @@ class Option:
     le: float | None = None
     lt: float | None = None
     most: int | None = None
-    """A limit that is checked last: services have lower ones, of which they speak first."""
+    """A limit that only Python checks: services have lower ones of their own."""
     wrong: str = ""
     """What a value must be, where the bounds alone do not say it well."""
     choices: tuple[str, ...] = ()
@@ -94,8 +110,13 @@ class Option:
     @property
     def bounds(self) -> dict[str, float]:
         """The bounds of a number that there are, as "ge", "gt", "le" and "lt"."""
-        ends = {"ge": self.ge, "gt": self.gt, "le": self.le, "lt": self.lt}
+        ends = {name: getattr(self, name) for name in BOUNDS}
         return {name: end for name, end in ends.items() if end is not None}
+
+    @property
+    def fallback(self) -> str:
+        """What None, or nothing, means, with the variable that is asked before."""
+        return f"`${self.variable}`, else {self.unset}" if self.variable else self.unset
 
     @property
     def flag(self) -> str:
@@ -138,13 +159,13 @@ class Option:
 
 
 def option(default: T, kind: Kind, help: str, **about: Any) -> T:
-    """A field of a dataclass that is an option with that default; `about`: what else an `Option` has."""
+    """A field of a dataclass that is an option with that default; `about`: further fields of its `Option`."""
     declared: T = field(default=default, metadata={KEY: Option(kind, help, **about)})
     return declared
 
 
 def options_of(declaring: Any) -> dict[str, Option]:
-    """The options that a dataclass declares, by name: what comes by its place before the others."""
+    """The options that a dataclass declares, by name: positional ones first, then those by keyword."""
     return {
         part.name: replace(
             part.metadata[KEY],
@@ -194,9 +215,8 @@ def _documented(title: str, text: str | None, declaring: Any) -> str:
 
 def _sentences(about: Option) -> str:
     """What a docstring says of an option."""
-    if about.variable:
-        about = replace(about, unset=f"`${about.variable}`, else {about.unset}")
-    text = about.words("None" if about.default is None else "empty") + about.also
+    nothing = "None" if about.default is None else "empty"
+    text = replace(about, unset=about.fallback).words(nothing) + about.also
     if about.for_ray:
         text += "; for the engine ray"
     if text[1:2].islower() or text[1:2] == " ":
@@ -210,35 +230,53 @@ def _brief(number: float) -> str:
     return brief if float(brief) == number else repr(number)
 
 
+def _bounded(about: Option, value: Any, number: Number) -> Number:
+    """The number, where it is within the bounds of the option. Raises ArgumentError."""
+    for name, end in about.bounds.items():
+        if not getattr(operator, name)(number, end):
+            raise ArgumentError(about.name, value, about.wrong or f"must be {BOUNDS[name]} {end}")
+    return number
+
+
 def _whole(about: Option, value: Any) -> Any:
-    if about.kind is Kind.SLOTS and value == "auto":
+    is_slots = about.kind is Kind.SLOTS
+    if is_slots and value == "auto":
         return value
-    number = whole(about.name, value, int(about.bounds["ge"]))
-    most = about.bounds.get("le", about.most)
-    if most is not None and number > most:
-        raise ArgumentError(about.name, value, about.wrong or f"must be at most {most}")
+    number = _bounded(about, value, whole(about.name, value, about.ge, " or 'auto'" if is_slots else ""))
+    if about.most is not None and number > about.most:
+        raise ArgumentError(about.name, value, f"must be at most {about.most}")
     return number
 
 
-def _number(about: Option, value: Any) -> float:
+def _number(about: Option, value: Any) -> Number:
     number = checks.number(value)
-    within = number is not None and all(
-        getattr(operator, name)(number, end) for name, end in about.bounds.items()
-    )
-    if number is None or not within or not abs(number) < math.inf:
-        raise ArgumentError(about.name, value, about.wrong)
-    return number
+    if number is None or not abs(number) < math.inf:
+        raise ArgumentError(about.name, value, about.wrong or "must be a finite number")
+    return _bounded(about, value, number)
 
 
-def _amount(about: Option, value: Any) -> float:
-    number, least = checks.number(value), LEAST if "gt" in about.bounds else 0
+def _amount(about: Option, value: Any) -> Number:
+    number, least = checks.number(value), 0 if about.gt is None else LEAST
     if number is None or not least <= number < math.inf:
         raise ArgumentError(about.name, value, f"must be a number from {least}")
     if 0 < number < LEAST:
         raise ArgumentError(about.name, value, f"must be at least {LEAST}")
     if number > 1 and number != int(number):
         raise ArgumentError(about.name, value, "must be a whole number, or a fraction below 1")
-    return number
+    return _bounded(about, value, number)
+
+
+def _text(about: Option, value: Any) -> Any:
+    if not isinstance(value, str | os.PathLike):
+        raise ArgumentError(about.name, value, "must be a text")
+    return value
+
+
+def _switch(about: Option, value: Any) -> bool:
+    value = checks.plain(value)
+    if not isinstance(value, int) or value not in (False, True):
+        raise ArgumentError(about.name, value, "must be True or False")
+    return bool(value)
 
 
 def _choice(about: Option, value: Any) -> Any:
@@ -259,7 +297,12 @@ def _names(about: Option, value: Any) -> tuple[str, ...]:
     return tuple(name for name in about.choices if name in names)
 
 
+def _plain(about: Option, value: Any) -> Any:
+    return checks.plain(value)
+
+
 _CHECKS: Mapping[Kind, Callable[[Option, Any], Any]] = {
+    Kind.TEXT: _text,
     Kind.WHOLE: _whole,
     Kind.SLOTS: _whole,
     Kind.NUMBER: _number,
@@ -267,4 +310,8 @@ _CHECKS: Mapping[Kind, Callable[[Option, Any], Any]] = {
     Kind.AMOUNT: _amount,
     Kind.CHOICE: _choice,
     Kind.NAMES: _names,
+    Kind.SWITCH: _switch,
+    Kind.RANGE: _plain,
+    Kind.WHOLE_RANGE: _plain,
+    Kind.WHOLES: _plain,
 }

@@ -12,7 +12,7 @@ import numpy as np
 from sgdr import checks
 from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
-from sgdr.search.problem.options import KEY, Group, Kind, Option, Place, listing, option
+from sgdr.search.problem.options import KEY, Group, Kind, Option, Place, listing, option, options_of
 from sgdr.search.problem.types import Named, Schedule
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
 
@@ -90,8 +90,8 @@ class Space:
     )
 
     def __post_init__(self) -> None:
-        for name in ("base_lr", "T_0", "T_mult", "eta_ratio"):
-            object.__setattr__(self, name, checks.plain(getattr(self, name)))
+        for name, about in options_of(self).items():
+            object.__setattr__(self, name, about.checked(getattr(self, name)))
         if self.base_lr is not None:
             low, high = _range("base_lr", self.base_lr)
             if low <= 0:

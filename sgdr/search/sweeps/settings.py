@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
@@ -34,13 +34,18 @@ PACKAGES = ("sgdr", "jax", "jaxlib", "optax", "optuna", "numpy")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(SweepConfig):
-    """What a sweep is to do: its options with every default filled in for its workload."""
+    """What a sweep is to do: its options with every default filled in for its workload.
 
+    Where the study is, and what is kept beside it, is not said here: `storage` and `address` are None, and
+    nothing reads `study`, `checkpoints` and `resume`, which are as they were asked for.
+    """
+
+    # By `field` they have no default; else they would have those of the options, which are not resolved.
     workload: Declaration
-    budget: int
-    space: Space
-    pruner: BasePruner
-    slots: int | None  # type: ignore[assignment]  # in place of "auto"
+    budget: int = field()
+    space: Space = field()
+    pruner: BasePruner = field()
+    slots: int | None = field()  # type: ignore[assignment]  # in place of "auto"
     """None: as suits the devices."""
 
     def __post_init__(self) -> None:

@@ -131,13 +131,13 @@ def short_form(distribution: BaseDistribution) -> Any:
     return [distribution.low, distribution.high, *(["log"] if distribution.log else [])]
 
 
-def _default_ranges(declared: Declaration, budget: str) -> dict[str, tuple[float, float]]:
+def _default_ranges(declared: Declaration, budget: str) -> dict[str, tuple[Any, ...]]:
+    """The range that two empty fields mean; texts that are empty where an option has none."""
     epochs = _number(budget)
-    low, high = DEFAULTS["eta_ratio"]
     return {
+        **{name: tuple(DEFAULTS[name] or ("", "")) for name in RANGES},
         "base_lr": declared.base_lr or DEFAULT_BASE_LR,
         "T_0": (1, epochs if isinstance(epochs, int) else declared.budget),
-        "eta_ratio": (low, high),
     }
 
 

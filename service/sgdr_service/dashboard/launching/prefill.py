@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from itertools import count
 from typing import Any, NamedTuple
 
 from optuna.distributions import json_to_distribution
 
+from sgdr.search.storage.schema import StudyAttributes
 from sgdr.search.strategy.named import PRUNERS, named_pruner
-from sgdr_service.dashboard.launching.form import CHOICES, DEFAULTS, Values, short_form, values_of
+from sgdr_service.dashboard.launching.form import CHOICES, DEFAULTS, FORM, Values, short_form, values_of
 from sgdr_service.sweeps.record import read_record
 from sgdr_service.sweeps.request import OF_RAY
 from sgdr_service.sweeps.sweeps import engines
 
 PRUNER_NAMES = {type(named_pruner(name, 2, "best-epoch")).__name__: name for name in PRUNERS}
+KEPT = tuple(part.name for part in fields(StudyAttributes) if part.name in FORM)
+"""The options that a study keeps as they were asked for, but for the pruner and the space."""
 MORE_TRIALS = 64
 """Trials beyond the finished ones, for a study that does not say how many were asked for."""
 
@@ -64,13 +68,10 @@ def free_name(name: str, taken: Collection[str]) -> str:
 def _of_attributes(attributes: Mapping[str, Any], finished: int) -> tuple[dict[str, Any], list[str]]:
     space = attributes["space"]
     request = {
-        **{name: attributes[name] for name in ("workload", "budget", "objective")},
-        **{
-            name: attributes.get(name, DEFAULTS[name])
-            for name in ("sampler", "controls", "relatives", "seed")
-        },
+        "workload": attributes["workload"],
+        **{name: attributes.get(name, DEFAULTS[name]) for name in KEPT},
         "pruner": PRUNER_NAMES.get(attributes.get("pruner", ""), attributes.get("pruner")),
-        **{name: space[name] for name in ("base_lr", "T_0", "T_mult", "eta_ratio", "closed")},
+        **{name: value for name, value in space.items() if name in FORM},
         "trials": finished + MORE_TRIALS,
     }
     remarks = [
