@@ -17,6 +17,7 @@ from typing import Any
 
 import griffe
 
+from sgdr.cli.options import words
 from sgdr.search.problem.options import Place, listing, options_of, taking
 from sgdr.search.sweeps.config import OPTIONS
 
@@ -53,8 +54,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--into", type=Path, default=Path("docs/api.md"), help="the file")
-    words = "the page with the table of options"
-    parser.add_argument("--options", type=Path, default=Path("docs/searching.md"), help=words)
+    about = "the page with the table of options"
+    parser.add_argument("--options", type=Path, default=Path("docs/searching.md"), help=about)
     arguments = parser.parse_args()
     arguments.into.write_text(page())
     arguments.options.write_text(with_options(arguments.options.read_text()))
@@ -71,8 +72,8 @@ def options_table() -> str:
     lines = ["| option of `sweep` | default | meaning |", "| --- | --- | --- |"]
     for option in OPTIONS.values():
         if Place.COMMAND in option.shown:
-            default = option.unset or ("off" if option.default is False else option.text(option.default))
-            lines.append(f"| `{option.flag}` | {default} | {option.words()} |")
+            default = option.fallback or ("off" if option.default is False else option.text(option.default))
+            lines.append(f"| `{option.flag}` | {default} | {words(option)} |")
     return "\n".join(["", *lines, ""])
 
 

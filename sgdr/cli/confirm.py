@@ -56,7 +56,7 @@ def confirm(
     The best trials of each arm (restarts, one cosine cycle, a constant rate) are trained side by side on
     seeds that the search has not seen. The study keeps the result; a confirmation that was cut off goes on.
     """
-    count = options.slots(slots)
+    count = options.slots("--slots", slots)
     with importing():
         from sgdr.cli import report
 

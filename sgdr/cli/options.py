@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,12 +16,16 @@ from sgdr.search.problem.options import PLAIN, Group, Kind, Option
 from sgdr.search.sweeps.config import OPTIONS
 
 
+def words(option: Option) -> str:
+    """What the help of a command says of an option of a sweep."""
+    return option.words() + ("; a time will do too, as 90s, 30m or 2h" if option.kind is Kind.TIME else "")
+
+
 def declared(option: Option) -> Any:
     """What Typer is to know of an option of a sweep."""
-    text = option.words() + (", or a time, as 90s, 30m or 2h" if option.kind is Kind.TIME else "")
     return typer.Option(
         option.flag,
-        help=f"{text}.",
+        help=f"{words(option)}.",
         envvar=option.variable or None,
         show_default=option.unset or True,
         rich_help_panel=option.group if option.group is Group.WORKERS else None,
@@ -43,7 +48,8 @@ CycleCount = Annotated[
     ),
 ]
 
-SlotCount = Annotated[str, declared(OPTIONS["slots"])]
+_SLOTS = "Runs trained side by side: a number, or auto, which suits them to the devices"
+SlotCount = Annotated[str, declared(replace(OPTIONS["slots"], help=_SLOTS))]
 
 INTERRUPTED = 130
 FAILED = 1
@@ -97,14 +103,14 @@ def whole_numbers(option: str, text: str) -> tuple[int, ...]:
         raise ValueError(f"{option} {text!r} must be whole numbers, as 1,2,3") from None
 
 
-def slots(text: str) -> int | str:
-    """A whole number, or auto. Raises ValueError."""
+def slots(option: str, text: str) -> int | str:
+    """A whole number, or auto. Raises ValueError naming the option."""
     if text == "auto":
         return text
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"--slots {text!r} must be a whole number or auto") from None
+        raise ValueError(f"{option} {text!r} must be a whole number or auto") from None
 
 
 def steps(text: str) -> range:
@@ -125,13 +131,13 @@ def steps(text: str) -> range:
     return chosen
 
 
-def seconds(text: str | None) -> float | None:
-    """90, 90s, 30m, 2h or 1d. Raises ValueError."""
+def seconds(option: str, text: str | None) -> float | None:
+    """90, 90s, 30m, 2h or 1d. Raises ValueError naming the option."""
     if text is None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([smhd]?)", text.strip())
     if not match or float(match[1]) == 0:
-        raise ValueError(f"--timeout {text!r} must be a time, as 90s, 30m or 2h")
+        raise ValueError(f"{option} {text!r} must be a time, as 90s, 30m or 2h")
     return float(match[1]) * SECONDS[match[2]]
 
 
@@ -139,8 +145,8 @@ READ: Mapping[Kind, Callable[[str, Any], Any]] = {
     Kind.RANGE: partial(numbers, kind=float),
     Kind.WHOLE_RANGE: partial(numbers, kind=int),
     Kind.WHOLES: whole_numbers,
-    Kind.SLOTS: lambda flag, text: slots(text),
-    Kind.TIME: lambda flag, text: seconds(text),
+    Kind.SLOTS: slots,
+    Kind.TIME: seconds,
     Kind.NAMES: lambda flag, text: [name.strip() for name in text.split(",")] if text else (),
 }
 """How the texts of options are read."""

@@ -36,9 +36,9 @@ def test_any_text_is_read_or_refused_with_its_name(text):
         ("--base-lr", lambda: options.numbers("--base-lr", text, float)),
         ("--T-0", lambda: options.numbers("--T-0", text, int)),
         ("--T-mult", lambda: options.whole_numbers("--T-mult", text)),
-        ("--slots", lambda: options.slots(text)),
+        ("--slots", lambda: options.slots("--slots", text)),
         ("--steps", lambda: options.steps(text)),
-        ("--timeout", lambda: options.seconds(text)),
+        ("--timeout", lambda: options.seconds("--timeout", text)),
     ):
         try:
             read()
@@ -69,13 +69,13 @@ def test_steps_are_those_of_the_range(start, count, stride):
     ],
 )
 def test_times(text, expected):
-    assert options.seconds(text) == expected
+    assert options.seconds("--timeout", text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "0", "0s", "-1", "1w", "1h30m", "h", "nan", "inf", "1e3"])
 def test_times_that_cannot_be(text):
     with pytest.raises(ValueError, match=r"--timeout .* must be a time, as 90s"):
-        options.seconds(text)
+        options.seconds("--timeout", text)
 
 
 @FEW

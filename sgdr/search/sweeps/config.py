@@ -158,7 +158,7 @@ class SweepConfig:
     timeout: float | None = option(
         None,
         Kind.TIME,
-        "Seconds after which it stops, to be resumed",
+        "Stop after so many seconds, until it is resumed",
         unset="no limit of its own",
         gt=0,
         wrong="must be a positive number of seconds",

@@ -537,6 +537,6 @@ def parse(words):
         **{name: list(value) if isinstance(value, tuple) else value for name, value in ranges.items()},
         "T_mult": list(options.whole_numbers("T_mult", params["T_mult"])),
         "relatives": params["relatives"] and params["relatives"].split(","),
-        "slots": options.slots(params["slots"]),
-        "timeout": options.seconds(params["timeout"]),
+        "slots": options.slots("--slots", params["slots"]),
+        "timeout": options.seconds("--timeout", params["timeout"]),
     }
