@@ -18,7 +18,8 @@ from typing import Any
 import griffe
 
 from sgdr.cli.options import words
-from sgdr.search.problem.options import Place, listing, options_of, taking
+from sgdr.search.problem.options import Place, options_of
+from sgdr.search.problem.signatures import listing, taking
 from sgdr.search.sweeps.config import OPTIONS
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,8 @@ import numpy as np
 from sgdr import checks
 from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
-from sgdr.search.problem.options import KEY, Group, Kind, Option, Place, listing, option, options_of
+from sgdr.search.problem.options import KEY, Group, Kind, Option, Place, option, options_of
+from sgdr.search.problem.signatures import listing
 from sgdr.search.problem.types import Named, Schedule
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
 
