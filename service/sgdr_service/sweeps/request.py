@@ -16,8 +16,6 @@ from sgdr.search.problem.space import RATES, Space
 from sgdr.search.sweeps.config import OPTIONS, SweepConfig
 from sgdr.search.sweeps.create_study import study_name
 
-LONGEST_NAME = 200
-"""Characters."""
 LARGEST_REQUEST = 16 * 1024
 """Bytes as JSON: it is kept as an attribute of the study."""
 LONGEST_TIME = 1e9
@@ -90,7 +88,7 @@ class SweepRequest(_Options):
     @field_validator("study")
     @classmethod
     def _is_name(cls, study: str | None) -> str | None:
-        return None if study is None else checked_name(study)
+        return None if study is None else study_name(study)
 
     @model_validator(mode="after")
     def _is_small(self) -> Self:
@@ -113,16 +111,6 @@ class SweepRequest(_Options):
         hparams = {name: _short_form(name, short) for name, short in self.hparams.items()}
         names = (part.name for part in fields(Space))
         return Space(**{**{name: _as_tuple(getattr(self, name)) for name in names}, "hparams": hparams})
-
-
-def checked_name(study: str) -> str:
-    """The name as it is. Raises ValueError where no study can have it, or it is too long."""
-    study_name(study)
-    if len(study) > LONGEST_NAME:
-        reason = f"must have at most {LONGEST_NAME} characters, not {len(study):,}"
-        message = f"study={study[:LONGEST_NAME]!r}… {reason}"
-        raise ArgumentError("study", study, reason, message=message)
-    return study
 
 
 def _is_unicode(text: str) -> bool:

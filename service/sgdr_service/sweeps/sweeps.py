@@ -22,13 +22,13 @@ from sgdr.search.storage.schema import is_readable
 from sgdr.search.study.study import Study
 from sgdr.search.sweeps.cluster import Cluster, cluster_of
 from sgdr.search.sweeps.config import OPTIONS
-from sgdr.search.sweeps.create_study import check_existing, create_study
+from sgdr.search.sweeps.create_study import check_existing, create_study, study_name
 from sgdr.search.sweeps.settings import Settings, resolve
 from sgdr_service.storage_handle import HeldStorage
 from sgdr_service.sweeps.declarations import Declarations, WorkloadUnavailable
 from sgdr_service.sweeps.record import CANCEL, SWEEP, SweepRecord, at_work, read_record
 from sgdr_service.sweeps.refusals import Conflict, Full, Invalid, NotFound, NotOurs, as_invalid
-from sgdr_service.sweeps.request import OF_RAY, SweepRequest, checked_name
+from sgdr_service.sweeps.request import OF_RAY, SweepRequest
 from sgdr_service.sweeps.status import SweepStatus, status
 
 PLACE = "the service's storage"
@@ -196,7 +196,7 @@ class Sweeps:
         request = self._bounded(request, declared, cluster)
         with as_invalid():
             settings = resolve(declared, request.config())
-            checked_name(name)
+            study_name(name)
         return Possible(name, request, settings, cluster)
 
     def _refuse(self, storage: BaseStorage, asked: Possible) -> None:

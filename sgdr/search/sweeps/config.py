@@ -41,7 +41,7 @@ class SweepConfig:
         "URL of the storage",
         unset=DEFAULT_URL,
         variable="SGDR_STORAGE",
-        more="Any storage of Optuna's will do.",
+        more="The URL of any storage of Optuna's will do.",
         shown=Place.COMMAND,
     )
     study: str | None = option(

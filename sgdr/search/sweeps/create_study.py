@@ -15,6 +15,10 @@ from sgdr.search.storage.leases import refuse_if_swept
 from sgdr.search.storage.schema import SAID_LATER, StudyAttributes, fault, made_by_sweep
 from sgdr.search.sweeps.settings import Settings, differences, with_kept
 
+LONGEST_NAME = 200
+"""Characters: a name is part of file names and of URLs."""
+MAY_CHANGE = ("pruner", "sampler", "controls")
+"""What a sweep that goes on with a study may have other than those before."""
 BEGUN_STATES = tuple(state for state in TrialState if state != TrialState.WAITING)
 
 
@@ -29,6 +33,10 @@ def study_name(name: str) -> str:
             "must be a name without line breaks and other control characters, and neither . nor .., which "
             "clients take out of a URL",
         )
+    if len(name) > LONGEST_NAME:
+        reason = f"must have at most {LONGEST_NAME} characters, not {len(name):,}"
+        message = f"study={name[:LONGEST_NAME]!r}… {reason}"
+        raise ArgumentError("study", name, reason, message=message)
     return name
 
 
@@ -76,13 +84,21 @@ def check_existing(storage: BaseStorage, name: str, settings: Settings, where: s
     return True
 
 
-def going_on(storage: BaseStorage, name: str, settings: Settings) -> Settings:
-    """The settings of a sweep that goes on with the study, where there is one."""
+def going_on(storage: BaseStorage, name: str, settings: Settings) -> tuple[Settings, list[str]]:
+    """The settings of a sweep that goes on with the study, if there is one, and sentences of what changes."""
     try:
         study_attrs = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
     except KeyError:
-        return settings
-    return with_kept(settings, study_attrs) if made_by_sweep(study_attrs) else settings
+        return settings, []
+    if not made_by_sweep(study_attrs):
+        return settings, []
+    asked = settings.attributes()
+    changes = [
+        f"the study was begun with {key} {study_attrs[key]}; its trials from here on have {asked[key]}"
+        for key in MAY_CHANGE
+        if key in study_attrs and study_attrs[key] != asked[key]
+    ]
+    return with_kept(settings, study_attrs), changes
 
 
 def create_study(storage: BaseStorage, name: str, settings: Settings, resume: bool) -> int:

@@ -98,17 +98,16 @@ def sweep(said: SweepArguments) -> Result:
         settings = resolve(Declaration.of(workload), said)
         if not isinstance(workload, CallableWorkload):
             check_functions(workload, hparams.examples(hparams.dtypes(workload, settings.space.hparams)))
-        url = default_url() if said.storage is None else said.storage
+        url = default_url() if said.storage is None else str(said.storage)
         name = study_name(workload.name if said.study is None else said.study)
         opened = open_existing(url, name, settings, said.resume)
+        changes: list[str] = []
         if opened is not None:
-            settings = going_on(opened, name, settings)
+            settings, changes = going_on(opened, name, settings)
         opening = partial(open_storage, url, create=True) if opened is None else lambda: opened
         folder = None if said.checkpoints is None else study_folder(_folder(said.checkpoints), name)
-    for arm in _without_trials(settings):
-        said.callback.on_remark(
-            f"of {settings.trials} trials none is left for {arm}: give more trials, or more controls"
-        )
+    for remark in (*changes, *_without_trials(settings)):
+        said.callback.on_remark(remark)
 
     def begin(storage: BaseStorage) -> Begun:
         of_study = create_study(storage, name, settings, said.resume)
@@ -137,11 +136,15 @@ def sweep(said: SweepArguments) -> Result:
 
 
 def _without_trials(settings: Settings) -> list[str]:
-    """The relatives that were asked for and have no trial, where trials are few."""
+    """A sentence for each of the relatives that were asked for and have no trial, where trials are few."""
     if not settings.relatives:
         return []
     arms = planned(settings.controls, settings.trials, settings.relatives)
-    return [arm for arm in settings.relatives if arm not in arms]
+    return [
+        f"of {settings.trials} trials none is left for {arm}: give more trials, or more controls"
+        for arm in settings.relatives
+        if arm not in arms
+    ]
 
 
 def _folder(checkpoints: str | os.PathLike[str]) -> Path:

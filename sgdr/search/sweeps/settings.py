@@ -125,8 +125,11 @@ def resolve(workload: Declaration, config: SweepConfig) -> Settings:
     budget = workload.budget if config.budget is None else config.budget
     _check_share(config)
     _check_steps(workload, budget)
-    declared: Any = workload  # what a space is resolved for may be a workload or its declaration
-    space = (config.space or Space()).resolved(declared, budget)
+    if not isinstance(config.space, Space | None):
+        raise ArgumentError(
+            "space", config.space, "must be a search.Space", "give e.g. search.Space(T_0=(1, 20))"
+        )
+    space = (config.space or Space()).resolved(workload, budget)
     for arm in config.relatives:
         for name in SHAPES[arm].own:
             if name in space.hparams:

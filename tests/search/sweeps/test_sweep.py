@@ -554,3 +554,31 @@ def test_an_interrupt_between_two_notes_leaves_nothing_running(tmp_path, monkeyp
     table = search.sweep(Valley(), trials=12, slots=4, storage=url, study="s", resume=True).study.trials()
     assert table.state.isin(["COMPLETE", "PRUNED"]).sum() == 12
     assert set(table.retry_of.dropna()) == set(table.index[table.state == "FAIL"])
+
+
+def test_what_changes_by_going_on_is_said(tmp_path, tiny):
+    heard: list[str] = []
+    asked = {
+        "storage": f"sqlite:///{tmp_path}/s.db",
+        "slots": 4,
+        "callback": search.Callback(on_remark=heard.append),
+    }
+    search.sweep(tiny.workload, trials=4, **asked)
+    search.sweep(tiny.workload, trials=8, resume=True, **asked)
+    assert not heard
+    search.sweep(tiny.workload, trials=12, resume=True, pruner="none", controls=0.5, **asked)
+    assert heard == [
+        "the study was begun with pruner RestartAwarePruner; its trials from here on have NopPruner",
+        "the study was begun with controls 0.25; its trials from here on have 0.5",
+    ]
+
+
+def test_names_of_studies_have_a_limit(tmp_path, tiny):
+    with pytest.raises(ValueError, match="must have at most 200 characters, not 600"):
+        search.sweep(tiny.workload, study="z" * 600, storage=f"sqlite:///{tmp_path}/s.db")
+    assert not (tmp_path / "s.db").exists()
+
+
+def test_a_space_is_a_space(tiny):
+    with pytest.raises(ValueError, match=r"space=\{'base_lr': \(1, 2\)\} must be a search.Space"):
+        search.sweep(tiny.workload, space={"base_lr": (1, 2)})
