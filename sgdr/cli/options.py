@@ -122,7 +122,10 @@ def steps(text: str) -> range:
     if len(parts) == 1:
         parts = [parts[0], parts[0] + 1]
     if len(parts) not in (2, 3) or parts[0] < 0 or parts[1] <= parts[0] or (len(parts) == 3 and parts[2] < 1):
-        raise ValueError(f"--steps {text!r} must be START:STOP or START:STOP:STRIDE with 0 <= START < STOP")
+        raise ValueError(
+            f"--steps {text!r} must be START:STOP, START:STOP:STRIDE or one step, "
+            "of whole numbers with 0 <= START < STOP and STRIDE >= 1"
+        )
     chosen = range(*parts)
     if chosen.stop > LARGEST_STEP:
         raise ValueError(f"--steps {text!r} must end at {LARGEST_STEP} or before")

@@ -135,6 +135,8 @@ def in_words(
     )
     if decision != Decision.UNDECIDED:
         return f"{decision}: {facts}{remark}"
+    if mean and low == high and seeds > 1:
+        return f"{decision}: {facts}; it is the same on every seed: see whether the workload uses its seed"
     if more_seeds is None:
         return f"{decision}: {facts}; these seeds do not tell how many more would decide"
     seeds_more = f"{more_seeds:,} more seed{'s' * (more_seeds != 1)}"

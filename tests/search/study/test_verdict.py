@@ -136,6 +136,12 @@ def test_undecided_where_no_number_of_seeds_would_decide_says_so():
     assert said.endswith("these seeds do not tell how many more would decide")
 
 
+def test_a_difference_that_is_the_same_on_every_seed_asks_whether_seeds_are_used():
+    difference = {"mean": 2e-6, "low": 2e-6, "high": 2e-6, "seeds": 4}
+    said = in_words("undecided", "error", difference, "cosine", None)
+    assert said.endswith("it is the same on every seed: see whether the workload uses its seed")
+
+
 def test_one_more_seed_is_not_more_seeds():
     said = in_words("undecided", "error", DIFFERENCE, "cosine", 1)
     assert said.endswith("about 1 more seed would decide, were that the true difference")
