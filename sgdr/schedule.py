@@ -138,6 +138,8 @@ class WarmRestarts:
         step = checked_step(step)
         index, start, length, position = self._concrete_cycles.locate(step)
         if self.cycles is None or index < self.cycles:
+            if position >= length:  # by rounding alone: the step lies before the end of its cycle
+                position = math.nextafter(length, 0)
             return Cycle(index, start, length, max(position, 0))
         last = self.cycles - 1
         begin, end = (_boundary(self.T_0, self.T_mult, i) for i in (last, self.cycles))

@@ -438,3 +438,10 @@ assert jax.tree.leaves(schedule) == [0.1, 10, 2, 0.0, 1.0, 5], jax.tree.leaves(s
 assert abs(jax.jit(lambda s, t: s(t))(schedule, 20) - schedule(20)) < 1e-7
 """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
+def test_a_step_just_before_the_end_of_its_cycle_is_in_it_also_where_numbers_round():
+    schedule = WarmRestarts(1.0, 0.4, 4)  # as a float a little more than 0.4: the second cycle ends after 2
+    cycle = schedule.cycle(2)
+    assert cycle.index == 1 and cycle.position < cycle.length == 1.6
+    assert schedule.troughs(budget=2) == [1] and schedule.troughs(budget=3) == [1, 3]

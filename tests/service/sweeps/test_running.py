@@ -25,7 +25,7 @@ def test_a_sweep_runs_to_its_end_and_is_confirmed(request, where):
     done = running.wait(name, "finished")
     study = running.study(name)
     assert (done.finished, done.trials, done.running, done.resumable, done.error) == (8, 8, 0, False, None)
-    assert done.best == {"number": study.best.number, "value": study.best.value}
+    assert (done.best.number, done.best.value) == (study.best.number, study.best.value)
     assert done.outcomes == {"complete": 8} and sum(done.arms.values()) == 8
     assert done.requested <= done.started <= done.ended
     assert done.launched_by == "service" and done.request["confirm"] is True
