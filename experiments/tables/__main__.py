@@ -8,7 +8,6 @@ Each seed is kept in the cache directory as soon as it is trained, so that a bui
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from experiments.tables.grid import entries
+from experiments.tables.table import About, read, write
 from experiments.tables.train import curves
 from experiments.tables.workloads import WORKLOADS
 from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.problem.supervised import Supervised
-
-DATA = Path(__file__).parent / "data"
 
 
 def main() -> None:
@@ -36,13 +34,14 @@ def main() -> None:
     for name in args.names or WORKLOADS:
         workload = WORKLOADS[name]()
         schedules = entries(workload.base_lr, workload.budget)
-        table = _trained(name, workload, len(schedules), args.seeds)
-        DATA.mkdir(exist_ok=True)
-        np.savez_compressed(DATA / f"{name}.npz", **table)
-        mean = table["value"].astype(np.float32).mean(1)
-        best = (np.nanmax if workload.direction == "maximize" else np.nanmin)(mean)
-        size = (DATA / f"{name}.npz").stat().st_size / 1e6
-        print(f"{name}: {len(schedules)} schedules on {args.seeds} seeds, best {best:.4f}, {size:.2f} MB")
+        values = _trained(name, workload, len(schedules), args.seeds)
+        about = About(name, workload.metric, workload.direction, workload.budget, workload.base_lr)
+        path = write(about, **values)
+        best = float(read(name).worth.mean(1).min())
+        size = path.stat().st_size / 1e6
+        print(
+            f"{name}: {len(schedules)} schedules on {args.seeds} seeds, lowest loss {best:.4f}, {size:.2f} MB"
+        )
 
 
 def _trained(name: str, workload: Supervised, schedules: int, seeds: int) -> dict[str, Any]:

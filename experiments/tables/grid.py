@@ -18,7 +18,7 @@ PEAKS = 13
 MILESTONES = (0.3, 0.6, 0.8)
 CLOSED = {1: (10, 5, 3, 2), 2: (6, 5, 4, 3, 2), 3: (4, 3, 2)}
 """The numbers of cycles that end with the budget, by T_mult."""
-OPEN = {1: (0.02, 0.05, 0.15, 0.4, 0.7), 2: (0.1, 0.2, 0.45), 3: (0.12,)}
+OPEN = {1: (0.02, 0.05, 0.15, 0.4, 0.7), 2: (0.1, 0.2, 0.45), 3: (0.03, 0.12)}
 """Shares of the budget that are T_0, by T_mult, with which the budget ends within a cycle: who draws T_0 at
 random meets such ones mostly."""
 HIGH_FLOOR = ((1, 5), (2, 4), (2, 3), (3, 3))
