@@ -124,6 +124,12 @@ def decay(name: str, value: Any) -> float:
     return float(_check(name, value, lambda x: 0 < x <= 1, "a number > 0 and at most 1", fix))
 
 
+def below_peak(eta_min: Any, base_lr: Any) -> None:
+    """Raise ValueError where the lowest rate exceeds the peak; arrays are not looked at."""
+    if not is_array(base_lr) and not is_array(eta_min) and eta_min > base_lr:
+        raise bad_field("eta_min", eta_min, f"must not exceed base_lr={base_lr!r}", "lower eta_min")
+
+
 def norm(name: str, value: Any) -> Any:
     return _check(name, value, lambda x: x > 0, "a number > 0", f"use {name}=None for none")
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgdr import checks
-from sgdr.errors import bad_field
-from sgdr.formula import Formula, holds_array, real
+from sgdr.formula import Formula, real
 from sgdr.pytrees import register_pytree
 from sgdr.schedule import Field
 
@@ -93,10 +92,7 @@ class StableDecay(Formula):
 
 def _check_fall(schedule: Linear | Power | StableDecay) -> None:
     schedule._check(base_lr=checks.peak_rate, length=checks.positive, eta_min=checks.lowest_rate)
-    rates = schedule.base_lr, schedule.eta_min
-    if not holds_array(rates) and schedule.eta_min > schedule.base_lr:
-        most = f"must not exceed base_lr={schedule.base_lr!r}"
-        raise bad_field("eta_min", schedule.eta_min, most, "lower eta_min")
+    checks.below_peak(schedule.eta_min, schedule.base_lr)
 
 
 def _left(xp: Any, step: Any, length: Any) -> Any:

@@ -130,9 +130,7 @@ class Cyclic(Formula):
         self._check(base_lr=checks.peak_rate, up=checks.positive, down=checks.positive)
         self._check(eta_min=checks.lowest_rate, gamma=checks.decay)
         self._check(mode=lambda name, value: checks.one_of(name, value, MODES))
-        if not holds_array((self.base_lr, self.eta_min)) and self.eta_min > self.base_lr:
-            most = f"must not exceed base_lr={self.base_lr!r}"
-            raise bad_field("eta_min", self.eta_min, most, "lower eta_min")
+        checks.below_peak(self.eta_min, self.base_lr)
 
     def scaled(self, steps_per_epoch: Field) -> Self:
         """The same schedule with both lengths times `steps_per_epoch`, and gamma for each step."""

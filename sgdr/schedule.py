@@ -98,9 +98,7 @@ class WarmRestarts:
         for name, check in CHECKS.items():
             value = checks.unboxed(getattr(self, name))
             object.__setattr__(self, name, value if is_array(value) else check(name, value))
-        base_lr, eta_min = self.base_lr, self.eta_min
-        if not is_array(base_lr) and not is_array(eta_min) and eta_min > base_lr:
-            raise bad_field("eta_min", eta_min, f"must not exceed base_lr={base_lr!r}", "lower eta_min")
+        checks.below_peak(self.eta_min, self.base_lr)
 
     @overload
     def __call__(self, step: float) -> float: ...

@@ -27,6 +27,7 @@ from rich.progress import track
 from experiments.bench import report, rules, verdicts
 from experiments.bench.replay import PRUNERS, SAMPLERS, Grid, confirmed, in_order, ours, peer, worths_of
 from experiments.bench.tables import SOURCES, Table, table
+from experiments.tables.table import attainable
 from sgdr.search.problem.arms import ARMS, arm_of
 
 SEEDS = 8
@@ -127,13 +128,6 @@ def mean(values: Sequence[float], decimals: int = 4) -> str:
     return f"{known.mean():+.{decimals}f} ± {reach:.{decimals}f}"
 
 
-def attainable(table: Table) -> float:
-    """The best schedule's value, chosen on all seeds but one and read on that one, over all of them."""
-    worth = worths_of(table)
-    chosen = [int(np.delete(worth, seed, axis=1).mean(axis=1).argmin()) for seed in range(table.seeds)]
-    return float(np.mean([worth[row, seed] for seed, row in enumerate(chosen)]))
-
-
 def pruning_table(table: Table, repeats: Sequence[dict[str, tuple[float, float]]]) -> str:
     """Pruners on the same schedules: true value against unpruned and Hyperband, and cost."""
     rows = []
@@ -185,7 +179,7 @@ def cost_table(table: Table, repeats: Sequence[dict[str, list[tuple[float, float
             ]
         rows.append([side, *cells])
     header = ["true value at a total cost of", *map(str, COSTS)]
-    return f"{table.name}, attainable {attainable(table):.4f}:\n\n{report.table(header, rows)}\n"
+    return f"{table.name}, attainable {attainable(worths_of(table)):.4f}:\n\n{report.table(header, rows)}\n"
 
 
 def _mean_known(values: np.ndarray) -> float:
@@ -264,7 +258,7 @@ def plot(plotted: Sequence[tuple[Table, Sequence[dict[str, list[tuple[float, flo
             known = np.isfinite(at).mean(axis=0) > 0.9
             values = np.nanmean(at[:, known], axis=0)
             axes.plot(grid[known], values, "-" if side.startswith("sgdr") else "--", label=side)
-        axes.axhline(attainable(panel), color="grey", linewidth=0.8)
+        axes.axhline(attainable(worths_of(panel)), color="grey", linewidth=0.8)
         axes.set(
             title=panel.name, xlabel="total cost, full trials", ylabel="true error of what is recommended"
         )

@@ -22,6 +22,7 @@ from sgdr.search.backend.devices import local_devices
 from sgdr.search.backend.population import Population
 from sgdr.search.backend.slots import FINITE, LONGEST_CALL
 from sgdr.search.problem.supervised import Supervised
+from sgdr.search.problem.types import Schedule
 from sgdr.workloads import fashion_mnist, mlp
 from sgdr.workloads.cache import Arrays, cached
 from sgdr.workloads.mnist1d import mnist1d, mnist1d_noisy
@@ -59,15 +60,16 @@ def fashion() -> Supervised:
         "fashion-small",
         params=functools.partial(mlp.init, sizes=(196, 64, 64, 10)),
         apply=mlp.apply,
-        train=(_halved(images[:4000]), labels[:4000]),
-        valid=(_halved(valid), valid_labels),
+        train=(halved(images[:4000]), labels[:4000]),
+        valid=(halved(valid), valid_labels),
         optimizer=functools.partial(optax.sgd, momentum=0.9),
         batch_size=100,
         budget=60,
     )
 
 
-def _halved(images: np.ndarray) -> np.ndarray:
+def halved(images: np.ndarray) -> np.ndarray:
+    """Images [n, height, width] of bytes as fractions of 255, each the mean of 2 x 2 pixels."""
     count, height, width = images.shape
     blocks = images.reshape(count, height // 2, 2, width // 2, 2)
     return np.asarray(blocks.mean((2, 4), dtype=np.float32) / 255)
@@ -116,36 +118,50 @@ def table(
             )
             parts.append(cached(f"curves-{VERSION}-{name}-{key}-{seed}", make))
             progress.update(task, completed=done + len(chosen))
-    curves = {metric: np.stack([part[metric] for part in parts], axis=1) for metric in METRICS}
-    return Table(name, workload.budget, chosen, curves)
+    stacked = {metric: np.stack([part[metric] for part in parts], axis=1) for metric in METRICS}
+    return Table(name, workload.budget, chosen, stacked)
 
 
 def _train(
     workload: Supervised, schedules: Sequence[WarmRestarts], seed: int, advanced: Callable[[float], None]
 ) -> Arrays:
-    """The curves of all schedules on one seed: of each metric float32 [schedules, epochs]."""
     devices = len(local_devices()[0])
     population = _population(workload, min(SLOTS, -(-len(schedules) // devices) * devices))
+    return curves(population, schedules, workload.budget, seed, METRICS, advanced)
+
+
+def curves(
+    population: Population,
+    schedules: Sequence[Schedule],
+    budget: int,
+    seed: int,
+    metrics: Sequence[str],
+    advanced: Callable[[float], None],
+) -> Arrays:
+    """The curves of all schedules, in epochs, on one seed: of each metric [schedules, epochs].
+
+    They are NaN from where a trial has diverged. `advanced` hears of trials, and parts of them.
+    """
     rounds = []
     for first in range(0, len(schedules), population.slots):
         chosen = schedules[first : first + population.slots]
         for slot, schedule in enumerate(chosen):
-            population.fill(slot, schedule, workload.budget, seed, {})
-        parts, left = [], workload.budget
+            population.fill(slot, schedule, budget, seed, {})
+        parts, left = [], budget
         while left:
             parts.append(population.advance(min(left, LONGEST_CALL)).read())
             left -= len(parts[-1][FINITE])
-            advanced(len(chosen) * len(parts[-1][FINITE]) / workload.budget)
+            advanced(len(chosen) * len(parts[-1][FINITE]) / budget)
         finite = np.cumprod(np.concatenate([part[FINITE] for part in parts]), axis=0) > 0
         rounds.append(
             {
                 metric: np.where(finite, np.concatenate([part[metric] for part in parts]), np.nan).T[
                     : len(chosen)
                 ]
-                for metric in METRICS
+                for metric in metrics
             }
         )
-    return {metric: np.concatenate([trained[metric] for trained in rounds]) for metric in METRICS}
+    return {metric: np.concatenate([trained[metric] for trained in rounds]) for metric in metrics}
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import numpy as np
 
 from experiments.bench import report
 from experiments.tables.peers import Replay, by_hand, staged
-from experiments.tables.table import Table, names, read
+from experiments.tables.table import Table, attainable, names, read
 
 SEEN = 4
 """Seeds that a search may see."""
@@ -49,13 +49,6 @@ def replayed(
     return results
 
 
-def attainable(table: Table) -> float:
-    """The loss of the row that is best by all seeds but one, read on that one: the mean over all of them."""
-    worth = table.worth
-    rows = [np.delete(worth, seed, axis=1).mean(axis=1).argmin() for seed in range(worth.shape[1])]
-    return float(np.mean([worth[row, seed] for seed, row in enumerate(rows)]))
-
-
 def main() -> None:
     """Prints a table of peers for each table of curves."""
     parser = argparse.ArgumentParser(
@@ -66,7 +59,7 @@ def main() -> None:
     args = parser.parse_args()
     for name in args.tables or names():
         table = read(name)
-        repeats, best = orders(table, args.repeats), attainable(table)
+        repeats, best = orders(table, args.repeats), attainable(table.worth)
         rows = []
         for peer, search in PEERS.items():
             costs, losses = np.array(replayed(table, search, repeats)).T

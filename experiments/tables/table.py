@@ -57,6 +57,15 @@ class Table:
         return np.where(diverged, np.nanmax(self.losses[:, :, 0]), worth)
 
 
+def attainable(worth: np.ndarray[Any, Any]) -> float:
+    """The loss of the row that is best by all seeds but one, read on that one: the mean over all of them.
+
+    `worth` is [schedules, seeds].
+    """
+    rows = [np.delete(worth, seed, axis=1).mean(axis=1).argmin() for seed in range(worth.shape[1])]
+    return float(np.mean([worth[row, seed] for seed, row in enumerate(rows)]))
+
+
 def write(
     about: About, value: np.ndarray[Any, Any], select: np.ndarray[Any, Any], folder: Path = FOLDER
 ) -> Path:

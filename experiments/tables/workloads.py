@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments.bench.tables import halved
 from experiments.tables import bible, transformer
 from sgdr.search.problem.supervised import Supervised, cross_entropy, misclassified
 from sgdr.workloads import cnn, digits, fashion_mnist, mlp, mnist1d
@@ -118,8 +119,8 @@ def _fashion(
         name,
         params=init,
         apply=apply,
-        train=(_halved(images[:train]), labels[:train]),
-        valid=(_halved(valid_images[:valid]), valid_labels[:valid]),
+        train=(halved(images[:train]), labels[:train]),
+        valid=(halved(valid_images[:valid]), valid_labels[:valid]),
         optimizer=optimizer,
         batch_size=batch_size,
         budget=budget,
@@ -196,12 +197,6 @@ def _classified(logits: jax.Array, labels: jax.Array) -> jax.Array:
 
 def _squared(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     return jnp.square(outputs[:, 0] - targets)
-
-
-def _halved(images: np.ndarray) -> np.ndarray:
-    count, height, width = images.shape
-    blocks = images.reshape(count, height // 2, 2, width // 2, 2)
-    return np.asarray(blocks.mean((2, 4), dtype=np.float32) / 255)
 
 
 WORKLOADS: dict[str, Callable[[], Supervised]] = {

@@ -139,7 +139,7 @@ class TrialAttributes:
     """What a trial says of its training; it does not have those that are None."""
 
     worker: Annotated[str | None, OfType(str)] = None
-    """Whose trial it is, from the moment on at which it is claimed."""
+    """The worker that has the trial, from the moment on at which it is claimed."""
     enqueued: bool | None = None
     """True where somebody had enqueued it before a worker took it."""
     retry_of: Annotated[int | None, OfType(int)] = None
