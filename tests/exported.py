@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 FLOAT64, FLOAT32 = 1e-12, 4e-7
-"""Of the peak: how far a rate may be off."""
+"""A share of the peak: how far a rate may be off."""
 Rates = Sequence[float] | np.ndarray
 """The rate of each update, in order."""
 TOLERANCE = {

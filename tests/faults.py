@@ -43,9 +43,9 @@ class Faults(Protocol):
     """A storage and what is to happen to it."""
 
     storage: Any
-    """As workers are given it."""
+    """The storage as workers are given it."""
     inner: BaseStorage
-    """As it is looked into: nothing happens to it then."""
+    """The storage as it is looked into: nothing happens to it then."""
 
     def at(self, call: int, before: Action = nothing, after: Action = nothing) -> Any:
         """Within the block, does that before and after the n-th call, from 1; gives a list of the calls."""
@@ -55,7 +55,7 @@ class Faults(Protocol):
 
 
 class CallFaults:
-    """Of a storage in memory: a call is one of Optuna's."""
+    """Faults of a storage in memory: a call is one of Optuna's."""
 
     def __init__(self) -> None:
         self.inner = InMemoryStorage()
@@ -98,7 +98,7 @@ class _Calls:
 
 
 class StatementFaults:
-    """Of a file of SQLite: a call is a statement, or a commit."""
+    """Faults of a file of SQLite: a call is a statement, or a commit."""
 
     def __init__(self, url: str) -> None:
         self.storage, self.inner = (open_storage(url, create=True) for _ in range(2))

@@ -27,7 +27,7 @@ class Follower:
     """One training at step 0 of its schedules, one for each group, which differ in base_lr at most."""
 
     tolerance: ClassVar[float] = FLOAT64
-    """Of the peak: how far a rate may be off."""
+    """A share of the peak: how far a rate may be off."""
     has_groups: ClassVar[bool] = True
     takes_any: ClassVar[bool] = True
     """Whether it follows any schedule, such as one with a warm-up, and not only the fields of one."""

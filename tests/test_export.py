@@ -47,9 +47,9 @@ CASES = {
 
 
 CORNERS = {"growing", "constant", "both real", "decaying, equal", "limited, real", "longer than 32 bits"}
-"""Of each kind of code one: the others run where everything does."""
+"""One of each kind of code: the others run where everything does."""
 WITHOUT_BUDGET = {"growing", "both real", "limited, real"}
-"""Of these, the ones whose code differs where no budget is known."""
+"""The ones of these whose code differs where no budget is known."""
 
 
 def few(*cases, fast):

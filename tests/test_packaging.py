@@ -19,7 +19,7 @@ import sgdr
 ROOT = Path(__file__).parents[1]
 SECONDS = 240
 EXTRAS = ("search", "service", "ray", "postgres", "workloads", "cuda")
-"""Those with the search."""
+"""The extras with the search."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * SECONDS)]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 # Of the environment only what a new user has; what is built takes its own tools from the constraints too.

@@ -101,7 +101,7 @@ def result():
     """What is measured of each of these, by target; of fewer steps in a row than usually."""
 
     def of(target, *numbers):
-        """Of those of these numbers, or of all."""
+        """The differences of those of these numbers, or of all."""
         if importlib.util.find_spec(target) is None:
             pytest.skip(f"{target} is not installed")
         asked = numbers or range(len(MEASURED))

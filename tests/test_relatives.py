@@ -39,7 +39,7 @@ ALL = [
 IDS = [f"{type(schedule).__name__}-{number}" for number, schedule in enumerate(ALL)]
 every = pytest.mark.parametrize("schedule", ALL, ids=IDS)
 ALIKE = (1, 3, 6)
-"""Of the class of another one here, which is compiled in its place."""
+"""Schedules of the class of another one here, which is compiled in its place."""
 few = pytest.mark.parametrize(
     "schedule",
     [

@@ -53,9 +53,9 @@ class ProblemDetails:
     instance: str
     """The path that was asked for."""
     request_id: str
-    """By which the service's log knows the request."""
+    """The text by which the service's log knows the request."""
     errors: list[FieldError] = field(default_factory=list)
-    """Of a request that is not valid, its first faults."""
+    """The first faults of a request that is not valid."""
 
 
 class Problem(Exception):

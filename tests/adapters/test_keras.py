@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 JAX = keras.backend.backend() == "jax"
 LAST = 2**31 - 1
 FLOAT32 = 4e-7
-"""Of the peak: how far a rate may be off."""
+"""A share of the peak: how far a rate may be off."""
 OTHERS = [
     backend
     for backend in ("jax", "torch")

@@ -149,7 +149,7 @@ def test_groups_keep_rates_of_their_own(follower: type[Follower]) -> None:
 )
 def test_a_bad_field_is_refused_in_one_line(follower: type[Follower], bad: dict[str, Any]) -> None:
     class Fields(dict[str, Any]):
-        """Of a schedule that does not check them, for what takes fields and not a schedule."""
+        """The fields of a schedule that does not check them, for what takes fields and not a schedule."""
 
         base_lr = PEAK
 

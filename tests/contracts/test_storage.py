@@ -288,7 +288,7 @@ def test_optunas_own_loop_runs_on_it(storage: BaseStorage) -> None:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Those that have a schema of their own."""
+    """The URL of a database of the kinds that have a schema of their own."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/old.db"
     url: str = request.getfixturevalue("postgres_database")

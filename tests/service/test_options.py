@@ -77,7 +77,7 @@ VALUES = {
     Kind.CHOICE: ("a", "c", {"choices": ("a", "b")}, "must be one of a, b"),
     Kind.NAMES: (("a",), ("c",), {"choices": ("a", "b")}, "must be one of a, b"),
 }
-"""By kind a value that is taken, one that is not, what the option says besides, and why it is not."""
+"""For each kind a value that is taken, one that is not, what the option says besides, and why it is not."""
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -32,7 +32,7 @@ STEPS_PER_EPOCH = {
     "fashion-mnist-cnn": 468,
 }
 FUNCTIONS = ("digits-torch", "digits-growing-batches")
-"""Those that train one trial themselves, see test_functions.py."""
+"""Workloads that train one trial themselves, see test_functions.py."""
 PACKAGES = {"digits": "sklearn", "digits-noisy": "sklearn", "mnist1d": "mnist1d", "mnist1d-noisy": "mnist1d"}
 Metrics = dict[str, float]
 

@@ -21,7 +21,7 @@ pytest.importorskip("sklearn")
 EPOCHS = 7
 SCHEDULE = WarmRestarts(0.1, 1, 2, 0.001)
 STEPS = {"digits-torch": [20] * EPOCHS, "digits-growing-batches": [40, 20, 20, 10, 10, 10, 10]}
-"""Of each epoch under that schedule, whose cycles have 1, 2 and 4 epochs."""
+"""The steps of each epoch under that schedule, whose cycles have 1, 2 and 4 epochs."""
 
 
 @pytest.fixture(scope="module", params=STEPS)

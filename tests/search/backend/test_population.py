@@ -75,7 +75,7 @@ def trained(population: Population, slot: int, trial: tuple[Any, ...], epochs: i
 
 
 def functions(workload: Any) -> tuple[Any, ...]:
-    """Those of a workload, compiled."""
+    """The functions of a workload, compiled."""
     return tuple(map(jax.jit, (workload.init, workload.update, workload.evaluate)))
 
 

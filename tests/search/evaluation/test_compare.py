@@ -80,7 +80,7 @@ SCHEDULES = {
 
 
 def sums(name: str) -> np.ndarray[Any, Any]:
-    """Of the rates of a schedule after every epoch."""
+    """The sum of the rates of a schedule after every epoch."""
     schedule = SCHEDULES[name]
     return np.cumsum(schedule(np.arange(2 * BUDGET) / 2))[1::2]
 

@@ -544,7 +544,7 @@ def luck(run):
 
 @pytest.fixture(scope="module")
 def swept_function(tmp_path_factory):
-    """That function, and the file of a study of it, only to be read."""
+    """A function as workload, and the file of a study of it, only to be read."""
     folder = tmp_path_factory.mktemp("function")
     name = f"luck_{os.getpid()}_{folder.name}"
     (folder / f"{name}.py").write_text(MODULE)

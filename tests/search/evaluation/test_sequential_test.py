@@ -81,7 +81,7 @@ def test_sixty_four_seeds_are_looked_at_after_8_16_32_and_all():
 
 
 def test_differences_that_are_the_same_but_for_rounding_are_no_evidence_of_precision():
-    """Of 2 seeds, as errors of 258 examples in float32 gave them: a t test would be certain."""
+    """Differences of 2 seeds, as errors of 258 examples in float32 gave them: a t test would be certain."""
     rounded = paired({1: 0.011627908796, 2: 0.011627906933}, {1: 0.0, 2: 0.0})
     assert rounded.p_higher == 0.25
     values = {1: {1: 0.0, 2: 0.0}, 2: {1: 0.011627908796, 2: 0.011627906933}}

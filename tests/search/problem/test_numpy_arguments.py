@@ -17,7 +17,7 @@ from sgdr.stateful import CosineAnnealingWarmRestarts
 from tests.search_loop import settings_of
 
 KINDS = [np.int64, np.uint8, lambda value: np.array(value, np.int32)]
-"""Of whole numbers: scalars and arrays without dimensions."""
+"""Makers of whole numbers: scalars and arrays without dimensions."""
 REALS = [np.float64, np.longdouble, np.array]
 
 

@@ -258,7 +258,7 @@ def test_maximizing_the_negated_values_decides_the_same(drawn, objective, factor
 
 
 def worth(T_0):
-    """Of a schedule in what follows: T_0 = 8 is the best."""
+    """The loss of a schedule in what follows: T_0 = 8 is the best."""
     return 0.1 + 0.05 * abs(math.log2(T_0 / 8))
 
 

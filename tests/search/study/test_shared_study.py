@@ -74,7 +74,7 @@ class SharedStudy(RuleBasedStateMachine):
         self.ended: dict[int, FrozenTrial] = {}
         self.granted: set[int] = set()
         self.places: dict[int, int] = {}
-        """By number, of the claims of this launch that are to be begun with new parameters."""
+        """The places, by number, of the claims of this launch that are to be begun with new parameters."""
         self._open()
         for _ in range(PLACES - 1):
             self.start()
@@ -97,7 +97,7 @@ class SharedStudy(RuleBasedStateMachine):
     @precondition(lambda self: self.hands)
     @rule(pick=st.integers(0, 5), count=st.integers(1, 3), blindly=st.booleans())
     def claim(self, pick: int, count: int, blindly: bool) -> None:
-        """As a worker does that has looked whether others are dead just now, or a moment ago."""
+        """Claims as a worker does that has looked whether others are dead just now, or a moment ago."""
         hand = self._hand(pick)
         hand.coordinator.pause = float("inf") if blindly else 0.0
         self._do(hand, lambda hand: self._claim(hand, count))

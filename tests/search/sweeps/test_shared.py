@@ -553,7 +553,7 @@ def enqueue(storage: BaseStorage, *rates: float) -> None:
 
 
 def fixed(claims: list[Any]) -> list[float | None]:
-    """Of each claim, the rate that was enqueued."""
+    """The rate that was enqueued of each claim."""
     waiting = [claim.enqueued for claim in claims]
     return [None if each is None else each.system_attrs["fixed_params"]["base_lr"] for each in waiting]
 

@@ -98,14 +98,14 @@ def postgres_client(postgres_filled: str) -> Iterator[TestClient]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def client(request: pytest.FixtureRequest) -> TestClient:
-    """Of an app on the studies, in each kind of database; only to read."""
+    """A client of an app on the studies, in each kind of database; only to read."""
     client: TestClient = request.getfixturevalue(f"{request.param}_client")
     return client
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])  # a database a test
 def writer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
-    """Of an app on an empty storage of the test's own, in each kind of database, with the token."""
+    """A client of an app on an empty storage of the test's own, in each kind of database, with the token."""
     with _writer(request, tmp_path) as client:
         yield client
 
@@ -114,7 +114,7 @@ def writer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClien
 def refusing(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
-    """As `writer`, for all tests of a module: only for what is refused, so that its storage stays empty."""
+    """A `writer` for all tests of a module: only for what is refused, so that its storage stays empty."""
     with _writer(request, tmp_path_factory.mktemp("refusing")) as client:
         yield client
 
@@ -153,7 +153,7 @@ def copied(sqlite_url: str, tmp_path: Path) -> Path:
 
 
 def service_settings(url: str, **fields: Any) -> Settings:
-    """Of a service on that storage, whatever the environment says."""
+    """The settings of a service on that storage, whatever the environment says."""
     own = {
         "_env_file": None,
         "storage": url,
@@ -185,7 +185,7 @@ def client_of(url: str, **fields: Any) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="session")
 def token() -> str:
-    """That all services of these tests have."""
+    """The token that all services of these tests have."""
     return TOKEN
 
 
@@ -395,5 +395,5 @@ def authorized() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def odd_name() -> str:
-    """Of a study: all of it must be percent-encoded."""
+    """The name of a study: all of it must be percent-encoded."""
     return ODD_NAME

@@ -65,7 +65,7 @@ EXEMPT = [
 
 
 def failures(schema):
-    """Of all phases and checks: the check, the operation, and the answer or what went wrong."""
+    """The failures of all phases and checks: the check, the operation, and the answer or what went wrong."""
     for event in from_schema(schema).execute():
         if type(event).__name__ in ("NonFatalError", "FatalError"):
             yield "error", "", str(event.__dict__)

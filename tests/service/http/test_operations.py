@@ -10,7 +10,7 @@ from sgdr_service.logs import JsonLines
 
 
 def metrics(client):
-    """By name and labels."""
+    """The values by name and labels."""
     text = client.get("/metrics").text
     return {
         (sample.name, *sorted(sample.labels.values())): sample.value

@@ -12,7 +12,7 @@ SECONDS = 120
 
 @pytest.fixture
 def client(registered_workloads, serve):
-    """Of a server on a storage of the test's own, whose sweeps run."""
+    """A client of a server on a storage of the test's own, whose sweeps run."""
     # Ray makes sockets in its folder, whose names must be short.
     with tempfile.TemporaryDirectory(prefix="sgdr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         server = serve("--storage", f"sqlite:///{registered_workloads}/own.db", RAY_TMPDIR=folder)

@@ -39,7 +39,7 @@ def links(text):
 
 @pytest.fixture(scope="module")
 def rooted(sqlite_url, open_client, tmp_path_factory):
-    """Of a service with the dashboard below the path; a proxy strips it from the paths asked for here."""
+    """A client of a service with the dashboard below a path, which a proxy strips from what is asked for."""
     path = tmp_path_factory.mktemp("rooted") / "copy.db"
     with contextlib.closing(sqlite3.connect(str(sqlite_file(sqlite_url)))) as source:
         source.execute("VACUUM INTO ?", (str(path),))

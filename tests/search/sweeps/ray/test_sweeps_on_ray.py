@@ -93,7 +93,7 @@ class Sweep:
         return out, err
 
     def study(self) -> search.Study:
-        """As it stands; opened once, since every opening has connections of its own."""
+        """The study as it stands; opened once, since every opening has connections of its own."""
         if self._study is None:
             self._study = search.load("swept", self.url)
         self._study.refresh()

@@ -21,7 +21,7 @@ def _filled(page, workload="slow", **fields):
 
 
 ROWS = "Number(document.querySelector('[aria-rowcount]').getAttribute('aria-rowcount'))"
-"""Of the table, with its head."""
+"""The number of rows of the table, with its head."""
 
 
 @pytest.mark.slow
