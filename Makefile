@@ -12,7 +12,7 @@ WORKERS ?= 2
 # processes start in the tests, and each would compile JAX and pandas anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: api browser docs help setup demo test test-all test-other lint bench pictures rehearse clean
+.PHONY: api browser docs help setup demo test test-all test-rest test-other lint bench pictures rehearse clean
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -48,6 +48,9 @@ test: $(READY) browser  ## The tests, without those that take long
 
 test-all: $(READY) lint browser  ## All tests, with faults and long runs
 	HYPOTHESIS_PROFILE=new $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+
+test-rest: $(READY) lint browser  ## After `make test`: what it left out, or had to skip
+	HYPOTHESIS_PROFILE=new $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --not-passed
 
 test-other: browser  ## The tests of `make test` on another Python: make test-other OTHER=python3.13
 	@$(MAKE) --no-print-directory test VENV=.venv-other PYTHON=$(OTHER)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -42,6 +43,32 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 TINY = Path(__file__).with_name("tiny.py")
 Sgdr = Callable[..., subprocess.CompletedProcess[str]]
+
+
+PASSED = "sgdr/passed"
+"""Where pytest's cache keeps the names of the tests that passed in the last run of `make test`."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that parts the long run from the short one."""
+    parser.addoption(
+        "--not-passed", action="store_true", help="leave out what passed in the last run without this option"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--not-passed`, leave out what passed before."""
+    if config.getoption("not_passed") and config.cache is not None:
+        passed = set(config.cache.get(PASSED, []))
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
+        items[:] = [item for item in items if item.nodeid not in passed]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Keep the names of what passed, once for all processes of a run."""
+    if not config.getoption("not_passed") and config.cache is not None:
+        names = {report.nodeid for report in terminalreporter.stats.get("passed", [])}
+        config.cache.set(PASSED, sorted(names))
 
 
 def pytest_collection_finish() -> None:

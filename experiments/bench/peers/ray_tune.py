@@ -87,7 +87,7 @@ def main() -> None:
     start = time.perf_counter()
     at_once = min(cores(), args.trials)
     with tempfile.TemporaryDirectory(prefix="ray") as folder:
-        ray.init(num_cpus=cores(), include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+        ray.init("local", num_cpus=cores(), include_dashboard=False, log_to_driver=False, _temp_dir=folder)
         gpus = ray.cluster_resources().get("GPU", 0.0)
         started = time.perf_counter() - start
         try:

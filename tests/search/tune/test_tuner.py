@@ -48,7 +48,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         with warnings.catch_warnings():
             # Ray forks to start its processes; where tests before have used JAX, that says so.
             warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
-            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+            # "local", since other tests may run a cluster of their own at the same time.
+            ray.init(
+                "local", num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False
+            )
         yield
         ray.shutdown()
         ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])

@@ -47,7 +47,8 @@ def test_a_sweep_is_launched_watched_to_its_end_and_seen_by_others(visit, launch
     page.get_by_role("button", name="Close").click()
     page.locator(".ag-row-selected").first.wait_for()
     other = visit(launching.url).open("/study/slow")
-    page.wait_for_function(f"before => {ROWS} > before + 3", arg=page.evaluate(ROWS))
+    # On a busy machine the sweep may be nearly done by now.
+    page.wait_for_function(f"before => {ROWS} > Math.min(before + 3, 30)", arg=page.evaluate(ROWS))
     page.get_by_text("finished", exact=True).wait_for()
     other.get_by_text("finished", exact=True).wait_for()
     page.wait_for_function(f"() => {ROWS} === 31")
