@@ -19,7 +19,8 @@ from sgdr.workloads.noise import redrawn
 
 VALID = 8_000
 BUDGET = 60
-"""Epochs."""
+SHORT_BUDGET = 30
+"""Epochs: the shorter one for those whose epochs are long."""
 MOMENTUM = functools.partial(optax.sgd, momentum=0.9)
 ADAMW = functools.partial(optax.adamw, weight_decay=0.01)
 
@@ -58,7 +59,7 @@ def _mnist1d(
         valid=(signals[mnist1d.TRAIN :], labels[mnist1d.TRAIN :]),
         optimizer=optimizer,
         batch_size=100,
-        budget=BUDGET,
+        budget=SHORT_BUDGET,
         metrics={"accuracy": _classified} if maximized else None,
         metric="accuracy" if maximized else "error",
         direction="maximize" if maximized else "minimize",
@@ -85,13 +86,15 @@ def digits_noisy() -> Supervised:
 def fashion_mlp() -> Supervised:
     """Fashion-MNIST, 14 x 14: an MLP on 4,000 images."""
     init = functools.partial(mlp.init, sizes=(196, 64, 64, 10))
-    return _fashion("fashion-mlp", init, mlp.apply, 4_000, 100, BUDGET, MOMENTUM, (1e-3, 1.0))
+    return _fashion("fashion-mlp", init, mlp.apply, 4_000, 100, SHORT_BUDGET, MOMENTUM, (1e-3, 1.0))
 
 
 def fashion_cnn() -> Supervised:
     """Fashion-MNIST, 14 x 14: a small CNN on 2,000 images."""
     init = functools.partial(cnn.init, channels=(8, 16), sizes=(4 * 4 * 16, 10))
-    return _fashion("fashion-cnn", init, _convolved, 2_000, 50, 40, MOMENTUM, (1e-3, 1.0), valid=4_000)
+    return _fashion(
+        "fashion-cnn", init, _convolved, 2_000, 50, SHORT_BUDGET, MOMENTUM, (1e-3, 1.0), valid=4_000
+    )
 
 
 def logistic() -> Supervised:
@@ -177,7 +180,7 @@ def characters() -> Supervised:
         valid=(valid[:, :-1], valid[:, 1:]),
         optimizer=ADAMW,
         batch_size=40,
-        budget=40,
+        budget=SHORT_BUDGET,
         loss=lambda logits, letters: jnp.mean(cross_entropy(logits, letters), axis=-1),
         metrics={},
         metric="loss",

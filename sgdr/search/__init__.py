@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sgdr.search.problem.supervised import Supervised as Supervised
     from sgdr.search.storage.connect import StorageError as StorageError
     from sgdr.search.strategy.restart_aware import RestartAwarePruner as RestartAwarePruner
+    from sgdr.search.strategy.staged.sampler import StagedSampler as StagedSampler
     from sgdr.search.study.best import Stepping as Stepping
     from sgdr.search.study.lookup import delete as delete
     from sgdr.search.study.lookup import load as load
@@ -54,6 +55,7 @@ _HOME = {
     "RestartAwarePruner": "strategy.restart_aware",
     "Result": "sweeps.launch",
     "Space": "problem.space",
+    "StagedSampler": "strategy.staged.sampler",
     "Stepping": "study.best",
     "StorageError": "storage.connect",
     "Study": "study.study",

@@ -33,7 +33,7 @@ def spread(
         space_shift(seed, len(distributions)) + index * np.array([steps[name] for name in distributions])
     ) % 1
     return {
-        name: _at(distribution, float(place))
+        name: at(distribution, float(place))
         for (name, distribution), place in zip(distributions.items(), places, strict=True)
     }
 
@@ -46,7 +46,7 @@ def _golden(dimensions: int) -> float:
     return x
 
 
-def _at(distribution: BaseDistribution, place: float) -> Any:
+def at(distribution: BaseDistribution, place: float) -> Any:
     """The value at `place`, from 0 to 1, of the way through a distribution."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[int(place * len(distribution.choices))]
@@ -63,6 +63,23 @@ def _at(distribution: BaseDistribution, place: float) -> Any:
             value = low + int(place * (round((high - low) / distribution.step) + 1)) * distribution.step
         return min(max(value, low), high)
     raise TypeError(f"{distribution!r} is no distribution of Optuna's")
+
+
+def place_of(distribution: BaseDistribution, value: Any) -> float:
+    """How far through a distribution a value lies, from 0 to 1: the inverse of `at` but for rounding.
+
+    Values outside count as the nearest end. Raises TypeError for a distribution that is not Optuna's.
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        return float((list(distribution.choices).index(value) + 0.5) / len(distribution.choices))
+    if not isinstance(distribution, IntDistribution | FloatDistribution):
+        raise TypeError(f"{distribution!r} is no distribution of Optuna's")
+    ends, value = (float(distribution.low), float(distribution.high)), float(value)
+    if distribution.log:
+        ends, value = (math.log(ends[0]), math.log(ends[1])), math.log(value) if value > 0 else -math.inf
+    if ends[0] == ends[1]:
+        return 0.5
+    return min(max((value - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
 
 
 def _between(low: float, high: float, place: float, log: bool) -> float:

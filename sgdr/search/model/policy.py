@@ -1,0 +1,52 @@
+"""What to train next, and what to use: by the knowledge gradient, for all candidates at once.
+
+The gradient of a candidate is how much lower the lowest mean is expected to be once its next trial has ended
+(Frazier, Powell & Dayanik, "The knowledge-gradient policy for correlated normal beliefs", 2009, equation 16).
+A new seed of what leads is a candidate like any other: what is best to know next, the model says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sgdr.search.model.surrogate import Posterior
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
+
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
+HOPEFUL = 150
+"""How many candidates are looked at: those that may be lowest."""
+OPTIMISM = 1.5
+"""In standard deviations."""
+
+
+def gradients(posterior: Posterior) -> tuple[np.ndarray, Float64[np.ndarray, " hopeful"]]:
+    """The rows of the hopeful candidates, and the knowledge gradient of each, in units of the warp."""
+    optimistic = posterior.mean - OPTIMISM * posterior.deviation
+    rows = np.argsort(optimistic, kind="stable")[:HOPEFUL]
+    means, covariance = posterior.mean[rows], posterior.covariance(rows)
+    effects = covariance / np.sqrt(np.diag(covariance) + posterior.noise**2)
+    after = (means[:, None, None] + effects[:, :, None] * NODES).min(0) @ WEIGHTS
+    return rows, means.min() - after
+
+
+def next_row(posterior: Posterior) -> int:
+    """The row to train next."""
+    rows, gains = gradients(posterior)
+    return int(rows[np.argmax(gains)])
+
+
+def best_row(posterior: Posterior, seen: Sequence[int]) -> int:
+    """Of the rows that were trained to their end, that of the lowest mean; of equals the first.
+
+    Raises ValueError where there is none.
+    """
+    if not len(seen):
+        raise ValueError("no candidate was trained to its end")
+    rows = np.unique(np.asarray(seen, int))
+    return int(rows[np.argmin(posterior.mean[rows])])

@@ -1,0 +1,154 @@
+"""A model of what schedules are worth: a Gaussian process over the peak and what a schedule does.
+
+Losses are seen through arcsinh((loss - lowest) / unit): near the best they count as they are, far away by
+their logarithm. The unit is that of the likeliest; all else is a prior that was learned on other workloads
+(`prior`), so that a handful of trials is enough (Rasmussen & Williams, "Gaussian Processes for Machine
+Learning", 2006, equations 2.23, 2.24 and 2.42; Snelson, Rasmussen & Ghahramani, "Warped Gaussian Processes",
+2003, equation 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sgdr.search.model.candidates import Candidates
+from sgdr.search.model.prior import Prior
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64, Int
+
+UNITS = np.geomspace(0.005, 0.64, 8)
+"""The units that are tried, in shares of the range of the losses that were seen."""
+WEAKEST = 0.15
+"""Noise far from the best, where differences count little, is at least this share of that near it."""
+OFFSET = 3.0
+"""Standard deviation of what all schedules have in common."""
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What is known of every candidate: losses in units of the warp, the lower the better."""
+
+    mean: Float64[np.ndarray, " rows"]
+    noise: float
+    """Standard deviation between seeds."""
+    unit: float
+    """The unit of the warp, in that of the losses."""
+    lowest: float
+    """The loss at which the warp is 0."""
+    _left: _Left
+
+    @cached_property
+    def deviation(self) -> Float64[np.ndarray, " rows"]:
+        """The standard deviation of each."""
+        return np.asarray(np.sqrt(np.maximum(self._left.variance(), 1e-12)))
+
+    def covariance(self, rows: Int[np.ndarray, " some"]) -> Float64[np.ndarray, "some some"]:
+        """The covariance of some candidates."""
+        return self._left.covariance(rows)
+
+    def loss(self, warped: float) -> float:
+        """A loss, from what it is seen as."""
+        return float(self.lowest + self.unit * np.sinh(warped))
+
+
+class Surrogate:
+    """The model over a set of candidates, before anything is seen of them."""
+
+    def __init__(self, candidates: Candidates, prior: Prior) -> None:
+        self._prior = prior
+        self._mean = prior.mean(candidates)
+        self._kernel = prior.covariance(candidates, candidates)
+
+    def posterior(
+        self, rows: Sequence[int], losses: Sequence[float], running: Sequence[int] = ()
+    ) -> Posterior:
+        """What is known after these rows, one an observation, had these losses, while others are running.
+
+        The losses are finite. A row that is running is taken to end as is expected of it.
+        """
+        seen, values = np.asarray(rows, int), np.asarray(losses, float)
+        if not rows:
+            return Posterior(self._mean, self._prior.noise, 1.0, 0.0, self._left(seen, values, running))
+        fit = max(self._fits(seen, values), key=lambda fit: fit.likelihood)
+        mean = self._mean + fit.offset + self._kernel[:, seen] @ fit.weights
+        left = self._left(seen, fit.noise, running)
+        return Posterior(mean, self._prior.noise, fit.unit, float(values.min()), left)
+
+    def likelihood(self, rows: Sequence[int], losses: Sequence[float]) -> float:
+        """The logarithm of how likely such losses are, in shares of their range, whatever the unit is."""
+        values = np.asarray(losses, float)
+        fits = self._fits(np.asarray(rows, int), values / np.ptp(values))
+        return float(np.logaddexp.reduce([fit.likelihood for fit in fits]) - np.log(len(fits)))
+
+    def _fits(self, seen: Int[np.ndarray, " seen"], values: Float64[np.ndarray, " seen"]) -> list[_Fit]:
+        """The model with every unit that is tried."""
+        lowest, spread = float(values.min()), float(np.ptp(values))
+        units = spread * UNITS if spread > 0 else np.array([1e-9 + 1e-3 * abs(lowest)])
+        return [self._fit(seen, values, lowest, float(unit)) for unit in units]
+
+    def _fit(
+        self, seen: Int[np.ndarray, " seen"], values: Float64[np.ndarray, " seen"], lowest: float, unit: float
+    ) -> _Fit:
+        slope = 1 / np.sqrt(1 + ((values - lowest) / unit) ** 2)
+        noise = self._prior.noise * np.maximum(slope, WEAKEST)
+        left = np.arcsinh((values - lowest) / unit) - self._mean[seen]
+        factor = np.linalg.cholesky(self._kernel[np.ix_(seen, seen)] + np.diag(noise**2))
+        ones, rest = np.linalg.solve(factor, np.stack([np.ones(len(seen)), left], 1)).T
+        precision = ones @ ones + OFFSET**-2
+        offset = (ones @ rest) / precision
+        likelihood = (
+            -0.5 * (rest @ rest - offset**2 * precision + np.log(precision))
+            - np.log(np.diag(factor)).sum()
+            + np.log(slope / unit).sum()
+        )
+        weights = np.linalg.solve(factor.T, rest - offset * ones)
+        return _Fit(float(likelihood), unit, float(offset), weights, noise)
+
+    def _left(
+        self, seen: Int[np.ndarray, " seen"], noise: Float64[np.ndarray, " seen"], running: Sequence[int]
+    ) -> _Left:
+        known = np.concatenate([seen, np.asarray(running, int)])
+        noises = np.concatenate([noise, np.full(len(running), self._prior.noise)])
+        factor = np.linalg.cholesky(self._kernel[np.ix_(known, known)] + np.diag(noises**2))
+        explained = np.linalg.solve(factor, self._kernel[known])
+        ones = np.linalg.solve(factor, np.ones(len(known)))
+        return _Left(self._kernel, explained, 1 - explained.T @ ones, float(ones @ ones) + OFFSET**-2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Left:
+    """The covariance that is left, when those that are running have ended too."""
+
+    kernel: Float64[np.ndarray, "rows rows"]
+    explained: Float64[np.ndarray, "known rows"]
+    offset: Float64[np.ndarray, " rows"]
+    """How much of the offset, what all have in common, is in each."""
+    precision: float
+    """That of the offset."""
+
+    def variance(self) -> Float64[np.ndarray, " rows"]:
+        """The variance of each row."""
+        return np.asarray(np.diag(self.kernel) - (self.explained**2).sum(0) + self.offset**2 / self.precision)
+
+    def covariance(self, rows: Int[np.ndarray, " some"]) -> Float64[np.ndarray, "some some"]:
+        """The covariance of some rows."""
+        explained, offset = self.explained[:, rows], self.offset[rows]
+        common = np.outer(offset, offset) / self.precision
+        return np.asarray(self.kernel[np.ix_(rows, rows)] - explained.T @ explained + common)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """The model with one unit of the warp."""
+
+    likelihood: float
+    unit: float
+    offset: float
+    weights: Float64[np.ndarray, " seen"]
+    noise: Float64[np.ndarray, " seen"]

@@ -1,0 +1,190 @@
+"""The staged search as a sampler of Optuna's, for anybody's study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from sgdr.schedule import WarmRestarts
+from sgdr.search.model.prior import PRIOR
+from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.types import Schedule
+from sgdr.search.strategy.quasi_random import at
+from sgdr.search.strategy.staged.grid import SCHEDULE, Params
+from sgdr.search.strategy.staged.staging import Seen, Staging
+from sgdr.shapes import COSINE, RESTARTS, SHAPES
+
+SHAPE = "shape"
+"""The parameter that names the shape, where a study has several: a choice of `sgdr.shapes.SHAPES`."""
+PLACES = {"base_lr": PRIOR.place, "T_0": 1.0, "cycles": 0.0, "T_mult": 0.0, "eta_ratio": 0.0, "eta_min": 0.0}
+"""Where in its range a parameter is in the first trial, one cosine at a middling peak."""
+LEARNED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+
+
+class StagedSampler(BaseSampler):
+    """Searches the peak first, then shapes at that peak, then tries what leads again.
+
+    The parameters are known by their names: `base_lr`, `T_0` in epochs (or `cycles`, with which the budget
+    closes), `T_mult`, `eta_ratio` (or `eta_min`), `shape` and what shapes have of their own; all others are
+    searched along. The same parameters are proposed again where luck may have decided: train them with
+    another seed then, such as one made of `trial.number`. `best_trial` names the trial to use. The study
+    needs no storage of its own, and the same trials give the same proposals.
+    """
+
+    def __init__(self, budget: int, seed: int = 0) -> None:
+        """`budget` is that of a trial, in epochs. Raises ValueError where it is no whole number from 1."""
+        self.budget = whole("budget", budget, 1)
+        self._seed = whole("seed", seed, 0)
+        self._staging: tuple[dict[str, dict[str, BaseDistribution]], Staging] | None = None
+        self._proposals: dict[tuple[str, int], Params] = {}
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Nothing: every parameter is asked for by itself, so that a trial may have those that it likes."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Nothing: see `infer_relative_search_space`."""
+        return {}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """The proposal's value, or one in the first trial's place where it has none that fits."""
+        proposal = self._proposal(study, trial)
+        if param_name in proposal:
+            value = proposal[param_name]
+            if param_distribution._contains(param_distribution.to_internal_repr(value)):
+                return value
+        return first_value(param_name, param_distribution)
+
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Forget the proposal of a trial that has ended."""
+        self._proposals.pop((study.study_name, trial.number), None)
+
+    def best_trial(self, study: Study) -> FrozenTrial:
+        """The trial to use: that of the lowest mean by the model, which accounts for luck.
+
+        Raises ValueError where no trial is complete.
+        """
+        trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state in LEARNED]
+        staging = self._model(trials)
+        if staging is None:
+            raise ValueError("no trial is complete yet")
+        return trials[staging.best(_seen(trials, study.direction))]
+
+    def _proposal(self, study: Study, trial: FrozenTrial) -> Params:
+        key = (study.study_name, trial.number)
+        if key not in self._proposals:
+            others = [
+                other
+                for other in study.get_trials(deepcopy=False)
+                if other.state in LEARNED and other.number != trial.number and other.params
+            ]
+            staging = self._model(others)
+            self._proposals[key] = {}
+            if staging is not None:
+                shape, params = staging.propose(_seen(others, study.direction))
+                self._proposals[key] = {SHAPE: shape, **params}
+        return self._proposals[key]
+
+    def _model(self, trials: Sequence[FrozenTrial]) -> Staging | None:
+        """The model over what the trials show to be searched; None where they show nothing."""
+        shapes: dict[str, dict[str, BaseDistribution]] = {}
+        for trial in trials:
+            held = {name: value for name, value in trial.distributions.items() if name != SHAPE}
+            shapes[_shape(trial.params)] = held
+            choices = trial.distributions.get(SHAPE)
+            if isinstance(choices, CategoricalDistribution) and "base_lr" in held:
+                for choice in choices.choices:
+                    shapes.setdefault(str(choice), {"base_lr": held["base_lr"]})
+        if not shapes:
+            return None
+        if self._staging is None or self._staging[0] != shapes:
+            hparams = {
+                name
+                for shape, held in shapes.items()
+                for name in held
+                if name not in (*SCHEDULE, "eta_min", *_own(shape))
+            }
+            model = Staging(shapes, self._schedule, self.budget, self._seed, sorted(hparams))
+            self._staging = shapes, model
+        return self._staging[1]
+
+    def _schedule(self, params: Params, shape: str) -> tuple[Schedule, int]:
+        """The schedule of a trial, in epochs: what it does not say is as in the first trial."""
+        base_lr = max(float(params.get("base_lr", 1.0)), np.finfo(float).tiny)
+        eta_min = params.get("eta_min", base_lr * float(params.get("eta_ratio", 0.0)))
+        make = SHAPES[shape].make if shape in SHAPES else None
+        if make is not None:
+            own = {name: first_value(name, held) for name, held in _own(shape, self.budget).items()}
+            return make({"base_lr": base_lr, "eta_ratio": 0.0, **own, **params}, self.budget), self.budget
+        T_mult = params.get("T_mult", 1)
+        eta_min = min(float(eta_min), base_lr)
+        if "cycles" in params:
+            closing = {"budget": self.budget, "cycles": params["cycles"], "T_mult": T_mult}
+            return WarmRestarts.closing(**closing, base_lr=base_lr, eta_min=eta_min), self.budget
+        return WarmRestarts(base_lr, params.get("T_0", self.budget), T_mult, eta_min), self.budget
+
+
+def first_value(name: str, distribution: BaseDistribution) -> Any:
+    """The value of a parameter in a search's first trial."""
+    if isinstance(distribution, CategoricalDistribution):
+        choices: Sequence[Any] = distribution.choices
+        if name == SHAPE:
+            return COSINE.name if COSINE.name in choices else choices[0]
+        numbers = all(isinstance(choice, int | float) for choice in choices)
+        return min(choices) if name in PLACES and numbers else choices[0]
+    return at(distribution, PLACES.get(name, 0.5))
+
+
+def _own(shape: str, budget: int = 1) -> Mapping[str, BaseDistribution]:
+    """What is searched of a shape alone, by name."""
+    from sgdr.search.problem.space import distribution
+
+    own = SHAPES[shape].own if shape in SHAPES else {}
+    return {name: distribution(name, span(budget)) for name, span in own.items()}
+
+
+def _shape(params: Mapping[str, Any]) -> str:
+    """The shape of a trial with these parameters."""
+    if SHAPE in params:
+        return str(params[SHAPE])
+    return RESTARTS.name
+
+
+def _seen(trials: Sequence[FrozenTrial], direction: StudyDirection) -> list[Seen]:
+    """The trials as the model takes them; one that has diverged is worth the worst that there is."""
+    sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
+    losses = [_loss(trial, sign) for trial in trials]
+    worst = max((loss for loss in losses if loss is not None and math.isfinite(loss)), default=1.0)
+    return [
+        Seen(
+            _shape(trial.params),
+            {name: value for name, value in trial.params.items() if name != SHAPE},
+            None if loss is None else min(loss, worst) if math.isfinite(loss) else worst,
+            trial.state == TrialState.COMPLETE,
+        )
+        for trial, loss in zip(trials, losses, strict=True)
+    ]
+
+
+def _loss(trial: FrozenTrial, sign: float) -> float | None:
+    """What a trial is worth so far; None while it is running, and infinite where it came to nothing."""
+    if trial.state == TrialState.RUNNING:
+        return None
+    if trial.state == TrialState.COMPLETE and trial.value is not None:
+        return sign * trial.value if math.isfinite(trial.value) else math.inf
+    last = max(trial.intermediate_values, default=None)
+    value = math.inf if last is None else sign * trial.intermediate_values[last]
+    return value if math.isfinite(value) else math.inf

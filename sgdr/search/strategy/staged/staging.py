@@ -1,0 +1,148 @@
+"""The staged search over the shapes of a space: what to train next, and which trial to use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from sgdr.search.model.candidates import Candidates
+from sgdr.search.model.policy import best_row, next_row
+from sgdr.search.model.prior import PRIOR, Prior
+from sgdr.search.model.surrogate import Posterior, Surrogate
+from sgdr.search.model.traits import traits
+from sgdr.search.problem.types import Schedule
+from sgdr.search.strategy.quasi_random import place_of
+from sgdr.search.strategy.staged.grid import Distributions, Params, points
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
+
+MOST_SEEN = 300
+"""Trials that the model sees: the best of them, where there are more."""
+
+Make = Callable[[Params, str], tuple[Schedule, int]]
+"""The schedule in epochs that parameters of a shape name, and how many epochs its trial trains."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A trial of the search."""
+
+    shape: str
+    params: Mapping[str, Any]
+    loss: float | None
+    """What it is worth, the lower the better; None while it is running."""
+    is_whole: bool = True
+    """Whether it was trained to its end: only then can it be used."""
+
+
+class Staging:
+    """The model of one search. The same trials give the same proposal: nothing is drawn at random."""
+
+    def __init__(
+        self,
+        shapes: Mapping[str, Distributions],
+        make: Make,
+        budget: int,
+        seed: int = 0,
+        hparams: Sequence[str] = (),
+        prior: Prior = PRIOR,
+    ) -> None:
+        """`shapes` are what is searched of each by name, `hparams` the names that are none of a schedule's.
+
+        `budget` is that of a trial, in epochs; `seed` shifts the settings that are spread evenly.
+        """
+        self._shapes, self._make, self._budget, self._prior = dict(shapes), make, budget, prior
+        self._hparams = tuple(hparams)
+        self._points = [
+            (shape, params)
+            for shape, distributions in self._shapes.items()
+            for params in points(distributions, budget, seed)
+        ]
+        self._rows = {self._key(*point): row for row, point in enumerate(self._points)}
+        self._candidates = self._described(self._points)
+        self._surrogate = Surrogate(self._candidates, prior)
+
+    def propose(self, trials: Sequence[Seen]) -> tuple[str, Params]:
+        """The shape and the parameters of the trial to begin next."""
+        shape, params = self._points[next_row(self._posterior(trials)[0])]
+        return shape, dict(params)
+
+    def best(self, trials: Sequence[Seen]) -> int:
+        """Which of the trials to use, by its place: of the lowest mean, and of several of that the best.
+
+        Raises ValueError where none was trained to its end.
+        """
+        posterior, rows = self._posterior(trials)
+        losses = {
+            place: trial.loss
+            for place, trial in enumerate(trials)
+            if trial.is_whole and trial.loss is not None and place in rows
+        }
+        row = best_row(posterior, [rows[place] for place in losses])
+        return min((place for place in losses if rows[place] == row), key=lambda place: losses[place])
+
+    def _posterior(self, trials: Sequence[Seen]) -> tuple[Posterior, dict[int, int]]:
+        """What is known of every point, and the rows of the trials that the model has, by their places."""
+        losses = sorted(trial.loss for trial in trials if trial.loss is not None)[:MOST_SEEN]
+        kept = {
+            place: trial
+            for place, trial in enumerate(trials)
+            if trial.loss is None or trial.loss <= losses[-1]
+        }
+        self._add(list(kept.values()))
+        rows = {place: self._rows[self._key(trial.shape, trial.params)] for place, trial in kept.items()}
+        ended = [(rows[place], trial.loss) for place, trial in kept.items() if trial.loss is not None]
+        posterior = self._surrogate.posterior(
+            [row for row, _ in ended],
+            [loss for _, loss in ended],
+            [rows[place] for place, trial in kept.items() if trial.loss is None],
+        )
+        return posterior, rows
+
+    def _add(self, trials: Sequence[Seen]) -> None:
+        """Make candidates of what others have tried."""
+        new = {self._key(trial.shape, trial.params): (trial.shape, dict(trial.params)) for trial in trials}
+        added = [point for key, point in new.items() if key not in self._rows]
+        if added:
+            self._rows |= {self._key(*point): len(self._points) + at for at, point in enumerate(added)}
+            self._points += added
+            self._candidates = self._candidates.joined(self._described(added))
+            self._surrogate = Surrogate(self._candidates, self._prior)
+
+    @staticmethod
+    def _key(shape: str, params: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (shape, *((name, params[name]) for name in sorted(params)))
+
+    def _described(self, points: Sequence[tuple[str, Params]]) -> Candidates:
+        """The points as the model sees them."""
+        rates = np.array([float(params.get("base_lr", 1.0)) for _, params in points])
+        return Candidates(
+            peaks=np.log(np.maximum(rates, np.finfo(float).tiny)),
+            places=np.array([self._place(shape, params) for shape, params in points]),
+            traits=np.stack([traits(*self._make(params, shape)) for shape, params in points]),
+            hparams=np.stack([self._settings(shape, params) for shape, params in points]),
+        )
+
+    def _place(self, shape: str, params: Params) -> float:
+        distribution = self._shapes[shape].get("base_lr")
+        return self._prior.place if distribution is None else place_of(distribution, params["base_lr"])
+
+    def _settings(self, shape: str, params: Params) -> Float64[np.ndarray, " hparams"]:
+        """The further values, each from 0 to 1; of choices that have no order, one number each."""
+        numbers: list[float] = []
+        for name in self._hparams:
+            distribution = next(held[name] for held in self._shapes.values() if name in held)
+            numbers += _numbers(distribution, params.get(name))
+        return np.array(numbers)
+
+
+def _numbers(distribution: BaseDistribution, value: Any) -> list[float]:
+    """Of a value that a trial does not have, the middle."""
+    if isinstance(distribution, CategoricalDistribution):
+        return [float(choice == value) for choice in distribution.choices]
+    return [0.5 if value is None else place_of(distribution, value)]
