@@ -27,6 +27,8 @@ class About:
     """The budget in epochs."""
     base_lr: tuple[float, float]
     """The lowest and the highest peak."""
+    version: int = 1
+    """The version of what the workloads and the grid were (see `train.VERSION`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,26 @@ class Table:
         diverged = np.isnan(self.losses).any(2)
         chosen = np.where(np.isnan(self.select), np.inf, self.select).argmin(2)
         worth = np.take_along_axis(self.losses, chosen[..., None], 2)[..., 0]
-        return np.where(diverged, np.nanmax(self.losses[:, :, 0]), worth)
+        return np.where(diverged, self.worst, worth)
+
+    @cached_property
+    def worst(self) -> float:
+        """The worst loss that any schedule had after its first epoch."""
+        return float(np.nanmax(self.losses[:, :, 0]))
+
+    @cached_property
+    def worths(self) -> list[list[float]]:
+        """`worth` as lists of numbers, which are looked up one by one much faster."""
+        lists: list[list[float]] = self.worth.tolist()
+        return lists
+
+    @cached_property
+    def trained(self) -> list[list[int]]:
+        """The epochs that each schedule trains on each seed: all, or up to that in which it diverges."""
+        diverged = np.isnan(self.losses)
+        ends = np.where(diverged.any(2), diverged.argmax(2) + 1, self.losses.shape[2])
+        lists: list[list[int]] = ends.tolist()
+        return lists
 
 
 def attainable(worth: np.ndarray[Any, Any]) -> float:
@@ -62,8 +83,8 @@ def attainable(worth: np.ndarray[Any, Any]) -> float:
 
     `worth` is [schedules, seeds].
     """
-    rows = [np.delete(worth, seed, axis=1).mean(axis=1).argmin() for seed in range(worth.shape[1])]
-    return float(np.mean([worth[row, seed] for seed, row in enumerate(rows)]))
+    rows = (worth.sum(axis=1, keepdims=True) - worth).argmin(axis=0)
+    return float(worth[rows, np.arange(worth.shape[1])].mean())
 
 
 def write(
@@ -78,12 +99,18 @@ def write(
 
 def read(name: str, folder: Path = FOLDER) -> Table:
     """The table of that name. Raises FileNotFoundError where it has not been written."""
+    about, arrays = stored(name, folder)
+    sign = np.float32(-1 if about.direction == "maximize" else 1)
+    losses, select = (sign * arrays[key].astype(np.float32) for key in ("value", "select"))
+    return Table(about, losses, select)
+
+
+def stored(name: str, folder: Path = FOLDER) -> tuple[About, dict[str, np.ndarray[Any, Any]]]:
+    """What has been written under that name, see `write`. Raises FileNotFoundError where nothing has."""
     with np.load(folder / f"{name}.npz") as arrays:
         values = json.loads(str(arrays["about"]))
         about = About(**{**values, "base_lr": tuple(values["base_lr"])})
-        sign = np.float32(-1 if about.direction == "maximize" else 1)
-        losses, select = (sign * arrays[key].astype(np.float32) for key in ("value", "select"))
-    return Table(about, losses, select)
+        return about, {key: arrays[key] for key in ("value", "select")}
 
 
 def names(folder: Path = FOLDER) -> list[str]:
