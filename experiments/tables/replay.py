@@ -1,79 +1,102 @@
 """Searches replayed on all tables that have been written: how far from the best what they name is, by cost.
 
-    python -m experiments.tables.replay --repeats 200
+    python -m experiments.tables.replay --repeats 200 --costs 3,4,6,8,12,16,24,32,48
 
-Every repeat draws anew which seeds the searches see, in which order; the mean over all others is the truth.
+Every repeat draws anew which seeds the searches see, in which order, the same for all of them; the mean over
+all other seeds is the truth. A cost is in full trainings. Another strategy (see `trials.Strategy`) is
+replayed beside the peers with `--also NAME=module:function`.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib import import_module
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
 
-import numpy as np
+import optuna
+from rich.console import Console
+from rich.progress import track
 
-from experiments.bench import report
-from experiments.tables.peers import Replay, by_hand, staged
-from experiments.tables.table import Table, attainable, names, read
+from experiments.tables import comparison, table
+from experiments.tables.judging import Repeats
+from experiments.tables.lineup import HAND, Peer, lineup, splits
+from experiments.tables.playing import Named, Played, choose_splits, play
 
-SEEN = 4
-"""Seeds that a search may see."""
-PEERS: dict[str, Callable[[Replay], int]] = {
-    "by hand, 3 peaks": partial(by_hand, peaks=3),
-    "by hand, 4 peaks": partial(by_hand, peaks=4),
-    "by hand, 6 peaks": partial(by_hand, peaks=6),
-    "by hand, 8 peaks": partial(by_hand, peaks=8),
-    "by hand, 6 peaks, best three on 2 more seeds": partial(by_hand, peaks=6, seeds=2),
-    "by hand, 8 peaks, best three on 3 more seeds": partial(by_hand, peaks=8, seeds=3),
-    "staged, without new seeds": partial(staged, seeds=0),
-    "staged": staged,
-}
-
-
-def orders(table: Table, repeats: int) -> list[list[int]]:
-    """The seeds of each repeat: the first `SEEN` are the search's, the others tell the truth."""
-    seeds = table.losses.shape[1]
-    return [np.random.default_rng(number).permutation(seeds).tolist() for number in range(repeats)]
-
-
-def replayed(
-    table: Table, search: Callable[[Replay], int], repeats: Sequence[Sequence[int]]
-) -> list[tuple[float, float]]:
-    """(cost in full trainings, true loss of the row that the search names) of each repeat."""
-    results = []
-    for order in repeats:
-        replay = Replay(table, order[:SEEN])
-        row = search(replay)
-        results.append((replay.cost, float(table.worth[row, order[SEEN:]].mean())))
-    return results
+COSTS = (3, 4, 6, 8, 12, 16, 24, 32, 48)
 
 
 def main() -> None:
-    """Prints a table of peers for each table of curves."""
+    """Prints tables of peers by cost for each table of curves, and one over all of them."""
+    args = _arguments()
+    tables = args.tables or table.names(args.folder)
+    played = {name: _begun(name, args) for name in tables}
+    tasks = list(product(tables, ["by hand", *(peer.name for peer in _others(args))]))
+    with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
+        mapped = pool.map if args.jobs > 1 else map
+        parts = mapped(partial(_play, args), *zip(*tasks, strict=True))
+        bar = track(zip(tasks, parts, strict=True), "searches", len(tasks), console=Console(stderr=True))
+        for (name, _), named in bar:
+            played[name].named.update(named)
+    choose_splits(list(played.values()), args.costs)
+    report = comparison.Comparison(list(played.values()), args.costs)
+    for text in report.texts():
+        print(text)
+    if args.json:
+        args.json.write_text(json.dumps(report.to_dict()) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("tables", nargs="*", help="all by default")
     parser.add_argument("--repeats", type=int, default=200)
-    args = parser.parse_args()
-    for name in args.tables or names():
-        table = read(name)
-        repeats, best = orders(table, args.repeats), attainable(table.worth)
-        rows = []
-        for peer, search in PEERS.items():
-            costs, losses = np.array(replayed(table, search, repeats)).T
-            reach = 1.96 * losses.std(ddof=1) / len(losses) ** 0.5
-            rows.append(
-                [
-                    peer,
-                    f"{costs.mean():.1f}",
-                    f"{losses.mean():.4f} ± {reach:.4f}",
-                    f"{losses.mean() - best:+.4f}",
-                ]
-            )
-        print(f"{name}: {table.about.metric}, attainable {best:.4f}\n")
-        print(report.table(["who", "cost", "true loss", "above attainable"], rows) + "\n")
+    parser.add_argument("--costs", type=_costs, default=COSTS, help="in full trainings, with commas between")
+    parser.add_argument("--peers", default="", help="only those with this in their name, beside by hand")
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=MODULE:FUNCTION")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--folder", type=Path, default=table.FOLDER, help="of the tables")
+    parser.add_argument("--json", type=Path, help="a file for all figures, and the rows that were named")
+    return parser.parse_args()
+
+
+def _costs(text: str) -> tuple[float, ...]:
+    return tuple(sorted(float(part) for part in text.split(",")))
+
+
+def _others(args: argparse.Namespace) -> list[Peer]:
+    """All peers but by hand."""
+    return [peer for peer in lineup() if args.peers in peer.name] + list(_also(args.also))
+
+
+def _also(specifications: Sequence[str]) -> Iterator[Peer]:
+    for specification in specifications:
+        name, _, place = specification.partition("=")
+        module, _, function = place.partition(":")
+        yield Peer(name, getattr(import_module(module), function), plans=True)
+
+
+def _begun(name: str, args: argparse.Namespace) -> Played:
+    curves = table.read(name, args.folder)
+    return Played(curves, Repeats.of(curves, args.repeats))
+
+
+def _play(args: argparse.Namespace, name: str, peer: str) -> dict[str, dict[float, Named]]:
+    """What the peer of that name, or the hand with all its splits, names on a table."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    curves = table.read(name, args.folder)
+    repeats = Repeats.of(curves, args.repeats)
+    if peer == HAND:
+        peers = splits(repeats.seen)
+    else:
+        peers = [other for other in _others(args) if other.name == peer]
+    return {peer.name: play(curves, peer, repeats, args.costs) for peer in peers}
 
 
 if __name__ == "__main__":
