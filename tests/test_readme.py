@@ -191,7 +191,7 @@ def test_client_of_the_service(tmp_path: Path) -> None:
         )
     finally:
         server.terminate()
-        server.communicate(timeout=30)
+        server.communicate(timeout=120)
     assert done.returncode == 0, done.stderr
     assert "CosineAnnealingWarmRestarts" in done.stdout and "[" in done.stdout.splitlines()[-1]
 

@@ -86,7 +86,7 @@ def test_nothing_heavy_is_imported_for_the_help_and_for_rates(tmp_path, argument
         "code = main()\nprint(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)\nsys.exit(code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0
     loaded = set(done.stderr.split())

@@ -30,11 +30,11 @@ def test_it_ends_at_once_with_one_line(tmp_path: Path, command: str) -> None:
         text=True,
         env={**os.environ, "SGDR_STORAGE": f"sqlite:///{tmp_path}/s.db"},
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not (tmp_path / "importing").exists():
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130 and said == "sgdr: interrupted\n"
     assert not (tmp_path / "s.db").exists()

@@ -59,7 +59,7 @@ def test_lr_ends_quietly_when_its_reader_has_seen_enough(tmp_path):
         assert process.stdout.readline() == b"step\tlr\n"
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
 
 
 def check_picture(path, suffix):

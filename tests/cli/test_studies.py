@@ -100,7 +100,7 @@ def test_delete_asks_on_a_terminal(sgdr, tmp_path):
     def answer(text: str) -> str:
         command = [sys.executable, "-c", HELD, text]
         return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+            command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
         ).stdout.strip()
 
     assert answer("n") == "130 False"

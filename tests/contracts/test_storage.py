@@ -313,7 +313,7 @@ def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(database_u
     named = database_url.replace("postgresql:", "postgresql+psycopg:")
     assert said == f"optuna storage upgrade --storage {shown(named)}"
     words = [str(Path(sys.executable).with_name("optuna")), *said.split()[1:-1], named]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     with opened_at(database_url) as storage:
         content = reader(storage, study).read(Content())

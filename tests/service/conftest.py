@@ -199,7 +199,7 @@ class Running:
                     process.kill()
         for child in children:
             child.wait()
-        psutil.wait_procs(left, timeout=10)
+        psutil.wait_procs(left, timeout=120)
         self.sweeps.close()
 
 

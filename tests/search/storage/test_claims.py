@@ -261,10 +261,10 @@ def test_of_processes_that_claim_at_once_each_has_its_own(
         try:
             for process in processes:
                 process.start()
-            numbers = [number for _ in processes for number in queue.get(timeout=60)]
+            numbers = [number for _ in processes for number in queue.get(timeout=120)]
         finally:
             for process in processes:
-                process.join(10)
+                process.join(120)
                 process.kill()
         assert len(set(numbers)) == len(numbers) == 12
         trials = storage.get_all_trials(study)

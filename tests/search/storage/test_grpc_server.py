@@ -155,7 +155,7 @@ def test_a_process_that_served_ends_at_once_and_says_nothing(tmp_path: Path) -> 
         [sys.executable, "-W", "error", "-c", USE, f"sqlite:///{tmp_path}/a.db"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env={**os.environ, "http_proxy": "http://127.0.0.1:1", "no_proxy": ""},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")

@@ -526,12 +526,12 @@ def test_a_worker_that_is_stopped_loses_its_trials_when_it_was_not_heard_of_for_
             process.send_signal(signal.SIGSTOP)
             began = time.monotonic()
             until(lambda: begin(coordinator, 2, most=2))
-            assert 1 < time.monotonic() - began < 20
+            assert 1 < time.monotonic() - began < 60
             trials = launched.trials()
             assert [trial.user_attrs["seed"] for trial in trials] == [100, 101, 100, 101]
             assert [trial.user_attrs.get(RETRY_OF) for trial in trials] == [None, None, 0, 1]
             process.send_signal(signal.SIGCONT)
-            assert process.communicate(timeout=30)[0] == "taken over\n"
+            assert process.communicate(timeout=120)[0] == "taken over\n"
             assert launched.trials() == trials
         finally:
             process.kill()
@@ -541,7 +541,7 @@ def test_a_worker_that_is_stopped_loses_its_trials_when_it_was_not_heard_of_for_
 
 
 def until(holds: Callable[[], Any]) -> None:
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 120
     while not holds():
         assert time.monotonic() < give_up
         time.sleep(0.02)

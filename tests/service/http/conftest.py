@@ -39,7 +39,7 @@ AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 ODD_NAME = 'größe 言葉 ..?&#+;\\ " onmouseover="document.title=1" \'x'
 STUDIES = ("digits", "tiny", ODD_NAME, "empty")
 BASE_URL = "http://127.0.0.1"
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
@@ -232,14 +232,14 @@ class Server:
 
     def client(self) -> httpx2.Client:
         """With the token."""
-        return httpx2.Client(base_url=self.url, headers=AUTHORIZED, timeout=30)
+        return httpx2.Client(base_url=self.url, headers=AUTHORIZED, timeout=120)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Sends the signal, and gives the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        status = self.process.wait(30)
-        self._reader.join(30)
+        status = self.process.wait(120)
+        self._reader.join(120)
         return status
 
     def clear(self) -> None:
@@ -247,7 +247,7 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self._reader.join(30)
+        self._reader.join(120)
         assert self.process.stderr is not None
         self.process.stderr.close()
 
@@ -268,7 +268,7 @@ class Proxy:
         started = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._connected, "127.0.0.1"), self._loop
         )
-        self._listening = started.result(30)
+        self._listening = started.result(120)
         self.url = f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -297,9 +297,9 @@ class Proxy:
         await asyncio.gather(_passed_on(reader, back), _passed_on(onward, writer))
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(120)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
+        self._thread.join(120)
         self._loop.close()
 
     async def _end(self) -> None:

@@ -21,7 +21,7 @@ def test_it_shows_the_studies_and_their_trials(copied):
         port = found.getsockname()[1]
     serving = subprocess.Popen([sys.executable, "-c", RUN, f"sqlite:///{copied}", str(port)])
     try:
-        with httpx2.Client(base_url=f"http://localhost:{port}", timeout=30) as client:
+        with httpx2.Client(base_url=f"http://localhost:{port}", timeout=120) as client:
             found = _answer(client, "/api/studies")["study_summaries"]
             studies = {each["study_name"]: each["study_id"] for each in found}
             assert {"digits", "tiny"} <= studies.keys()
@@ -30,11 +30,11 @@ def test_it_shows_the_studies_and_their_trials(copied):
             assert {"Complete", "Pruned", "Fail"} == {trial["state"] for trial in trials}
     finally:
         serving.terminate()
-        serving.wait(30)
+        serving.wait(120)
 
 
 def _answer(client, path):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx2.TransportError):
             return client.get(path).raise_for_status().json()

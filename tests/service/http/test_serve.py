@@ -82,7 +82,7 @@ def test_listeners_do_not_keep_it_from_ending(serve, storage, tmp_path):
     with server.client() as client:
         listener = _queued_listener(client, server, storage, sweeping)
         assert server.end() in (0, -signal.SIGTERM)
-        listener.join(10)
+        listener.join(120)
         assert not listener.is_alive()
     assert not [line for line in server.log if line["level"] == "error"], server.log
 
@@ -100,7 +100,7 @@ def _queued_listener(client, server, storage, wanted):
     heard = threading.Event()
 
     def listen():
-        with client.stream("GET", f"/v1/sweeps/{wanted['study']}/events", timeout=60) as stream:
+        with client.stream("GET", f"/v1/sweeps/{wanted['study']}/events", timeout=120) as stream:
             for line in stream.iter_lines():
                 if line.startswith("data: "):
                     assert json.loads(line.removeprefix("data: "))["state"] == "queued"
@@ -108,7 +108,7 @@ def _queued_listener(client, server, storage, wanted):
 
     thread = threading.Thread(target=listen)
     thread.start()
-    assert heard.wait(60)
+    assert heard.wait(120)
     return thread
 
 
@@ -130,7 +130,7 @@ def test_several_processes_share_an_address_and_add_up_their_metrics(serve, stor
     assert "2 workers serve no dashboard" in server.line("2 workers")["message"]
     children = psutil.Process(server.process.pid).children(recursive=True)
     assert server.end() in (0, -signal.SIGTERM)
-    assert not psutil.wait_procs(children, timeout=60)[1]
+    assert not psutil.wait_procs(children, timeout=120)[1]
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_a_killed_service_leaves_its_sweep_running_and_finds_it_again(
 
 
 def _until(client, holds):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         state = client.get("/v1/sweeps/slow").json()
         if holds(state):
@@ -187,7 +187,7 @@ def _kill(pid):
 def raw(server, data):
     """What it answers to these bytes."""
     host, _, port = server.url.removeprefix("http://").rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=120) as connection:
         connection.sendall(data)
         answer = b""
         while piece := connection.recv(65536):
@@ -272,6 +272,6 @@ def _started(folder, arguments, environment):
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )

@@ -21,7 +21,7 @@ def begun(monkeypatch):
 
 
 def wait_for(holds):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)

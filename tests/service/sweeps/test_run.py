@@ -18,7 +18,7 @@ from sgdr.search.sweeps.worker import TooManyFailures
 def run(study, url, monkeypatch):
     monkeypatch.setenv("SGDR_STORAGE", url)
     command = [sys.executable, "-m", "sgdr_service.sweeps.run", "--", study]
-    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
+    return subprocess.run(command, capture_output=True, timeout=120, check=False).returncode
 
 
 @pytest.mark.slow

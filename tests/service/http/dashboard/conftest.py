@@ -14,7 +14,7 @@ from sgdr.search.storage.connect import sqlite_file
 pytest.importorskip("playwright.sync_api")
 from experiments.browser import chromium
 
-SECONDS = 30
+SECONDS = 120
 HARMLESS = ("GPU stall", "willReadFrequently", "Automatic fallback to software WebGL")
 """What Chromium says of drawing without a graphics card."""
 

@@ -27,7 +27,7 @@ def _first_message(url, origin):
     with connect(
         f"{url.replace('http', 'ws')}{SOCKET}&transport=websocket", origin=origin, proxy=None
     ) as socket:
-        return socket.recv(timeout=20)
+        return socket.recv(timeout=120)
 
 
 def test_the_socket_opens_for_the_service_s_own_pages_alone(dashboard):
