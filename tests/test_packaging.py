@@ -82,12 +82,33 @@ class Environment:
         return lines
 
 
+def made(folder, wheel):
+    """A new environment, with Python alone, and the workload `tiny` in its folder."""
+    venv.create(folder / "env")
+    shutil.copy(ROOT / "tests" / "tiny.py", folder)
+    return Environment(folder, wheel)
+
+
+@pytest.fixture(scope="module")
+def searching(wheel, tmp_path_factory):
+    """An environment with the search; only to be used."""
+    environment = made(tmp_path_factory.mktemp("searching"), wheel)
+    environment.install("search")
+    return environment
+
+
 @pytest.fixture
-def environment(wheel, tmp_path):
-    """A new one, with Python alone, and the workload `tiny` in its folder."""
-    venv.create(tmp_path / "env")
-    shutil.copy(ROOT / "tests" / "tiny.py", tmp_path)
-    return Environment(tmp_path, wheel)
+def environment(wheel, tmp_path, searching):
+    """A new one, which finds in that of the search what is installed there.
+
+    Every extra that is tested in one brings all that the search's does, so that this is only not installed
+    once more; for Keras it is JAX, the backend.
+    """
+    environment = made(tmp_path, wheel)
+    environment.install()
+    own, shared = (next(each.folder.glob("env/lib/*/site-packages")) for each in (environment, searching))
+    (own / "search.pth").write_text(f"{shared}\n")
+    return environment
 
 
 def swept(environment, *options):
@@ -110,7 +131,8 @@ def test_the_wheel_has_two_packages_and_extras_that_bring_what_they_need(wheel):
     assert brought["search"] and all(brought["search"] <= of_extra for of_extra in brought.values())
 
 
-def test_alone_it_brings_schedules_and_numpy(environment):
+def test_alone_it_brings_schedules_and_numpy(wheel, tmp_path):
+    environment = made(tmp_path, wheel)
     environment.install()
     listed = environment.python(
         "from importlib.metadata import distributions\nprint(*sorted(each.name for each in distributions()))"
@@ -136,18 +158,20 @@ def test_alone_it_brings_schedules_and_numpy(environment):
     assert refused.stderr == f"sgdr: the command sgdr needs typer, {needs.format('search')}\n"
 
 
-def test_the_search_sweeps_into_a_file_and_into_postgres(environment, postgres_database):
-    environment.install("search")
-    swept(environment)
-    refused = environment.sgdr("serve")
+def test_the_search_sweeps_into_a_file_and_says_what_it_lacks(searching):
+    swept(searching)
+    refused = searching.sgdr("serve")
     assert refused.returncode == 2
     assert refused.stderr == "sgdr: the service is not installed; pip install 'sgdr[service]'\n"
-    database, digits, tune = environment.refusals(
+    database, digits, tune = searching.refusals(
         "search.load('tiny', 'postgresql://host/db')", "search.find('digits')", "search.tune_space"
     )
     assert "it needs psycopg; run pip install 'sgdr[postgres]'" in database
     assert "scikit-learn, which carries them, is missing: pip install 'sgdr[workloads]'" in digits
     assert tune.startswith("sgdr.search.tune needs Ray Tune: pip install 'sgdr[ray]'")
+
+
+def test_postgres_is_swept_into(environment, postgres_database):
     environment.install("postgres")
     swept(environment, "--storage", postgres_database)
 
@@ -164,7 +188,7 @@ def test_the_service_serves(environment):
         try:
             lines = iter(server.stderr.readline, "")
             url = next(match[0] for line in lines if (match := re.search(r"http://127\.0\.0\.1:\d+", line)))
-            with urllib.request.urlopen(f"{url}/v1/lr?base_lr=0.1&T_0=10&step=0", timeout=60) as answer:
+            with urllib.request.urlopen(f"{url}/v1/lr?base_lr=0.1&T_0=10&step=0", timeout=120) as answer:
                 assert b'"lr":0.1' in answer.read().replace(b" ", b"")
         finally:
             server.terminate()
@@ -174,7 +198,7 @@ def test_the_service_serves(environment):
 
 
 def test_keras_follows_a_schedule(environment):
-    environment.install("keras", "jax")  # a backend, of which the extra leaves the choice
+    environment.install("keras")  # the extra leaves the choice of a backend
     code = (
         "from sgdr import WarmRestarts\nfrom sgdr.adapters.keras import WarmRestartsSchedule\n"
         "print(float(WarmRestartsSchedule(WarmRestarts(0.5, T_0=10))(10)))"
@@ -184,8 +208,7 @@ def test_keras_follows_a_schedule(environment):
     assert "No module named 'torch'; set KERAS_BACKEND to jax, torch or tensorflow" in refused
 
 
-@pytest.mark.parametrize("engine", ["ray"])
-def test_ray_sweeps(environment, engine):
+def test_ray_sweeps(environment):
     environment.install("ray")
-    swept(environment, "--engine", engine)
+    swept(environment, "--engine", "ray")
     assert "pip install 'sgdr[service]'" in environment.sgdr("serve").stderr

@@ -40,10 +40,11 @@ def test_compiles_what_the_schedule_changes():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
-    [["optuna_loop", "--storage", "sqlite://"], ["ray_tune"], ["ray_tune", "--reuse-actors"]],
-    ids=["optuna", "ray", "ray-reuse"],
+    [["optuna_loop", "--storage", "sqlite://"], ["ray_tune", "--reuse-actors"]],
+    ids=["optuna", "ray"],
 )
-def test_a_search_as_a_process(command):
+def test_a_search_as_a_process(command, monkeypatch):
+    monkeypatch.setattr(process, "GRACE", 60.0)  # on a busy machine Ray's processes end late
     module, *options = command
     peer = [sys.executable, "-m", f"experiments.bench.peers.{module}"]
     finished = process.run([*peer, "--trials", "2", "--epochs", "2", *options])

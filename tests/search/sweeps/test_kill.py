@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from sgdr import search
+from sgdr.search.storage.leases import EXPIRE_SECONDS
 
 WORKLOADS = Path(__file__).parents[2] / "slow.py"
 
@@ -96,28 +97,20 @@ def test_kill_loses_no_finished_trial_and_resume_reaches_the_number_at_once(
     assert (before.state == "RUNNING").any()
     began = time.monotonic()
     table = finish(folder, workload, len(done) + 8)
-    assert time.monotonic() - began < 100
+    assert time.monotonic() - began < EXPIRE_SECONDS  # it does not wait for who is gone
     check(table, len(done) + 8)
     pd.testing.assert_frame_equal(table.loc[done.index], done)
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=120)
     assert not alive
 
 
-@pytest.mark.parametrize(
-    ("workload", "number"),
-    [
-        ("slow", signal.SIGINT),
-        pytest.param("function", signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param("slow", signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param("function", signal.SIGINT, marks=pytest.mark.slow),
-    ],
-)
 @pytest.mark.slow
+@pytest.mark.parametrize(("workload", "number"), [("slow", signal.SIGINT), ("function", signal.SIGTERM)])
 def test_interrupt_ends_cleanly_and_says_how_to_go_on(folder: Path, workload: str, number: int) -> None:
     process = begin(folder, workload, 1000)
     wait_for(folder, process, COMPLETE=2)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert "--resume" in err.strip().splitlines()[-1]
@@ -132,7 +125,7 @@ def test_second_sweep_of_a_study_is_refused_while_the_first_is_at_it(folder: Pat
     process = begin(folder, "slow", 1000)
     wait_for(folder, process, RUNNING=1)
     second = begin(folder, "slow", 1000, "--resume")
-    _, err = second.communicate(timeout=60)
+    _, err = second.communicate(timeout=120)
     assert second.returncode == 2
     assert f"process {process.pid}" in err
     process.kill()
@@ -162,8 +155,8 @@ def test_locked_database_is_waited_for(folder: Path) -> None:
 def test_kills_at_random_moments(folder: Path, workload: str) -> None:
     chance = random.Random(1)
     done: dict[int, Any] = {}
-    for _ in range(12):
-        process = begin(folder, workload, 60, "--resume")
+    for _ in range(6):
+        process = begin(folder, workload, 40, "--resume")
         time.sleep(chance.uniform(1.0, 9.0))
         process.kill()
         process.communicate()
@@ -172,11 +165,11 @@ def test_kills_at_random_moments(folder: Path, workload: str) -> None:
         except ValueError:  # killed before there was a study
             continue
         complete = table[table.state == "COMPLETE"]
-        assert len(complete) <= 60
+        assert len(complete) <= 40
         for number, row in done.items():
             pd.testing.assert_series_equal(complete.loc[number], row)
         done = {number: complete.loc[number] for number in complete.index}
-    check(finish(folder, workload, 60), 60)
+    check(finish(folder, workload, 40), 40)
     study = optuna.load_study(study_name="killed", storage=url(folder))
     assert all(trial.state.is_finished() for trial in study.trials)
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,7 @@ import psutil
 import pytest
 
 from sgdr import search
-from sgdr.search.storage.leases import EXPIRE_SECONDS, leases
-from sgdr.search.sweeps.ray.launcher import END_SECONDS
+from sgdr.search.storage.leases import leases
 
 pytest.importorskip("ray")
 
@@ -47,6 +46,18 @@ class Deadly(Slow):
 
 deadly = Deadly()
 '''
+HASTY = """
+from ray_workloads import Slower
+from sgdr.search.storage import leases
+
+leases.RENEW_SECONDS, leases.EXPIRE_SECONDS = 1.5, 15.0
+
+class Hasty(Slower):
+    pass
+
+hasty = Hasty()
+"""
+"""Whoever imports the workload, and so the launcher and each worker, is taken to be dead after seconds."""
 NOT_THERE = """
 import sys
 if "sgdr.search.sweeps.ray.worker" in sys.modules:
@@ -66,6 +77,7 @@ class Sweep:
 
     def __init__(self, folder: Path, storage: str | None = None) -> None:
         (folder / "ray_workloads.py").write_text(SLOW.read_text() + MORE)
+        (folder / "hasty.py").write_text(HASTY)
         (folder / "not_there.py").write_text(NOT_THERE)
         self.folder = folder
         self.url = storage or f"sqlite:///{folder}/swept.db"
@@ -126,6 +138,14 @@ class Sweep:
             time.sleep(0.1)
         raise AssertionError(f"no {finished} trials by {workers} workers in {timeout} s")
 
+    def wait_until(self, holds: Callable[[pd.DataFrame], Any], timeout: float = 120) -> None:
+        """Until that is so of the trials, while the process is at it."""
+        deadline = time.monotonic() + timeout
+        while not holds(self.trials()):
+            assert self.process is not None and self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline, self.trials()
+            time.sleep(0.1)
+
     def check(self, count: int) -> pd.DataFrame:
         """Exactly the number asked for, nothing running, all that was cut off trained again as it was."""
         table = self.trials()
@@ -184,7 +204,7 @@ def test_two_workers_share_a_study(sweep: Sweep) -> None:
     assert (table.arm == "constant").sum() == 2 and (table.arm == "cosine").sum() >= 2
     assert "Traceback" not in err
     assert not (sweep.folder / ".ray" / "auth_token").exists(), "every `ray start` would ask for it"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while left_behind(sweep.folder) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not left_behind(sweep.folder)
@@ -216,20 +236,16 @@ def test_functions_are_trained_by_processes_of_the_workers(sweep: Sweep) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("options", "workload", "code", "words"),
+    ("options", "workload", "words"),
     [
-        (["--gpus-per-worker", "1"], "ray_workloads:slow", 2, "2 CPU and 0 GPU"),
-        (["--gpus-per-worker", "1.5"], "ray_workloads:slow", 2, "gpus_per_worker=1.5"),
-        (["--address", "127.0.0.1:1"], "ray_workloads:slow", 2, "127.0.0.1:1"),
-        (["--workers", "0"], "ray_workloads:slow", 2, "workers=0"),
-        ([], "not_there:elsewhere", 2, "only_here"),
+        (["--gpus-per-worker", "1"], "ray_workloads:slow", " CPU and 0 GPU"),
+        (["--address", "127.0.0.1:1"], "ray_workloads:slow", "127.0.0.1:1"),
+        ([], "not_there:elsewhere", "only_here"),
     ],
 )
-def test_bad_input_is_one_clear_line(
-    sweep: Sweep, options: list[str], workload: str, code: int, words: str
-) -> None:
+def test_bad_input_is_one_clear_line(sweep: Sweep, options: list[str], workload: str, words: str) -> None:
     sweep.begin(4, *options, workload=workload)
-    _, err = sweep.end(code)
+    _, err = sweep.end(2)
     assert words in err and "Traceback" not in err
     assert len([line for line in err.splitlines() if line.startswith("sgdr: ")]) == 1
 
@@ -243,32 +259,31 @@ def test_a_workload_that_kills_its_workers_ends_the_sweep(sweep: Sweep) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupt_ends_cleanly_and_resume_goes_on(sweep: Sweep, number: int) -> None:
+def test_interrupt_ends_cleanly_and_resume_goes_on(sweep: Sweep) -> None:
     sweep.begin(1000, "--workers", "2", workload=SLOWER)
     sweep.wait_for(4)
     assert sweep.process is not None
-    sweep.process.send_signal(number)
-    _, err = sweep.end(130, timeout=END_SECONDS + 30)
+    sweep.process.send_signal(signal.SIGINT)
+    _, err = sweep.end(130)
     assert "--resume" in err.strip().splitlines()[-1] and "Traceback" not in err
     done = sweep.trials()
     assert not (done.state == "RUNNING").any() and not sweep.workers()
     complete = done[done.state == "COMPLETE"]
-    sweep.begin(len(complete) + 6, "--workers", "2", "--resume", workload=SLOWER)
+    sweep.begin(len(complete) + 4, "--workers", "2", "--resume", workload=SLOWER)
     sweep.end()
-    table = sweep.check(len(complete) + 6)
+    table = sweep.check(len(complete) + 4)
     pd.testing.assert_frame_equal(table.loc[complete.index], complete)
 
 
 @pytest.mark.slow
 def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep) -> None:
-    sweep.begin(24, "--workers", "2", workload=SLOWER)
-    sweep.wait_for(4)
+    sweep.begin(16, "--workers", "2", workload=SLOWER)
+    sweep.wait_for(2)
     time.sleep(0.5)  # whoever has just ended its trials has begun others
     complete = sweep.trials().query("state == 'COMPLETE'")
     os.kill(sweep.workers()[0]["pid"], signal.SIGKILL)
     sweep.end()
-    table = sweep.check(24)
+    table = sweep.check(16)
     pd.testing.assert_frame_equal(table.loc[complete.index], complete)
     assert (table.state == "FAIL").any()
 
@@ -281,42 +296,44 @@ def test_a_killed_driver_is_resumed_at_once(sweep: Sweep) -> None:
     complete = sweep.trials().query("state == 'COMPLETE'")
     sweep.process.kill()
     sweep.process.communicate()
-    sweep.begin(len(complete) + 12, "--workers", "2", "--resume", workload=SLOWER)
+    sweep.begin(len(complete) + 6, "--workers", "2", "--resume", workload=SLOWER)
     sweep.end()
-    table = sweep.check(max(len(complete) + 12, (sweep.trials().state == "COMPLETE").sum()))
+    table = sweep.check(max(len(complete) + 6, (sweep.trials().state == "COMPLETE").sum()))
     pd.testing.assert_frame_equal(table.loc[complete.index], complete)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 def test_a_worker_that_hangs_loses_its_trials_to_the_others(sweep: Sweep) -> None:
-    sweep.begin(600, "--workers", "2", "--timeout", f"{EXPIRE_SECONDS + 120}s", workload=SLOWER)
+    sweep.begin(1000, "--workers", "2", workload="hasty:hasty")
     sweep.wait_for(2)
     hung = sweep.workers()[0]
     os.kill(hung["pid"], signal.SIGSTOP)
     try:
-        sweep.end(timeout=EXPIRE_SECONDS + 240)
+        sweep.wait_until(lambda table: table.retry_of.notna().any())
+        assert sweep.process is not None
+        sweep.process.send_signal(signal.SIGINT)
+        sweep.end(130)
     finally:
         if psutil.pid_exists(hung["pid"]):
             os.kill(hung["pid"], signal.SIGKILL)
-    table = sweep.trials()
-    assert set(table.state) <= {"COMPLETE", "FAIL"}
-    assert table.retry_of.notna().sum() >= 1
+    assert set(sweep.trials().state) <= {"COMPLETE", "FAIL"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("away", [3, 65])
-def test_workers_wait_for_a_database_that_is_away(tmp_path: Path, postgres_server: Any, away: float) -> None:
+def test_workers_wait_for_a_database_that_is_away_for_longer_than_they_are_waited_for(
+    tmp_path: Path, postgres_server: Any
+) -> None:
     sweep = Sweep(tmp_path, postgres_server.url)
     try:
-        sweep.begin(40, "--workers", "2", workload=SLOWER)
-        sweep.wait_for(4)
+        sweep.begin(16, "--workers", "2", workload="hasty:hasty")
+        sweep.wait_for(2)
         postgres_server.stop(mode="immediate")
-        time.sleep(away)
+        time.sleep(20)
         postgres_server.start()
         _, err = sweep.end()
         assert "Traceback" not in err
-        table = sweep.check(40)
+        table = sweep.check(16)
         assert table.state.eq("COMPLETE").all()
     finally:
         _kill(sweep.process)
@@ -339,13 +356,13 @@ def test_nodes_of_a_cluster_come_and_go_and_sqlite_is_reached_by_the_proxy(
     leave_token(sweep.folder)  # of another cluster, as `ray start` leaves it
     sweep.environment["HOME"] = str(sweep.folder)
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-    sweep.begin(24, "--workers", "2", "--address", cluster.address, workload=SLOWER)
-    sweep.wait_for(4)
+    sweep.begin(16, "--workers", "2", "--address", cluster.address, workload=SLOWER)
+    sweep.wait_for(2)
     complete = sweep.trials().query("state == 'COMPLETE'")
     cluster.remove_node(nodes[0], allow_graceful=False)
     nodes[0] = cluster.add_node(num_cpus=1)
     sweep.end()
-    table = sweep.check(24)
+    table = sweep.check(16)
     pd.testing.assert_frame_equal(table.loc[complete.index], complete)
     for node in nodes:
         cluster.remove_node(node)
@@ -367,7 +384,7 @@ def test_a_cluster_that_has_a_token_is_joined_by_its_address(sweep: Sweep) -> No
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not _answers(port):
             assert head.poll() is None and time.monotonic() < deadline
             time.sleep(0.2)
