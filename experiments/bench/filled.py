@@ -86,7 +86,7 @@ def drawn(settings: Settings, worker: str, first: int = 0) -> Iterator[FrozenTri
     while True:
         if not cut_off:
             trained = number
-            arm = next_arm(begun, settings.controls, settings.trials)
+            arm = next_arm(begun, settings.controls, settings.whole_trials)
             begun[arm] += 1
         rng = np.random.default_rng([settings.seed, number])
         outcome = str(rng.choice(list(SHARES), p=list(SHARES.values())))

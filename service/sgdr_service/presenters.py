@@ -30,6 +30,7 @@ def summary(study: Study) -> StudySummary:
         study=study.name,
         **{name: getattr(study.stored, name) for name in DECLARED},
         trials=study.counts,
+        spent=study.spent,
         outcomes=study.outcomes,
         arms=study.arms,
         best=BestTrial(**top[0].to_dict()) if top else None,

@@ -120,6 +120,7 @@ SUMMARY: JsonDict = {
     "direction": "minimize",
     "steps_per_epoch": 20,
     "trials": {"COMPLETE": 9, "PRUNED": 55},
+    "spent": 14.53,
     "outcomes": {"complete": 9, "pruned": 55},
     "arms": {"restarts": 48, "cosine": 8, "constant": 8},
     "best": BEST,
@@ -141,6 +142,7 @@ class StudySummary:
     direction: Direction
     steps_per_epoch: int | None
     trials: Annotated[dict[str, int], Field(description="By state, as Optuna names it.")]
+    spent: Annotated[float, Field(description="What finished trials have trained, in full trainings.")]
     outcomes: Annotated[dict[str, int], Field(description="By how they ended, in words.")]
     arms: Annotated[dict[str, int], Field(description="Finished trials by arm.")]
     best: BestTrial | None

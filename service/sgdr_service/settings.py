@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     """Sweeps that run at once; the others are queued."""
     max_queued: int = Field(100, ge=0)
     max_trials: int = Field(100_000, ge=1)
-    """The most trials of one sweep."""
+    """The most trials of one sweep, and the highest cost."""
     max_budget: int = Field(10_000, ge=1)
     """Epochs of one trial."""
     max_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)

@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeVar
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeElapsedColumn,
@@ -29,9 +28,14 @@ class Shown(NamedTuple):
     """How far something is."""
 
     what: str
-    done: int
-    total: int
+    done: float
+    total: float
     also: str
+
+    @property
+    def so_far(self) -> str:
+        """What is done of all, where it is not counted with one decimal."""
+        return "/".join(f"{part:.1f}" if isinstance(part, float) else str(part) for part in self[1:3])
 
 
 @contextmanager
@@ -44,18 +48,25 @@ def progress(say: Console, shown: Callable[[State], Shown]) -> Iterator[Callback
     bar = Progress(
         TextColumn("[bold]{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[so_far]}", style="progress.download"),
         TextColumn("{task.fields[also]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
         console=say,
     )
     with bar:
-        task = bar.add_task("compiling", total=None, also="")
+        task = bar.add_task("compiling", total=None, so_far="", also="")
 
         def show(state: State) -> None:
-            what, done, total, also = shown(state)
-            bar.update(task, description=what, completed=done, total=total, also=also)
+            now = shown(state)
+            bar.update(
+                task,
+                description=now.what,
+                completed=now.done,
+                total=now.total,
+                so_far=now.so_far,
+                also=now.also,
+            )
 
         yield Callback(show, lambda remark: bar.console.print(f"sgdr: {remark}"))
 
@@ -70,4 +81,4 @@ class _Lines:
     def __call__(self, shown: Shown) -> None:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_SECONDS
-            self._say.print(f"{shown.done}/{shown.total} {shown.what}  {shown.also}")
+            self._say.print(f"{shown.so_far} {shown.what}  {shown.also}")

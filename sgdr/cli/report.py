@@ -234,5 +234,8 @@ def describe(study: Study, k: int) -> None:
     ]
     out.print()
     arms = ", ".join(f"{arm} {count}" for arm, count in study.arms.items())
-    title = f"Top {len(rows)} of {study.outcomes['complete']} completed trials; finished by arm: {arms}"
+    title = (
+        f"Top {len(rows)} of {study.outcomes['complete']} completed trials; finished by arm: {arms}; "
+        f"cost {study.spent:.1f} full trainings"
+    )
     table(headings, rows, title=title)

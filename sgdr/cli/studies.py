@@ -46,6 +46,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
                 "objective": study.stored.objective,
                 "trials": study.counts,
                 "outcomes": study.outcomes,
+                "spent": round(study.spent, 4),
                 "metric": study.stored.metric,
                 "best": top[0].value if top else None,
                 "verdict": study.verdict.decision if study.verdict else None,
@@ -55,7 +56,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
     if json:
         report.print_json(rows)
         return
-    headings = ["study", "workload", "budget", "objective", "trials", "best", "verdict", "started"]
+    headings = ["study", "workload", "budget", "objective", "trials", "cost", "best", "verdict", "started"]
     report.table(
         headings,
         [
@@ -65,6 +66,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
                 str(row["budget"]),
                 str(row["objective"]),
                 report.outcomes(row["outcomes"]) or "none",
+                f"{row['spent']:.1f}",
                 f"{row['metric']} {report.number(row['best'])}" if row["best"] is not None else "–",
                 str(row["verdict"] or "unconfirmed"),
                 str(row["started"] or "–"),

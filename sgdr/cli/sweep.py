@@ -23,12 +23,14 @@ from sgdr.search.sweeps.config import CONFIRM, OPTIONS
 if TYPE_CHECKING:
     from sgdr.search.study.verdict import Verdict
     from sgdr.search.sweeps.launch import Result
-    from sgdr.search.sweeps.worker import Progress as SweepProgress
+    from sgdr.search.sweeps.progress import Progress as SweepProgress
 
 EXAMPLES = """
 [bold]Examples[/bold]
 
   sgdr sweep --workload digits --trials 64
+
+  sgdr sweep --workload digits --cost 16
 
   sgdr sweep --workload mnist1d --budget 60 --T-0 5:60 --T-mult 1,2 --pruner hyperband --timeout 30m
 
@@ -101,11 +103,17 @@ sweep.__annotations__ = {parameter.name: parameter.annotation for parameter in _
 
 def _shown(state: SweepProgress) -> Shown:
     parts = [f"{state.running} running"]
+    if state.cost is None:
+        parts.append(f"cost {state.spent:.1f}")
+    else:
+        parts.insert(0, f"{state.finished} trials")
     if state.best is not None:
         parts.append(f"best {state.best:.4g}")
     if state.failed:
         parts.append(f"{state.failed} failed")
-    return Shown("trials", state.finished, state.trials, ", ".join(parts))
+    if state.cost is None:
+        return Shown("trials", state.finished, state.trials or 0, ", ".join(parts))
+    return Shown("full trainings", state.spent, float(state.cost), ", ".join(parts))
 
 
 def _again() -> str:
@@ -132,6 +140,7 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
                 "top": [best.to_dict() for best in top],
                 "verdict": verdict.to_dict() if verdict else None,
                 "trials": study.counts,
+                "spent": round(study.spent, 4),
                 "arms": study.arms,
                 "outcomes": study.outcomes,
                 "timing": {phase: round(seconds, 4) for phase, seconds in result.timing.items()},

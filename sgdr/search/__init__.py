@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sgdr.search.study.verdict import Verdict as Verdict
     from sgdr.search.sweeps.launch import Result as Result
     from sgdr.search.sweeps.launch import sweep as sweep
-    from sgdr.search.sweeps.worker import Progress as Progress
+    from sgdr.search.sweeps.progress import Progress as Progress
     from sgdr.search.sweeps.worker import TooManyFailures as TooManyFailures
     from sgdr.search.tune import RestartAwareScheduler as RestartAwareScheduler
     from sgdr.search.tune import tune_space as tune_space
@@ -51,7 +51,7 @@ _HOME = {
     "Comparison": "evaluation.comparison",
     "Confirmed": "study.verdict",
     "ConfirmProgress": "evaluation.race",
-    "Progress": "sweeps.worker",
+    "Progress": "sweeps.progress",
     "RestartAwarePruner": "strategy.restart_aware",
     "Result": "sweeps.launch",
     "Space": "problem.space",

@@ -140,11 +140,11 @@ def titled(title: str, level: Level = 3) -> Iterator[None]:
         yield
 
 
-def progress(finished: int, trials: int | None, words: str, size: int) -> ui.linear_progress | None:
+def progress(share: float | None, words: str, size: int) -> ui.linear_progress | None:
     """How far a sweep is, as a bar of that height in pixels; none where nobody knows how far it goes."""
-    if not trials:
+    if share is None:
         return None
-    bar = ui.linear_progress(min(finished / trials, 1.0), show_value=False)
+    bar = ui.linear_progress(share, show_value=False)
     return bar.props(f'aria-label="{words}" size={size}px')
 
 

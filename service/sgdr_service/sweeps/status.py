@@ -42,7 +42,9 @@ class BestValue:
         "state": "running",
         "resumable": False,
         "trials": 64,
+        "cost": None,
         "finished": 21,
+        "spent": 3.45,
         "running": 16,
         "workers": 1,
         "outcomes": {"complete": 2, "pruned": 19, "running": 16},
@@ -71,9 +73,13 @@ class SweepStatus:
     resumable: bool
     """Whether a POST with resume=true goes on with it."""
     trials: int | None
-    """Asked for; null where the command line was."""
+    """Asked for; null where a cost was, or the command line."""
+    cost: float | None
+    """Asked for, in full trainings; null where a number of trials was, or the command line."""
     finished: int
     """Trials that are complete or pruned, those of earlier runs included."""
+    spent: float
+    """What these have trained, in full trainings of the study's budget."""
     running: int
     workers: int
     """The number of workers that are at work."""
@@ -92,6 +98,21 @@ class SweepStatus:
     request: Mapping[str, Any] | None
     """All its arguments."""
 
+    @property
+    def share(self) -> float | None:
+        """How much of what was asked for is done, from 0 to 1; None where that is not known."""
+        done, asked = (self.finished, self.trials) if self.cost is None else (self.spent, self.cost)
+        return min(done / asked, 1.0) if asked else None
+
+    @property
+    def so_far(self) -> str:
+        """What is done of what was asked for, in words."""
+        if self.cost is not None:
+            return f"{self.spent:.1f} of {self.cost:g} full trainings"
+        return (
+            f"{self.finished} trials" if self.trials is None else f"{self.finished} of {self.trials} trials"
+        )
+
 
 def status(study: Study) -> SweepStatus:
     """The latest sweep of a study, as the study stood when it was read; a process of this host is looked at.
@@ -109,6 +130,7 @@ def status(study: Study) -> SweepStatus:
         launched_by=SERVICE,
         resumable=record.resumable,
         trials=record.request["trials"],
+        cost=record.request.get("cost"),  # of older sweeps there is none
         requested=_iso(record.requested),
         started=_iso(process.get("started")),
         ended=_iso(_ended(record)),
@@ -132,6 +154,7 @@ def _of_command_line(study: Study) -> SweepStatus:
         launched_by=COMMAND_LINE,
         resumable=state == "dead",
         trials=None,
+        cost=None,
         requested=None,
         started=_iso(claim.get("started")),
         ended=_iso(claim.get("seen")) if state == "finished" else None,
@@ -153,6 +176,7 @@ def _status(study: Study, state: str, **more: Any) -> SweepStatus:
         workload=study.stored.workload,
         state=state,
         finished=study.finished,
+        spent=study.spent,
         running=counts.get(choices.State.RUNNING, 0) if goes_on else 0,
         workers=_workers(study) if goes_on else 0,
         outcomes=study.outcomes,

@@ -31,6 +31,8 @@ from sgdr_service.sweeps.refusals import Conflict, Full, Invalid, NotFound, NotO
 from sgdr_service.sweeps.request import OF_RAY, SweepRequest
 from sgdr_service.sweeps.status import SweepStatus, status
 
+EXTENT = ("trials", "cost")
+"""The options of which one says how far a sweep goes."""
 PLACE = "the service's storage"
 """What clients are told of where studies are."""
 
@@ -73,6 +75,8 @@ class Sweeps:
         checkpoints: Path | None = None,
     ) -> None:
         """`max_running` and `max_queued`: sweeps at once; the other limits: of one sweep. Opens nothing yet.
+
+        A cost is limited as the trials are, for it is trials that are trained to their end.
 
         `ray_address` and `checkpoints` as `sgdr.search.sweep` takes them, for every sweep.
         """
@@ -212,6 +216,8 @@ class Sweeps:
         if record is None:
             return request
         before, said = dict(record.request), request.model_dump(exclude_unset=True)
+        if not said.keys().isdisjoint(EXTENT):  # what is said now takes the place of the other, too
+            before = {field: value for field, value in before.items() if field not in EXTENT}
         if said.get("engine") == "local":  # which has no such workers
             before = {field: value for field, value in before.items() if field not in OF_RAY}
         return SweepRequest.model_validate({**before, **said})
@@ -239,12 +245,15 @@ class Sweeps:
         return cluster
 
     def _bounded(self, request: SweepRequest, declared: Declaration, cluster: Cluster | None) -> SweepRequest:
-        """The request, with the service's limit of time where it names none. Raises `Invalid`."""
+        """The request, with what it does not say of how far it goes, and how long. Raises `Invalid`."""
+        with as_invalid():
+            config = request.config(slots="auto")
+        extent = {name: getattr(config, name) for name in EXTENT}
         budget = declared.budget if request.budget is None else request.budget
         timeout = self._max_seconds if request.timeout is None else request.timeout
         slots = None if request.slots == "auto" else request.slots
         limits = {
-            "trials": (request.trials, self._max_trials),
+            **{name: (asked, self._max_trials) for name, asked in extent.items()},
             "budget": (budget, self._max_budget),
             "timeout": (timeout, self._max_seconds),
             "workers": (request.workers, self._max_workers),
@@ -260,7 +269,7 @@ class Sweeps:
                 f"the {cores()} cores of the service's host; ask for less",
                 "workers",
             )
-        return request.model_copy(update={"timeout": timeout})
+        return request.model_copy(update={"timeout": timeout, **extent})
 
     def _refuse_conflicts(self, storage: BaseStorage, name: str, settings: Settings, resume: bool) -> None:
         """Raises `Conflict` where the study is there and cannot be gone on with, or is not to be."""

@@ -179,6 +179,16 @@ TRIAL = tuple(field.name for field in fields(TrialAttributes))
 FORMS = {name: form.types for name, form in _marked(TrialAttributes, OfType).items()}
 """The types of attributes by which a trial is known not to be the sweep's, by name."""
 
+
+def epochs_trained(attrs: Attrs) -> int:
+    """The epochs that a finished trial has trained, with the one in which it diverged.
+
+    A trial that somebody else has ended may not say so, and counts as none.
+    """
+    epochs = attrs.get(DIVERGED_AT, attrs.get(EPOCHS))
+    return 0 if epochs is None else int(epochs)
+
+
 # Names that statements and loops over all trials look for.
 BEGUN, WORKER, ENQUEUED, CURVE = "schedule", "worker", "enqueued", "curve"
 RETRY_OF, WITHDRAWN, LOST = "retry_of", "withdrawn", "lost"

@@ -113,6 +113,19 @@ class Study:
         return self._now.counts.get(State.COMPLETE, 0) + self._now.counts.get(State.PRUNED, 0)
 
     @property
+    def epochs(self) -> int:
+        """How many epochs the trials that are complete or pruned have trained, each counted once.
+
+        What was cut off and trained again counts once; what failed, and what is running, does not count.
+        """
+        return self._now.epochs
+
+    @property
+    def spent(self) -> float:
+        """What the search has cost so far, in full trainings: `epochs` divided by the budget."""
+        return self.epochs / self.stored.budget
+
+    @property
     def outcomes(self) -> dict[str, int]:
         """How many trials are complete, pruned, diverged, failed, cut off, running, waiting or foreign.
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from sgdr.choices import Outcome, State
 from sgdr.search.problem.arms import ALL_ARMS
 from sgdr.search.problem.objective import sign
-from sgdr.search.storage.schema import ARM, DIVERGED_AT, ERROR
+from sgdr.search.storage.schema import ARM, DIVERGED_AT, ERROR, epochs_trained
 from sgdr.search.study.verdict import Confirmed, Verdict
 
 if TYPE_CHECKING:
@@ -68,6 +68,12 @@ class Summary:
         finished = (TrialState.COMPLETE, TrialState.PRUNED)
         arms = [trial.user_attrs.get(ARM) for trial in self.own if trial.state in finished]
         return {arm: arms.count(arm) for arm in ALL_ARMS if arm in arms}
+
+    @cached_property
+    def epochs(self) -> int:
+        """Epochs trained by the finished trials."""
+        finished = (TrialState.COMPLETE, TrialState.PRUNED)
+        return sum(epochs_trained(trial.user_attrs) for trial in self.own if trial.state in finished)
 
     @cached_property
     def last_error(self) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from sgdr.errors import ArgumentError
 from sgdr.search.problem.arms import DEFAULT_SHARE
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.problem.options import Group, Kind, Option, Place, option, options_of
@@ -21,14 +22,34 @@ if TYPE_CHECKING:  # neither is needed for the help of the command, which lists 
     from optuna.samplers import BaseSampler
 
 
+DEFAULT_EXTENT: Mapping[str, int | float] = MappingProxyType({"trials": 64})
+"""How far a sweep goes that is told neither trials nor cost: one of them, by its name."""
+
+
+def _unset(name: str, otherwise: str, other: str) -> str:
+    """What it means to leave out trials or cost, where the other is not given, too, or is."""
+    default = DEFAULT_EXTENT.get(name)
+    return otherwise if default is None else f"{default:g}, unless {other} given"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SweepConfig:
     """What a sweep of any workload is to do. Raises ArgumentError for the first option that cannot be."""
 
-    trials: int = option(
-        64,
+    trials: int | None = option(
+        None,
         Kind.WHOLE,
         "Trials to be finished, those of earlier runs of the study included",
+        unset=_unset("trials", "as many as the cost pays for", "a cost is"),
+        ge=1,
+        group=Group.BASIC,
+    )
+    cost: float | None = option(
+        None,
+        Kind.NUMBER,
+        "In place of trials: what all of them together may train, those of earlier runs included, in full "
+        "trainings of the budget",
+        unset=_unset("cost", "what the trials take", "trials are"),
         ge=1,
         group=Group.BASIC,
     )
@@ -171,6 +192,12 @@ class SweepConfig:
     def __post_init__(self) -> None:
         for name, about in options_of(self).items():
             object.__setattr__(self, name, about.checked(getattr(self, name)))
+        if self.trials is None and self.cost is None:
+            for name, default in DEFAULT_EXTENT.items():
+                object.__setattr__(self, name, default)
+        if self.trials is not None and self.cost is not None:
+            reason = f"cannot be beside trials={self.trials}, for either says how far a sweep goes"
+            raise ArgumentError("cost", self.cost, reason, "give one of them")
 
     def options(self) -> dict[str, Any]:
         """The options by name, as `search.sweep` takes them."""

@@ -15,6 +15,7 @@ from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.storage.reader import Content
 from sgdr.search.storage.schema import ERROR
 from sgdr.search.sweeps.claim_queue import ClaimQueue, TrialPlan
+from sgdr.search.sweeps.extent import Extent
 from sgdr.search.sweeps.trial_log import TrialLog
 
 
@@ -29,8 +30,8 @@ class Coordinator(Protocol):
         """How many trials are to be trained whose parameters are known: cut-off ones and enqueued ones."""
         return len(self.queue.again) + self.log.counts[TrialState.WAITING]
 
-    def claim(self, count: int, trials: int) -> list[TrialPlan]:
-        """Claims the trials to begin next: at most `count`, and no more than are needed to finish `trials`.
+    def claim(self, count: int, extent: Extent) -> list[TrialPlan]:
+        """Claims the trials to begin next: at most `count`, and no more than that extent allows.
 
         Those that were cut off come first, then those that somebody has enqueued, then new ones.
         """
@@ -57,8 +58,8 @@ class Coordinator(Protocol):
         """The trials that others have begun or ended since it was asked last, with what they reported."""
         return []
 
-    def wait(self, trials: int) -> bool:
-        """Whether others are still training what the study needs to finish `trials`; waits a moment then."""
+    def wait(self, extent: Extent) -> bool:
+        """Whether others are still training what the study needs to get that far; waits a moment then."""
         return False
 
     def write(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -98,9 +99,10 @@ class AloneCoordinator(Coordinator):
             self.queue = ClaimQueue(log.trials, first=1 + max(log.trials, default=-1))
             self.queue.take_up(content.own)
 
-    def claim(self, count: int, trials: int) -> list[TrialPlan]:
+    def claim(self, count: int, extent: Extent) -> list[TrialPlan]:
         """See `Coordinator`; what was enqueued after the study was read waits for the next run."""
-        log, room = self.log, max(0, min(count, trials - self.log.live))
+        log = self.log
+        room = max(0, min(count, extent.most(log.tally) - log.live))
         plans = self.queue.claim(room)
         while self.queue.waiting and len(plans) < room:
             waiting = self.queue.waiting.popleft()  # which somebody else may have taken

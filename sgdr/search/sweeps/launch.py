@@ -41,8 +41,9 @@ class Result:
 
     study: Study
     reached: bool
-    """Whether it has its number of trials, or its sampler has nothing more to try; else it stopped at its
-    timeout, and can be resumed."""
+    """Whether it has its trials, has spent its cost, or its sampler has nothing more to try.
+
+    Else it stopped at its timeout, and can be resumed."""
     timing: dict[str, float]
     """Seconds by phase (setup, compile, sampler, storage, train), of several workers the mean, and the `wall`
     of all."""
@@ -139,9 +140,10 @@ def _without_trials(settings: Settings) -> list[str]:
     """A sentence for each of the relatives that were asked for and have no trial, where trials are few."""
     if not settings.relatives:
         return []
-    arms = planned(settings.controls, settings.trials, settings.relatives)
+    trials, more = settings.whole_trials, "trials" if settings.cost is None else "cost"
+    arms = planned(settings.controls, trials, settings.relatives)
     return [
-        f"of {settings.trials} trials none is left for {arm}: give more trials, or more controls"
+        f"of {trials} trials none is left for {arm}: give more {more}, or more controls"
         for arm in settings.relatives
         if arm not in arms
     ]

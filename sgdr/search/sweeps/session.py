@@ -26,8 +26,9 @@ from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.coordinator import Begun, Coordinator
 from sgdr.search.sweeps.enqueued import placed
 from sgdr.search.sweeps.phase_timer import PhaseTimer
+from sgdr.search.sweeps.progress import Progress
 from sgdr.search.sweeps.settings import Settings
-from sgdr.search.sweeps.worker import Progress, Worker
+from sgdr.search.sweeps.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Worked:
     """What a worker did, or several together."""
 
     reached: bool
-    """Whether the study has its number of trials, or the sampler has nothing more to try."""
+    """Whether the study has its number of trials or its cost, or the sampler has nothing more to try."""
     epochs: int
     """Trained in this run, over all trials."""
     slots: int
@@ -55,7 +56,7 @@ def work(
     timer: PhaseTimer,
     callback: Callback,
 ) -> Worked:
-    """Trains until the study has its trials, or the deadline of `time.monotonic` is there.
+    """Trains until the study has its trials or its cost, or the deadline of `time.monotonic` is there.
 
     `opening` gives the storage, while the slots are compiled; `begin` is called when they are known to fit.
     `checkpoints` is the folder of the study's.
@@ -63,7 +64,9 @@ def work(
     compiled_before = compilations()
     with timer.phase("setup"):
         hparams, any_schedule = settings.space.hparams, bool(settings.relatives)
-        allocator = SlotAllocator(workload, settings.slots, settings.trials, hparams, callback, any_schedule)
+        allocator = SlotAllocator(
+            workload, settings.slots, settings.whole_trials, hparams, callback, any_schedule
+        )
         last_troughs = None
         if checkpoints is not None and not isinstance(workload, CallableWorkload):
             last_troughs = Checkpoints(checkpoints, workload, callback)
@@ -131,7 +134,7 @@ def places(settings: Settings, coordinator: Coordinator) -> Places:
             if trial.params.keys() == distributions.keys():
                 begun[arm] += trial.state != TrialState.FAIL or trial.number in again
                 drawn[arm] += trial.user_attrs.keys().isdisjoint({RETRY_OF, ENQUEUED})
-    return Places(begun, drawn, settings.controls, settings.trials, settings.relatives)
+    return Places(begun, drawn, settings.controls, settings.whole_trials, settings.relatives)
 
 
 def _arms(settings: Settings, begun: Begun) -> dict[str, Arm]:

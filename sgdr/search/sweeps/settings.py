@@ -24,6 +24,7 @@ from sgdr.search.strategy.named import named_pruner, rungs
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.config import SweepConfig
+from sgdr.search.sweeps.extent import CostExtent, Extent, TrialExtent
 from sgdr.shapes import SHAPES
 
 EVENLY = {name: shape.evenly for name, shape in SHAPES.items()}
@@ -50,6 +51,21 @@ class Settings(SweepConfig):
 
     def __post_init__(self) -> None:
         """Does nothing: the options were checked before they were resolved."""
+
+    @property
+    def extent(self) -> Extent:
+        """How far the sweep goes."""
+        if self.cost is not None:
+            return CostExtent(self.cost, self.budget)
+        return TrialExtent(self.whole_trials)
+
+    @property
+    def whole_trials(self) -> int:
+        """The trials that are asked for, or that the cost pays for if each is trained to its end.
+
+        Of these the arms have their shares, and no more can ever be trained at once.
+        """
+        return int(self.cost or 1) if self.trials is None else self.trials
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from sgdr.search.storage.reader import Content, reader
 from sgdr.search.storage.schema import BEGUN, WITHDRAWN, WORKER
 from sgdr.search.sweeps.claim_queue import ClaimQueue, TrialPlan
 from sgdr.search.sweeps.coordinator import Coordinator
+from sgdr.search.sweeps.extent import Extent
 from sgdr.search.sweeps.trial_log import TakenOver, TrialLog
 
 SYNC_SECONDS = 1.0
@@ -74,20 +75,21 @@ class SharedCoordinator(Coordinator):
             self.log.retried(self._look)
         self._changed = {}  # these are given by `known`
 
-    def claim(self, count: int, trials: int) -> list[TrialPlan]:
+    def claim(self, count: int, extent: Extent) -> list[TrialPlan]:
         """See `Coordinator`: what others have claimed meanwhile is not claimed again."""
         if not count:
             return []
         log = self.log
-        if any(trial.state == TrialState.FAIL for trial in log.unwritten.values()):
+        failed = any(trial.state == TrialState.FAIL for trial in log.unwritten.values())
+        if failed or extent.most(log.written) < min(extent.most(log.tally), log.live + count):
             log.flush()  # only then there is room for another
         if self._is_sync_due():
             self.sync()
         else:  # what was cut off meanwhile comes before anything new
             log.retried(self._look)
-        if trials <= log.live:
+        if extent.most(log.written) <= log.live:
             return []
-        granted = log.retrying(lambda maybe_applied: self._claim(count, trials, maybe_applied))
+        granted = log.retrying(lambda maybe_applied: self._claim(count, extent, maybe_applied))
         if not granted:
             return []
         waiting = {trial.number: log.trials.get(trial.number) for trial in granted if trial.enqueued}
@@ -97,7 +99,7 @@ class SharedCoordinator(Coordinator):
         log.retried(self._look)
         return [self.queue.plan(log.trials[trial.number], waiting.get(trial.number)) for trial in granted]
 
-    def _claim(self, count: int, trials: int, maybe_applied: bool) -> list[ClaimedTrial]:
+    def _claim(self, count: int, extent: Extent, maybe_applied: bool) -> list[ClaimedTrial]:
         if maybe_applied:  # what may have been claimed is given back: it may be one too many
             self._look()
             self.log.claims.abandon({trial._trial_id: {} for trial in self._strays()})
@@ -106,7 +108,8 @@ class SharedCoordinator(Coordinator):
         # The storage counts trials, too, that are not the sweep's.
         foreign = sum(t.state in LIVE for t in content.trials if t._trial_id in content.foreign)
         again = sorted(trial.number for trial in self.queue.again)  # as a worker that began later has them
-        return self.log.claims.claim(self.log.worker, count, again, trials + foreign)
+        most = extent.most(self.log.written) + foreign
+        return self.log.claims.claim(self.log.worker, count, again, most)
 
     def give_back(self, plans: Sequence[TrialPlan]) -> None:
         """See `Coordinator`."""
@@ -129,10 +132,10 @@ class SharedCoordinator(Coordinator):
         self.pause += (time.monotonic() - began) / SYNC_SHARE
         return [*running, *known]
 
-    def wait(self, trials: int) -> bool:
+    def wait(self, extent: Extent) -> bool:
         """See `Coordinator`."""
         self.write()
-        if self.log.ended >= trials:
+        if extent.reached(self.log.tally):
             return False
         time.sleep(SYNC_SECONDS)
         return True

@@ -26,10 +26,11 @@ from sgdr.search.storage.claims import LIVE, ClaimedTrial, claims
 from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.reader import reader
 from sgdr.search.storage.retry import Retrying
-from sgdr.search.storage.schema import ENQUEUED, ERROR, RETRY_OF, WORKER
+from sgdr.search.storage.schema import ENQUEUED, ERROR, RETRY_OF, WORKER, epochs_trained
 from sgdr.search.storage.statements import chunks
 from sgdr.search.storage.writer import writer
 from sgdr.search.sweeps.claim_queue import TrialPlan
+from sgdr.search.sweeps.extent import Tally
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 BATCH = 16
@@ -73,6 +74,8 @@ class TrialLog:
         self._states: dict[int, TrialState] = {}
         """The states of the trials that are the sweep's or are waiting to be."""
         self.counts: Counter[TrialState] = Counter()
+        self._epochs = 0
+        """Trained by the trials that are complete or pruned."""
         self.noted: set[int] = set()
         """The numbers of the trials that were begun here: of these nobody knows more."""
         self.unwritten: dict[int, FrozenTrial] = {}
@@ -117,9 +120,21 @@ class TrialLog:
         return sum(self.counts[state] for state in FINISHED)
 
     @property
+    def tally(self) -> Tally:
+        """What the trials come to, whether or not they are written."""
+        return Tally(self.ended, self.counts[TrialState.RUNNING], self._epochs)
+
+    @property
+    def written(self) -> Tally:
+        """The same where others may have ended what is not written: what has ended here is running there."""
+        ended = [trial for trial in self.unwritten.values() if trial.state in FINISHED]
+        epochs = self._epochs - sum(epochs_trained(trial.user_attrs) for trial in ended)
+        return Tally(self.ended - len(ended), self.counts[TrialState.RUNNING] + len(ended), epochs)
+
+    @property
     def finished(self) -> int:
         """How many trials are complete or pruned, and recorded as such."""
-        return self.ended - sum(trial.state in FINISHED for trial in self.unwritten.values())
+        return self.written.ended
 
     def note(self, **notes: Any) -> None:
         """Keeps with the lease how far this worker is, from the next time on that it is renewed."""
@@ -148,6 +163,7 @@ class TrialLog:
             if trial._trial_id in foreign:
                 if (state := self._states.pop(trial.number, None)) is not None:
                     self.counts[state] -= 1
+                    self._epochs -= epochs_trained(trial.user_attrs) if state in FINISHED else 0
                 continue
             if before is None or before.state != trial.state:
                 self.failed += trial.state == TrialState.FAIL and ERROR in trial.user_attrs
@@ -226,6 +242,8 @@ class TrialLog:
             self.counts[before] -= 1
         self._states[trial.number] = trial.state
         self.counts[trial.state] += 1
+        if trial.state in FINISHED and before not in FINISHED:
+            self._epochs += epochs_trained(trial.user_attrs)
         if trial.state == TrialState.COMPLETE and trial.values:
             value = trial.values[0]
             self.best = value if self.best is None else self._better(value, self.best)

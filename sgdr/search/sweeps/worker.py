@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -27,21 +26,9 @@ from sgdr.search.sweeps.claim_queue import TrialPlan
 from sgdr.search.sweeps.coordinator import Begun
 from sgdr.search.sweeps.enqueued import placed
 from sgdr.search.sweeps.phase_timer import PhaseTimer
+from sgdr.search.sweeps.progress import Progress
 from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.training import Training
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a sweep is."""
-
-    finished: int
-    trials: int
-    running: int
-    failed: int
-    best: float | None
-    epochs: int
-    """Epochs trained by this worker, over all trials."""
 
 
 class Refused(ValueError):
@@ -53,7 +40,7 @@ class TooManyFailures(RuntimeError):
 
 
 class Worker:
-    """Trains trials until enough are finished."""
+    """Trains trials as far as the sweep is to go."""
 
     def __init__(
         self,
@@ -80,7 +67,7 @@ class Worker:
         self.epochs = 0
 
     def run(self) -> bool:
-        """Trains until the study has the planned number of finished trials, all written to the storage.
+        """Trains until the study has its finished trials, or has spent its cost, and all is written.
 
         Or until the sampler has nothing more to try. Returns whether it got there before the deadline. Raises
         `TooManyFailures` when the workload's own code fails more often than it works.
@@ -95,14 +82,15 @@ class Worker:
         self._show()
         if self._training:
             return False
-        ended, trials = self._log.ended, self._settings.trials
-        if self._exhausted and ended < trials:
-            self._callback.on_remark(f"{self._exhausted}: the search ends with {ended} of {trials} trials")
-        return self._exhausted is not None or ended >= trials
+        tally, extent = self._log.tally, self._settings.extent
+        reached = extent.reached(tally)
+        if self._exhausted and not reached:
+            self._callback.on_remark(f"{self._exhausted}: the search ends with {extent.so_far(tally)}")
+        return self._exhausted is not None or reached
 
     def _waits(self) -> bool:
         """Whether there may be something to train later."""
-        return not self._exhausted and self._coordinator.wait(self._settings.trials)
+        return not self._exhausted and self._coordinator.wait(self._settings.extent)
 
     def _late(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
@@ -114,7 +102,7 @@ class Worker:
             free = [slot for slot in range(self._slots.slots) if slot not in self._training]
             with self._timer.phase("storage"):
                 most = self._coordinator.owed if self._exhausted else len(free)
-                plans = self._coordinator.claim(min(most, len(free)), self._settings.trials)
+                plans = self._coordinator.claim(min(most, len(free)), self._settings.extent)
             self._hear()
             refused = False
             for place, (slot, plan) in enumerate(zip(free, plans, strict=False)):
@@ -293,5 +281,16 @@ class Worker:
             self._checkpoints.forget(training.first)
 
     def _show(self) -> None:
-        log, trials, running = self._log, self._settings.trials, len(self._training)
-        self._callback.on_progress(Progress(log.finished, trials, running, log.failed, log.best, self.epochs))
+        log, settings = self._log, self._settings
+        epochs = log.tally.epochs + sum(training.epochs for training in self._training.values())
+        progress = Progress(
+            finished=log.finished,
+            trials=settings.trials,
+            spent=epochs / settings.budget,
+            cost=settings.cost,
+            running=len(self._training),
+            failed=log.failed,
+            best=log.best,
+            epochs=self.epochs,
+        )
+        self._callback.on_progress(progress)

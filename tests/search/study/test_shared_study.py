@@ -34,12 +34,18 @@ from sgdr.search.storage.schema import RETRY_OF, WORKER
 from sgdr.search.sweeps import shared, trial_log
 from sgdr.search.sweeps.claim_queue import TrialPlan
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Coordinator
+from sgdr.search.sweeps.extent import CostExtent, Extent, Tally, TrialExtent
 from sgdr.search.sweeps.shared import Launch, SharedCoordinator, StopRequested, end_launch
 from sgdr.search.sweeps.trial_log import FINISHED, TakenOver
 from tests.faults import CallFaults, Faults, Killed, StatementFaults, away, killed
 
 SPACE = {"base_lr": FloatDistribution(1e-6, 1.0, log=True)}
 PLACES = 3
+BUDGET = 4
+EXTENTS: st.SearchStrategy[Extent] = st.one_of(
+    st.integers(1, 6).map(TrialExtent),
+    st.integers(BUDGET, 6 * BUDGET).map(lambda epochs: CostExtent(epochs / BUDGET, BUDGET)),
+)
 MOST_ROUNDS = 60
 """After which the workers that are left have finished the study, or never will."""
 
@@ -63,9 +69,9 @@ class SharedStudy(RuleBasedStateMachine):
 
     make: Callable[[], Faults]
 
-    @initialize(most=st.integers(1, 6))
-    def launch(self, most: int) -> None:
-        self.most = most
+    @initialize(extent=EXTENTS)
+    def launch(self, extent: Extent) -> None:
+        self.extent = extent
         self.faults = self.make()
         self.storage = self.faults.storage
         self.study = self.storage.create_new_study([StudyDirection.MINIMIZE], "s")
@@ -219,8 +225,13 @@ class SharedStudy(RuleBasedStateMachine):
         trials = self._trials()
         begun = [trial for trial in trials if "schedule" in trial.user_attrs]
         assert [trial.number for trial in trials] == list(range(len(trials)))
-        live = [trial for trial in trials if trial.state in LIVE]
-        assert sum(trial.state in FINISHED or trial.number in self.granted for trial in live) <= self.most
+        finished, running = self._tally(), 0
+        for trial in trials:
+            running += trial.state == TrialState.RUNNING and trial.number in self.granted
+        if isinstance(self.extent, TrialExtent):
+            assert finished.ended + running <= self.extent.trials
+        if isinstance(self.extent, CostExtent):
+            assert finished.epochs + running * BUDGET <= self.extent.epochs
         for trial in trials:
             if trial.state.is_finished():
                 assert self.ended.setdefault(trial.number, trial) == trial
@@ -255,9 +266,10 @@ class SharedStudy(RuleBasedStateMachine):
                 self._do(hand, self._go_on)
             if self._ours() and not any(hand.going_on for hand in self.hands):
                 break
-        assert sum(trial.state in FINISHED for trial in self._trials()) == self.most
+        finished = self._tally()
+        assert self.extent.reached(finished) and self.extent.most(finished) == finished.ended
         for hand in self.hands:
-            assert hand.coordinator.log.finished == hand.coordinator.log.ended == self.most
+            assert hand.coordinator.log.written == hand.coordinator.log.tally == finished
             hand.coordinator.interrupt()
         assert all(trial.state.is_finished() for trial in self._trials())
         self.launcher.log.close()
@@ -270,7 +282,7 @@ class SharedStudy(RuleBasedStateMachine):
         self._claim(hand, 2)
         while hand.claims:
             self._begin(hand)
-        hand.going_on = bool(hand.running) or hand.coordinator.wait(self.most)
+        hand.going_on = bool(hand.running) or hand.coordinator.wait(self.extent)
 
     # How it is done.
 
@@ -302,7 +314,7 @@ class SharedStudy(RuleBasedStateMachine):
             hand.coordinator.write()
 
     def _claim(self, hand: Hand, count: int) -> None:
-        claims = hand.coordinator.claim(count, self.most)
+        claims = hand.coordinator.claim(count, self.extent)
         assert len(claims) <= count
         assert not self.granted & {claim.number for claim in claims}
         self.granted |= {claim.number for claim in claims}
@@ -334,10 +346,13 @@ class SharedStudy(RuleBasedStateMachine):
             hand.coordinator.retry(trial)
         elif how == "complete":
             hand.coordinator.log.end(
-                trial, TrialState.COMPLETE, 1.0 / (1 + trial.number), {"curve": {"e": [0.5]}}
+                trial,
+                TrialState.COMPLETE,
+                1.0 / (1 + trial.number),
+                {"curve": {"e": [0.5]}, "epochs": BUDGET},
             )
         elif how == "pruned":
-            hand.coordinator.log.end(trial, TrialState.PRUNED, None, {})
+            hand.coordinator.log.end(trial, TrialState.PRUNED, None, {"epochs": 1 + trial.number % BUDGET})
         else:
             hand.coordinator.log.end(trial, TrialState.FAIL, None, {"error": "oops"})
 
@@ -355,6 +370,11 @@ class SharedStudy(RuleBasedStateMachine):
         if hand in self.hands:
             self.hands.remove(hand)
             self.stopped.append(hand.coordinator)
+
+    def _tally(self) -> Tally:
+        """What the storage holds of trials that have ended."""
+        ended = [trial for trial in self._trials() if trial.state in FINISHED]
+        return Tally(len(ended), 0, sum(trial.user_attrs["epochs"] for trial in ended))
 
     def _trials(self) -> list[FrozenTrial]:
         return self.faults.inner.get_all_trials(self.study) if hasattr(self, "storage") else []

@@ -30,6 +30,7 @@ from sgdr.search.study.study import Study
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import create_study
+from sgdr.search.sweeps.extent import TrialExtent
 from sgdr.search.sweeps.settings import resolve
 
 DEFAULTS = {
@@ -57,7 +58,9 @@ def write(url, workload, *outcomes, name="s", arms=("restarts",)):
     storage = open_storage(url, create=True)
     create_study(storage, name, settings, resume=False)
     coordinator = AloneCoordinator(storage, name)
-    for claim, outcome in zip(coordinator.claim(len(outcomes), len(outcomes)), outcomes, strict=True):
+    for claim, outcome in zip(
+        coordinator.claim(len(outcomes), TrialExtent(len(outcomes))), outcomes, strict=True
+    ):
         arm = arms[claim.number % len(arms)]
         distributions = settings.space.distributions(settings.budget, arm)
         params = spread(distributions, claim.number, seed=0)

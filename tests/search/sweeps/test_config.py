@@ -11,7 +11,8 @@ from sgdr import search
 from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.strategy.quasi_random import spread
-from sgdr.search.sweeps.config import OPTIONS, SweepConfig
+from sgdr.search.sweeps.config import DEFAULT_EXTENT, OPTIONS, SweepConfig
+from sgdr.search.sweeps.extent import CostExtent, TrialExtent
 from sgdr.search.sweeps.settings import EVENLY, Settings, differences, resolve
 
 GOOD = {
@@ -35,7 +36,8 @@ def checked(workload, **arguments) -> Settings:
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("trials", (0, -1, 1.5, "4", None, True, math.nan)),
+        ("trials", (0, -1, 1.5, "4", True, math.nan)),
+        ("cost", (0, 0.99, -1, "4", True, math.nan, math.inf, -math.inf)),
         ("budget", (0, -1, 1.5, "4", True, 2**30, 10**400)),
         ("objective", ("best", "", None, 3)),
         ("pruner", ("sharp", "", None)),
@@ -49,9 +51,24 @@ def checked(workload, **arguments) -> Settings:
 def test_arguments_that_cannot_be_are_refused_by_name_and_value(tiny, name, values):
     for value in values:
         with pytest.raises(ValueError) as refused:
-            checked(tiny.workload, **{**GOOD, name: value})
+            checked(tiny.workload, **{**GOOD, "trials": None, name: value})
         assert str(refused.value).startswith(f"{name}={value!r}")
         assert "\n" not in str(refused.value)
+
+
+def test_either_trials_or_a_cost_say_how_far_a_sweep_goes(tiny):
+    with pytest.raises(ValueError, match=r"^cost=16 cannot be beside trials=4, .*; give one of them$"):
+        checked(tiny.workload, **GOOD, cost=16)
+    default = checked(tiny.workload)
+    assert {"trials": default.trials, "cost": default.cost} == {
+        "trials": None,
+        "cost": None,
+        **DEFAULT_EXTENT,
+    }
+    assert checked(tiny.workload, **GOOD).extent == TrialExtent(4)
+    settings = checked(tiny.workload, cost=16.5)
+    assert settings.trials is None and settings.whole_trials == 16
+    assert settings.extent == CostExtent(16.5, budget=6) and settings.extent.epochs == 99
 
 
 def test_the_engine_takes_numbers_only(tiny):

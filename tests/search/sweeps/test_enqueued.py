@@ -12,6 +12,7 @@ from sgdr.search.storage.connect import open_storage
 from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import open_existing
 from sgdr.search.sweeps.enqueued import placed
+from sgdr.search.sweeps.extent import TrialExtent
 from tests.search_loop import searched, settings_of
 
 POINT = {"base_lr": 0.25, "T_0": 3, "T_mult": 2, "eta_ratio": 0.05}
@@ -145,7 +146,7 @@ def test_an_enqueued_trial_has_the_steps_that_it_came_with_until_it_says_others(
     searched(storage, settings_of(tiny.workload, trials=1))
     enqueue(storage, POINT, user_attrs={"steps_per_epoch": 5})
     coordinator = AloneCoordinator(storage, "s")
-    (plan,) = coordinator.claim(1, 2)
+    (plan,) = coordinator.claim(1, TrialExtent(2))
     trial = coordinator.log.begin(plan, {}, {}, {})
     coordinator.write()
     coordinator.log.end(trial, TrialState.FAIL, None, {} if said is None else {"steps_per_epoch": said})
@@ -220,5 +221,5 @@ def test_what_waits_is_told_of(tmp_path, tiny):
     assert study.outcomes == {"complete": 2, "waiting": 1} and study.counts["WAITING"] == 1
     assert study.foreign == [] and study.rows[2]["state"] == "WAITING" and len(study.trials()) == 3
     coordinator = AloneCoordinator(open_storage(url), "s")
-    assert coordinator.claim(1, 3)[0].enqueued is not None
+    assert coordinator.claim(1, TrialExtent(3))[0].enqueued is not None
     coordinator.log.close()

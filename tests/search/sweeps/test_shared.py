@@ -29,6 +29,7 @@ from sgdr.search.storage.schema import LOST, RETRY_OF, WITHDRAWN, WORKER
 from sgdr.search.sweeps import shared, trial_log
 from sgdr.search.sweeps.claim_queue import MOST_RETRIES
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Coordinator
+from sgdr.search.sweeps.extent import Extent, TrialExtent
 from sgdr.search.sweeps.shared import (
     STOP,
     Launch,
@@ -40,7 +41,7 @@ from sgdr.search.sweeps.trial_log import TakenOver
 from tests.faults import CallFaults, Faults, StatementFaults, away
 
 SPACE = {"base_lr": FloatDistribution(1e-6, 1.0, log=True)}
-MANY = 100
+MANY = TrialExtent(100)
 
 
 @pytest.fixture(autouse=True)
@@ -104,10 +105,10 @@ def launched(storage: BaseStorage) -> Iterator[Launched]:
     several.launcher.log.close()
 
 
-def begin(coordinator: SharedCoordinator, count: int = 1, most: int = MANY) -> list[FrozenTrial]:
+def begin(coordinator: SharedCoordinator, count: int = 1, extent: Extent = MANY) -> list[FrozenTrial]:
     """Begins as many trials, and writes that."""
     begun = []
-    for claim in coordinator.claim(count, most):
+    for claim in coordinator.claim(count, extent):
         seed = claim.number if claim.again is None else claim.again.user_attrs["seed"]
         attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": seed}
         begun.append(coordinator.log.begin(claim, {"base_lr": 1e-4 * (1 + seed)}, SPACE, attributes))
@@ -169,7 +170,7 @@ def test_a_worker_that_died_loses_its_trials_to_the_others(launched: Launched) -
     one.write()
     complete(one, trials[1])  # of which nobody knows
     launched.kill(one)
-    claims = other.claim(3, 3)
+    claims = other.claim(3, TrialExtent(3))
     assert [(claim.number, claim.repeats, claim.first) for claim in claims] == [(3, 1, 1), (4, 2, 2)]
     assert [claim.again.user_attrs["seed"] for claim in claims if claim.again] == [1, 2]
     assert [claim.again.params for claim in claims if claim.again] == [trial.params for trial in trials[1:]]
@@ -222,7 +223,7 @@ def test_what_was_claimed_while_its_worker_was_buried_is_freed(launched: Launche
     begin(one)
     end_lease(launched.storage, launched.study, one.log.worker, launched.lease(one))
     assert launched.trials()[0].state == TrialState.RUNNING
-    assert [trial.user_attrs[RETRY_OF] for trial in begin(other, most=1)] == [0]
+    assert [trial.user_attrs[RETRY_OF] for trial in begin(other, extent=TrialExtent(1))] == [0]
     with pytest.raises(TakenOver):
         one.claim(1, MANY)
     one.interrupt()
@@ -232,12 +233,12 @@ def test_what_was_claimed_while_its_worker_was_buried_is_freed(launched: Launche
 def test_a_trial_whose_workers_die_is_given_up_in_the_end(launched: Launched) -> None:
     for turn in range(MOST_RETRIES + 1):
         coordinator = launched.worker(0)  # which finds what the one before it has left
-        (trial,) = begin(coordinator, most=1)
+        (trial,) = begin(coordinator, extent=TrialExtent(1))
         assert trial.number == turn and trial.user_attrs["seed"] == 0
         assert trial.user_attrs.get(RETRY_OF) == (turn - 1 if turn else None)
         launched.kill(coordinator)
     last = launched.worker(0)
-    assert [claim.again for claim in last.claim(1, 1)] == [None]
+    assert [claim.again for claim in last.claim(1, TrialExtent(1))] == [None]
     trials = launched.trials()
     assert [LOST in trial.user_attrs for trial in trials] == [True] * MOST_RETRIES + [False, False]
     assert trials[MOST_RETRIES].user_attrs["error"] == f"its worker died {MOST_RETRIES + 1} times"
@@ -248,14 +249,14 @@ def test_a_trial_whose_workers_die_is_given_up_in_the_end(launched: Launched) ->
 def test_an_own_process_that_dies_is_no_worker_that_died(launched: Launched) -> None:
     for _ in range(MOST_RETRIES):
         coordinator = launched.worker(0)
-        begin(coordinator, most=1)
+        begin(coordinator, extent=TrialExtent(1))
         launched.kill(coordinator)
     coordinator = launched.worker(0)
-    (trial,) = begin(coordinator, most=1)
+    (trial,) = begin(coordinator, extent=TrialExtent(1))
     assert coordinator.retry(trial) is None
-    (trial,) = begin(coordinator, most=1)
+    (trial,) = begin(coordinator, extent=TrialExtent(1))
     assert coordinator.retry(trial) is None
-    (trial,) = begin(coordinator, most=1)
+    (trial,) = begin(coordinator, extent=TrialExtent(1))
     assert "its process died 3 times" in str(coordinator.retry(trial))
     coordinator.interrupt()
 
@@ -433,11 +434,11 @@ def play(launched: Launched) -> None:
     complete(other, second[0])
     launched.kill(one)
     running = second[1:]
-    while running or other.wait(6):
+    while running or other.wait(TrialExtent(6)):
         for trial in running:
             complete(other, trial)
         other.changed_trials()
-        running = begin(other, 2, most=6)
+        running = begin(other, 2, extent=TrialExtent(6))
     other.interrupt()
     end_launch(launched.storage, "s", launched.launch)
     launched.launcher.log.close()
@@ -490,13 +491,14 @@ from optuna.distributions import FloatDistribution
 from sgdr.search.problem.callback import Callback
 from sgdr.search.storage import leases as lease
 from sgdr.search.sweeps.trial_log import TakenOver
+from sgdr.search.sweeps.extent import TrialExtent
 from sgdr.search.sweeps.shared import Launch, SharedCoordinator
 from sgdr.search.storage.connect import open_storage
 
 lease.RENEW_SECONDS = 0.2
 url, launcher = sys.argv[1:]
 coordinator = SharedCoordinator(open_storage(url), "s", Launch(launcher, 0, frozenset()), 0)
-for claim in coordinator.claim(2, 2):
+for claim in coordinator.claim(2, TrialExtent(2)):
     attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": 100 + claim.number}
     coordinator.log.begin(claim, {"base_lr": 0.5}, {"base_lr": FloatDistribution(0.1, 1)}, attributes)
 try:
@@ -522,10 +524,10 @@ def test_a_worker_that_is_stopped_loses_its_trials_when_it_was_not_heard_of_for_
         try:
             coordinator = launched.worker(1)
             until(lambda: len(launched.trials()) == 2 and "seed" in launched.trials()[1].user_attrs)
-            assert coordinator.claim(2, 2) == []
+            assert coordinator.claim(2, TrialExtent(2)) == []
             process.send_signal(signal.SIGSTOP)
             began = time.monotonic()
-            until(lambda: begin(coordinator, 2, most=2))
+            until(lambda: begin(coordinator, 2, extent=TrialExtent(2)))
             assert 1 < time.monotonic() - began < 60
             trials = launched.trials()
             assert [trial.user_attrs["seed"] for trial in trials] == [100, 101, 100, 101]
@@ -568,7 +570,7 @@ def test_what_is_enqueued_is_taken_by_one_worker_before_anything_new(
     rest = other.claim(3, MANY)
     assert fixed([first, *taken, *rest]) == [None, 0.25, 0.5, None, None]
     assert [claim.place for claim in (first, *rest[1:])] == [0, 1, 2]
-    assert one.claim(1, 5) == []
+    assert one.claim(1, TrialExtent(5)) == []
     for coordinator, claim in ((one, taken[0]), (other, rest[0])):
         attributes = {"schedule": {"base_lr": 0.1, "T_0": 1}, "seed": claim.number}
         trial = coordinator.log.begin(claim, {"base_lr": 0.25}, SPACE, attributes, {"fixed_params": {}})
@@ -605,8 +607,8 @@ def test_foreign_trials_are_no_part_of_a_launch(launched: Launched, storage: Bas
     study = optuna.load_study(study_name="s", storage=storage)
     study.add_trial(create_trial(value=-1.0))
     study.add_trial(create_trial(state=TrialState.RUNNING))
-    (claim,) = other.claim(5, 2)
-    assert (claim.number, claim.place) == (3, 1) and one.claim(1, 2) == []
+    (claim,) = other.claim(5, TrialExtent(2))
+    assert (claim.number, claim.place) == (3, 1) and one.claim(1, TrialExtent(2)) == []
     complete(one, first)
     one.write()
     other.write()

@@ -22,11 +22,12 @@ from sgdr.search.storage.retry import Retrying
 from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.sweeps import trial_log
 from sgdr.search.sweeps.coordinator import AloneCoordinator
+from sgdr.search.sweeps.extent import TrialExtent
 from sgdr.search.sweeps.trial_log import BATCH, TrialLog
 from tests.faults import CallFaults, StatementFaults, away
 
 BUDGET = 6
-MANY = 1000
+MANY = TrialExtent(1000)
 WRITES = (
     "create_new_trial",
     "set_trial_user_attr",

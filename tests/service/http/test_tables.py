@@ -27,6 +27,7 @@ from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import create_study
+from sgdr.search.sweeps.extent import TrialExtent
 from sgdr.search.sweeps.settings import resolve
 from tests.search.study.test_study import DEFAULTS
 from tests.service.http.conftest import client_of
@@ -47,7 +48,7 @@ def study(tmp_path_factory):
     storage = open_storage(url, create=True)
     create_study(storage, "s", settings, resume=False)
     coordinator = AloneCoordinator(storage, "s")
-    for claim in coordinator.claim(9, 9):
+    for claim in coordinator.claim(9, TrialExtent(9)):
         distributions = settings.space.distributions(3)
         params = spread(distributions, claim.number, seed=0)
         params |= {name: choices[name][claim.number % 2] for name in HPARAMS}

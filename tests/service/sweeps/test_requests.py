@@ -58,7 +58,8 @@ def asked(**arguments):
     ("field", "values"),
     [
         ("workload", [None, 3, ["arrays"], {}]),
-        ("trials", [0, -1, 1.5, "4", None, True, math.nan, math.inf]),
+        ("trials", [0, -1, 1.5, "4", True, math.nan, math.inf]),
+        ("cost", [0, 0.99, -1, "4", True, math.nan, math.inf]),
         ("budget", [0, -1, 1.5, "4", True, math.nan]),
         ("study", [3, "", " ", "a/b", "..", ".", "a\0", "x" * 201, "\ud800", ["a"]]),
         ("base_lr", [math.nan, math.inf, "0.1", True, [math.nan, 1.0], [0.1, math.inf], {"low": 1}]),

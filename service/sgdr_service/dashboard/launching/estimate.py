@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sgdr.search.problem.arms import planned
+from sgdr.search.sweeps.extent import CostExtent, Tally
 from sgdr.search.sweeps.settings import Settings
 
 FINISHED = ("COMPLETE", "PRUNED")
@@ -41,13 +42,13 @@ class Estimate:
     finished: int
     """Trials that the study has already."""
     trials: int
-    """Trials that are left to be trained."""
+    """Trials that are left to be trained; of a cost as many as it pays for if each is trained to its end."""
     epochs: int
     """Epochs at most, over all trials that are left."""
     speed: Measured | None
     """Epochs a second."""
     left: Measured | None
-    """Share of the epochs that a pruner of that kind left."""
+    """Share of the epochs that a pruner of that kind left; None also for a cost, which is spent anyway."""
 
     @property
     def seconds(self) -> float | None:
@@ -61,14 +62,18 @@ def estimate(settings: Settings, study: str, earlier: Iterable[Earlier]) -> Esti
     """The estimate of a sweep with these settings kept in `study`, which may be among the earlier ones."""
     latest_first = sorted(earlier, key=_latest, reverse=True)
     finished = next((_finished(other.rows) for other in latest_first if other.name == study), [])
-    trials = max(0, settings.trials - len(finished))
+    trained = sum(row["epochs"] or 0 for row in finished)
+    trials = max(0, settings.extent.most(Tally(len(finished), 0, trained)) - len(finished))
+    epochs = trials * settings.budget
+    if isinstance(settings.extent, CostExtent) and trials:  # what pruning leaves is spent on more trials
+        epochs = settings.extent.epochs - trained
     return Estimate(
-        arms=planned(settings.controls, settings.trials, settings.relatives),
+        arms=planned(settings.controls, settings.whole_trials, settings.relatives),
         finished=len(finished),
         trials=trials,
-        epochs=trials * settings.budget,
+        epochs=epochs,
         speed=speed(latest_first, settings.workload.steps_per_epoch),
-        left=left_by(latest_first, type(settings.pruner).__name__),
+        left=left_by(latest_first, type(settings.pruner).__name__) if settings.cost is None else None,
     )
 
 

@@ -18,7 +18,7 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.options import Kind, Option, Place
 from sgdr.search.problem.space import DEFAULT_BASE_LR
 from sgdr.search.study.stated import stated
-from sgdr.search.sweeps.config import OPTIONS
+from sgdr.search.sweeps.config import DEFAULT_EXTENT, OPTIONS
 from sgdr_service.sweeps.request import SweepRequest
 
 Values: TypeAlias = dict[str, Any]
@@ -60,7 +60,7 @@ def empty() -> Values:
 
 def placeholders(declared: Declaration, budget: str) -> dict[str, str]:
     """The default that an empty field means, by field, where the field of the budget says `budget`."""
-    defaults = {**DEFAULTS, "study": declared.name, "budget": declared.budget}
+    defaults = {**DEFAULTS, **DEFAULT_EXTENT, "study": declared.name, "budget": declared.budget}
     ranges = _default_ranges(declared, budget)
     return {
         **{name: "none" if defaults[name] is None else _typed(defaults[name]) for name in TEXTS},

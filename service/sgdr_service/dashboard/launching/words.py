@@ -37,7 +37,7 @@ def summary(asked: Possible, cost: Estimate, ahead: int) -> list[str]:
         *([_workers(asked.cluster)] if asked.cluster else []),
     ]
     if cost.trials:
-        sentences.append(_time(cost))
+        sentences.append(_time(settings, cost))
     if request.timeout is not None:
         sentences.append(f"It stops after {duration(request.timeout)}, to be resumed.")
     if request.confirm:
@@ -64,14 +64,19 @@ def duration(seconds: float) -> str:
 
 
 def _trials(settings: Settings, cost: Estimate) -> str:
+    if not cost.trials and settings.cost is not None:
+        return f"The study has spent its cost of {settings.cost:g}: raise cost to go on with it."
     if not cost.trials:
-        return f"The study has its {counted(settings.trials, 'trial')}: raise trials to go on with it."
+        return f"The study has its {counted(settings.whole_trials, 'trial')}: raise trials to go on with it."
     going_on = f" beside {cost.finished:,} that are finished" if cost.finished else ""
     per_epoch = settings.workload.steps_per_epoch
     steps = "" if per_epoch is None else f", {counted(cost.epochs * per_epoch, 'optimizer step')}"
+    each, most = counted(settings.budget, "epoch"), f"at most {counted(cost.epochs, 'epoch')}{steps}"
+    if settings.cost is None:
+        return f"It trains {counted(cost.trials, 'trial')}{going_on} of {each} each: {most}."
     return (
-        f"It trains {counted(cost.trials, 'trial')}{going_on} of {counted(settings.budget, 'epoch')} each: "
-        f"at most {counted(cost.epochs, 'epoch')}{steps}."
+        f"It trains {counted(cost.trials, 'trial')} of {each} each{going_on}, or more where some are ended "
+        f"early: {most}."
     )
 
 
@@ -80,8 +85,10 @@ def _arms(settings: Settings, cost: Estimate) -> str:
     if not controls:
         return "No trial is a control without restarts, so it will not tell whether restarts help."
     arms = ", ".join(f"{cost.arms[arm]:,} {name}" for arm, name in CONTROLS.items() if cost.arms.get(arm))
-    share = f"{100 * controls / settings.trials:.0f} %"
-    return f"{share} of all {settings.trials:,} trials are controls without restarts: {arms}."
+    trials = settings.whole_trials
+    which = "all" if settings.cost is None else "the first"
+    share = f"{100 * controls / trials:.0f} %"
+    return f"{share} of {which} {trials:,} trials are controls without restarts: {arms}."
 
 
 def _workers(cluster: Cluster) -> str:
@@ -110,12 +117,14 @@ def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else shown(value)
 
 
-def _time(cost: Estimate) -> str:
+def _time(settings: Settings, cost: Estimate) -> str:
     if cost.speed is None or cost.seconds is None:
         return UNMEASURED
     rate = cost.speed.value
     speed = f"{rate:,.0f}" if rate >= 100 else f"{rate:.2g}"
     speed += f" epochs a second, as in study {cost.speed.study!r}"
+    if settings.cost is not None:
+        return f"Training takes at most {duration(cost.seconds)}, at {speed}."
     if cost.left is None:
         most = duration(cost.seconds)
         return f"Training takes at most {most}, at {speed}; how much that pruner leaves is not measured yet."

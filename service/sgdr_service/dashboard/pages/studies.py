@@ -42,7 +42,10 @@ class Card:
     workload: str
     state: str
     finished: int
-    trials: int | None
+    share: float | None
+    """How much is done of what was asked for."""
+    progress: str
+    """The same in words."""
     best: str
     verdict: str
     started: str
@@ -57,18 +60,12 @@ class Card:
             workload=study.stored.workload,
             state=stands.state,
             finished=stands.finished,
-            trials=stands.trials,
+            share=stands.share,
+            progress=stands.so_far,
             best=best,
             verdict=study.verdict.decision if study.verdict else "",
             started=study.started.astimezone().strftime("%Y-%m-%d %H:%M") if study.started else "",
             spark=spark,
-        )
-
-    @property
-    def progress(self) -> str:
-        """How many trials are finished, in words."""
-        return (
-            f"{self.finished} trials" if self.trials is None else f"{self.finished} of {self.trials} trials"
         )
 
 
@@ -161,7 +158,7 @@ def _draw_card(card: Card) -> None:
             link(card.name, study_url(card.name)).classes("card-name")
             state_chip(card.state)
         ui.label(f"{card.workload} · {card.progress}")
-        progress(card.finished, card.trials, card.progress, 6)
+        progress(card.share, card.progress, 6)
         ui.label(card.best).classes("card-best")
         if card.spark:
             ui.html(card.spark, sanitize=False)

@@ -85,9 +85,11 @@ def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
     study, stands = seen.study, status(seen.study)
     stored, best = study.stored, study.best if stands.best else None
     asked = f"{stands.finished}" if stands.trials is None else f"{stands.finished} of {stands.trials}"
+    cost = f"{stands.spent:.1f} full trainings" if stands.cost is None else stands.so_far
     shown_facts = {
         "Workload": stored.workload,
         "Trials": asked,
+        "Cost": cost,
         "Running": stands.running or None,
         "Workers": stands.workers if stands.workers > 1 else None,
         "Outcomes": ", ".join(f"{count} {outcome}" for outcome, count in stands.outcomes.items()),
@@ -104,7 +106,7 @@ def _draw_head(here: Here, head: ui.element, seen: Seen) -> None:
     with head:
         with ui.element("div").classes("controls"):
             state_chip(stands.state)
-            bar = progress(stands.finished, stands.trials, f"{asked} trials", 8)
+            bar = progress(stands.share, stands.so_far, 8)
             if bar is not None:
                 bar.classes("wide")
             for table in ("trials", "curves"):

@@ -26,13 +26,15 @@ from sgdr.search.study.lookup import load
 from sgdr.search.study.study import Study
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.coordinator import Begun, Coordinator
+from sgdr.search.sweeps.extent import Extent, Tally
+from sgdr.search.sweeps.progress import Progress
 from sgdr.search.sweeps.ray.connection import connected
 from sgdr.search.sweeps.ray.tune_run import TuneRun
 from sgdr.search.sweeps.ray.worker import WorkerSpec
 from sgdr.search.sweeps.session import Worked
 from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.shared import Launch, end_launch, stop_launch
-from sgdr.search.sweeps.worker import Progress, TooManyFailures
+from sgdr.search.sweeps.worker import TooManyFailures
 
 POLL_SECONDS = 0.5
 END_SECONDS = 30.0
@@ -86,7 +88,7 @@ def work_on_ray(
         )
         workers = stack.enter_context(TuneRun(spec, cluster))
         study = load(name, url)
-        watching = _Watching(workers, begun.coordinator, study, settings.trials, cluster.workers, callback)
+        watching = _Watching(workers, begun.coordinator, study, settings, cluster.workers, callback)
         try:
             watching.until(deadline)
         except KeyboardInterrupt:
@@ -99,7 +101,7 @@ def work_on_ray(
             workers.wait(END_SECONDS)
         workers.check()
     at_end(lambda maybe_applied: study.refresh())
-    did = _together(study, settings.trials, launch, cluster)
+    did = _together(study, settings.extent, launch, cluster)
     if workers.deaths and not did.reached and not watching.late:
         raise TooManyFailures(f"no worker is left; the last that died said {workers.deaths[-1]}")
     return did
@@ -123,12 +125,12 @@ class _Watching:
         workers: TuneRun,
         coordinator: Coordinator,
         study: Study,
-        trials: int,
+        settings: Settings,
         count: int,
         callback: Callback,
     ) -> None:
         self._workers, self._coordinator, self._study = workers, coordinator, study
-        self._trials, self._count, self._callback = trials, count, callback
+        self._settings, self._count, self._callback = settings, count, callback
         self._remarked: set[str] = set()
         self.late = False
         """Whether it stopped at its deadline."""
@@ -136,7 +138,7 @@ class _Watching:
         """Trials finished, and workers that had died, when a trial was finished last."""
 
     def until(self, deadline: float | None) -> None:
-        """Returns when the study has its trials, the deadline is there, or all workers have ended.
+        """Returns when the study has gone far enough, the deadline is there, or all workers have ended.
 
         Raises TooManyFailures where workers die again and again and nothing is finished.
         """
@@ -145,7 +147,8 @@ class _Watching:
             self._coordinator.log.retried(self._study.refresh)
             self._show(_leases(self._study, self._coordinator.log.worker))
             self._check_deaths()
-            if self._study.finished >= self._trials and not self._study.counts.get(State.RUNNING):
+            tally = _tally(self._study)
+            if self._settings.extent.reached(tally) and not tally.running:
                 return
             self.late = deadline is not None and time.monotonic() >= deadline
             if self.late:
@@ -161,7 +164,9 @@ class _Watching:
         self._callback.on_progress(
             Progress(
                 finished=study.finished,
-                trials=self._trials,
+                trials=self._settings.trials,
+                spent=study.spent,
+                cost=self._settings.cost,
                 running=study.counts.get(State.RUNNING, 0),
                 failed=study.outcomes.get(Outcome.FAILED, 0),
                 best=study.best_value,
@@ -186,14 +191,18 @@ def _leases(study: Study, launcher: str) -> list[LeaseRecord]:
     return [lease for lease in leases(study.attributes).values() if lease.get("launch") == launcher]
 
 
-def _together(study: Study, trials: int, launch: Launch, cluster: Cluster) -> Worked:
+def _tally(study: Study) -> Tally:
+    return Tally(study.finished, study.counts.get(State.RUNNING, 0), study.epochs)
+
+
+def _together(study: Study, extent: Extent, launch: Launch, cluster: Cluster) -> Worked:
     """What the workers have noted with their leases; of the time that phases took, the mean of a worker."""
     notes = [lease["notes"] for lease in _leases(study, launch.lease) if "epochs" in lease["notes"]]
     count = f"{cluster.workers} worker{'s' * (cluster.workers != 1)}"
     timings = [note["timing"] for note in notes]
     devices = " or ".join(sorted({note["devices"] for note in notes}))
     return Worked(
-        reached=study.finished >= trials or any(note.get("exhausted") for note in notes),
+        reached=extent.reached(_tally(study)) or any(note.get("exhausted") for note in notes),
         epochs=sum(note["epochs"] for note in notes),
         slots=max((note["slots"] for note in notes), default=0),
         devices=f"{count}, each {devices}" if devices else count,
