@@ -63,6 +63,7 @@ async def begin(
         Body(
             openapi_examples={
                 "short": {"summary": "With defaults", "value": {"workload": "digits"}},
+                "cost": {"summary": "16 full trainings", "value": {"workload": "digits", "cost": 16}},
                 "long": {
                     "summary": "A space of its own",
                     "value": {

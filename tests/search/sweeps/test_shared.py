@@ -29,7 +29,7 @@ from sgdr.search.storage.schema import LOST, RETRY_OF, WITHDRAWN, WORKER
 from sgdr.search.sweeps import shared, trial_log
 from sgdr.search.sweeps.claim_queue import MOST_RETRIES
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Coordinator
-from sgdr.search.sweeps.extent import Extent, TrialExtent
+from sgdr.search.sweeps.extent import CostExtent, Extent, TrialExtent
 from sgdr.search.sweeps.shared import (
     STOP,
     Launch,
@@ -620,3 +620,51 @@ def test_foreign_trials_are_no_part_of_a_launch(launched: Launched, storage: Bas
         coordinator.interrupt()
     states = [trial.state.name for trial in launched.trials()]
     assert states == ["COMPLETE", "COMPLETE", "RUNNING", "FAIL"]
+
+
+def ended_early(coordinator: SharedCoordinator, trial: FrozenTrial) -> None:
+    coordinator.log.end(trial, TrialState.PRUNED, 0.5, {"epochs": 1})
+
+
+def test_a_cost_is_shared_and_what_is_pruned_leaves_its_room_to_whoever_looks_next(
+    launched: Launched,
+) -> None:
+    """A cost of three trainings of four epochs."""
+    one, other, extent = launched.worker(0), launched.worker(1), CostExtent(3, 4)
+    first, second = begin(one, 2, extent)
+    (third,) = begin(other, 2, extent)
+    assert begin(one, 1, extent) == begin(other, 1, extent) == []
+    for coordinator, trial in ((one, first), (one, second)):
+        ended_early(coordinator, trial)
+    one.write()
+    (fourth,) = begin(other, 3, extent)  # 2 epochs are trained, and 8 may be
+    assert other.wait(extent) and one.wait(extent)
+    for trial in (third, fourth):
+        other.log.end(trial, TrialState.COMPLETE, 0.5, {"epochs": 4})
+    other.write()
+    assert not other.wait(extent) and not one.wait(extent)
+    assert begin(one, 1, extent) == [] and one.log.tally == other.log.tally == (4, 0, 10)
+
+
+def test_a_cost_is_kept_by_a_worker_that_ended_what_others_have_taken_over(launched: Launched) -> None:
+    """What it has ended, and not written, is not ended for the others, who train it again."""
+    one, other, extent = launched.worker(0), launched.worker(1), CostExtent(2, 4)
+    first, second = begin(one, 2, extent)
+    ended_early(one, first)
+    ended_early(one, second)
+    launched.kill(one)
+    begin(other, 2, extent)
+    one.pause = float("inf")  # it does not look whether it is taken to be dead
+    with pytest.raises(TakenOver):
+        one.claim(1, extent)
+    running = [trial for trial in launched.trials() if trial.state == TrialState.RUNNING]
+    assert len(running) == 2
+
+
+def test_what_is_ended_is_written_where_only_then_there_is_room(launched: Launched) -> None:
+    one, extent = launched.worker(0), CostExtent(2, 4)
+    first, second = begin(one, 2, extent)
+    for trial in (first, second):
+        ended_early(one, trial)
+    assert one.log.written == (0, 2, 0) and one.log.tally == (2, 0, 2)
+    assert len(one.claim(2, extent)) == 1 and not one.log.unwritten
