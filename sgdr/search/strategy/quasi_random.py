@@ -71,15 +71,15 @@ def place_of(distribution: BaseDistribution, value: Any) -> float:
     Values outside count as the nearest end. Raises TypeError for a distribution that is not Optuna's.
     """
     if isinstance(distribution, CategoricalDistribution):
-        return float((list(distribution.choices).index(value) + 0.5) / len(distribution.choices))
+        places = list(distribution.choices)
+        return (places.index(value) + 0.5) / len(places)
     if not isinstance(distribution, IntDistribution | FloatDistribution):
         raise TypeError(f"{distribution!r} is no distribution of Optuna's")
-    ends, value = (float(distribution.low), float(distribution.high)), float(value)
+    low, high = float(distribution.low), float(distribution.high)
+    number = min(max(float(value), low), high)
     if distribution.log:
-        ends, value = (math.log(ends[0]), math.log(ends[1])), math.log(value) if value > 0 else -math.inf
-    if ends[0] == ends[1]:
-        return 0.5
-    return min(max((value - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
+        low, high, number = math.log(low), math.log(high), math.log(number)
+    return 0.5 if low == high else (number - low) / (high - low)
 
 
 def _between(low: float, high: float, place: float, log: bool) -> float:
