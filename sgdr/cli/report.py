@@ -236,6 +236,6 @@ def describe(study: Study, k: int) -> None:
     arms = ", ".join(f"{arm} {count}" for arm, count in study.arms.items())
     title = (
         f"Top {len(rows)} of {study.outcomes['complete']} completed trials; finished by arm: {arms}; "
-        f"cost {study.spent:.1f} full trainings"
+        f"cost {study.spent:.1f}"
     )
     table(headings, rows, title=title)

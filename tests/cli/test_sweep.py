@@ -3,9 +3,13 @@
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from sgdr.cli.sweep import _shown
+from sgdr.search import Progress
 
 # All with as many slots: that is one program, which is compiled once a run.
 SWEEP = ("sweep", "--workload", "tiny:workload", "--pruner", "none", "--slots", "4")
@@ -55,6 +59,41 @@ def test_json_is_the_only_thing_on_stdout_and_holds_the_result(sgdr):
     assert len(values) == 4 and values == sorted(values) and result["best"] == result["top"][0]
     assert result["best"]["schedule"].keys() >= {"base_lr", "T_0", "T_mult", "eta_min"}
     assert result["epochs"] == 4 * 6 and result["timing"]["wall"] > 0
+
+
+def test_a_cost_is_what_all_trials_together_may_train(sgdr):
+    done = sgdr(*SWEEP, "--cost", "2.5")
+    assert done.returncode == 0, done.stderr
+    assert "Top 2 of 2 completed trials" in done.stdout and "; cost 2.0" in done.stdout
+    more = sgdr(*SWEEP, "--cost", "4", "--resume", "--json")
+    assert json.loads(more.stdout)["spent"] == 4 and json.loads(more.stdout)["trials"] == {"COMPLETE": 4}
+    assert [row["spent"] for row in json.loads(sgdr("studies", "--json").stdout)] == [4]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--cost", "16", "--trials", "4"), "cost=16.0 cannot be beside trials=4"),
+        (("--cost", "0.5"), "cost=0.5 must be at least 1"),
+        (("--cost", "nan"), "cost=nan must be a finite number"),
+        (("--cost", "inf"), "cost=inf must be a finite number"),
+        (("--cost", "much"), "--cost"),
+    ],
+)
+@pytest.mark.slow
+def test_a_cost_that_cannot_be_is_refused_in_one_line(sgdr, tmp_path, words, said):
+    refused = sgdr(*SWEEP, *words)
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert len(refused.stderr.splitlines()) == 1 and said in refused.stderr
+    assert not (tmp_path / "sgdr.db").exists()
+
+
+def test_the_bar_shows_what_was_asked_for_and_the_cost_and_the_best_so_far():
+    now = Progress(finished=5, trials=None, spent=9.34, cost=16, running=3, failed=0, best=0.25, epochs=9)
+    assert _shown(now).so_far == "9.3/16.0" and _shown(now).also == "5 trials, 3 running, best 0.25"
+    by_trials = _shown(replace(now, trials=64, cost=None, failed=1))
+    assert (by_trials.so_far, by_trials.what) == ("5/64", "trials")
+    assert by_trials.also == "3 running, cost 9.3, best 0.25, 1 failed"
 
 
 @pytest.mark.parametrize(("controls", "counts"), [("0", (8, 0, 0)), ("0.5", (4, 2, 2))])

@@ -26,9 +26,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def begin(folder: Path, workload: str, trials: int, *options: str) -> subprocess.Popen[str]:
+def begin(
+    folder: Path, workload: str, count: int, *options: str, by: str = "--trials"
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "sgdr", "sweep", "--workload", f"kill_workloads:{workload}"]
-    command += ["--trials", str(trials), "--slots", "4", "--pruner", "none", "--study", "killed", *options]
+    command += [by, str(count), "--slots", "4", "--pruner", "none", "--study", "killed", *options]
     environment = {**os.environ, "SGDR_STORAGE": url(folder)}
     return subprocess.Popen(
         command,
@@ -63,8 +65,8 @@ def wait_for(folder: Path, process: subprocess.Popen[str], **counts: int) -> Non
     raise AssertionError(f"no {counts} trials in two minutes")
 
 
-def finish(folder: Path, workload: str, count: int) -> pd.DataFrame:
-    process = begin(folder, workload, count, "--resume")
+def finish(folder: Path, workload: str, count: int, by: str = "--trials") -> pd.DataFrame:
+    process = begin(folder, workload, count, "--resume", by=by)
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     assert "Best schedule" in out
@@ -102,6 +104,16 @@ def test_kill_loses_no_finished_trial_and_resume_reaches_the_number_at_once(
     pd.testing.assert_frame_equal(table.loc[done.index], done)
     _, alive = psutil.wait_procs(children, timeout=120)
     assert not alive
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_spends_what_is_left_of_its_cost(folder: Path) -> None:
+    process = begin(folder, "function", 12, by="--cost")
+    wait_for(folder, process, COMPLETE=4, RUNNING=1)
+    process.kill()
+    process.communicate()
+    check(finish(folder, "function", 12, by="--cost"), 12)
+    assert search.load("killed", url(folder)).spent == 12
 
 
 @pytest.mark.slow

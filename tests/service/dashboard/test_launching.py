@@ -446,6 +446,23 @@ def test_an_estimate_is_what_is_left_at_the_speed_and_the_share_that_were_measur
     assert estimate(possible(sweeps, trials=2).settings, "mine", [earlier("mine", rows)]).trials == 0
 
 
+def test_an_estimate_of_a_cost_is_what_is_left_of_it_and_no_pruner_leaves_any(sweeps):
+    rows = [row(0, 10.0, 20), row(0, 10.0, 5, "PRUNED")]
+    asked = possible(sweeps, cost=8.5)
+    estimated = estimate(asked.settings, "mine", [earlier("mine", rows)])
+    assert (estimated.finished, estimated.trials, estimated.epochs, estimated.left) == (2, 7, 145, None)
+    assert estimated.seconds == pytest.approx(145 / 2.5) and sum(estimated.arms.values()) == 8
+    words = " ".join(summary(asked, estimated, 0))
+    assert "trains 7 trials of 20 epochs each beside 2 that are finished, or more where some are" in words
+    assert "at most 145 epochs" in words and "takes at most about 58 s, at 2.5 epochs a second" in words
+    assert "25 % of the first 8 trials are controls" in words
+    done = possible(sweeps, cost=2)
+    nothing = estimate(done.settings, "mine", [earlier("mine", rows)])
+    assert nothing.trials == 0 and summary(done, nothing, 0)[0].startswith(
+        "The study has spent its cost of 2:"
+    )
+
+
 def test_the_summary_tells_all_of_it(sweeps):
     asked = possible(sweeps, trials=64, confirm=True, timeout=30, slots=4, hparams={"depth": 3})
     arms = {"restarts": 48, "cosine": 8, "constant": 8}

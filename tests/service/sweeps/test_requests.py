@@ -109,6 +109,8 @@ def test_a_request_that_is_too_large_is_refused():
         ({"workload": ""}, "workload", "is not registered"),
         ({"trials": 101}, "trials", "trials=101 must be at most 100, the limit"),
         ({"trials": 10**30}, "trials", "must be at most 100"),
+        ({"cost": 100.5}, "cost", "cost=100.5 must be at most 100, the limit"),
+        ({"cost": 16, "trials": 4}, "cost", "cost=16.0 cannot be beside trials=4, .*; give one of them"),
         ({"budget": 51}, "budget", "budget=51 must be at most 50, the limit"),
         ({"workload": "long"}, "budget", "budget=600 must be at most 50"),
         ({"timeout": 61}, "timeout", r"timeout=61.0 must be at most 60.0"),
@@ -161,6 +163,19 @@ def test_sweeps_that_cannot_be_are_refused_and_nothing_is_written(sweeps, tmp_pa
         sweeps.submit(asked(**arguments))
     assert refused.value.field == field and "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cost_takes_the_place_of_the_trials_of_a_sweep_that_is_resumed_and_they_its(sweeps):
+    def extent(**arguments):
+        request = sweeps.submit(asked(**arguments)).request
+        sweeps.cancel("arrays")
+        return request["trials"], request["cost"]
+
+    assert extent() == (64, None)
+    assert extent(resume=True, cost=16) == (None, 16)
+    assert extent(resume=True) == (None, 16)
+    assert extent(resume=True, trials=9) == (9, None)
+    assert extent(resume=True, trials=None, cost=None) == (64, None)
 
 
 def test_an_option_and_a_value_of_the_workload_may_have_one_name(sweeps):

@@ -85,8 +85,10 @@ class Sweep:
         self.process: subprocess.Popen[str] | None = None
         self._study: search.Study | None = None
 
-    def begin(self, trials: int, *options: str, workload: str = "ray_workloads:slow") -> None:
-        command = [sys.executable, "-m", "sgdr", "sweep", "--workload", workload, "--trials", str(trials)]
+    def begin(
+        self, count: int, *options: str, workload: str = "ray_workloads:slow", by: str = "--trials"
+    ) -> None:
+        command = [sys.executable, "-m", "sgdr", "sweep", "--workload", workload, by, str(count)]
         command += ["--study", "swept", "--pruner", "none", "--slots", "2", "--engine", "ray", *options]
         self.process = subprocess.Popen(
             command,
@@ -276,8 +278,9 @@ def test_interrupt_ends_cleanly_and_resume_goes_on(sweep: Sweep) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep) -> None:
-    sweep.begin(16, "--workers", "2", workload=SLOWER)
+@pytest.mark.parametrize("by", ["--trials", "--cost"])
+def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep, by: str) -> None:
+    sweep.begin(16, "--workers", "2", workload=SLOWER, by=by)
     sweep.wait_for(2)
     time.sleep(0.5)  # whoever has just ended its trials has begun others
     complete = sweep.trials().query("state == 'COMPLETE'")
@@ -285,7 +288,7 @@ def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep) -> None:
     sweep.end()
     table = sweep.check(16)
     pd.testing.assert_frame_equal(table.loc[complete.index], complete)
-    assert (table.state == "FAIL").any()
+    assert (table.state == "FAIL").any() and sweep.study().spent == 16
 
 
 @pytest.mark.slow
