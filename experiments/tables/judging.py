@@ -14,6 +14,8 @@ from experiments.tables.table import Table, attainable
 
 SEEN = 4
 """Seeds that a search may see, at most."""
+FEWEST = 3
+"""Seeds of which one is seen, and two tell the truth and how sure it is."""
 LEVEL = 0.95
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -39,8 +41,15 @@ class Repeats:
 
     @classmethod
     def of(cls, table: Table, count: int) -> Repeats:
-        """So many repeats: half of the table's seeds are seen, and no more than `SEEN`."""
+        """So many repeats: half of the table's seeds are seen, and no more than `SEEN`.
+
+        Raises ValueError where the table has fewer than `FEWEST` seeds.
+        """
         seeds = table.losses.shape[1]
+        if seeds < FEWEST:
+            raise ValueError(
+                f"{table.about.name} has {seeds} seeds, and {FEWEST} are needed to judge a search"
+            )
         orders = [np.random.default_rng(number).permutation(seeds).tolist() for number in range(count)]
         return cls(orders, min(SEEN, seeds // 2))
 

@@ -79,13 +79,17 @@ def lineup() -> list[Peer]:
     ]
     return staged + [
         Peer(
-            ", ".join(part for part in (sampler, pruner, words) if part),
+            ", ".join(part for part in (sampler, pruner, words, _few(sampler)) if part),
             OptunaSearch(partial(_sampler, sampler), PRUNERS[pruner or "none"], ask=ask),
             most_repeats=SLOW if sampler == "GP" else None,
         )
         for sampler, (pruner, ask, words) in product(SAMPLERS, WAYS)
         if sampler != "GP" or find_spec("torch")
     ]
+
+
+def _few(sampler: str) -> str:
+    return f"at most {SLOW} repeats" if sampler == "GP" else ""
 
 
 def _sampler(name: str, replay: Replay) -> BaseSampler:

@@ -68,7 +68,7 @@ def folder(tmp_path):
 def test_the_command_compares_all_with_the_hand(folder, monkeypatch, capsys):
     file = folder / "figures.json"
     also = f"lowest={__name__}:first_cosine"
-    arguments = ["--repeats", "4", "--costs", "16,4", "--peers", "staged", "--also", also]
+    arguments = ["--repeats", "20", "--costs", "16,4", "--peers", "staged", "--also", also]
     monkeypatch.setattr(sys, "argv", ["replay", *arguments, "--folder", str(folder), "--json", str(file)])
     replay.main()
     text = capsys.readouterr().out
@@ -77,9 +77,62 @@ def test_the_command_compares_all_with_the_hand(folder, monkeypatch, capsys):
     peers = figures["tables"]["one"]["peers"]
     assert list(peers) == [HAND, ORACLE, "staged, without new seeds", "staged", "lowest"]
     assert list(peers["staged"]) == ["16"] and list(peers["lowest"]) == ["4", "16"]
-    assert peers["lowest"]["4"]["rows"] == [0] * 4 and peers["lowest"]["4"]["spent"] == 1
+    assert peers["lowest"]["4"]["rows"] == [0] * 20 and peers["lowest"]["4"]["spent"] == 1
     assert peers[HAND]["4"]["split"] in {peer.name for peer in splits(4)}
     assert peers[HAND]["4"]["minus_hand"] == [0, 0, 0]
     mean, reach, _ = peers["staged"]["16"]["minus_hand"]
     assert mean < -0.03 and 0 < reach < 0.05
     assert figures["share_of_hand"]["staged"]["16"][0] < 0.3
+
+
+def test_peers_that_are_known_are_not_replayed(folder, monkeypatch, capsys):
+    first, second = folder / "first.json", folder / "second.json"
+    arguments = [
+        "replay",
+        "one",
+        "--repeats",
+        "20",
+        "--costs",
+        "16",
+        "--folder",
+        str(folder),
+        "--peers",
+        "staged",
+    ]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--json", str(first)])
+    replay.main()
+    monkeypatch.setattr(replay, "_play", hand_only(replay._play))
+    monkeypatch.setattr(sys, "argv", [*arguments, "--known", str(first), "--json", str(second)])
+    replay.main()
+    assert first.read_text() == second.read_text()
+    monkeypatch.setattr(sys, "argv", [*arguments, "--known", str(first), "--repeats", "21"])
+    with pytest.raises(ValueError, match="one is another table"):
+        replay.main()
+
+
+def hand_only(original):
+    def played(args, name, peer):
+        assert peer == HAND, f"{peer} is known"
+        return original(args, name, peer)
+
+    return played
+
+
+def test_a_table_of_too_few_seeds_is_left_out(folder, monkeypatch, capsys):
+    planted = table("", seeds=2)
+    write(planted.about, planted.losses.astype("float16"), planted.select.astype("float16"), folder)
+    monkeypatch.setattr(
+        sys, "argv", ["replay", "--repeats", "20", "--costs", "4", "--peers", "none", "--folder", str(folder)]
+    )
+    replay.main()
+    out, error = capsys.readouterr()
+    assert "left out: planted has 2 seeds, and 3 are needed" in error and "planted" not in out
+
+
+def test_a_strategy_that_cannot_be_imported_is_refused_in_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["replay", "--also", "mine=nowhere:search"])
+    with pytest.raises(SystemExit, match="2"):
+        replay.main()
+    assert (
+        "mine=nowhere:search: No module named 'nowhere'; give NAME=MODULE:FUNCTION" in capsys.readouterr().err
+    )
