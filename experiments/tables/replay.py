@@ -69,7 +69,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--costs", type=_costs, default=COSTS, help="in full trainings, with commas between")
     parser.add_argument("--peers", default="", help="only those with this in their name, beside by hand")
     parser.add_argument(
-        "--also", action="append", type=_also, default=[], metavar="NAME=MODULE:FUNCTION", help="a strategy"
+        "--also",
+        action="append",
+        type=_importable,
+        default=[],
+        metavar="NAME=MODULE:FUNCTION",
+        help="a strategy",
     )
     parser.add_argument("--known", type=Path, help="a file of --json with peers that are not replayed again")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
@@ -90,17 +95,23 @@ def _repeats(text: str) -> int:
 
 def _others(args: argparse.Namespace) -> list[Peer]:
     """All peers but by hand."""
-    return [*(peer for peer in lineup() if args.peers in peer.name), *args.also]
+    return [*(peer for peer in lineup() if args.peers in peer.name), *map(_also, args.also)]
+
+
+def _importable(specification: str) -> str:
+    """The text itself, which other processes import from: what it names may not travel."""
+    try:
+        _also(specification)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise argparse.ArgumentTypeError(f"{specification}: {error}; give NAME=MODULE:FUNCTION") from error
+    return specification
 
 
 def _also(specification: str) -> Peer:
     """The peer of a text `NAME=MODULE:FUNCTION`."""
     name, _, place = specification.partition("=")
     module, _, function = place.partition(":")
-    try:
-        return Peer(name, getattr(import_module(module), function), plans=True)
-    except (ValueError, ImportError, AttributeError) as error:
-        raise argparse.ArgumentTypeError(f"{specification}: {error}; give NAME=MODULE:FUNCTION") from error
+    return Peer(name, getattr(import_module(module), function), plans=True)
 
 
 def _begun(args: argparse.Namespace) -> Iterator[tuple[str, Played]]:
