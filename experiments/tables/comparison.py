@@ -19,10 +19,11 @@ NOTE = (
 
 
 class Comparison:
-    """Peers at costs, on some tables."""
+    """Peers at costs, on some tables, and strategies that are compared with the best of them."""
 
-    def __init__(self, played: Sequence[Played], costs: Sequence[float]) -> None:
-        self._played, self._costs = played, costs
+    def __init__(self, played: Sequence[Played], costs: Sequence[float], compared: Sequence[str]) -> None:
+        """`compared` are the names of those strategies."""
+        self._played, self._costs, self._compared = played, costs, compared
         self._hand = HAND if len(played) > 1 else ORACLE
         names = dict.fromkeys(name for one in played for name in one.named)
         self._names = [HAND, ORACLE][len(played) == 1 :] + [
@@ -44,6 +45,13 @@ class Comparison:
             yield from self._tables_of(one)
         yield f"All tables: on how many it is measurably better, and worse, than {self._hand}\n"
         yield self._table("better, worse", self._verdicts, *self._played)
+        for name in self._compared:
+            yield f"{name}, minus the best peer on each table at each cost, which is chosen in hindsight\n"
+            rows = [
+                [one.table.about.name, *(self._against_best(one, name, cost) for cost in self._costs)]
+                for one in self._played
+            ]
+            yield report.table(["table", *(f"{cost:g}" for cost in self._costs)], rows) + "\n"
         yield f"All tables: the distance to the attainable, as a share of that of {self._hand}\n"
         yield self._table("share", lambda name, cost: _plain(self._share(name, cost), 2), *self._played)
 
@@ -81,6 +89,7 @@ class Comparison:
             "attainable": one.floor,
             "noise": one.noise,
             "seen": one.repeats.seen,
+            "best_peer": {f"{cost:g}": self._best_peer(one, cost) for cost in self._costs},
             "orders": one.repeats.orders,
             "peers": {
                 name: {
@@ -117,6 +126,21 @@ class Comparison:
         off = [(mine - theirs * share).estimate() for mine, theirs in zip(own, hand, strict=True)]
         _, *reaches = (sum(np.square(part)) ** 0.5 / abs(whole) for part in zip(*off, strict=True))
         return Estimate(float(share), *map(float, reaches))
+
+    def _against_best(self, one: Played, name: str, cost: float) -> str:
+        best = self._best_peer(one, cost)
+        if best is None or not self._has(name, cost, one):
+            return report.ABSENT
+        return f"{_signed((one.losses(name, cost) - one.losses(best, cost)).estimate())}, {best}"
+
+    def _best_peer(self, one: Played, cost: float) -> str | None:
+        """The peer with the lowest true loss at a cost; not the hand whose split was chosen on this table."""
+        peers = [
+            name
+            for name in self._names
+            if name not in self._compared and name != ORACLE and self._has(name, cost, one)
+        ]
+        return min(peers, key=lambda name: one.losses(name, cost).whole.mean(), default=None)
 
     def _verdicts(self, name: str, cost: float) -> str:
         off = [self._minus_hand(one, name, cost) for one in self._played]

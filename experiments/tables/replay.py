@@ -53,7 +53,9 @@ def main() -> None:
         for (name, _), named in bar:
             played[name].named.update(named)
     choose_splits(list(played.values()), args.costs)
-    report = comparison.Comparison(list(played.values()), args.costs)
+    report = comparison.Comparison(
+        list(played.values()), args.costs, [_also(text).name for text in args.also]
+    )
     for text in report.texts():
         print(text)
     if args.json:

@@ -74,6 +74,8 @@ def test_the_command_compares_all_with_the_hand(folder, monkeypatch, capsys):
     text = capsys.readouterr().out
     assert "two: error" in text and "| minus by hand" in text
     figures = json.loads(file.read_text())
+    assert "lowest, minus the best peer" in text
+    assert figures["tables"]["one"]["best_peer"] == {"4": HAND, "16": "staged, without new seeds"}
     peers = figures["tables"]["one"]["peers"]
     assert list(peers) == [HAND, ORACLE, "staged, without new seeds", "staged", "lowest"]
     assert list(peers["staged"]) == ["16"] and list(peers["lowest"]) == ["4", "16"]
