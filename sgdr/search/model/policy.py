@@ -15,7 +15,7 @@ import numpy as np
 from sgdr.search.model.surrogate import Posterior
 
 if TYPE_CHECKING:
-    from jaxtyping import Float64
+    from jaxtyping import Float64, Int
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
@@ -25,19 +25,21 @@ OPTIMISM = 1.5
 """In standard deviations."""
 
 
-def gradients(posterior: Posterior) -> tuple[np.ndarray, Float64[np.ndarray, " hopeful"]]:
-    """The rows of the hopeful candidates, and the knowledge gradient of each, in units of the warp."""
-    optimistic = posterior.mean - OPTIMISM * posterior.deviation
-    rows = np.argsort(optimistic, kind="stable")[:HOPEFUL]
+def gradients(
+    posterior: Posterior, allowed: Int[np.ndarray, " allowed"]
+) -> tuple[Int[np.ndarray, " hopeful"], Float64[np.ndarray, " hopeful"]]:
+    """The hopeful rows among those allowed, and the knowledge gradient of each, in units of the warp."""
+    optimistic = posterior.mean[allowed] - OPTIMISM * posterior.deviation[allowed]
+    rows = allowed[np.argsort(optimistic, kind="stable")[:HOPEFUL]]
     means, covariance = posterior.mean[rows], posterior.covariance(rows)
     effects = covariance / np.sqrt(np.diag(covariance) + posterior.noise**2)
     after = (means[:, None, None] + effects[:, :, None] * NODES).min(0) @ WEIGHTS
     return rows, means.min() - after
 
 
-def next_row(posterior: Posterior) -> int:
-    """The row to train next."""
-    rows, gains = gradients(posterior)
+def next_row(posterior: Posterior, allowed: Int[np.ndarray, " allowed"]) -> int:
+    """The row to train next, of those allowed."""
+    rows, gains = gradients(posterior, allowed)
     return int(rows[np.argmax(gains)])
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 UNITS = np.geomspace(0.005, 0.64, 8)
 """The units that are tried, in shares of the range of the losses that were seen."""
+NOISES = np.array([0.1, 0.3, 1.0, 2.0])
+"""The noises between seeds that are tried, in shares of the prior's."""
 WEAKEST = 0.15
 """Noise far from the best, where differences count little, is at least this share of that near it."""
 OFFSET = 3.0
@@ -74,47 +76,55 @@ class Surrogate:
         """
         seen, values = np.asarray(rows, int), np.asarray(losses, float)
         if not rows:
-            return Posterior(self._mean, self._prior.noise, 1.0, 0.0, self._left(seen, values, running))
-        fit = max(self._fits(seen, values), key=lambda fit: fit.likelihood)
-        mean = self._mean + fit.offset + self._kernel[:, seen] @ fit.weights
-        left = self._left(seen, fit.noise, running)
-        return Posterior(mean, self._prior.noise, fit.unit, float(values.min()), left)
+            noise = self._prior.noise
+            return Posterior(self._mean, noise, 1.0, 0.0, self._left(seen, values, running, noise))
+        fits = self._fits(seen, values)
+        best = int(np.argmax(fits.likelihood))
+        noises, offset = fits.noises[best], fits.offset[best]
+        mean = self._mean + offset + self._kernel[:, seen] @ fits.weights[best]
+        noise, unit = float(fits.noise[best]), float(fits.unit[best])
+        left = self._left(seen, noises, running, noise)
+        return Posterior(mean, noise, unit, float(values.min()), left)
 
     def likelihood(self, rows: Sequence[int], losses: Sequence[float]) -> float:
-        """The logarithm of how likely such losses are, in shares of their range, whatever the unit is."""
+        """The logarithm of how likely such losses are, in shares of their range, whatever unit and noise."""
         values = np.asarray(losses, float)
-        fits = self._fits(np.asarray(rows, int), values / np.ptp(values))
-        return float(np.logaddexp.reduce([fit.likelihood for fit in fits]) - np.log(len(fits)))
+        likelihood = self._fits(np.asarray(rows, int), values / np.ptp(values)).likelihood
+        return float(np.logaddexp.reduce(likelihood) - np.log(len(likelihood)))
 
-    def _fits(self, seen: Int[np.ndarray, " seen"], values: Float64[np.ndarray, " seen"]) -> list[_Fit]:
-        """The model with every unit that is tried."""
-        lowest, spread = float(values.min()), float(np.ptp(values))
-        units = spread * UNITS if spread > 0 else np.array([1e-9 + 1e-3 * abs(lowest)])
-        return [self._fit(seen, values, lowest, float(unit)) for unit in units]
-
-    def _fit(
-        self, seen: Int[np.ndarray, " seen"], values: Float64[np.ndarray, " seen"], lowest: float, unit: float
-    ) -> _Fit:
-        slope = 1 / np.sqrt(1 + ((values - lowest) / unit) ** 2)
-        noise = self._prior.noise * np.maximum(slope, WEAKEST)
-        left = np.arcsinh((values - lowest) / unit) - self._mean[seen]
-        factor = np.linalg.cholesky(self._kernel[np.ix_(seen, seen)] + np.diag(noise**2))
-        ones, rest = np.linalg.solve(factor, np.stack([np.ones(len(seen)), left], 1)).T
-        precision = ones @ ones + OFFSET**-2
-        offset = (ones @ rest) / precision
-        likelihood = (
-            -0.5 * (rest @ rest - offset**2 * precision + np.log(precision))
-            - np.log(np.diag(factor)).sum()
-            + np.log(slope / unit).sum()
+    def _fits(self, seen: Int[np.ndarray, " seen"], values: Float64[np.ndarray, " seen"]) -> _Fits:
+        """The model with every unit and every noise that is tried."""
+        above, spread = values - values.min(), float(np.ptp(values))
+        units = spread * UNITS if spread > 0 else np.array([1e-9 + 1e-3 * abs(float(values[0]))])
+        noise, unit = (grid.ravel() for grid in np.meshgrid(self._prior.noise * NOISES, units))
+        slope = 1 / np.sqrt(1 + (above / unit[:, None]) ** 2)
+        noises = noise[:, None] * np.maximum(slope, WEAKEST)
+        left = np.arcsinh(above / unit[:, None]) - self._mean[seen]
+        factor = np.linalg.cholesky(
+            self._kernel[np.ix_(seen, seen)] + noises[:, :, None] ** 2 * np.eye(len(seen))
         )
-        weights = np.linalg.solve(factor.T, rest - offset * ones)
-        return _Fit(float(likelihood), unit, float(offset), weights, noise)
+        solved = np.linalg.solve(factor, np.stack([np.ones_like(left), left], 2))
+        ones, rest = solved[:, :, 0], solved[:, :, 1]
+        precision = (ones**2).sum(1) + OFFSET**-2
+        offset = (ones * rest).sum(1) / precision
+        likelihood = (
+            -0.5 * ((rest**2).sum(1) - offset**2 * precision + np.log(precision))
+            - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
+            + np.log(slope / unit[:, None]).sum(1)
+        )
+        transposed = np.swapaxes(factor, 1, 2)
+        weights = np.linalg.solve(transposed, (rest - offset[:, None] * ones)[:, :, None])[:, :, 0]
+        return _Fits(likelihood, unit, noise, offset, weights, noises)
 
     def _left(
-        self, seen: Int[np.ndarray, " seen"], noise: Float64[np.ndarray, " seen"], running: Sequence[int]
+        self,
+        seen: Int[np.ndarray, " seen"],
+        noises: Float64[np.ndarray, " seen"],
+        running: Sequence[int],
+        noise: float,
     ) -> _Left:
         known = np.concatenate([seen, np.asarray(running, int)])
-        noises = np.concatenate([noise, np.full(len(running), self._prior.noise)])
+        noises = np.concatenate([noises, np.full(len(running), noise)])
         factor = np.linalg.cholesky(self._kernel[np.ix_(known, known)] + np.diag(noises**2))
         explained = np.linalg.solve(factor, self._kernel[known])
         ones = np.linalg.solve(factor, np.ones(len(known)))
@@ -144,11 +154,14 @@ class _Left:
 
 
 @dataclass(frozen=True, eq=False)
-class _Fit:
-    """The model with one unit of the warp."""
+class _Fits:
+    """The model with units of the warp and noises, one of each a row."""
 
-    likelihood: float
-    unit: float
-    offset: float
-    weights: Float64[np.ndarray, " seen"]
-    noise: Float64[np.ndarray, " seen"]
+    likelihood: Float64[np.ndarray, " fits"]
+    unit: Float64[np.ndarray, " fits"]
+    noise: Float64[np.ndarray, " fits"]
+    """Standard deviations between seeds near the best."""
+    offset: Float64[np.ndarray, " fits"]
+    weights: Float64[np.ndarray, "fits seen"]
+    noises: Float64[np.ndarray, "fits seen"]
+    """The noise of each that was seen."""

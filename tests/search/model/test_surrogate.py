@@ -33,7 +33,7 @@ def test_it_is_the_textbooks_posterior(model, candidates):
     warped = np.arcsinh((np.array(LOSSES) - posterior.lowest) / posterior.unit)
     slope = 1 / np.sqrt(1 + ((np.array(LOSSES) - posterior.lowest) / posterior.unit) ** 2)
     kernel = PRIOR.covariance(candidates, candidates) + OFFSET**2
-    noisy = kernel[np.ix_(SEEN, SEEN)] + np.diag((PRIOR.noise * np.maximum(slope, 0.15)) ** 2)
+    noisy = kernel[np.ix_(SEEN, SEEN)] + np.diag((posterior.noise * np.maximum(slope, 0.15)) ** 2)
     prior = PRIOR.mean(candidates)
     mean = prior + kernel[:, SEEN] @ np.linalg.solve(noisy, warped - prior[SEEN])
     left = kernel - kernel[:, SEEN] @ np.linalg.solve(noisy, kernel[SEEN])
@@ -62,7 +62,7 @@ def test_what_is_running_is_known_better_and_expected_no_different(model):
 def test_losses_that_are_alike_or_far_apart(model, losses):
     posterior = model.posterior(list(range(len(losses))), losses)
     assert np.isfinite(posterior.mean).all() and np.isfinite(posterior.deviation).all()
-    assert 0 <= next_row(posterior) < ROWS
+    assert 0 <= next_row(posterior, np.arange(ROWS)) < ROWS
 
 
 def test_nothing_seen_is_the_prior(model, candidates):
@@ -75,7 +75,7 @@ def test_nothing_seen_is_the_prior(model, candidates):
 
 def test_gradients_are_what_one_more_trial_would_give(model):
     posterior = model.posterior(SEEN, LOSSES)
-    rows, gains = gradients(posterior)
+    rows, gains = gradients(posterior, np.arange(ROWS))
     assert (gains > -1e-9).all()
     random, place = np.random.default_rng(1), int(np.argmax(gains))
     covariance = posterior.covariance(rows)[:, place]

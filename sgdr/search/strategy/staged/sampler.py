@@ -164,18 +164,16 @@ def _shape(params: Mapping[str, Any]) -> str:
 
 
 def _seen(trials: Sequence[FrozenTrial], direction: StudyDirection) -> list[Seen]:
-    """The trials as the model takes them; one that has diverged is worth the worst that there is."""
+    """The trials as the model takes them."""
     sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
-    losses = [_loss(trial, sign) for trial in trials]
-    worst = max((loss for loss in losses if loss is not None and math.isfinite(loss)), default=1.0)
     return [
         Seen(
             _shape(trial.params),
             {name: value for name, value in trial.params.items() if name != SHAPE},
-            None if loss is None else min(loss, worst) if math.isfinite(loss) else worst,
+            _loss(trial, sign),
             trial.state == TrialState.COMPLETE,
         )
-        for trial, loss in zip(trials, losses, strict=True)
+        for trial in trials
     ]
 
 

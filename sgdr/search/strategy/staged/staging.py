@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,16 +14,24 @@ from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.policy import best_row, next_row
 from sgdr.search.model.prior import PRIOR, Prior
 from sgdr.search.model.surrogate import Posterior, Surrogate
-from sgdr.search.model.traits import traits
+from sgdr.search.model.traits import TRAITS, traits
 from sgdr.search.problem.types import Schedule
 from sgdr.search.strategy.quasi_random import place_of
 from sgdr.search.strategy.staged.grid import Distributions, Params, points
+from sgdr.shapes import COSINE
 
 if TYPE_CHECKING:
-    from jaxtyping import Float64
+    from jaxtyping import Float64, Int
 
+PEAK_TRIALS = 5
+"""Trials of one cosine cycle, which has no more than a peak to find, before those of other shapes."""
+NEAR = 1.3
+"""How far from the best peak others are looked at then, in natural logarithms."""
 MOST_SEEN = 300
 """Trials that the model sees: the best of them, where there are more."""
+
+FLAT = 0.1
+"""How far the traits of schedules may lie apart that end about as low."""
 
 Make = Callable[[Params, str], tuple[Schedule, int]]
 """The schedule in epochs that parameters of a shape name, and how many epochs its trial trains."""
@@ -35,7 +44,7 @@ class Seen:
     shape: str
     params: Mapping[str, Any]
     loss: float | None
-    """What it is worth, the lower the better; None while it is running."""
+    """What it is worth, the lower the better, infinite where it came to nothing; None while it is running."""
     is_whole: bool = True
     """Whether it was trained to its end: only then can it be used."""
 
@@ -66,10 +75,26 @@ class Staging:
         self._rows = {self._key(*point): row for row, point in enumerate(self._points)}
         self._candidates = self._described(self._points)
         self._surrogate = Surrogate(self._candidates, prior)
+        self._first = self._one_cosine()
+        """The rows with which the search begins."""
+
+    def _one_cosine(self) -> Int[np.ndarray, " first"]:
+        """The rows of one cosine cycle down to the lowest floor, or all where the space has none."""
+        restarts, end = (self._candidates.traits[:, TRAITS.index(name)] for name in ("restarts", "end"))
+        likely = (restarts == 0) & (end == end.max())
+        shapes = np.array([shape for shape, _ in self._points])
+        if COSINE.name in self._shapes:
+            likely &= shapes == COSINE.name
+        rows = np.flatnonzero(likely)
+        if not len(rows):
+            return np.arange(len(self._points))
+        floors = self._candidates.traits[rows, TRAITS.index("lowest rate")]
+        return np.asarray(rows[floors <= floors.min() + FLAT])
 
     def propose(self, trials: Sequence[Seen]) -> tuple[str, Params]:
         """The shape and the parameters of the trial to begin next."""
-        shape, params = self._points[next_row(self._posterior(trials)[0])]
+        posterior, rows = self._posterior(trials)
+        shape, params = self._points[next_row(posterior, self._allowed(posterior, rows))]
         return shape, dict(params)
 
     def best(self, trials: Sequence[Seen]) -> int:
@@ -86,9 +111,19 @@ class Staging:
         row = best_row(posterior, [rows[place] for place in losses])
         return min((place for place in losses if rows[place] == row), key=lambda place: losses[place])
 
+    def _allowed(self, posterior: Posterior, rows: Mapping[int, int]) -> Int[np.ndarray, " allowed"]:
+        """The rows that may be next, after trials of these rows: the stages of the search."""
+        peaks = self._candidates.peaks
+        if len(rows) < min(PEAK_TRIALS, len(np.unique(peaks[self._first]))):
+            return self._first
+        tried = np.unique(list(rows.values()))
+        best = peaks[tried[np.argmin(posterior.mean[tried])]]
+        return np.flatnonzero(np.abs(peaks - best) < NEAR)
+
     def _posterior(self, trials: Sequence[Seen]) -> tuple[Posterior, dict[int, int]]:
         """What is known of every point, and the rows of the trials that the model has, by their places."""
         losses = sorted(trial.loss for trial in trials if trial.loss is not None)[:MOST_SEEN]
+        worst = max((loss for loss in losses if loss < math.inf), default=1.0)
         kept = {
             place: trial
             for place, trial in enumerate(trials)
@@ -96,7 +131,9 @@ class Staging:
         }
         self._add(list(kept.values()))
         rows = {place: self._rows[self._key(trial.shape, trial.params)] for place, trial in kept.items()}
-        ended = [(rows[place], trial.loss) for place, trial in kept.items() if trial.loss is not None]
+        ended = [
+            (rows[place], min(trial.loss, worst)) for place, trial in kept.items() if trial.loss is not None
+        ]
         posterior = self._surrogate.posterior(
             [row for row, _ in ended],
             [loss for _, loss in ended],
