@@ -34,7 +34,7 @@ def test_a_sweep_runs_to_its_end_and_is_confirmed(request, where):
         running.submit("quick", study=name, objective="final")
     running.submit("quick", study=name, trials=9, objective="final", resume=True)
     assert running.wait(name, "finished").finished == 9
-    running.submit("quick", study=name, cost=11.5, objective="final", resume=True)
+    running.submit("quick", study=name, trials=None, cost=11.5, objective="final", resume=True)
     done = running.wait(name, "finished")
     assert (done.trials, done.cost, done.spent, done.share) == (None, 11.5, 11, 11 / 11.5)
     assert done.so_far == "11.0 of 11.5 full trainings"
