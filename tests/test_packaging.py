@@ -65,7 +65,7 @@ class Environment:
 
     def sgdr(self, *arguments):
         """The finished command."""
-        return done([self.folder / "env/bin/sgdr", *arguments], self.folder)
+        return done([self.folder / "env/bin/python", "-m", "sgdr", *arguments], self.folder)
 
     def python(self, code, **environment):
         """What the code prints; it must succeed."""
@@ -105,7 +105,6 @@ def environment(wheel, tmp_path, searching):
     once more; for Keras it is JAX, the backend.
     """
     environment = made(tmp_path, wheel)
-    environment.install()
     own, shared = (next(each.folder.glob("env/lib/*/site-packages")) for each in (environment, searching))
     (own / "search.pth").write_text(f"{shared}\n")
     return environment
@@ -160,6 +159,8 @@ def test_alone_it_brings_schedules_and_numpy(wheel, tmp_path):
 
 def test_the_search_sweeps_into_a_file_and_says_what_it_lacks(searching):
     swept(searching)
+    best = done([searching.folder / "env/bin/sgdr", "best", "tiny"], searching.folder)
+    assert best.returncode == 0 and "Best schedule of study 'tiny'" in best.stdout
     refused = searching.sgdr("serve")
     assert refused.returncode == 2
     assert refused.stderr == "sgdr: the service is not installed; pip install 'sgdr[service]'\n"
@@ -179,7 +180,7 @@ def test_postgres_is_swept_into(environment, postgres_database):
 def test_the_service_serves(environment):
     environment.install("service")
     with subprocess.Popen(
-        [environment.folder / "env/bin/sgdr", "serve", "--port", "0"],
+        [environment.folder / "env/bin/python", "-m", "sgdr", "serve", "--port", "0"],
         cwd=environment.folder,
         env=ENVIRONMENT,
         stderr=subprocess.PIPE,
