@@ -57,11 +57,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--not-passed`, leave out what passed before."""
+    """With `--not-passed`, leave out what passed before. What may take longest comes first.
+
+    Else one process would be left alone with it in the end.
+    """
     if config.getoption("not_passed") and config.cache is not None:
         passed = set(config.cache.get(PASSED, []))
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
         items[:] = [item for item in items if item.nodeid not in passed]
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
