@@ -1,6 +1,7 @@
 """What the README and the pages of docs/ show is run."""
 
 import importlib.util
+import math
 import json
 import os
 import re
@@ -90,6 +91,15 @@ def test_what_was_found_drives_an_optimizer(
     names = {"WarmRestartsLR": WarmRestartsLR, "optimizer": optimizer, "loader": range(5)}
     exec(block("found"), names)
     assert optimizer.param_groups[0]["lr"] == names["schedule"](0)
+
+
+def test_the_staged_sampler_in_a_study_of_ones_own() -> None:
+    names: dict[str, object] = {
+        "train": lambda base_lr, T_0, T_mult, seed: abs(math.log(base_lr / 0.1)) + 0.01 * (seed % 3)
+    }
+    exec(block("staged"), names)
+    assert len(names["study"].trials) == 12
+    assert 0.03 < names["study"].sampler.best_trial(names["study"]).params["base_lr"] < 0.3
 
 
 def test_torch_workload(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 PRUNERS = ("restart-aware", "hyperband", "median", "none")
 """The names, which the help of the command lists: that is why Optuna is not imported with this module."""
 
+STAGED = "staged"
+"""The name of the search that chooses among all arms by one model."""
+
 CHECKS = 20
 """How often in a budget a pruner without rungs of its own is asked."""
 

@@ -14,7 +14,7 @@ from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.problem.options import Group, Kind, Option, Place, option, options_of
 from sgdr.search.problem.space import Space
 from sgdr.search.storage.connect import DEFAULT_URL
-from sgdr.search.strategy.named import PRUNERS
+from sgdr.search.strategy.named import PRUNERS, STAGED
 from sgdr.shapes import CONTROLS, RELATIVES, SHAPES
 
 if TYPE_CHECKING:  # neither is needed for the help of the command, which lists the options
@@ -88,8 +88,9 @@ class SweepConfig:
     sampler: str | BaseSampler = option(
         "tpe",
         Kind.CHOICE,
-        "What chooses the next trial",
-        choices=("tpe", "random"),
+        "What chooses the next trial: staged finds the peak under one cosine, then looks at the shapes near "
+        "it, and trains again what leads",
+        choices=("tpe", "random", STAGED),
         instances="optuna.samplers:BaseSampler",
         more="Any Optuna sampler will do. Where one ends the study, as a GridSampler and a "
         "BruteForceSampler do when all is tried, the sweep ends and says so; to them a value that the "

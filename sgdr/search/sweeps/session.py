@@ -65,7 +65,7 @@ def work(
     with timer.phase("setup"):
         hparams, any_schedule = settings.space.hparams, bool(settings.relatives)
         allocator = SlotAllocator(
-            workload, settings.slots, settings.whole_trials, hparams, callback, any_schedule
+            workload, settings.slots, settings.most_at_once, hparams, callback, any_schedule
         )
         last_troughs = None
         if checkpoints is not None and not isinstance(workload, CallableWorkload):

@@ -20,9 +20,10 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import Space, bad_hparam_name
 from sgdr.search.storage.schema import SAID_LATER, StudyAttributes
 from sgdr.search.strategy.enumeration import check_enumerable
-from sgdr.search.strategy.named import named_pruner, rungs
+from sgdr.search.strategy.named import STAGED, named_pruner, rungs
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.strategy.samplers import Arm
+from sgdr.search.strategy.staged.arms import StagedArms
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.extent import CostExtent, Extent, TrialExtent
 from sgdr.shapes import SHAPES
@@ -68,6 +69,15 @@ class Settings(SweepConfig):
         return int(self.cost or 1) if self.trials is None else self.trials
 
     @property
+    def most_at_once(self) -> int:
+        """How many trials are worth training side by side, where that is for the sweep to choose.
+
+        The staged search learns from each trial which one to train next: in a quarter of them at most it is
+        to know no more than in the first.
+        """
+        return max(1, self.whole_trials // 4) if self.sampler == STAGED else self.whole_trials
+
+    @property
     def arms(self) -> tuple[str, ...]:
         """All that are searched."""
         return (*ARMS, *self.relatives)
@@ -105,6 +115,20 @@ class Settings(SweepConfig):
             seed=seed,
         )
 
+    def staged(self, arms: Mapping[str, Arm], seed: int) -> StagedArms | None:
+        """What chooses among the arms, where that is for the sampler to do."""
+        if self.sampler != STAGED:
+            return None
+        space, budget = self.space, self.budget
+        return StagedArms(
+            arms,
+            lambda params, arm: space.schedule(params, budget, arm),
+            budget,
+            seed,
+            sorted(space.hparams),
+            self.workload.direction,
+        )
+
     def _rungs(self, arm: str) -> frozenset[int]:
         """The epochs at which trials of an arm are judged: controls only right at the start.
 
@@ -124,7 +148,7 @@ class Settings(SweepConfig):
         # A sampler of the user's own knows one space only.
         if isinstance(self.sampler, BaseSampler) and not SHAPES[arm].is_control:
             return self.sampler
-        if self.sampler == "random":
+        if self.sampler in ("random", STAGED):  # the staged search chooses what is new by itself
             return RandomSampler(seed=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

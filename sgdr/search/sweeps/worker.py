@@ -62,6 +62,8 @@ class Worker:
         self._pace = Pace()
         self._in_float32: set[str] = set()
         """The values that the slots give in float32."""
+        self._staged = settings.staged(arms, begun.seed)
+        """What chooses among the arms; None where each has its share of the trials."""
         self._exhausted: Exhausted | None = None
         """Said by a sampler that has nothing more to try."""
         self.epochs = 0
@@ -160,6 +162,9 @@ class Worker:
                 return self._arms[name], self._arms[name].ask(fixed)
             except ValueError as error:  # a sampler may refuse to choose what is not given, too
                 raise Refused(f"it was enqueued, and {error}") from error
+        if self._staged is not None:
+            name, params = self._staged.next(self._log.own)
+            return self._arms[name], self._arms[name].ask(params)
         name, draw = self._begun.places[plan.place]
         return self._arms[name], self._arms[name].ask(draw=draw)
 
