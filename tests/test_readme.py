@@ -1,24 +1,26 @@
 """What the README and the pages of docs/ show is run."""
 
 import importlib.util
-import math
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import sgdr
+from experiments.tables.trials import Replay, course
+from sgdr import search
+from tests.tables.planted import table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = "\n".join([README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))])
-
-
 SOURCE = Path(__file__).read_text()
 COMMANDS = sorted(set(re.findall(r"^sgdr (?!sweep)[a-z]+.*$", PAGES, re.MULTILINE)))
 Sgdr = Callable[..., subprocess.CompletedProcess[str]]
@@ -100,6 +102,14 @@ def test_the_staged_sampler_in_a_study_of_ones_own() -> None:
     exec(block("staged"), names)
     assert len(names["study"].trials) == 12
     assert 0.03 < names["study"].sampler.best_trial(names["study"]).params["base_lr"] < 0.3
+
+
+def test_searches_that_are_replayed_on_tables() -> None:
+    planted = table("cosine/0", noise=0.01)
+    names: dict[str, Any] = {"MySampler": lambda seed, cost: search.StagedSampler(60, seed)}
+    for code in (block("replayed_sampler"), block("replayed_rows")):
+        exec(code, names)
+        assert course(names["search"], Replay(planted, [1, 2], 6))
 
 
 def test_torch_workload(tmp_path: Path) -> None:
