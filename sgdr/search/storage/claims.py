@@ -218,7 +218,8 @@ class NumberedClaims:
     """Claims first and looks afterwards: of two that are one too many, the one with the lower number stays.
 
     By Optuna's own calls, so for every storage. A claim that is withdrawn stays behind as a failed trial;
-    it comes about only where two workers claim the last trials at the same moment.
+    it comes about only where two workers claim the last trials at the same moment. Waiting trials are
+    the exception: two workers that take the last of them at the same moment may have one too many.
     """
 
     def __init__(self, storage: BaseStorage, study_id: int) -> None:
