@@ -1,17 +1,16 @@
 """The shapes of schedule that a search tries, each declared once: its words, what is searched, how it looks.
 
-A sweep has an arm of each shape: restarts, two controls without them in every sweep, and relatives where they
-are asked for. Whoever adds a relative gives `sgdr.relatives` its formula, `SHAPES` an entry, and `FIELDS`
-what no schedule had before.
+A sweep has an arm of each shape that it is asked for. Whoever adds a shape gives `sgdr.relatives` or
+`sgdr.decays` its formula, `SHAPES` an entry, and `FIELDS` what no schedule had before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sgdr.decays import FALLS
+from sgdr.decays import FALLS, Linear, Power, StableDecay
 from sgdr.formula import Formula
 from sgdr.relatives import ANNEALS, MODES, Cyclic, OneCycle, StepDecay
 from sgdr.schedule import WarmRestarts
@@ -28,7 +27,7 @@ class Shape:
     """One shape of schedule."""
 
     name: str
-    """The name of the shape's arm; of a relative, the `kind` of its schedules."""
+    """The name of the shape's arm; of a formula, the `kind` of its schedules."""
     words: str
     """The words for the shape that people read."""
     color: str
@@ -38,14 +37,17 @@ class Shape:
     shared: tuple[str, ...] = ()
     """The ranges of `search.Space` that are searched beside base_lr, in the order of sampling: length
     (T_0, or the number of cycles), T_mult, eta_ratio."""
-    own: Mapping[str, Callable[[int], tuple[Any, ...]]] = field(default_factory=dict)
-    """What is searched of it alone: by name, the range for a budget in epochs, in the short form of a
-    `search.Space`. Its trials are known by these names: nothing of the workload's may have one of them."""
+    own: Mapping[str, Callable[[int], Any]] = field(default_factory=dict)
+    """What is searched of it alone: by name, the range or the choices for a budget in epochs, in the short
+    form of a `search.Space`. Nothing of the workload's may have one of these names."""
     make: Callable[[Params, int], WarmRestarts | Formula] | None = None
     """The schedule in epochs that sampled values name, for a budget; None: `search.Space` makes it."""
     is_control: bool = True
-    is_relative: bool = False
-    """Whether it is tried only where it is asked for."""
+    """Whether its schedules have no restarts."""
+    is_formula: bool = True
+    """Whether its schedules are formulas, whose `kind` is its name; others are `WarmRestarts`."""
+    rises_first: bool = False
+    """Whether its rate begins below its peak: then how a trial begins tells only how soon it rises."""
     evenly: int = 16
     """How many of its trials are spread over its space before TPE begins."""
     preposition: str = "of"
@@ -56,6 +58,19 @@ def _one_cosine(params: Params, budget: int) -> WarmRestarts:
     """One cosine cycle, or a constant rate where no eta_ratio was sampled."""
     base_lr = float(params["base_lr"])
     return WarmRestarts(base_lr, budget, 1, base_lr * float(params.get("eta_ratio", 1.0)))
+
+
+def _linear(params: Params, budget: int) -> Linear:
+    return Linear(float(params["base_lr"]), budget)
+
+
+def _stable_decay(params: Params, budget: int) -> StableDecay:
+    base_lr, pct_decay = float(params["base_lr"]), float(params["pct_decay"])
+    return StableDecay(base_lr, budget, pct_decay, fall=str(params["fall"]))
+
+
+def _power(params: Params, budget: int) -> Power:
+    return Power(float(params["base_lr"]), budget, float(params["power"]))
 
 
 def _one_cycle(params: Params, budget: int) -> OneCycle:
@@ -79,6 +94,7 @@ RESTARTS = Shape(
     marker="circle",
     shared=("length", "T_mult", "eta_ratio"),
     is_control=False,
+    is_formula=False,
     # On one seed TPE follows the noise, and with fewer to begin with it finds worse schedules at a higher
     # cost (`experiments/bench/search.py`).
     evenly=64,
@@ -90,6 +106,7 @@ COSINE = Shape(
     marker="diamond",
     shared=("eta_ratio",),
     make=_one_cosine,
+    is_formula=False,
 )
 CONSTANT = Shape(
     name="constant",
@@ -97,9 +114,35 @@ CONSTANT = Shape(
     color="green",
     marker="square",
     make=_one_cosine,
+    is_formula=False,
     preposition="at",
 )
-_RELATIVES = (
+_FALLING = (
+    Shape(
+        name=Linear.kind,
+        words="linear decay",
+        color="violet",
+        marker="triangle-down",
+        make=_linear,
+    ),
+    Shape(
+        name=StableDecay.kind,
+        words="a plateau with a decay",
+        color="brown",
+        marker="hexagon",
+        own={"pct_decay": lambda budget: (0.05, 0.5), "fall": lambda budget: list(FALLS)},
+        make=_stable_decay,
+    ),
+)
+_OTHERS = (
+    Shape(
+        name=Power.kind,
+        words="polynomial decay",
+        color="magenta",
+        marker="hourglass",
+        own={"power": lambda budget: (1.0, 4.0, "log")},
+        make=_power,
+    ),
     Shape(
         name=OneCycle.kind,
         words="one cycle",
@@ -107,7 +150,7 @@ _RELATIVES = (
         marker="triangle-up",
         own={"pct_start": lambda budget: (0.05, 0.5)},
         make=_one_cycle,
-        is_relative=True,
+        rises_first=True,
     ),
     Shape(
         name=StepDecay.kind,
@@ -116,7 +159,6 @@ _RELATIVES = (
         marker="cross",
         own={"gamma": lambda budget: (0.05, 0.5, "log")},
         make=_step_decay,
-        is_relative=True,
     ),
     Shape(
         name=Cyclic.kind,
@@ -126,16 +168,21 @@ _RELATIVES = (
         shared=("eta_ratio",),
         own={"half_cycle": lambda budget: (1, max(1, budget // 2), "log")},
         make=_cyclic,
-        is_relative=True,
+        rises_first=True,
     ),
 )
 
-SHAPES = {shape.name: shape for shape in (RESTARTS, COSINE, CONSTANT, *_RELATIVES)}
+SHAPES = {shape.name: shape for shape in (RESTARTS, COSINE, *_FALLING, CONSTANT, *_OTHERS)}
 """All of them by name, in the order in which they are told."""
-CONTROLS = tuple(name for name, shape in SHAPES.items() if shape.is_control and not shape.is_relative)
-"""The controls of every sweep."""
-RELATIVES = tuple(name for name, shape in SHAPES.items() if shape.is_relative)
-"""The further controls, which are tried where they are asked for."""
+DEFAULT_SHAPES = (RESTARTS.name, COSINE.name, *(shape.name for shape in _FALLING), CONSTANT.name)
+"""The shapes that a sweep tries where none are asked for."""
+EARLIER = (RESTARTS.name, COSINE.name, CONSTANT.name)
+"""The shapes of studies that do not name theirs: every sweep had them before they could be chosen."""
+
+
+def in_order(names: Collection[str]) -> tuple[str, ...]:
+    """The names that are those of shapes, each once, in the order of `SHAPES`."""
+    return tuple(name for name in SHAPES if name in names)
 
 
 class Meaning(NamedTuple):

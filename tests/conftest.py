@@ -200,7 +200,8 @@ def command_in() -> Callable[[Path], Sgdr]:
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Sgdr:
     """The command in a folder whose sgdr.db holds the study `tiny`, of 8 trials; only to be read."""
     run = sgdr_in(tmp_path_factory.mktemp("swept"))
-    done = run("sweep", "--workload", "tiny:workload", "--trials", "8", "--pruner", "none")
+    shapes = ("--shapes", "restarts,cosine,constant")  # all of which are WarmRestarts
+    done = run("sweep", "--workload", "tiny:workload", "--trials", "8", "--pruner", "none", *shapes)
     assert done.returncode == 0, done.stderr
     return run
 

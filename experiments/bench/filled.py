@@ -30,6 +30,7 @@ from sgdr.search.strategy.restart_aware import rungs
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.create_study import study_name
 from sgdr.search.sweeps.settings import Settings, resolve
+from sgdr.shapes import EARLIER
 
 DIGITS = Declaration(
     name="digits",
@@ -74,7 +75,7 @@ def fill(url: str, name: str, trials: int, epochs: int = 100, seed: int = 0) -> 
 
 def settings_of(trials: int, epochs: int, seed: int) -> Settings:
     """The settings of the sweep that would have made the study. Raises ValueError for what cannot be."""
-    return resolve(DIGITS, SweepConfig(trials=trials, budget=epochs, seed=seed))
+    return resolve(DIGITS, SweepConfig(trials=trials, budget=epochs, seed=seed, shapes=EARLIER))
 
 
 def drawn(settings: Settings, worker: str, first: int = 0) -> Iterator[FrozenTrial]:
@@ -86,7 +87,7 @@ def drawn(settings: Settings, worker: str, first: int = 0) -> Iterator[FrozenTri
     while True:
         if not cut_off:
             trained = number
-            arm = next_arm(begun, settings.controls, settings.whole_trials)
+            arm = next_arm(begun, settings.controls, settings.whole_trials, settings.arms)
             begun[arm] += 1
         rng = np.random.default_rng([settings.seed, number])
         outcome = str(rng.choice(list(SHARES), p=list(SHARES.values())))

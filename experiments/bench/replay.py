@@ -27,7 +27,7 @@ from sgdr.schedule import WarmRestarts
 from sgdr.search.backend.slots import FINITE
 from sgdr.search.evaluation.finalists import Candidate
 from sgdr.search.evaluation.race import Rounds
-from sgdr.search.problem.arms import ARMS, DEFAULT_SHARE, Places, arm_of
+from sgdr.search.problem.arms import DEFAULT_SHARE, Places, arm_of
 from sgdr.search.problem.callback import SILENT
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.objective import value
@@ -40,6 +40,7 @@ from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
 from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.worker import Worker
+from sgdr.shapes import EARLIER
 
 SLOTS = 16
 FACTOR = 3
@@ -192,16 +193,19 @@ def ours(
         sampler="tpe",
         slots=SLOTS,
         controls=controls,
-        relatives=(),
+        shapes=EARLIER,
         seed=seed,
         timeout=None,
     )
     storage = InMemoryStorage()
     storage.create_new_study([StudyDirection.MINIMIZE], "replay")
     coordinator = AloneCoordinator(storage, "replay")
-    arms = {name: settings.arm(name, seed, sampler_seed(seed, place, 0)) for place, name in enumerate(ARMS)}
+    arms = {
+        name: settings.arm(name, seed, sampler_seed(seed, place, 0))
+        for place, name in enumerate(settings.arms)
+    }
     slots = TableSlots(table, grid, column)
-    begun = Begun(coordinator, seed, Places({}, {}, controls, trials))
+    begun = Begun(coordinator, seed, Places({}, {}, controls, trials, settings.arms))
     Worker(slots, begun, arms, settings, PhaseTimer()).run()
     ended = list(coordinator.log.trials.values())
     coordinator.log.close()
@@ -226,7 +230,7 @@ def confirmed(
     arms = {row: arm_of(table.schedules[row], table.budget) for row in run.finalists(len(run.rows), worth)}
     candidates = [
         Candidate(_best(table, row, float(worth[row]), arm), arm)
-        for arm in ARMS
+        for arm in EARLIER
         for row in [row for row, of in arms.items() if of == arm][:top]
     ]
     stored = StudyAttributes(

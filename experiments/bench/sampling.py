@@ -31,6 +31,7 @@ from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.strategy.restart_aware import RestartAwarePruner, rungs
 from sgdr.search.strategy.windowed_trials import BEST, RECENT
 from sgdr.search.sweeps.settings import Settings
+from sgdr.shapes import EARLIER
 
 BUDGET = 60
 SIDE_BY_SIDE = 16
@@ -53,7 +54,7 @@ def settings(own: optuna.samplers.BaseSampler | None) -> Settings:
         sampler="tpe" if own is None else own,
         slots=SIDE_BY_SIDE,
         controls=0.0,
-        relatives=(),
+        shapes=EARLIER,
         seed=0,
         timeout=None,
     )

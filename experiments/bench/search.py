@@ -28,7 +28,8 @@ from experiments.bench import report, rules, verdicts
 from experiments.bench.replay import PRUNERS, SAMPLERS, Grid, confirmed, in_order, ours, peer, worths_of
 from experiments.bench.tables import SOURCES, Table, table
 from experiments.tables.table import attainable
-from sgdr.search.problem.arms import ARMS, arm_of
+from sgdr.search.problem.arms import arm_of
+from sgdr.shapes import EARLIER
 
 SEEDS = 8
 FIRST_FRESH = 1000
@@ -233,8 +234,8 @@ def finalists_table(grids: Sequence[Table], repeats: int) -> str:
     for grid in grids:
         order = worths_of(grid).mean(axis=1).argsort().tolist()
         arms = [arm_of(schedule, grid.budget) for schedule in grid.schedules]
-        chosen = {arm: [row for row in order if arms[row] == arm][: verdicts.FINALISTS] for arm in ARMS}
-        schedules = [grid.schedules[row] for arm in ARMS for row in chosen[arm]]
+        chosen = {arm: [row for row in order if arms[row] == arm][: verdicts.FINALISTS] for arm in EARLIER}
+        schedules = [grid.schedules[row] for arm in EARLIER for row in chosen[arm]]
         seeds = range(FIRST_FRESH, FIRST_FRESH + verdicts.SEEDS)
         losses = worths_of(table(grid.name, schedules, seeds, key="finalists"))
         restarts = list(range(len(chosen["restarts"])))

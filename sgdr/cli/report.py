@@ -78,7 +78,7 @@ def _further(schedule: Any) -> str:
 
 
 def _columns(schedules: list[Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings, and the cells of each; in a last column, where there are relatives, what they alone have."""
+    """Headings, and the cells of each; in a last column, where there are formulas, what they alone have."""
     fields = [_fields(schedule) for schedule in schedules]
     further = [_further(schedule) for schedule in schedules]
     also = ["others"] if any(further) else []

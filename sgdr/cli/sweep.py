@@ -62,6 +62,8 @@ def sweep(**typed: Any) -> None:
     if asked["engine"] == "local":  # the address may be the environment's
         asked["address"] = None
     say = Console(stderr=True, highlight=False, markup=False)
+    if asked["relatives"]:
+        say.print("sgdr: --relatives is deprecated: give --shapes, with those that are searched anyway")
 
     with importing():
         import optuna

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from sgdr import search
+from sgdr.shapes import EARLIER
 
 CONFIRM = ("confirm", "tiny", "--workload", "tiny:workload", "--top", "1", "--seeds", "4", "--slots", "4")
 
@@ -15,7 +16,8 @@ CONFIRM = ("confirm", "tiny", "--workload", "tiny:workload", "--top", "1", "--se
 @pytest.fixture(scope="module")
 def file(tmp_path_factory, tiny):
     database = tmp_path_factory.mktemp("swept") / "sgdr.db"
-    search.sweep(tiny.workload, trials=12, storage=f"sqlite:///{database}", pruner="none", slots=4)
+    how = {"pruner": "none", "slots": 4, "shapes": EARLIER}
+    search.sweep(tiny.workload, trials=12, storage=f"sqlite:///{database}", **how)
     return database
 
 

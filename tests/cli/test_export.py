@@ -83,10 +83,10 @@ def test_a_study_whose_epochs_have_no_known_length_is_exported_where_that_is_sai
     assert code == with_words(schedule, "keras", budget=3, steps_per_epoch=10)
 
 
-def test_a_relative_is_not_code_and_the_best_of_restarts_is_named(sgdr, tiny, tmp_path):
+def test_a_formula_is_not_code_and_the_best_of_restarts_is_named(sgdr, tiny, tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     options = {"trials": 16, "storage": url, "controls": 0.6, "slots": 4, "pruner": "none"}
-    search.sweep(tiny.workload, study="s", relatives=["cyclic"], **options)
+    search.sweep(tiny.workload, study="s", shapes=["restarts", "cyclic"], **options)
     study = search.load("s", url)
     trials = study.trials()
     number = trials.index[(trials.arm == "cyclic") & (trials.state == "COMPLETE")][0]

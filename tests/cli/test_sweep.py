@@ -24,7 +24,7 @@ def finished(folder: Path) -> int:
 
 
 def test_prints_the_best_schedule_the_top_five_and_how_to_go_on(sgdr, tmp_path):
-    done = sgdr(*SWEEP, "--trials", "6")
+    done = sgdr(*SWEEP, "--trials", "6", "--shapes", "restarts,cosine,constant")
     assert done.returncode == 0, done.stderr
     for part in ("Best schedule", "base_lr", "T_0", "T_mult", "eta_min", "restarts", "error"):
         assert part in done.stdout
@@ -37,15 +37,21 @@ def test_prints_the_best_schedule_the_top_five_and_how_to_go_on(sgdr, tmp_path):
     assert (tmp_path / "tiny.png").stat().st_size > 1000
 
 
-def test_relatives_are_asked_for_by_name_and_told_with_their_fields(sgdr):
-    done = sgdr(*SWEEP, "--trials", "8", "--relatives", "one-cycle, cyclic")
+def test_shapes_are_asked_for_by_name_and_told_with_their_fields(sgdr):
+    done = sgdr(*SWEEP, "--trials", "8", "--shapes", "restarts, one-cycle, cyclic")
     assert done.returncode == 0, done.stderr
-    assert "one-cycle 1, cyclic 1" in done.stdout
+    assert "one-cycle 1, cyclic 1" in done.stdout and "deprecated" not in done.stderr
     best = sgdr("best", "tiny", "-k", "8")
     assert "length 6, pct_start " in best.stdout and "up " in best.stdout
-    refused = sgdr(*SWEEP, "--study", "other", "--relatives", "square")
+    refused = sgdr(*SWEEP, "--study", "other", "--shapes", "square")
     assert refused.returncode == 2
-    assert "relatives='square' must be one of one-cycle, step-decay, cyclic" in refused.stderr
+    assert "shapes='square' must be one of restarts, cosine, linear, " in refused.stderr
+
+
+def test_relatives_are_still_taken_and_said_to_be_deprecated(sgdr):
+    done = sgdr(*SWEEP, "--trials", "16", "--controls", "0.5", "--relatives", "cyclic")
+    assert done.returncode == 0 and "cyclic 1" in done.stdout and "constant 1" in done.stdout
+    assert done.stderr.count("--relatives is deprecated: give --shapes") == 1 and "Warning" not in done.stderr
 
 
 def test_json_is_the_only_thing_on_stdout_and_holds_the_result(sgdr):
@@ -98,7 +104,14 @@ def test_the_bar_shows_what_was_asked_for_and_the_cost_and_the_best_so_far():
 
 @pytest.mark.parametrize(("controls", "counts"), [("0", (8, 0, 0)), ("0.5", (4, 2, 2))])
 def test_controls_are_the_share_of_the_trials_without_restarts(sgdr, controls, counts):
-    done = sgdr(*SWEEP, "--trials", "8", "--controls", controls, "--T-0", "1:3", "--json")
+    asked = ("--trials", "8", "--controls", controls, "--T-0", "1:3")
+    plain = sgdr(*SWEEP, *asked, "--json", "--study", "plain")
+    share = json.loads(plain.stdout)["arms"]
+    assert share.pop("restarts") == counts[0]
+    assert share == dict.fromkeys(["cosine", "linear", "wsd", "constant"][: sum(counts[1:])], 1)
+    done = sgdr(
+        *SWEEP, *asked, "--json", *(["--shapes", "restarts,cosine,constant"] if controls != "0" else [])
+    )
     assert done.returncode == 0, done.stderr
     arms = zip(("restarts", "cosine", "constant"), counts, strict=True)
     assert json.loads(done.stdout)["arms"] == {arm: count for arm, count in arms if count}

@@ -104,7 +104,8 @@ class SweepRequest(_Options):
     def config(self, **own: Any) -> SweepConfig:
         """The same in Python, with `own` options of the service's. Raises ValueError as `space` does."""
         asked = {part.name: getattr(self, part.name) for part in fields(SweepConfig) if part.name in ASKED}
-        return SweepConfig(**{**asked, "relatives": self.relatives or (), "space": self.space(), **own})
+        names = {name: asked[name] or () for name in asked if ASKED[name].kind is Kind.NAMES}
+        return SweepConfig(**{**asked, **names, "space": self.space(), **own})
 
     def space(self) -> Space:
         """What it searches. Raises ValueError for a range that cannot be."""

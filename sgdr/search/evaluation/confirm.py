@@ -29,6 +29,7 @@ from sgdr.search.storage.schema import CONFIRMATION, SAID_LATER, VERDICT
 from sgdr.search.study.lookup import load
 from sgdr.search.study.study import Study, study_id
 from sgdr.search.study.verdict import Verdict
+from sgdr.shapes import SHAPES
 
 MOST_SEEDS = 10_000
 """A number beyond which no difference matters."""
@@ -85,8 +86,8 @@ def confirm(
             drawn = read.stored.space["hparams"]
             hparams = {name: json_to_distribution(text) for name, text in drawn.items()}
             jobs = len(candidates) * sequential_test.looks(seeds)[0]
-            relatives = bool(read.stored.relatives)
-            driven = SlotAllocator(workload, count, jobs, hparams, callback, any_schedule=relatives).finish()
+            formulas = any(SHAPES[arm].is_formula for arm in read.stored.arms)
+            driven = SlotAllocator(workload, count, jobs, hparams, callback, any_schedule=formulas).finish()
             try:
                 recorder = None
                 if troughs and isinstance(driven, Population) and not isinstance(workload, CallableWorkload):

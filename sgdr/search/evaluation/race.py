@@ -206,6 +206,11 @@ class Rounds:
         if failed:
             why = f"trial {failed[0].best.number} {failed[0].failed}"
             return f"undecided: no {which} could be trained again; {why}"
+        if not any((arm == RESTARTS.name) is not restarts for arm in self._study.stored.arms):
+            return (
+                f"undecided: no {which} is among the shapes of the study, so {other} have nothing to be "
+                "compared with; search another one with more --shapes"
+            )
         return (
             f"undecided: no {which} was completed in the search, so {other} have nothing to be compared "
             "with; give the study more trials by --resume, or another one a share of --controls"

@@ -1,23 +1,22 @@
-"""The arms of a comparison: schedules with restarts, and the kinds of controls without.
+"""The arms of a comparison, one of each shape: schedules with restarts, and controls without.
 
 Whether restarts help is a question about the same budget with and without them, so a share of every search
-goes to one cosine cycle and to a constant rate; relatives of restarts are further controls, where asked for.
+that has restarts goes to the other shapes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
-from sgdr.shapes import CONSTANT, CONTROLS, COSINE, RESTARTS, SHAPES
+from sgdr.shapes import CONSTANT, COSINE, RESTARTS, SHAPES
 
-ARMS = (RESTARTS.name, *CONTROLS)
-"""The names of the arms of every search."""
 ALL_ARMS = tuple(SHAPES)
-"""The names of all arms: those of `ARMS`, and the relatives that may be arms too."""
+"""The names of all arms."""
 DEFAULT_SHARE = 0.25
-"""The share of the trials that is for both controls together."""
+"""The share of the trials that is for all controls together."""
 BLOCK = 64
 """Trials of which the controls have their share."""
 
@@ -31,28 +30,41 @@ def arm_of(schedule: WarmRestarts | Formula, budget: int) -> str:
     return RESTARTS.name if schedule.restarts(until=budget) else COSINE.name
 
 
-def next_arm(begun: Mapping[str, int], share: float, trials: int, relatives: Sequence[str] = ()) -> str:
-    """The arm of the next trial, after so many of each, of a search of `trials`.
+def may_be_of(arm: str, stated: Any) -> bool:
+    """Whether the schedule that a trial states, as of `to_dict`, is of the kind that an arm makes.
 
-    `share` is that of one cosine cycle and a constant rate together; a relative has as much as one of them.
+    The names of what is searched do not tell: a constant rate and linear decay have a peak alone.
+    """
+    kind = stated.get("kind") if isinstance(stated, Mapping) else None
+    return bool(kind == (arm if SHAPES[arm].is_formula else None))
+
+
+def next_arm(begun: Mapping[str, int], share: float, trials: int, shapes: Sequence[str]) -> str:
+    """The arm of the next trial, after so many of each, of a search of `trials` among `shapes`.
+
+    `share` is that of all controls together, which is split evenly; where trials are few, the first of them
+    come first. Without restarts among the shapes, each has as many.
 
     In every block of trials the controls come first and together: a few that came one by one would find
     nobody to be compared with, and be trained to the end.
     """
+    controls = [shape for shape in shapes if SHAPES[shape].is_control]
+    if len(controls) == len(shapes):
+        return min(controls, key=lambda control: begun.get(control, 0))
     block = min(trials, BLOCK * (sum(begun.values()) // BLOCK + 1))
-    controls = (*CONTROLS, *relatives)
-    for control in controls:
-        most = (block - 1) // len(controls)  # so that something is left for restarts
-        if begun.get(control, 0) < min(round(share / len(CONTROLS) * block), most):
+    # An even number, so that two have as many, of which something is left for restarts.
+    together = 2 * min(round(share / 2 * block), (block - 1) // 2)
+    for place, control in enumerate(controls):
+        if begun.get(control, 0) < together // len(controls) + (place < together % len(controls)):
             return control
     return RESTARTS.name
 
 
-def planned(share: float, trials: int, relatives: Sequence[str] = ()) -> dict[str, int]:
+def planned(share: float, trials: int, shapes: Sequence[str]) -> dict[str, int]:
     """How many of so many trials each arm will have, by its name; arms that have none are not named."""
     counts: dict[str, int] = {}
     for _ in range(trials):
-        arm = next_arm(counts, share, trials, relatives)
+        arm = next_arm(counts, share, trials, shapes)
         counts[arm] = counts.get(arm, 0) + 1
     return counts
 
@@ -67,18 +79,18 @@ class Places:
         drawn: Mapping[str, int],
         share: float,
         trials: int,
-        relatives: Sequence[str] = (),
+        shapes: Sequence[str],
     ) -> None:
         """`begun` and `drawn`: what each arm has had in earlier runs, as trials and as new ones; the others
         as of `next_arm`."""
         self._begun, self._drawn = dict(begun), dict(drawn)
-        self._share, self._trials, self._relatives = share, trials, tuple(relatives)
+        self._share, self._trials, self._shapes = share, trials, tuple(shapes)
         self._known: list[tuple[str, int]] = []
 
     def __getitem__(self, place: int) -> tuple[str, int]:
         """The arm, and how many new trials of that arm come before."""
         while len(self._known) <= place:
-            arm = next_arm(self._begun, self._share, self._trials, self._relatives)
+            arm = next_arm(self._begun, self._share, self._trials, self._shapes)
             self._known.append((arm, self._drawn.get(arm, 0)))
             self._begun[arm] = self._begun.get(arm, 0) + 1
             self._drawn[arm] = self._drawn.get(arm, 0) + 1

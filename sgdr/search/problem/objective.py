@@ -26,7 +26,7 @@ def chosen_epoch(
 
     `select` is the curve to choose by, one value an epoch: the select metric's where a workload has one.
     `schedule` is in epochs. best-epoch: the best of all; best-trough: the best of the ends of its cycles, of
-    a relative that has none the last; final: the last. Of equals the first. Raises ValueError for an unknown
+    a shape that has none the last; final: the last. Of equals the first. Raises ValueError for an unknown
     objective, an empty curve, or one that reaches no trough.
     """
     one_of("objective", objective, OBJECTIVES)

@@ -6,7 +6,7 @@ import importlib
 import math
 import operator
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from decimal import Decimal
 from enum import Enum, Flag, StrEnum, auto
@@ -240,6 +240,8 @@ def _choice(about: Option, value: Any) -> Any:
 
 def _names(about: Option, value: Any) -> tuple[str, ...]:
     """The names in the order of the choices, each once."""
+    if not isinstance(value, Iterable):
+        raise ArgumentError(about.name, value, "must be names")
     names = (value,) if isinstance(value, str) else tuple(value)
     for name in names:
         one_of(about.name, name, about.choices)

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sgdr import relatives
 from sgdr.schedule import WarmRestarts
 from sgdr.search.storage.schema import BEGUN, EPOCHS, FORMS, SEED, WORKER, Attrs, StudyAttributes
-from sgdr.shapes import RELATIVES
+from sgdr.shapes import SHAPES
 
 
 def is_foreign(trial: FrozenTrial, study: StudyAttributes | None) -> bool:
@@ -45,7 +45,7 @@ def _is_begun(attributes: Attrs) -> bool:
         read = relatives.from_dict(schedule)
     except ValueError:
         return False
-    return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in RELATIVES
+    return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in SHAPES
 
 
 def _has_trained(trial: FrozenTrial, study: StudyAttributes | None) -> bool:

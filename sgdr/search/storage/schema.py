@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 from sgdr.choices import Direction, Objective
+from sgdr.shapes import EARLIER, in_order
 
 Attrs: TypeAlias = Mapping[str, Any]
 """User attributes of a study or of a trial, as a storage holds them."""
@@ -74,14 +75,21 @@ class StudyAttributes:
     pruner: Any = None
     sampler: Any = None
     controls: Any = None
+    shapes: Any = ()
+    """The shapes that are searched; empty in studies from before they could be chosen (see `arms`)."""
     relatives: Any = ()
-    """The further arms; left out where there are none."""
+    """The shapes beside `EARLIER` in such studies; others have none."""
     seed: Annotated[int, Needed(_is_whole(0))]
     versions: Any = None
     confirmation: Mapping[str, Any] = field(default_factory=dict)
     """What candidates gave on fresh seeds so far, by the number of their trial (see `Candidate.results`)."""
     verdict: Any = None
     """`Verdict.attribute()`, once there is one."""
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The shapes that are searched."""
+        return in_order(self.shapes or (*EARLIER, *self.relatives))
 
     @property
     def chosen_by(self) -> str:
@@ -102,7 +110,7 @@ class StudyAttributes:
 
 
 _STUDY = tuple(field.name for field in fields(StudyAttributes))
-_LATER = ("relatives", "confirmation", "verdict")
+_LATER = ("shapes", "relatives", "confirmation", "verdict")
 """What a study has only where there is some."""
 _NEEDED = _marked(StudyAttributes, Needed)
 MARKS = {"workload", "space", "objective", "direction"}

@@ -25,11 +25,13 @@ from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.storage.schema import BEGUN
-from sgdr.shapes import RELATIVES
+from sgdr.shapes import SHAPES
 
 SHARES = (1 / 80, 1 / 4, 1 / 2)
 """Shares of the budget at which trials are compared. Right at the start, which tells the hopeless; then not
 before long: in between, high rates and long cycles lag behind, and they are the ones that win in the end."""
+RISING = frozenset(name for name, shape in SHAPES.items() if shape.rises_first)
+"""The shapes of which the start tells nothing."""
 WINDOW = 3
 """Epochs whose mean is taken: one alone is noise, and the best of many would be luck."""
 CREDIT = 2.0
@@ -140,8 +142,8 @@ class RestartAwarePruner(BasePruner):
 
     Trials report raw values, with the number of completed epochs, from 1, as the step: every one, or some.
     T_0 and T_mult, in epochs, are read from the user attribute `schedule` where a trial has it, else from its
-    parameters. A relative of warm restarts, whose attribute names its `kind`, goes on as long as its values
-    are finite: where rates rise first, its start tells only how soon they do.
+    parameters. A schedule of another shape, whose attribute names its `kind`, is judged as one cosine
+    over the budget; where rates rise first, it goes on as long as its values are finite.
 
     Nobody waits for others at a rung, as in asynchronous successive halving: Li et al. 2020, "A system for
     massively parallel hyperparameter tuning", arXiv:1810.05934.
@@ -182,9 +184,9 @@ class RestartAwarePruner(BasePruner):
                 "epochs; make it with the budget of the study"
             )
         stated = trial.user_attrs.get(BEGUN)
-        if isinstance(stated, Mapping) and stated.get("kind") in RELATIVES:
+        if isinstance(stated, Mapping) and stated.get("kind") in RISING:
             return not math.isfinite(trial.intermediate_values[step])
-        _schedule(trial)  # refused before it comes to a rung
+        _schedule(trial, self.budget)  # refused before it comes to a rung
         memory = self._memory.setdefault(study._storage, _Memory())
         before, answer = memory.asked.get(trial._trial_id, (0, False))
         if before != step:
@@ -216,7 +218,7 @@ class RestartAwarePruner(BasePruner):
         """
         key = trial._trial_id, rung
         if key not in memory.places:
-            schedule, values = _schedule(trial), trial.intermediate_values
+            schedule, values = _schedule(trial, self.budget), trial.intermediate_values
             # A trial that reports some epochs only is judged at its first report from the rung on.
             at = min(step for step in values if step >= rung)
             losses = {step: sign * value for step, value in values.items()}
@@ -234,9 +236,14 @@ class _Memory:
     """The step at which a trial was asked last, and the answer, by trial."""
 
 
-def _schedule(trial: FrozenTrial) -> WarmRestarts:
-    """The schedule of a trial; the rate is 1 where it is not known. Raises ValueError for one without T_0."""
+def _schedule(trial: FrozenTrial, budget: int) -> WarmRestarts:
+    """The schedule of a trial, or one cosine in place of another shape; the rate is 1 where it is not known.
+
+    Raises ValueError for one without T_0.
+    """
     stated = trial.user_attrs.get(BEGUN)  # which may be anything in a study of somebody else's
+    if isinstance(stated, Mapping) and stated.get("kind") in SHAPES:
+        return WarmRestarts(1.0, budget)
     named = stated if isinstance(stated, Mapping) and "T_0" in stated else trial.params
     if "T_0" not in named:
         raise ValueError(

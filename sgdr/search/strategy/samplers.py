@@ -17,7 +17,8 @@ from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from sgdr.search.storage.schema import ENQUEUED, RETRY_OF
+from sgdr.search.problem.arms import may_be_of
+from sgdr.search.storage.schema import BEGUN, ENQUEUED, RETRY_OF
 from sgdr.search.strategy.enumeration import (
     ENUMERATING,
     MOST_DRAWS,
@@ -80,9 +81,10 @@ class Arm:
         self._seen: dict[int, int | None] = {}
         """Trials of other workers, by number: while one is running, the id of what stands for it here."""
 
-    def searches(self, params: Mapping[str, Any]) -> bool:
-        """Whether these are parameters of this arm."""
-        return params.keys() == self.distributions.keys()
+    def searches(self, trial: FrozenTrial) -> bool:
+        """Whether a trial that was begun is one of this arm."""
+        same = trial.params.keys() == self.distributions.keys()
+        return same and may_be_of(self.name, trial.user_attrs.get(BEGUN))
 
     def add(self, trial: FrozenTrial) -> None:
         """Tells the sampler and the pruner of a trial of an earlier run."""

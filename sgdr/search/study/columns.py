@@ -57,8 +57,8 @@ COLUMNS = (*_FIRST, *_REST)
 
 
 def searched_names(study: StudyAttributes) -> list[str]:
-    """What a study searches beside the fields of restarts: those of relatives, the workload's own values."""
-    own = [name for arm in study.relatives for name in SHAPES[arm].own]
+    """What a study searches beside the fields of restarts: what is of one shape, the workload's values."""
+    own = [name for arm in study.arms for name in SHAPES[arm].own]
     return [*own, *study.space["hparams"]]
 
 

@@ -80,7 +80,7 @@ class Study:
     @property
     def attributes(self) -> dict[str, Any]:
         """workload, space, budget, objective, metric, direction, select_metric, steps_per_epoch, interval,
-        pruner, sampler, controls, relatives (where there are some), seed, versions."""
+        pruner, sampler, controls, shapes (older studies: relatives, where there are some), seed, versions."""
         return self._now.content.attributes
 
     @property
@@ -224,7 +224,7 @@ class Study:
         """The trials by number, each a dict of plain JSON values.
 
         number, state, arm, value, base_lr, T_0, T_mult and eta_min in epochs, a dict `hparams` of what else
-        is searched, by name (the workload's own values, and what `sgdr.shapes` has of relatives alone),
+        is searched, by name (the workload's own values, and what `sgdr.shapes` has of one shape alone),
         seed, epochs trained, diverged_at, retry_of, seconds, started (ISO 8601, with the offset of this
         machine), error, and whether the trial is foreign (see `outcomes`). What there is none of, or JSON has
         no number for, is None, but a searched number that is not finite is "inf", "-inf" or "nan".

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -15,13 +16,15 @@ from sgdr.search.problem.options import Group, Kind, Option, Place, option, opti
 from sgdr.search.problem.space import Space
 from sgdr.search.storage.connect import DEFAULT_URL
 from sgdr.search.strategy.named import PRUNERS, STAGED
-from sgdr.shapes import CONTROLS, RELATIVES, SHAPES
+from sgdr.shapes import DEFAULT_SHAPES, SHAPES, in_order
 
 if TYPE_CHECKING:  # neither is needed for the help of the command, which lists the options
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
 
+RELATIVES = ("one-cycle", "step-decay", "cyclic")
+"""The shapes that were asked for beside others until all could be chosen."""
 DEFAULT_EXTENT: Mapping[str, int | float] = MappingProxyType({"trials": 64})
 """How far a sweep goes that is told neither trials nor cost: one of them, by its name."""
 
@@ -156,18 +159,26 @@ class SweepConfig:
     controls: float = option(
         DEFAULT_SHARE,
         Kind.NUMBER,
-        "Share of the trials without restarts, from 0: as many of "
-        f"{' as of '.join(SHAPES[name].words for name in CONTROLS)}",
+        "Share of the trials without restarts, from 0: as many of each shape, of few trials the first ones",
         ge=0,
         lt=1,
         wrong="must be a share of the trials, from 0 to below 1",
     )
+    shapes: Sequence[str] = option(
+        (),
+        Kind.NAMES,
+        "The shapes of schedule that are searched",
+        unset=f"{', '.join(DEFAULT_SHAPES)}, or those of the study that is gone on with",
+        choices=tuple(SHAPES),
+        group=Group.SEARCHED,
+    )
     relatives: Sequence[str] = option(
         (),
         Kind.NAMES,
-        f"Further arms without restarts, each half as many as the controls: {', '.join(RELATIVES)}",
-        unset="none, or those of the study that is gone on with",
+        "Deprecated, give shapes: further ones beside those that are searched anyway",
+        unset="none",
         choices=RELATIVES,
+        shown=Place.COMMAND | Place.REST,
     )
     seed: int = option(
         0,
@@ -199,6 +210,11 @@ class SweepConfig:
         if self.trials is not None and self.cost is not None:
             reason = f"cannot be beside trials={self.trials}, for either says how far a sweep goes"
             raise ArgumentError("cost", self.cost, reason, "give one of them")
+        if self.relatives and self.shapes:
+            raise ArgumentError("relatives", self.relatives, "and shapes are two", "give shapes alone")
+        if self.relatives:
+            shapes = in_order((*DEFAULT_SHAPES, *self.relatives))
+            warnings.warn(f"give shapes={shapes}", DeprecationWarning, stacklevel=5)  # whose call of `sweep`
 
     def options(self) -> dict[str, Any]:
         """The options by name, as `search.sweep` takes them."""

@@ -77,7 +77,7 @@ def check_existing(storage: BaseStorage, name: str, settings: Settings, where: s
         return True  # its making was cut off, or somebody has enqueued the first trials of a sweep to come
     if said := fault(study_attrs):
         raise ValueError(f"study {name!r} in {where} cannot be gone on with: {said}; choose another name")
-    if changes := differences(study_attrs, settings.attributes()):
+    if changes := differences(study_attrs, with_kept(settings, study_attrs).attributes()):
         raise ValueError(
             f"study {name!r} exists, with {'; '.join(changes)}: choose another name, or give the same"
         )

@@ -24,6 +24,7 @@ from sgdr.search.problem.options import KEY, Kind, Option, option
 from sgdr.search.problem.signatures import taking
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
+from sgdr.search.strategy.named import STAGED
 from sgdr.search.study.lookup import load
 from sgdr.search.study.study import Best, Study
 from sgdr.search.sweeps.cluster import cluster_of
@@ -107,7 +108,8 @@ def sweep(said: SweepArguments) -> Result:
             settings, changes = going_on(opened, name, settings)
         opening = partial(open_storage, url, create=True) if opened is None else lambda: opened
         folder = None if said.checkpoints is None else study_folder(_folder(said.checkpoints), name)
-    for remark in (*changes, *_without_trials(settings)):
+    asked = said.shapes or said.relatives
+    for remark in (*changes, *(_without_trials(settings) if asked else [])):
         said.callback.on_remark(remark)
 
     def begin(storage: BaseStorage) -> Begun:
@@ -137,14 +139,14 @@ def sweep(said: SweepArguments) -> Result:
 
 
 def _without_trials(settings: Settings) -> list[str]:
-    """A sentence for each of the relatives that were asked for and have no trial, where trials are few."""
-    if not settings.relatives:
+    """A sentence for each of the shapes that has no trial, where trials are few."""
+    if settings.sampler == STAGED:  # which shares them out by itself
         return []
     trials, more = settings.whole_trials, "trials" if settings.cost is None else "cost"
-    arms = planned(settings.controls, trials, settings.relatives)
+    arms = planned(settings.controls, trials, settings.arms)
     return [
         f"of {trials} trials none is left for {arm}: give more {more}, or more controls"
-        for arm in settings.relatives
+        for arm in settings.arms
         if arm not in arms
     ]
 

@@ -17,11 +17,11 @@ from sgdr.search.artifacts.checkpoints import Checkpoints
 from sgdr.search.backend.allocation import SlotAllocator
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.slots import Slots
-from sgdr.search.problem.arms import Places
+from sgdr.search.problem.arms import Places, may_be_of
 from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.workload import CallableWorkload, Workload
-from sgdr.search.storage.schema import ENQUEUED, RETRY_OF
+from sgdr.search.storage.schema import BEGUN, ENQUEUED, RETRY_OF
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.coordinator import Begun, Coordinator
 from sgdr.search.sweeps.enqueued import placed
@@ -29,6 +29,7 @@ from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.progress import Progress
 from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.worker import Worker
+from sgdr.shapes import SHAPES
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def work(
     """
     compiled_before = compilations()
     with timer.phase("setup"):
-        hparams, any_schedule = settings.space.hparams, bool(settings.relatives)
+        hparams = settings.space.hparams
+        any_schedule = any(SHAPES[arm].is_formula for arm in settings.arms)
         allocator = SlotAllocator(
             workload, settings.slots, settings.most_at_once, hparams, callback, any_schedule
         )
@@ -131,10 +133,11 @@ def places(settings: Settings, coordinator: Coordinator) -> Places:
                 begun[placed(trial, searched)[0]] += 1
             continue
         for arm, distributions in searched.items():
-            if trial.params.keys() == distributions.keys():
+            same = trial.params.keys() == distributions.keys()
+            if same and may_be_of(arm, trial.user_attrs.get(BEGUN)):
                 begun[arm] += trial.state != TrialState.FAIL or trial.number in again
                 drawn[arm] += trial.user_attrs.keys().isdisjoint({RETRY_OF, ENQUEUED})
-    return Places(begun, drawn, settings.controls, settings.whole_trials, settings.relatives)
+    return Places(begun, drawn, settings.controls, settings.whole_trials, settings.arms)
 
 
 def _arms(settings: Settings, begun: Begun) -> dict[str, Arm]:
@@ -150,6 +153,6 @@ def _arms(settings: Settings, begun: Begun) -> dict[str, Arm]:
     }
     for trial in log.known():
         for arm in arms.values():
-            if arm.searches(trial.params):
+            if arm.searches(trial):
                 arm.add(trial)
     return arms

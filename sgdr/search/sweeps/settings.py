@@ -15,7 +15,6 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from sgdr.errors import ArgumentError
 from sgdr.search.problem import hparams
-from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import Space, bad_hparam_name
 from sgdr.search.storage.schema import SAID_LATER, StudyAttributes
@@ -26,7 +25,7 @@ from sgdr.search.strategy.samplers import Arm
 from sgdr.search.strategy.staged.arms import StagedArms
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.extent import CostExtent, Extent, TrialExtent
-from sgdr.shapes import SHAPES
+from sgdr.shapes import DEFAULT_SHAPES, EARLIER, RESTARTS, SHAPES, in_order
 
 EVENLY = {name: shape.evenly for name, shape in SHAPES.items()}
 """Trials of each arm that are spread over its space before TPE begins."""
@@ -80,7 +79,7 @@ class Settings(SweepConfig):
     @property
     def arms(self) -> tuple[str, ...]:
         """All that are searched."""
-        return (*ARMS, *self.relatives)
+        return arms_of(self)
 
     def attributes(self) -> dict[str, Any]:
         """What the study keeps of it, so that the sweep can be understood a year later."""
@@ -97,7 +96,7 @@ class Settings(SweepConfig):
             pruner=type(self.pruner).__name__,
             sampler=self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
             controls=self.controls,
-            relatives=list(self.relatives),
+            shapes=list(self.arms),
             seed=self.seed,
             versions=_versions(),
         ).to_attrs()
@@ -156,6 +155,11 @@ class Settings(SweepConfig):
             return TPESampler(seed=seed, n_startup_trials=EVENLY[arm], multivariate=True, constant_liar=True)
 
 
+def arms_of(config: SweepConfig) -> tuple[str, ...]:
+    """The shapes that are searched where no study has others."""
+    return in_order(config.shapes or (*DEFAULT_SHAPES, *config.relatives))
+
+
 def resolve(workload: Declaration, config: SweepConfig) -> Settings:
     """The settings with defaults filled in. Raises ValueError for the first option that cannot be.
 
@@ -163,17 +167,13 @@ def resolve(workload: Declaration, config: SweepConfig) -> Settings:
     looked at (see `check_functions`).
     """
     budget = workload.budget if config.budget is None else config.budget
-    _check_share(config)
     _check_steps(workload, budget)
     if not isinstance(config.space, Space | None):
         raise ArgumentError(
             "space", config.space, "must be a search.Space", "give e.g. search.Space(T_0=(1, 20))"
         )
     space = (config.space or Space()).resolved(workload, budget)
-    for arm in config.relatives:
-        for name in SHAPES[arm].own:
-            if name in space.hparams:
-                raise bad_hparam_name(name, f", which names a part of {arm}", "rename it")
+    _check_shapes(config, space)
     if workload.kind == "arrays":
         hparams.check(workload, space.hparams)
     if isinstance(config.sampler, BaseSampler):
@@ -192,15 +192,18 @@ def resolve(workload: Declaration, config: SweepConfig) -> Settings:
 
 
 def with_kept(settings: Settings, attributes: Mapping[str, Any]) -> Settings:
-    """The settings with the relatives of the study that is gone on with; older studies have none."""
-    return replace(settings, relatives=tuple(attributes.get("relatives", ())))
+    """The settings with the shapes of the study that is gone on with, where no others were asked for."""
+    if settings.shapes:
+        return settings
+    study = StudyAttributes.from_attrs(attributes)
+    if settings.relatives:
+        beside = DEFAULT_SHAPES if study.shapes else EARLIER
+        return replace(settings, shapes=in_order((*beside, *settings.relatives)))
+    return replace(settings, shapes=study.arms)
 
 
 def differences(stored: dict[str, Any], asked: dict[str, Any]) -> list[str]:
-    """What of a study's attributes a resumed sweep would change, in words.
-
-    Who asks for no relatives keeps those that there are.
-    """
+    """What of a study's attributes a resumed sweep would change, in words."""
     before, after = _parts(stored), _parts(asked)
     return [
         f"{name} {_brief(before.get(name))}, not {_brief(value)}"
@@ -212,8 +215,7 @@ def differences(stored: dict[str, Any], asked: dict[str, Any]) -> list[str]:
 def _parts(attributes: dict[str, Any]) -> dict[str, Any]:
     """What must stay the same, by name; the space in its parts."""
     parts = {name: attributes.get(name) for name in (*SAME_ON_RESUME, *SAID_LATER)}
-    if "relatives" in attributes:
-        parts["relatives"] = attributes["relatives"]
+    parts["shapes"] = list(StudyAttributes.from_attrs(attributes).arms)
     space = parts.pop("space") or {}
     return {**parts, **{f"space {name}": value for name, value in space.items()}}
 
@@ -223,16 +225,22 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
-def _check_share(config: SweepConfig) -> None:
-    """Raises ArgumentError where the controls and the relatives together leave nothing, or have nothing."""
-    share = config.controls * (1 + len(config.relatives) / 2)
-    if config.relatives and not 0 < share < 1:
-        raise ArgumentError(
-            "controls",
-            config.controls,
-            f"with relatives {', '.join(config.relatives)}, each half as many, are {share:.0%} of the trials",
-            "give controls so that it is more than none and fewer than all",
-        )
+def _check_shapes(config: SweepConfig, space: Space) -> None:
+    """Raises ArgumentError where the shapes do not go together with another option."""
+    arms = arms_of(config)
+    controls = [arm for arm in arms if SHAPES[arm].is_control]
+    if isinstance(config.sampler, BaseSampler) and RESTARTS.name not in arms:
+        reason = "of one's own searches restarts alone, which are not among the shapes"
+        raise ArgumentError("sampler", config.sampler, reason, "give tpe or random")
+    asked = (config.shapes or config.relatives) and config.sampler != STAGED
+    if asked and controls and RESTARTS.name in arms and not config.controls:
+        reason = f"leaves no trials for {', '.join(controls)}"
+        raise ArgumentError("controls", config.controls, reason, "raise it, or leave them out of shapes")
+    for arm in arms:
+        for name in SHAPES[arm].own:
+            if name in space.hparams:
+                fix = f"rename it, or leave {arm} out of shapes"
+                raise bad_hparam_name(name, f", which names a part of {arm}", fix)
 
 
 def _check_steps(workload: Declaration, budget: int) -> None:

@@ -121,7 +121,7 @@ class Worker:
         with self._timer.phase("sampler"):
             for trial in self._coordinator.changed_trials():
                 for arm in self._arms.values():
-                    if arm.searches(trial.params):
+                    if arm.searches(trial):
                         arm.see(trial)
 
     def _start(self, slot: int, plan: TrialPlan) -> bool:
@@ -150,11 +150,10 @@ class Worker:
     def _asked(self, plan: TrialPlan) -> tuple[Arm, Trial]:
         """The arm of a planned trial, and its parameters. Raises `Refused` for such as are of no arm."""
         if plan.again is not None:
-            params = plan.again.params
-            arm = next((arm for arm in self._arms.values() if arm.searches(params)), None)
+            arm = next((arm for arm in self._arms.values() if arm.searches(plan.again)), None)
             if arm is None:
                 raise Refused(f"it is to repeat trial {plan.repeats}, whose parameters are those of no arm")
-            return arm, arm.ask(params)
+            return arm, arm.ask(plan.again.params)
         if plan.enqueued is not None:
             try:
                 searched = {name: arm.distributions for name, arm in self._arms.items()}

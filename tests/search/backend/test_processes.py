@@ -14,6 +14,7 @@ import pytest
 from sgdr import WarmRestarts, search
 from sgdr.search.backend.processes import ProcessSlots
 from sgdr.search.backend.slots import FINITE
+from sgdr.shapes import EARLIER
 
 MODULE = '''
 import os
@@ -191,9 +192,8 @@ def test_trial_whose_process_died_is_trained_again(
     module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MARKERS", str(tmp_path))
-    study = search.sweep(
-        module.dies_once, trials=4, storage=storage(tmp_path), pruner="none", slots=2, controls=0.5
-    ).study
+    how = {"pruner": "none", "slots": 2, "controls": 0.5, "shapes": EARLIER}
+    study = search.sweep(module.dies_once, trials=4, storage=storage(tmp_path), **how).study
     trials = study.trials()
     assert (trials.state == "COMPLETE").sum() == 4
     assert study.arms["constant"] == 1

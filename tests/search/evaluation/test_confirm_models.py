@@ -174,7 +174,7 @@ def test_the_ensemble_of_the_last_troughs_is_told_without_training_again(tmp_pat
     verdict = confirm(url, workload, top=1, seeds=4, troughs=3)
     first = fresh_seeds(study, 1)[0]
     for candidate in verdict.candidates:
-        troughs = candidate.schedule.troughs(budget=6)[-3:]
+        troughs = candidate.schedule.troughs(budget=6)[-3:] or [6]  # a line has no trough but its end
         assert candidate.ensemble["troughs"] == len(troughs)
         assert candidate.ensemble["single"] == candidate.values[first]
         paths = [s.path for s in Snapshots(study.snapshot_folder).of(candidate.number) if s.epoch in troughs]

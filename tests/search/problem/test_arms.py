@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgdr import WarmRestarts
-from sgdr.search.problem.arms import ARMS, BLOCK, CONTROLS, DEFAULT_SHARE, Places, arm_of, next_arm
+from sgdr.search.problem.arms import BLOCK, DEFAULT_SHARE, Places, arm_of, next_arm, planned
+from sgdr.shapes import DEFAULT_SHAPES, SHAPES
 
+ARMS = ("restarts", "cosine", "constant")
+CONTROLS = ARMS[1:]
 FEW = settings(deadline=None, max_examples=100)
 
 
@@ -19,7 +22,7 @@ def dealt(trials: int, share: float, begun: Mapping[str, int] | None = None) -> 
     counts = Counter(begun)
     arms = []
     while sum(counts.values()) < trials:
-        arms.append(next_arm(counts, share, trials))
+        arms.append(next_arm(counts, share, trials, ARMS))
         counts[arms[-1]] += 1
     return arms
 
@@ -57,10 +60,6 @@ def test_an_arm_is_what_the_rates_within_the_budget_do(base_lr, T_0, T_mult, rat
 
 def test_peaks_that_fall_are_no_constant_rate():
     assert arm_of(WarmRestarts(0.1, 5, 1, 0.1, peak_decay=0.5), 30) == "restarts"
-
-
-def test_arms_are_the_restarts_and_the_controls():
-    assert ARMS == ("restarts", *CONTROLS) == ("restarts", "cosine", "constant")
 
 
 @pytest.mark.parametrize(
@@ -110,14 +109,14 @@ def test_a_search_that_is_extended_again_and_again_keeps_its_shares(eighths):
 @pytest.mark.parametrize("arm", CONTROLS)
 def test_a_control_that_failed_is_made_up_for_next(arm):
     counts = {"restarts": 20, "cosine": 8, "constant": 8}
-    assert next_arm(counts, 0.25, 64) == "restarts"
-    assert next_arm({**counts, arm: 7}, 0.25, 64) == arm
+    assert next_arm(counts, 0.25, 64, ARMS) == "restarts"
+    assert next_arm({**counts, arm: 7}, 0.25, 64, ARMS) == arm
 
 
 @FEW
 @given(st.integers(1, 300), st.floats(0, 0.9))
 def test_places_are_dealt_as_one_after_the_other(trials, share):
-    places = Places({}, {}, share, trials)
+    places = Places({}, {}, share, trials, ARMS)
     arms = dealt(trials, share)
     assert [places[place][0] for place in range(trials)] == arms
     draws: Counter[str] = Counter()
@@ -130,15 +129,17 @@ def test_places_are_dealt_as_one_after_the_other(trials, share):
 @given(st.integers(1, 100), st.floats(0, 0.9), st.lists(st.integers(0, 150), max_size=20))
 def test_a_place_is_the_same_whenever_it_is_asked_for(trials, share, asked):
     """Also those after the last: where trials fail there are more places than trials."""
-    places = Places({}, {}, share, trials)
-    assert [places[place] for place in asked] == [Places({}, {}, share, trials)[place] for place in asked]
+    places = Places({}, {}, share, trials, ARMS)
+    assert [places[place] for place in asked] == [
+        Places({}, {}, share, trials, ARMS)[place] for place in asked
+    ]
 
 
 @FEW
 @given(st.integers(1, 200), st.integers(0, 200), st.floats(0, 0.9))
 def test_a_run_that_is_resumed_deals_what_is_left(first, more, share):
     begun = Counter(dealt(first, share))
-    places = Places(begun, begun, share, first + more)
+    places = Places(begun, begun, share, first + more, ARMS)
     left = dealt(first + more, share, begun)
     assert [places[place][0] for place in range(more)] == left
     for arm in ARMS:
@@ -148,6 +149,50 @@ def test_a_run_that_is_resumed_deals_what_is_left(first, more, share):
 
 def test_what_failed_before_counts_as_drawn_and_not_as_begun():
     begun = {"restarts": 20, "cosine": 7, "constant": 8}
-    places = Places(begun, {**begun, "cosine": 9}, 0.25, 64)
+    places = Places(begun, {**begun, "cosine": 9}, 0.25, 64, ARMS)
     assert [places[place] for place in range(3)] == [("cosine", 9), ("restarts", 20), ("restarts", 21)]
     assert begun == {"restarts": 20, "cosine": 7, "constant": 8}
+
+
+@pytest.mark.parametrize(
+    ("trials", "counts"),
+    [
+        (4, (4, 0, 0, 0, 0)),
+        (6, (4, 1, 1, 0, 0)),
+        (8, (6, 1, 1, 0, 0)),
+        (16, (12, 1, 1, 1, 1)),
+        (64, (48, 4, 4, 4, 4)),
+        (256, (192, 16, 16, 16, 16)),
+    ],
+)
+def test_by_default_a_quarter_is_split_among_four_of_few_trials_the_first_ones(trials, counts):
+    assert DEFAULT_SHAPES == ("restarts", "cosine", "linear", "wsd", "constant")
+    expected = {arm: count for arm, count in zip(DEFAULT_SHAPES, counts, strict=True) if count}
+    assert planned(DEFAULT_SHARE, trials, DEFAULT_SHAPES) == expected
+
+
+SOME = st.sets(st.sampled_from(list(SHAPES)), min_size=1).map(
+    lambda names: [name for name in SHAPES if name in names]
+)
+
+
+@FEW
+@given(st.integers(1, 300), st.floats(0, 0.9), SOME)
+def test_the_controls_are_as_many_whatever_their_shapes_and_each_has_as_many(trials, share, shapes):
+    counts = planned(share, trials, shapes)
+    controls = [counts.get(arm, 0) for arm in shapes if arm != "restarts"]
+    assert sum(counts.values()) == trials and counts.keys() <= set(shapes)
+    if controls:
+        assert controls == sorted(controls, reverse=True) and controls[0] - controls[-1] <= 1
+    if "restarts" in shapes:
+        dealt_before = trials - Counter(dealt(trials, share))["restarts"]
+        assert sum(controls) == (dealt_before if controls else 0)
+        assert counts["restarts"] >= 1
+
+
+@FEW
+@given(st.integers(1, 300), st.floats(0, 0.9), SOME)
+def test_of_any_shapes_places_are_as_planned(trials, share, shapes):
+    places = Places({}, {}, share, trials, shapes)
+    assert Counter(places[place][0] for place in range(trials)) == planned(share, trials, shapes)
+    assert places[trials + 70][0] in shapes  # where trials fail there are more places than trials

@@ -7,8 +7,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from sgdr.search.problem.arms import ARMS, arm_of
+from sgdr.search.problem.arms import arm_of
 from sgdr.search.problem.space import Space
+from sgdr.shapes import EARLIER as ARMS
 
 FEW = settings(deadline=None, max_examples=100)
 BUDGETS = st.integers(1, 400)

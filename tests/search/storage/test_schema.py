@@ -38,7 +38,10 @@ NEEDED = STUDY.keys() - {"interval", "pruner", "sampler", "controls", "versions"
 def test_a_study_is_written_in_the_words_and_the_order_in_which_it_is_read():
     written = StudyAttributes.from_attrs(STUDY | {"somebody's": 1}).to_attrs()
     assert json.dumps(written) == json.dumps(STUDY)
-    later = STUDY | {"relatives": ["linear"], "confirmation": {"3": {}}, "verdict": {"decision": "undecided"}}
+    assert StudyAttributes.from_attrs(STUDY).arms == ("restarts", "cosine", "constant")
+    early = StudyAttributes.from_attrs(STUDY | {"relatives": ["cyclic"]})
+    assert early.arms == ("restarts", "cosine", "constant", "cyclic")
+    later = STUDY | {"shapes": ["linear"], "confirmation": {"3": {}}, "verdict": {"decision": "undecided"}}
     assert StudyAttributes.from_attrs(later).to_attrs() == later
 
 

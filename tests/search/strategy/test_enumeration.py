@@ -14,6 +14,7 @@ from sgdr.search.storage.connect import open_storage
 from sgdr.search.strategy.enumeration import Exhausted, as_choice
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.strategy.samplers import Arm
+from sgdr.shapes import EARLIER
 from tests.search_loop import searched, settings_of
 
 GRID = {"base_lr": [0.05, 0.2], "T_0": [1, 3], "T_mult": [1, 2], "eta_ratio": [0.0]}
@@ -67,7 +68,14 @@ def test_the_search_ends_when_every_point_was_tried(tiny, sampler, slots, trials
 def test_controls_are_trained_beside_and_pruned_points_are_tried(tiny, sampler, pruner):
     make, space = SAMPLERS[sampler]
     settings = settings_of(
-        tiny.workload, trials=16, sampler=make(), space=space, controls=0.25, pruner=pruner, seed=3
+        tiny.workload,
+        trials=16,
+        sampler=make(),
+        space=space,
+        controls=0.25,
+        pruner=pruner,
+        seed=3,
+        shapes=EARLIER,
     )
     storage = InMemoryStorage()
     assert searched(storage, settings)[0]

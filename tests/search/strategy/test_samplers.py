@@ -57,10 +57,29 @@ def of_earlier(state: TrialState, value: float | None = None, **attributes: Any)
     return create_trial(state=state, value=value, params=params, distributions=SPACE, user_attrs=attributes)
 
 
-def test_it_knows_its_own_parameters_by_their_names():
-    assert arm().searches({"T_0": 3, "base_lr": 0.1})
-    for other in ({}, {"base_lr": 0.1}, {"base_lr": 0.1, "T_0": 3, "T_mult": 1}, {"base_lr": 0.1, "T_1": 3}):
-        assert not arm().searches(other)
+def with_names(*names: str, arm: str | None = None) -> Any:
+    """A trial that searched these, whose schedule is of that kind."""
+    span = FloatDistribution(0.0, 9.0)
+    stated = {"base_lr": 0.1} if arm is None else {"kind": arm, "base_lr": 0.1}
+    return create_trial(
+        state=TrialState.PRUNED,
+        params=dict.fromkeys(names, 3.0),
+        distributions=dict.fromkeys(names, span),
+        user_attrs={"schedule": stated},
+    )
+
+
+def test_it_knows_its_own_trials_by_what_was_searched_and_by_the_kind_of_their_schedule():
+    assert arm().searches(with_names("T_0", "base_lr"))
+    for other in ((), ("base_lr",), ("base_lr", "T_0", "T_mult"), ("base_lr", "T_1")):
+        assert not arm().searches(with_names(*other))
+    constant, linear = (
+        Arm(name, {"base_lr": SPACE["base_lr"]}, RandomSampler(), NopPruner(), frozenset(), "minimize", 0, 0)
+        for name in ("constant", "linear")
+    )
+    assert constant.searches(with_names("base_lr")) and not linear.searches(with_names("base_lr"))
+    assert linear.searches(with_names("base_lr", arm="linear"))
+    assert not constant.searches(with_names("base_lr", arm="linear"))
 
 
 @pytest.mark.parametrize("evenly", [0, 9])

@@ -18,7 +18,6 @@ from optuna.trial import TrialState, create_trial
 
 from experiments.bench.filled import drawn, fill, settings_of
 from sgdr import WarmRestarts, search
-from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError, open_storage
 from sgdr.search.storage.leases import Lease
@@ -32,6 +31,7 @@ from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import create_study
 from sgdr.search.sweeps.extent import TrialExtent
 from sgdr.search.sweeps.settings import resolve
+from sgdr.shapes import EARLIER as ARMS
 
 DEFAULTS = {
     "trials": 4,

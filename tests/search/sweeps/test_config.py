@@ -8,12 +8,12 @@ import pytest
 from optuna.trial import TrialState
 
 from sgdr import search
-from sgdr.search.problem.arms import ARMS
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.sweeps.config import DEFAULT_EXTENT, OPTIONS, SweepConfig
 from sgdr.search.sweeps.extent import CostExtent, TrialExtent
 from sgdr.search.sweeps.settings import EVENLY, Settings, differences, resolve
+from sgdr.shapes import DEFAULT_SHAPES as ARMS
 
 GOOD = {
     "trials": 4,
@@ -163,6 +163,8 @@ def test_arms_have_their_own_parameters_and_the_same_pruner(tiny):
     assert [list(arm.distributions) for arm in arms] == [
         ["base_lr", "T_0", "T_mult", "eta_ratio"],
         ["base_lr", "eta_ratio"],
+        ["base_lr"],
+        ["base_lr", "pct_decay", "fall"],
         ["base_lr"],
     ]
     assert all(arm.study.pruner is settings.pruner for arm in arms)

@@ -12,8 +12,10 @@ import pytest
 
 from sgdr import WarmRestarts, search
 from sgdr.search.backend import population
-from sgdr.search.problem.arms import ARMS, arm_of
+from sgdr.search.problem.arms import arm_of
 from sgdr.search.problem.objective import value
+from sgdr.shapes import EARLIER as ARMS
+from sgdr.shapes import SHAPES
 
 
 class Valley:
@@ -76,7 +78,7 @@ def comparable(study: search.Study) -> tuple[Any, ...]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> search.Result:
     """A sweep without a pruner, only to be read."""
     url = storage(tmp_path_factory.mktemp("whole"))
-    return search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4)
+    return search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, shapes=ARMS)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> search.Study:
         objective="best-trough",
         pruner="none",
         slots=4,
+        shapes=ARMS,
     ).study
 
 
@@ -119,7 +122,8 @@ def test_finds_a_good_schedule_and_keeps_everything(whole: search.Result) -> Non
 @pytest.fixture
 def tpe_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few trials are spread evenly before TPE chooses."""
-    monkeypatch.setattr("sgdr.search.sweeps.settings.EVENLY", {"restarts": 12, "cosine": 3, "constant": 3})
+    few = {**dict.fromkeys(SHAPES, 3), "restarts": 12}
+    monkeypatch.setattr("sgdr.search.sweeps.settings.EVENLY", few)
 
 
 @pytest.mark.usefixtures("tpe_soon")
@@ -143,6 +147,7 @@ def test_same_seed_same_sweep(tmp_path: Path, pruner: str, sampler: str) -> None
             sampler=sampler,
             slots=4,
             seed=3,
+            shapes=ARMS,
         ).study
         for n in range(2)
     ]
@@ -299,7 +304,13 @@ def test_interrupt_between_epochs_leaves_a_study_to_go_on_with_that_keeps_the_sh
 
     with pytest.raises(KeyboardInterrupt):
         search.sweep(
-            Valley(), trials=32, storage=url, pruner="none", slots=4, callback=search.Callback(interrupt)
+            Valley(),
+            trials=32,
+            storage=url,
+            pruner="none",
+            slots=4,
+            shapes=ARMS,
+            callback=search.Callback(interrupt),
         )
     counts = search.load("valley", url).counts
     assert "RUNNING" not in counts
@@ -328,7 +339,8 @@ def test_hparams_of_a_workload_are_searched_and_recorded(tmp_path: Path) -> None
             return moved * (1 - lr * hparams["damping"] ** hparams["power"])
 
     space = search.Space(hparams={"damping": (0.2, 0.4)})
-    study = search.sweep(Damped(), trials=8, storage=storage(tmp_path), space=space, slots=4).study
+    how = {"storage": storage(tmp_path), "space": space, "slots": 4, "shapes": ARMS}
+    study = search.sweep(Damped(), trials=8, **how).study
     trials = study.trials()
     assert trials.damping.between(0.2, 0.4).all()
     assert set(trials.power) <= {1, 2}
@@ -364,7 +376,8 @@ def test_too_many_slots_for_the_memory_become_fewer_and_say_so(
 
 def test_a_quarter_of_the_trials_are_controls_and_each_trial_names_its_arm(tmp_path: Path) -> None:
     space = search.Space(T_0=(1, 4))  # of 8 epochs, so that all of the first arm restart
-    study = search.sweep(Valley(), trials=64, storage=storage(tmp_path), space=space, slots=4).study
+    how = {"storage": storage(tmp_path), "space": space, "slots": 4, "shapes": ARMS}
+    study = search.sweep(Valley(), trials=64, **how).study
     expected = {"restarts": 48, "cosine": 8, "constant": 8}
     assert searched(study) == study.arms == study.trials().arm.value_counts().to_dict() == expected
     assert [trial.user_attrs["arm"] for trial in study.frozen] == study.trials().arm.tolist()
@@ -391,7 +404,8 @@ def test_a_control_does_what_its_arm_says(whole: search.Result) -> None:
 
 def test_a_schedule_that_is_too_long_to_restart_is_named_one_cosine(tmp_path: Path) -> None:
     space = search.Space(T_0=8)
-    study = search.sweep(Valley(), trials=8, storage=storage(tmp_path), space=space, slots=4).study
+    how = {"storage": storage(tmp_path), "space": space, "slots": 4, "shapes": ARMS}
+    study = search.sweep(Valley(), trials=8, **how).study
     assert searched(study) == {"restarts": 6, "cosine": 1, "constant": 1}
     assert study.arms == {"cosine": 7, "constant": 1}
 
@@ -403,7 +417,8 @@ def test_without_controls_there_are_restarts_alone(tmp_path: Path) -> None:
 
 
 def test_any_share_may_go_to_controls(tmp_path: Path) -> None:
-    study = search.sweep(Valley(), trials=20, storage=storage(tmp_path), controls=0.9, slots=4).study
+    how = {"storage": storage(tmp_path), "slots": 4, "shapes": ARMS}
+    study = search.sweep(Valley(), trials=20, controls=0.9, **how).study
     assert searched(study) == {"restarts": 2, "cosine": 9, "constant": 9}
     assert study.attributes["controls"] == 0.9
 
@@ -427,7 +442,7 @@ def test_controls_of_a_closed_space_train_the_whole_budget(closed: search.Study)
 def test_a_resumed_sweep_keeps_the_shares(tmp_path: Path) -> None:
     url = storage(tmp_path)
     for trials in (3, 8, 21, 32):
-        study = search.sweep(Valley(), trials=trials, storage=url, slots=4, resume=True).study
+        study = search.sweep(Valley(), trials=trials, storage=url, slots=4, resume=True, shapes=ARMS).study
     assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
 
 
@@ -459,7 +474,8 @@ class Asked(optuna.samplers.RandomSampler):
 
 def test_a_sampler_of_the_users_own_is_asked_for_restarts_alone(tmp_path: Path) -> None:
     sampler = Asked()
-    study = search.sweep(Valley(), trials=32, storage=storage(tmp_path), sampler=sampler, slots=4).study
+    how = {"storage": storage(tmp_path), "slots": 4, "shapes": ARMS}
+    study = search.sweep(Valley(), trials=32, sampler=sampler, **how).study
     assert sampler.studies == 24 * 4 * ["restarts"]  # four parameters each
     assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
 
@@ -480,7 +496,8 @@ class Watching(optuna.pruners.BasePruner):
 def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Watching, search.Study]:
     """Such a pruner after its sweep, only to be read."""
     pruner, url = Watching(), storage(tmp_path_factory.mktemp("watched"))
-    return pruner, search.sweep(Valley(), trials=32, storage=url, pruner=pruner, slots=4).study
+    how = {"storage": url, "pruner": pruner, "slots": 4, "shapes": ARMS}
+    return pruner, search.sweep(Valley(), trials=32, **how).study
 
 
 def test_a_pruner_compares_trials_of_one_arm_alone(watched: tuple[Watching, search.Study]) -> None:
@@ -506,7 +523,8 @@ def test_a_pruner_sees_every_epoch_and_the_schedule(watched: tuple[Watching, sea
 
 def test_a_pruner_of_a_resumed_sweep_knows_the_curves_of_before(tmp_path: Path) -> None:
     url, pruner = storage(tmp_path), Watching()
-    before = search.sweep(Valley(), trials=8, storage=url, pruner="none", slots=4).study
+    how = {"pruner": "none", "slots": 4, "shapes": ARMS}
+    before = search.sweep(Valley(), trials=8, storage=url, **how).study
     search.sweep(Valley(), trials=16, storage=url, pruner=pruner, slots=4, resume=True)
     curves = {trial.params["base_lr"]: trial.user_attrs["curve"]["error"] for trial in stored(before)[:8]}
     known = {other.params["base_lr"]: other for _, _, others in pruner.shown for other in others}

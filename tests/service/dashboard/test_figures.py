@@ -359,12 +359,12 @@ def test_colours_can_be_seen_on_white_and_on_dark():
         linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return np.dot(linear, (0.2126, 0.7152, 0.0722))
 
-    for color in (*style.PALETTE, style.GREY, *(colour for _, colour in style.SCALE)):
+    for color in (*style.COLORS.values(), *(colour for _, colour in style.SCALE)):
         assert (
             1.05 / (luminance(color) + 0.05) >= 3 <= (luminance(color) + 0.05) / (luminance("#121212") + 0.05)
         )
     assert all(1.05 / (luminance(color) + 0.05) >= 4.5 for _, color in style.SCALE)
-    assert len({shape.color for shape in SHAPES.values() if not shape.is_relative}) == 3
+    assert len({style.COLORS[shape.color] for shape in SHAPES.values()}) == len(SHAPES)
     assert len({shape.marker for shape in SHAPES.values()}) == len(SHAPES)
 
 

@@ -31,7 +31,7 @@ from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.create_study import create_study
 from sgdr.search.sweeps.settings import resolve
-from sgdr.shapes import RELATIVES
+from sgdr.shapes import SHAPES
 
 HPARAMS = {"decay": FloatDistribution(1e-6, 0.1, log=True), "depth": IntDistribution(1, 4)}
 ARRAYS = Declaration("arrays", "error", "minimize", 20, "arrays", 5, (0.01, 2.0), None, HPARAMS, "step")
@@ -76,7 +76,7 @@ requests = st.fixed_dictionaries(
         "cpus_per_worker": st.floats(1e-9, 1e9) | lengths,
         "gpus_per_worker": st.floats(0, 1e9) | lengths,
         "controls": st.floats(0, 1, exclude_max=True),
-        "relatives": st.lists(st.sampled_from(RELATIVES), min_size=1, unique=True),
+        "shapes": st.lists(st.sampled_from([*SHAPES]), min_size=1, unique=True),
         "seed": st.integers(0, 2**32 - 1),
         "timeout": st.floats(1e-9, 1e9),
         **dict.fromkeys(("closed", "confirm", "resume"), st.booleans()),
@@ -209,9 +209,9 @@ def test_the_defaults_that_are_shown_are_those_that_are_meant(sweeps):
         ("gpus_per_worker", "0.5", "gpus_per_worker=0.5 is for engine='ray'"),
         ("controls", "1", "controls=1 must be less than 1"),
         (
-            "relatives",
+            "shapes",
             "cyclic, sine",
-            f"relatives='sine' must be {', '.join(map(repr, RELATIVES[:-1]))} or {RELATIVES[-1]!r}",
+            f"shapes='sine' must be {', '.join(map(repr, [*SHAPES][:-1]))} or {[*SHAPES][-1]!r}",
         ),
         ("seed", "-1", "seed=-1 must be greater than or equal to 0"),
         ("timeout", "30m", "timeout='30m' must be a number"),
@@ -336,7 +336,7 @@ def test_a_study_of_the_command_line_is_gone_on_with_as_its_attributes_say(sweep
         pruner=pruner,
         sampler="random",
         controls=0.5,
-        relatives=["cyclic"],
+        shapes=["restarts", "cyclic"],
         seed=3,
     )
     resolved = resolve(ARRAYS, config)
@@ -553,7 +553,7 @@ def parse(words):
         **params,
         **{name: list(value) if isinstance(value, tuple) else value for name, value in ranges.items()},
         "T_mult": list(options.whole_numbers("T_mult", params["T_mult"])),
-        "relatives": params["relatives"] and params["relatives"].split(","),
+        **{name: params[name] and params[name].split(",") for name in ("shapes", "relatives")},
         "slots": options.slots("--slots", params["slots"]),
         "timeout": options.seconds("--timeout", params["timeout"]),
     }

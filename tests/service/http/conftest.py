@@ -32,7 +32,7 @@ from experiments.bench.filled import DIGITS, fill, settings_of
 from sgdr import search
 from sgdr.search.storage.connect import close_storage, open_storage, sqlite_file
 from sgdr.search.sweeps.create_study import create_study
-from sgdr.shapes import RELATIVES
+from sgdr.shapes import EARLIER, SHAPES
 
 TOKEN = "sgdr_the-token-of-these-tests"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -47,11 +47,10 @@ def sqlite_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
     """A storage with `STUDIES`, only to be read: a large one, a confirmed one, one without trials."""
     url = f"sqlite:///{tmp_path_factory.mktemp('http')}/studies.db"
     fill(url, "digits", 300, epochs=20)
-    search.sweep(tiny.workload, trials=12, storage=url, study="tiny", pruner="none", controls=0.5, slots=4)
+    how: dict[str, Any] = {"pruner": "none", "controls": 0.5, "slots": 4, "shapes": EARLIER}
+    search.sweep(tiny.workload, trials=12, storage=url, study="tiny", **how)
     search.confirm("tiny", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
-    search.sweep(
-        tiny.Maximized(), trials=4, storage=url, study=ODD_NAME, pruner="none", controls=0.5, slots=4
-    )
+    search.sweep(tiny.Maximized(), trials=4, storage=url, study=ODD_NAME, **how)
     create_study(open_storage(url, create=True), "empty", settings_of(1, epochs=20, seed=0), resume=False)
     optuna.create_study(study_name="not ours", storage=url)
     return url
@@ -134,12 +133,12 @@ def _writer(request: pytest.FixtureRequest, folder: Path) -> Iterator[TestClient
 
 
 @pytest.fixture(scope="session")
-def relatives_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
-    """A storage with the study `relatives`, confirmed, with every relative as an arm; only to be read."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('relatives')}/relatives.db"
+def shapes_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
+    """A storage with the study `shapes`, confirmed, with an arm of every shape; only to be read."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('shapes')}/shapes.db"
     how: dict[str, Any] = {"trials": 12, "storage": url, "pruner": "none", "slots": 4}
-    search.sweep(tiny.workload, study="relatives", relatives=RELATIVES, **how)
-    search.confirm("relatives", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
+    search.sweep(tiny.workload, study="shapes", shapes=[*SHAPES], controls=0.7, **how)
+    search.confirm("shapes", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
     return url
 
 

@@ -17,6 +17,7 @@ from sgdr.cli import studies as commands
 from sgdr.cli.export import export
 from sgdr.search.storage.connect import close_storage, open_storage
 from sgdr.search.study.lookup import load
+from sgdr.shapes import EARLIER
 from tests.search_loop import searched, settings_of
 from tests.service.http.conftest import client_of
 
@@ -33,7 +34,7 @@ def url(tmp_path_factory, tiny):
     """The study `s` of eight trials of ours and four foreign ones, one that waits, and studies of others."""
     made = f"sqlite:///{tmp_path_factory.mktemp('foreign')}/s.db"
     storage = open_storage(made, create=True)
-    searched(storage, settings_of(tiny.workload, trials=8))
+    searched(storage, settings_of(tiny.workload, trials=8, shapes=EARLIER))
     study = optuna.load_study(study_name="s", storage=storage)
     for trial in FOREIGN:
         study.add_trial(create_trial(**trial))

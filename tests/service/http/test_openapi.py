@@ -305,7 +305,7 @@ def test_every_answer_is_what_the_document_says(sqlite_client):
     hold_all(sqlite_client)
 
 
-@pytest.mark.parametrize("studies", ["relatives_url", "odd_url"])
+@pytest.mark.parametrize("studies", ["shapes_url", "odd_url"])
 def test_so_is_every_answer_about_other_shapes_and_what_is_rarely_stored(request, open_client, studies):
     with open_client(request.getfixturevalue(studies)) as client:
         hold_all(client)

@@ -131,7 +131,7 @@ def test_filters_are_combined(client):
     ("query", "words"),
     [
         ("state=complete", "must be 'COMPLETE'"),
-        ("arm=none", "must be 'restarts', 'cosine', 'constant', 'one-cycle'"),
+        ("arm=none", "must be 'restarts', 'cosine', 'linear', 'wsd', 'constant', 'power'"),
         ("min_value=nan", "min_value: must be a finite number"),
         ("max_value=1e999", "max_value: must be a finite number"),
         ("sort=loss", "sort='loss' is no column of this study; there are number, state"),

@@ -29,6 +29,7 @@ from sgdr.search.sweeps.coordinator import AloneCoordinator
 from sgdr.search.sweeps.create_study import create_study
 from sgdr.search.sweeps.extent import TrialExtent
 from sgdr.search.sweeps.settings import resolve
+from sgdr.shapes import SHAPES
 from tests.search.study.test_study import DEFAULTS
 from tests.service.http.conftest import client_of
 
@@ -110,7 +111,7 @@ def test_the_service_tells_them_apart(client, study):
     assert values == sorted(values, reverse=True) and set(values) == {0.0, 100.0}
     assert [row["number"] for row in client.get("/v1/studies/s/trials").json()["items"]] == list(range(9))
     header = client.get("/v1/studies/s/trials.csv").text.splitlines()[0].split(",")
-    assert len(header) == len(set(header)) == len(COLUMNS) + len(HPARAMS)
+    assert len(header) == len(set(header)) == len(COLUMNS) + len(SHAPES["wsd"].own) + len(HPARAMS)
     assert client.get("/v1/studies/s/curves.csv").text.count("\n") == 28
 
 

@@ -179,7 +179,7 @@ def test_a_cost_takes_the_place_of_the_trials_of_a_sweep_that_is_resumed_and_the
 
 
 def test_an_option_and_a_value_of_the_workload_may_have_one_name(sweeps):
-    told = {"relatives": ["cyclic"], "controls": 0.9}
+    told = {"shapes": ["restarts", "cyclic"], "controls": 0.0}
     for arguments, named in ((told, ("controls", None)), ({}, ("hparams", "controls"))):
         with pytest.raises(Invalid, match=r"^controls=") as refused:
             hparams = {"controls": 0.5 if arguments else [1, 0]}

@@ -1,4 +1,4 @@
-"""Restarts, one cosine cycle and a constant rate side by side."""
+"""The shapes of a study side by side."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def curves(
     T_0 line up at their restarts. `log_y`: where all values are positive.
     """
     drawn = [trial for trial in drawn if any(map(is_number, trial.curve))]
-    if aligned:  # relatives have no cycles by which they could be
+    if aligned:  # formulas have no cycles by which they could be
         drawn = [trial for trial in drawn if isinstance(trial.schedule, WarmRestarts)]
     if not drawn:
         return style.empty("No trial has a learning curve yet: let the sweep run until one ends.")

@@ -17,8 +17,20 @@ Figure: TypeAlias = dict[str, Any]
 # After Okabe & Ito, "Color Universal Design", 2008; those with a contrast of 3:1 to white and to #121212.
 BLUE, VERMILION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 OLIVE, GREY = "#8C7A00", "#808080"
+# As far from those as three more can be, with normal vision and with each kind of colour blindness.
+VIOLET, BROWN, MAGENTA = "#8A4FFF", "#A0522D", "#F048E4"
 PALETTE = (BLUE, VERMILION, GREEN, PINK, OLIVE)
-COLORS = {"blue": BLUE, "vermilion": VERMILION, "green": GREEN, "pink": PINK, "olive": OLIVE, "grey": GREY}
+COLORS = {
+    "blue": BLUE,
+    "vermilion": VERMILION,
+    "green": GREEN,
+    "pink": PINK,
+    "olive": OLIVE,
+    "grey": GREY,
+    "violet": VIOLET,
+    "brown": BROWN,
+    "magenta": MAGENTA,
+}
 """The colours by the names that `sgdr.shapes` has for them."""
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")

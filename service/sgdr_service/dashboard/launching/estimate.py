@@ -68,7 +68,7 @@ def estimate(settings: Settings, study: str, earlier: Iterable[Earlier]) -> Esti
     if isinstance(settings.extent, CostExtent) and trials:  # what pruning leaves is spent on more trials
         epochs = settings.extent.epochs - trained
     return Estimate(
-        arms=planned(settings.controls, settings.whole_trials, settings.relatives),
+        arms=planned(settings.controls, settings.whole_trials, settings.arms),
         finished=len(finished),
         trials=trials,
         epochs=epochs,

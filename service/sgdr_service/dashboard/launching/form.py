@@ -19,6 +19,7 @@ from sgdr.search.problem.options import Kind, Option, Place
 from sgdr.search.problem.space import DEFAULT_BASE_LR
 from sgdr.search.study.stated import stated
 from sgdr.search.sweeps.config import DEFAULT_EXTENT, OPTIONS
+from sgdr.shapes import DEFAULT_SHAPES
 from sgdr_service.sweeps.request import SweepRequest
 
 Values: TypeAlias = dict[str, Any]
@@ -60,7 +61,8 @@ def empty() -> Values:
 
 def placeholders(declared: Declaration, budget: str) -> dict[str, str]:
     """The default that an empty field means, by field, where the field of the budget says `budget`."""
-    defaults = {**DEFAULTS, **DEFAULT_EXTENT, "study": declared.name, "budget": declared.budget}
+    own = {"study": declared.name, "budget": declared.budget, "shapes": [*DEFAULT_SHAPES]}
+    defaults = {**DEFAULTS, **DEFAULT_EXTENT, **own}
     ranges = _default_ranges(declared, budget)
     return {
         **{name: "none" if defaults[name] is None else _typed(defaults[name]) for name in TEXTS},

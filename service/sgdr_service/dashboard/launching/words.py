@@ -86,6 +86,8 @@ def _arms(settings: Settings, cost: Estimate) -> str:
         return "No trial is a control without restarts, so it will not tell whether restarts help."
     arms = ", ".join(f"{cost.arms[arm]:,} {name}" for arm, name in CONTROLS.items() if cost.arms.get(arm))
     trials = settings.whole_trials
+    if controls == trials:
+        return f"No trial has restarts, so it will not tell whether restarts help: {arms}."
     which = "all" if settings.cost is None else "the first"
     share = f"{100 * controls / trials:.0f} %"
     return f"{share} of {which} {trials:,} trials are controls without restarts: {arms}."
@@ -97,7 +99,9 @@ def _workers(cluster: Cluster) -> str:
 
 
 def _searched(settings: Settings) -> str:
-    searched = settings.space.distributions(settings.budget)
+    searched: dict[str, BaseDistribution] = {}
+    for arm in settings.arms:
+        searched |= settings.space.distributions(settings.budget, arm)
     names = {"eta_ratio": "eta_min / base_lr"}
     return ", ".join(
         f"{names.get(name, name)} {_range(distribution)}{SCALES.get(name, '')}"

@@ -1,4 +1,4 @@
-"""Restarts against the two kinds of controls."""
+"""Restarts against the other shapes."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class StagedArms:
     def _arm(self, trial: FrozenTrial) -> str | None:
         if trial.state in (TrialState.FAIL, TrialState.WAITING):
             return None
-        return next((name for name, arm in self._arms.items() if arm.searches(trial.params)), None)
+        return next((name for name, arm in self._arms.items() if arm.searches(trial)), None)
 
     def _loss(self, trial: FrozenTrial) -> float | None:
         """What a trial is worth so far, infinite where it came to nothing; None while it is running."""

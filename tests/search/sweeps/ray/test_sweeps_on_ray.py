@@ -195,7 +195,8 @@ def left_behind(folder: Path) -> list[psutil.Process]:
 
 def test_two_workers_share_a_study(sweep: Sweep) -> None:
     sweep.environment["HOME"] = str(sweep.folder)
-    sweep.begin(12, "--workers", "2", "--json", workload="ray_workloads:quick")
+    shapes = ("--shapes", "restarts,cosine,constant")
+    sweep.begin(12, "--workers", "2", "--json", *shapes, workload="ray_workloads:quick")
     out, err = sweep.end()
     told = json.loads(out)
     table = sweep.check(12)

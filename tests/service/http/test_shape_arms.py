@@ -1,4 +1,4 @@
-"""A study with relatives of warm restarts among its arms, as the service answers and draws it."""
+"""A study with every shape among its arms, as the service answers and draws it."""
 
 import io
 import json
@@ -15,54 +15,56 @@ from sgdr_service.dashboard.study.curves import chosen
 
 from sgdr import search
 from sgdr.search.problem.arms import ALL_ARMS
-from sgdr.shapes import RELATIVES, SHAPES
+from sgdr.shapes import SHAPES
 from tests.service.http.conftest import client_of
+
+FORMULAS = [name for name, shape in SHAPES.items() if shape.is_formula]
 
 
 @pytest.fixture(scope="module")
-def study(relatives_url):
-    return search.load("relatives", relatives_url)
+def study(shapes_url):
+    return search.load("shapes", shapes_url)
 
 
 def test_every_answer_knows_them(study):
     with client_of(study.url) as client:
-        read = client.get("/v1/studies/relatives").json()
-        assert set(read["arms"]) >= set(RELATIVES)
-        for row in client.get("/v1/studies/relatives/trials", params={"arm": "cyclic"}).json()["items"]:
+        read = client.get("/v1/studies/shapes").json()
+        assert set(read["arms"]) >= set(FORMULAS)
+        for row in client.get("/v1/studies/shapes/trials", params={"arm": "cyclic"}).json()["items"]:
             assert (row["arm"], row["T_0"], row["T_mult"]) == ("cyclic", None, None) and row["base_lr"] > 0
         for number, trial in enumerate(study.frozen):
-            answer = client.get(f"/v1/studies/relatives/trials/{number}").json()
+            answer = client.get(f"/v1/studies/shapes/trials/{number}").json()
             assert answer["arm"] == trial.user_attrs["arm"] and len(answer["curve"]["error"]) == 6
             if answer["arm"] == "one-cycle":
                 assert (answer["restarts"], answer["troughs"]) == ([], [6])
-        top = client.get("/v1/studies/relatives/best", params={"k": 12}).json()["items"]
+        top = client.get("/v1/studies/shapes/best", params={"k": 12}).json()["items"]
         kinds = {item["arm"]: item["schedule"].get("kind") for item in top}
-        assert kinds.items() >= {name: name for name in RELATIVES}.items() and kinds["cosine"] is None
+        assert kinds.items() >= {name: name for name in FORMULAS}.items() and kinds["cosine"] is None
         for item in top:
-            assert item["code"]["torch"].startswith("# schedule must be") is (item["arm"] in RELATIVES)
-        candidates = client.get("/v1/studies/relatives/verdict").json()["candidates"]
+            assert item["code"]["torch"].startswith("# schedule must be") is (item["arm"] in FORMULAS)
+        candidates = client.get("/v1/studies/shapes/verdict").json()["candidates"]
         assert {candidate["arm"] for candidate in candidates} == set(ALL_ARMS)
-        table = pd.read_csv(io.StringIO(client.get("/v1/studies/relatives/trials.csv").text))
-        for row in client.get("/v1/studies/relatives/trials").json()["items"]:
+        table = pd.read_csv(io.StringIO(client.get("/v1/studies/shapes/trials.csv").text))
+        for row in client.get("/v1/studies/shapes/trials").json()["items"]:
             arm = row["arm"]
             own = set(SHAPES[arm].own)
             assert {name for name, value in row["hparams"].items() if value is not None} == own
             for name in own:
                 assert table[name][row["number"]] == pytest.approx(row["hparams"][name])
-        assert client.get("/v1/studies/relatives/trials", params={"sort": "hparams.gamma"}).status_code == 200
+        assert client.get("/v1/studies/shapes/trials", params={"sort": "hparams.gamma"}).status_code == 200
 
 
-def test_the_rate_of_a_relative_is_told_without_a_cycle(study, monkeypatch):
+def test_the_rate_of_a_formula_is_told_without_a_cycle(study, monkeypatch):
     best = next(best for best in study.ranked() if best.arm == "cyclic")
     monkeypatch.setattr(search.Study, "top", lambda study, k: [best])
     with client_of(study.url) as client:
-        answer = client.get("/v1/studies/relatives/best/lr", params={"step": 3}).json()
+        answer = client.get("/v1/studies/shapes/best/lr", params={"step": 3}).json()
     assert (answer["lr"], answer["cycle"]) == (best.schedule.scaled(2)(3), None)
 
 
 def test_every_figure_takes_them(study):
     drawn = chosen(study, 50, pruned=False)
-    assert {trial.arm for trial in drawn} >= set(RELATIVES)
+    assert {trial.arm for trial in drawn} >= set(FORMULAS)
     together = curves(drawn, metric="error")
     aligned = curves(drawn, metric="error", aligned=True)
     assert len(together["data"]) == 2 * len(drawn) > len(aligned["data"]) > 0

@@ -1,4 +1,4 @@
-"""A study with relatives of warm restarts among its arms: their pages leave out what only restarts have."""
+"""A study with every shape among its arms: their pages leave out what only restarts have."""
 
 import contextlib
 import sqlite3
@@ -10,17 +10,17 @@ from sgdr.search.storage.connect import sqlite_file
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, serve_in, relatives_url):
-    folder = tmp_path_factory.mktemp("relatives")
-    with contextlib.closing(sqlite3.connect(str(sqlite_file(relatives_url)))) as source:
+def server(tmp_path_factory, serve_in, shapes_url):
+    folder = tmp_path_factory.mktemp("shapes")
+    with contextlib.closing(sqlite3.connect(str(sqlite_file(shapes_url)))) as source:
         source.execute("VACUUM INTO ?", (str(folder / "copy.db"),))
     served = serve_in(folder, "--storage", f"sqlite:///{folder}/copy.db", SGDR_DASHBOARD="true")
-    return served, search.load("relatives", relatives_url)
+    return served, search.load("shapes", shapes_url)
 
 
 @pytest.mark.slow
 def test_every_view_of_the_study_shows_them(visit, server):
-    page = visit(server[0].url).open("/study/relatives")
+    page = visit(server[0].url).open("/study/shapes")
     for tab in ("Overview", "Curves", "Search space", "Arms", "Trials"):
         page.get_by_role("tab", name=tab).click()
         page.locator(".q-tab-panel .figure, .q-tab-panel table").first.wait_for()
@@ -39,7 +39,7 @@ def test_every_view_of_the_study_shows_them(visit, server):
 )
 def test_a_trial_has_its_fields_and_its_rate_and_no_code(visit, server, arm, own):
     trials = server[1].trials()
-    page = visit(server[0].url).open(f"/study/relatives/trial/{trials.index[trials.arm == arm][0]}")
+    page = visit(server[0].url).open(f"/study/shapes/trial/{trials.index[trials.arm == arm][0]}")
     page.locator(".figure svg.main-svg").first.wait_for()
     assert page.get_by_text(own, exact=True).is_visible()
     assert page.get_by_role("heading", name="Code").count() == 0
