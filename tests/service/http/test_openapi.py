@@ -82,6 +82,7 @@ def failures(schema):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_operation_keeps_to_the_document(copied):
     url = f"sqlite:///{copied}"
     lock = HostLock("dispatch", url)
