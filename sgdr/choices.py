@@ -31,6 +31,15 @@ class Decision(StrEnum):
     UNDECIDED = "undecided"
 
 
+class Effect(StrEnum):
+    """What an answer says of restarts."""
+
+    HELP = "help"
+    DO_NOT_HELP = "do not help"
+    EQUAL = "equal"
+    UNDECIDED = "undecided"
+
+
 class State(StrEnum):
     """The states of a trial, as Optuna names them."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sgdr.search.storage.connect import StorageError as StorageError
     from sgdr.search.strategy.restart_aware import RestartAwarePruner as RestartAwarePruner
     from sgdr.search.strategy.staged.sampler import StagedSampler as StagedSampler
+    from sgdr.search.study.answer import Answer as Answer
     from sgdr.search.study.best import Stepping as Stepping
     from sgdr.search.study.lookup import delete as delete
     from sgdr.search.study.lookup import load as load
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from sgdr.search.tune.trainable import trainable as trainable
 
 _HOME = {
+    "Answer": "study.answer",
     "Best": "study.study",
     "CompareProgress": "evaluation.compare",
     "Comparison": "evaluation.comparison",

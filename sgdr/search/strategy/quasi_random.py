@@ -65,23 +65,6 @@ def at(distribution: BaseDistribution, place: float) -> Any:
     raise TypeError(f"{distribution!r} is no distribution of Optuna's")
 
 
-def place_of(distribution: BaseDistribution, value: Any) -> float:
-    """How far through a distribution a value lies, from 0 to 1: the inverse of `at` but for rounding.
-
-    Values outside count as the nearest end. Raises TypeError for a distribution that is not Optuna's.
-    """
-    if isinstance(distribution, CategoricalDistribution):
-        places = list(distribution.choices)
-        return (places.index(value) + 0.5) / len(places)
-    if not isinstance(distribution, IntDistribution | FloatDistribution):
-        raise TypeError(f"{distribution!r} is no distribution of Optuna's")
-    low, high = float(distribution.low), float(distribution.high)
-    number = min(max(float(value), low), high)
-    if distribution.log:
-        low, high, number = math.log(low), math.log(high), math.log(number)
-    return 0.5 if low == high else (number - low) / (high - low)
-
-
 def _between(low: float, high: float, place: float, log: bool) -> float:
     """The point at `place` of the way from `low` to `high`."""
     if log:

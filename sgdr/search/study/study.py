@@ -19,6 +19,8 @@ from sgdr.search.problem.types import Schedule
 from sgdr.search.storage.connect import shown, storage_errors
 from sgdr.search.storage.reader import Content, Curve, OpenedFile, reader
 from sgdr.search.storage.schema import BEGUN, StudyAttributes, TrialAttributes
+from sgdr.search.study.answer import Answer as Answer
+from sgdr.search.study.answer import answered, checked_margin
 from sgdr.search.study.best import Best as Best
 from sgdr.search.study.best import Ranked, as_best, stepping_of
 from sgdr.search.study.summary import Summary
@@ -123,7 +125,7 @@ class Study:
     @property
     def spent(self) -> float:
         """What the search has cost so far, in full trainings: `epochs` divided by the budget."""
-        return self.epochs / self.stored.budget
+        return self._now.spent
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -162,12 +164,37 @@ class Study:
         return snapshots.folder(self.url, self.name)
 
     @property
+    def answer(self) -> Answer:
+        """The schedule to use, how sure that is, and whether restarts help, from all that the study has seen.
+
+        Raises ValueError where no trial is complete.
+        """
+        return self._answered(self._now.answer)
+
+    def answer_within(self, margin: float | None) -> Answer:
+        """The answer where differences below `margin`, in the unit of the metric, do not count.
+
+        None: a fifth of the standard deviation between seeds. Raises ArgumentError where it is not a finite
+        number of at least 0, ValueError where no trial is complete.
+        """
+        checked, now = checked_margin(margin), self._now
+        return self.answer if checked is None else self._answered(answered(now.content, now.spent, checked))
+
+    def _answered(self, answer: Answer | None) -> Answer:
+        if answer is None:
+            raise self._none_complete()
+        return answer
+
+    def _none_complete(self) -> ValueError:
+        return ValueError(f"study {self.name!r} has no completed trial yet; {self.why_none()}")
+
+    @property
     def best(self) -> Best:
         """The trial to use: the best confirmed one, else the best completed. Raises ValueError when there is
         none."""
         best = self.top(1)
         if not best:
-            raise ValueError(f"study {self.name!r} has no completed trial yet; {self.why_none()}")
+            raise self._none_complete()
         return best[0]
 
     def why_none(self) -> str:

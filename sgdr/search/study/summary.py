@@ -14,6 +14,7 @@ from sgdr.choices import Outcome, State
 from sgdr.search.problem.arms import ALL_ARMS
 from sgdr.search.problem.objective import sign
 from sgdr.search.storage.schema import ARM, DIVERGED_AT, ERROR, epochs_trained
+from sgdr.search.study.answer import Answer, answered
 from sgdr.search.study.verdict import Confirmed, Verdict
 
 if TYPE_CHECKING:
@@ -74,6 +75,16 @@ class Summary:
         """Epochs trained by the finished trials."""
         finished = (TrialState.COMPLETE, TrialState.PRUNED)
         return sum(epochs_trained(trial.user_attrs) for trial in self.own if trial.state in finished)
+
+    @property
+    def spent(self) -> float:
+        """Those epochs in full trainings."""
+        return self.epochs / self.content.stored.budget
+
+    @cached_property
+    def answer(self) -> Answer | None:
+        """The answer with the usual margin; None where no trial is complete."""
+        return answered(self.content, self.spent)
 
     @cached_property
     def last_error(self) -> str | None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
-from sgdr.search.strategy.quasi_random import at, place_of, spread
+from sgdr.search.model.settings import place_of
+from sgdr.search.strategy.quasi_random import at, spread
 
 PEAKS = 25
 """Peaks of a shape, evenly over their range on its scale, the ends included."""

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.policy import best_row, next_row
 from sgdr.search.model.prior import PRIOR, Prior
+from sgdr.search.model.settings import numbers, place_of
 from sgdr.search.model.surrogate import Posterior, Surrogate
 from sgdr.search.model.traits import TRAITS, traits
 from sgdr.search.problem.types import Schedule
-from sgdr.search.strategy.quasi_random import place_of
 from sgdr.search.strategy.staged.grid import Distributions, Params, points
 from sgdr.shapes import COSINE
 
@@ -171,15 +170,8 @@ class Staging:
 
     def _settings(self, shape: str, params: Params) -> Float64[np.ndarray, " hparams"]:
         """The further values, each from 0 to 1; of choices that have no order, one number each."""
-        numbers: list[float] = []
+        places: list[float] = []
         for name in self._hparams:
             distribution = next(held[name] for held in self._shapes.values() if name in held)
-            numbers += _numbers(distribution, params.get(name))
-        return np.array(numbers)
-
-
-def _numbers(distribution: BaseDistribution, value: Any) -> list[float]:
-    """Of a value that a trial does not have, the middle."""
-    if isinstance(distribution, CategoricalDistribution):
-        return [float(choice == value) for choice in distribution.choices]
-    return [0.5 if value is None else place_of(distribution, value)]
+            places += numbers(distribution, params.get(name))
+        return np.array(places)

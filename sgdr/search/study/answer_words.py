@@ -1,0 +1,104 @@
+"""An answer in a few plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sgdr.choices import Effect
+from sgdr.shapes import COSINE, SHAPES
+
+if TYPE_CHECKING:
+    from sgdr.search.study.answer import Answer, Difference
+
+LISTED = 5
+"""The most others that are named one by one."""
+
+
+def in_words(answer: Answer) -> str:
+    """The sentences, one a line."""
+    sentences = [_schedule(answer), _value(answer), _probability(answer), _simplest(answer), _cosine(answer)]
+    return "\n".join(sentence for sentence in (*sentences, _restarts(answer), _cost(answer)) if sentence)
+
+
+def _schedule(answer: Answer) -> str:
+    fields = {name: value for name, value in answer.schedule.to_dict().items() if name != "kind"}
+    plain = {name: value for name, value in fields.items() if value is not None}
+    said = _listed({**plain, **answer.hparams})
+    what = f"{SHAPES[answer.shape].words} with {said}"
+    return f"Use {what} (trial {answer.number}), trained for {answer.budget} epochs."
+
+
+def _value(answer: Answer) -> str:
+    expected = f"Its {answer.metric} is expected to be {answer.value:.4g}"
+    if answer.interval is None:
+        return f"{expected}: it was trained once, and nobody knows how much of that is luck."
+    low, high = answer.interval
+    return f"{expected} (95 % interval of its mean over seeds: {low:.4g} to {high:.4g})."
+
+
+def _probability(answer: Answer) -> str:
+    if answer.tried == 1:
+        return "It is the only schedule that was trained to its end."
+    best = (
+        f"Of the {answer.tried} schedules tried it is the best with a probability of {answer.probability:.0%}"
+    )
+    if not answer.equal:
+        return f"{best}; all others are worse."
+    numbers = ", ".join(str(peer.number) for peer in answer.equal[:LISTED])
+    more = ", …" * (len(answer.equal) > LISTED)
+    if len(answer.equal) == 1:
+        return f"{best}; that of trial {numbers} cannot be told from it."
+    return f"{best}; {len(answer.equal)} others cannot be told from it (those of trials {numbers}{more})."
+
+
+def _simplest(answer: Answer) -> str:
+    if answer.leader == answer.number:
+        return ""
+    return (
+        f"It is the simplest of those within {answer.margin:.2g}, the margin, of the best, "
+        f"which is that of trial {answer.leader}."
+    )
+
+
+def _cosine(answer: Answer) -> str:
+    gain = answer.gain_over_cosine
+    if gain is None or answer.shape == COSINE.name:
+        return ""
+    cosine = f"that of the best single cosine (trial {gain.number}, {_interval(gain)})"
+    return f"Its {answer.metric} is {_apart(gain)} than {cosine}."
+
+
+def _restarts(answer: Answer) -> str:
+    apart = answer.restarts_difference
+    if apart is None or answer.restarts is None:
+        return ""
+    other = f"the best without (trial {apart.number}, {_interval(apart)})"
+    facts = f"the {answer.metric} of the best with restarts is {_apart(apart)} than that of {other}"
+    within = f"equal within ± {max(abs(apart.low), abs(apart.high)):.2g}"
+    return {
+        Effect.HELP: f"Restarts help: {facts}.",
+        Effect.DO_NOT_HELP: f"Restarts do not help: {facts}.",
+        Effect.EQUAL: f"With restarts or without is {within}: {facts}.",
+        Effect.UNDECIDED: f"Whether restarts help is undecided; with or without is {within}: {facts}.",
+    }[Effect(answer.restarts)]
+
+
+def _cost(answer: Answer) -> str:
+    return f"The search has cost {answer.cost:.1f} full trainings."
+
+
+def _apart(apart: Difference) -> str:
+    return f"{abs(apart.difference):.2g} {'higher' if apart.difference > 0 else 'lower'}"
+
+
+def _interval(apart: Difference) -> str:
+    return f"95 % interval {apart.low:+.2g} to {apart.high:+.2g}"
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    texts = (
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in values.items()
+    )
+    return ", ".join(texts)
