@@ -55,6 +55,7 @@ app = typer.Typer(
 )
 app.command("sweep", epilog=sweep.EXAMPLES)(sweep.sweep)
 app.command("confirm", epilog=confirm.EXAMPLES)(confirm.confirm)
+app.command("answer")(studies.answer)
 app.command("best")(studies.best)
 app.command("lr")(rates.lr)
 app.command("plot")(rates.plot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import sgdr
 from sgdr.schedule import FIELDS
+from sgdr.search.storage.connect import DEFAULT_URL, shown
 from sgdr.search.study.columns import COLUMNS
 from sgdr.search.study.flat_names import flat_name
 
 if TYPE_CHECKING:
+    from sgdr.search.study.answer import Answer
     from sgdr.search.study.study import Study
     from sgdr.search.study.verdict import Confirmed, Verdict
 
@@ -155,6 +159,31 @@ def verdict(result: Verdict, study: str) -> None:
             "troughs, and the model of its chosen epoch alone",
             soft_wrap=True,
         )
+
+
+def answer(reached: Answer) -> None:
+    """The answer's sentences, on stdout."""
+    console().print(f"\n{reached}", soft_wrap=True)
+
+
+def pasted(reached: Answer, study: Study) -> None:
+    """The recommended schedule in Python, and the command that gives code for frameworks, on stdout."""
+    schedule, out = reached.schedule, console()
+    kind = type(schedule)
+    home = "sgdr" if kind.__name__ in dir(sgdr) else kind.__module__
+    out.print(
+        f"\nfrom {home} import {kind.__name__}\n\nschedule = {schedule!r}  # steps are epochs", soft_wrap=True
+    )
+    if isinstance(schedule, sgdr.WarmRestarts):
+        command = f"sgdr export --to torch --trial {reached.number}{where(study.name, study.url)}"
+        out.print(f"\nCode for torch, and likewise for other frameworks:\n  {command}", soft_wrap=True)
+
+
+def where(name: str, url: str) -> str:
+    """What a command line takes to find that study."""
+    storage = "" if url == DEFAULT_URL else f" --storage {shlex.quote(shown(url))}"
+    quoted = f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
+    return f"{storage} {quoted}"
 
 
 def verdict_line(study: Study) -> None:

@@ -1,4 +1,4 @@
-"""`sgdr best`, `studies`, `workloads` and `delete`."""
+"""`sgdr best`, `answer`, `studies`, `workloads` and `delete`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,35 @@ def best(
     else:
         report.describe(loaded, k)
         report.verdict_line(loaded)
+
+
+def answer(
+    study: StudyName,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Differences below it do not count, and the simplest is recommended; in the metric's unit.",
+            show_default="a fifth of the standard deviation between seeds",
+        ),
+    ] = None,
+    storage: options.Storage = None,
+    json: options.Json = False,
+) -> None:
+    """Say which schedule to use, how sure that is, and whether restarts help.
+
+    What each schedule is truly worth is worked out from all trainings that the study has seen, those on new
+    seeds too. It names others that cannot be told from it, and the gain over one cosine, with 95 % intervals.
+    """
+    from sgdr.cli import report
+    from sgdr.search.study.lookup import load
+
+    loaded = load(study, storage)
+    reached = loaded.answer_within(margin)
+    if json:
+        report.print_json(reached.to_dict())
+    else:
+        report.answer(reached)
+        report.pasted(reached, loaded)
 
 
 def studies(storage: options.Storage = None, json: options.Json = False) -> None:

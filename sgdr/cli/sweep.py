@@ -141,6 +141,7 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
                 "best": top[0].to_dict() if top else None,
                 "top": [best.to_dict() for best in top],
                 "verdict": verdict.to_dict() if verdict else None,
+                "answer": study.answer.to_dict() if top else None,
                 "trials": study.counts,
                 "spent": round(study.spent, 4),
                 "arms": study.arms,
@@ -166,6 +167,7 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
     if not top:
         out.print(f"No trial was completed; {study.why_none()}", soft_wrap=True)
         return
+    report.answer(study.answer)
     report.describe(study, 5)
     if verdict:
         report.verdict(verdict, name)
@@ -173,6 +175,7 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
     lines = (
         "Go on with",
         *([] if verdict else [f"  {_command(_confirm(workload), name, url)}"]),
+        f"  {_command('answer', name, url)}",
         f"  {_command('best -k 10', name, url)}",
         f"  {_command('plot -o ' + shlex.quote('./' + name + '.png'), name, url)}",
         *(
@@ -196,8 +199,6 @@ def _confirm(workload: str) -> str:
 
 def _command(command: str, name: str, url: str) -> str:
     """A command line on that study."""
-    from sgdr.search.storage.connect import DEFAULT_URL, shown
+    from sgdr.cli import report
 
-    where = "" if url == DEFAULT_URL else f" --storage {shlex.quote(shown(url))}"
-    quoted = f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
-    return f"sgdr {command}{where} {quoted}"
+    return f"sgdr {command}{report.where(name, url)}"

@@ -10,6 +10,7 @@ import pytest
 COMMANDS = (
     "sweep",
     "confirm",
+    "answer",
     "best",
     "lr",
     "plot",

@@ -31,7 +31,7 @@ def test_prints_the_best_schedule_the_top_five_and_how_to_go_on(sgdr, tmp_path):
     assert "Top 5 of 6 completed trials" in done.stdout
     assert "finished by arm: " in done.stdout and "constant 1" in done.stdout
     again = [line.split() for line in done.stdout.splitlines() if line.startswith("  sgdr ")]
-    assert [words[1] for words in again] == ["confirm", "best", "plot", "lr"]
+    assert [words[1] for words in again] == ["confirm", "answer", "best", "plot", "lr"]
     for words in again:
         assert sgdr(*words[1:], *QUICK.get(words[1], ())).returncode == 0, words
     assert (tmp_path / "tiny.png").stat().st_size > 1000
