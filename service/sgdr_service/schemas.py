@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import Field, JsonValue
 from pydantic.config import JsonDict
 
-from sgdr.choices import Decision, Direction
+from sgdr.choices import Decision, Direction, Effect
 from sgdr.cycles import Cycle
 from sgdr.export.parity.report import Report
 from sgdr.search.problem.arms import ALL_ARMS
+from sgdr.search.study.answer import Answer, Difference, Peer
 from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.stepping import Interval
 from sgdr_service.documented import documented
@@ -273,3 +274,50 @@ documented(
     decision={"enum": [*Decision]},
     direction={"enum": [*Direction]},
 )(Verdict)
+
+SCHEDULE_AND_SHAPE: dict[str, JsonDict] = {
+    "schedule": {"type": "object", "additionalProperties": True},
+    "shape": {"enum": [*ALL_ARMS]},
+}
+PAIR: JsonDict = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+GAIN: JsonDict = {"number": 6, "difference": -0.0012, "low": -0.0031, "high": 0.0004}
+documented(GAIN)(Difference)
+documented(**SCHEDULE_AND_SHAPE)(Peer)
+documented(
+    {
+        "number": 38,
+        "shape": "restarts",
+        "schedule": SCHEDULE,
+        "hparams": {},
+        "budget": 20,
+        "value": 0.0152,
+        "interval": [0.0141, 0.0163],
+        "probability": 0.46,
+        "equal": [
+            {
+                "number": 6,
+                "shape": "cosine",
+                "schedule": {"base_lr": 0.2, "T_0": 20, "T_mult": 1, "eta_min": 0.0},
+                "hparams": {},
+                "value": 0.0164,
+                "low": -0.0031,
+                "high": 0.0004,
+            }
+        ],
+        "gain_over_start": None,
+        "gain_over_cosine": GAIN,
+        "restarts": "undecided",
+        "restarts_difference": GAIN,
+        "margin": 0.0004,
+        "leader": 38,
+        "tried": 64,
+        "cost": 14.53,
+        "metric": "error",
+        "direction": "minimize",
+        "words": "Use restarts with base_lr 0.1548, T_0 4, T_mult 1, eta_min 0.00458 (trial 38), …",
+    },
+    interval={"anyOf": [PAIR, {"type": "null"}]},
+    restarts={"anyOf": [{"type": "string", "enum": [*Effect]}, {"type": "null"}]},
+    direction={"enum": [*Direction]},
+    **SCHEDULE_AND_SHAPE,
+)(Answer)

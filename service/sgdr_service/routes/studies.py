@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 
 from sgdr.choices import State
+from sgdr.search.study.answer import Answer
 from sgdr.search.study.columns import COLUMNS
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Verdict
@@ -184,6 +185,34 @@ def verdict(study: Name, library: Studies) -> Response:
     if verdict is None:
         raise Problem(404, f"study {study!r} has no verdict on restarts yet; `sgdr confirm` gives it")
     return answer(verdict.to_dict())
+
+
+@router.get(
+    "/{study}/answer",
+    response_model=Answer,
+    responses=problems.responses(404, 422, 503),
+    summary="Which schedule to use",
+)
+def which(
+    study: Name,
+    library: Studies,
+    margin: Annotated[
+        float | None,
+        Query(
+            ge=0,
+            allow_inf_nan=False,
+            description="Differences below it, in the unit of the metric, do not count: the simplest is "
+            "recommended. A fifth of the standard deviation between seeds, where it is left out.",
+            examples=[0.001],
+        ),
+    ] = None,
+) -> Response:
+    """The schedule to use, how sure that is, and whether restarts help; 404 before a trial is complete."""
+    read = library.study(study)
+    try:
+        return answer(read.answer_within(margin).to_dict())
+    except ValueError as error:
+        raise Problem(404, str(error)) from None
 
 
 def answer(content: Any, status: int = 200, **headers: str) -> Response:

@@ -167,6 +167,7 @@ def test_the_document_has_all_routes(document):
         "GET /v1/studies/{study}/curves.csv",
         "GET /v1/studies/{study}/trials/{number}",
         "GET /v1/studies/{study}/verdict",
+        "GET /v1/studies/{study}/answer",
         "GET /v1/studies/{study}/best",
         "GET /v1/studies/{study}/best/lr",
         "GET /v1/best",
@@ -297,7 +298,7 @@ def hold_all(client):
     for path, answer in answers(client, document):
         statuses[path].add(held(document, path, "get", answer))
     assert all(200 in of_path for of_path in statuses.values()), statuses
-    assert len(statuses) == 16 and {404, 422} < set.union(*statuses.values())
+    assert len(statuses) == 17 and {404, 422} < set.union(*statuses.values())
     for body, status in ((RATE, 200), (RATE | {"steps": {"stop": 3}}, 200), (RATE | {"steps": []}, 422)):
         assert held(document, "/v1/lr", "post", client.post("/v1/lr", json=body)) == status
 

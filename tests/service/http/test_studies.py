@@ -170,6 +170,15 @@ def test_a_verdict_or_why_there_is_none(client, is_problem, sqlite_url):
     is_problem(client.get("/v1/studies/digits/verdict"), 404, "`sgdr confirm` gives it")
 
 
+def test_the_answer_is_that_of_the_library(client, is_problem, sqlite_url):
+    study = search.load("tiny", sqlite_url)
+    assert client.get("/v1/studies/tiny/answer").json() == study.answer.to_dict()
+    given = client.get("/v1/studies/tiny/answer?margin=0.5").json()
+    assert given == study.answer_within(0.5).to_dict() and given["margin"] == 0.5
+    for margin in ("-1", "nan", "inf", "much"):
+        is_problem(client.get(f"/v1/studies/tiny/answer?margin={margin}"), 422)
+
+
 def test_trials_as_csv_are_those_of_the_pages(client):
     query = "sort=-value&state=COMPLETE&arm=restarts"
     answer = client.get(f"/v1/studies/digits/trials.csv?{query}")
