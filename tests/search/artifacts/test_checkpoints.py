@@ -222,5 +222,6 @@ def test_only_troughs_are_kept(tiny: Any, tmp_path: Path, monkeypatch: pytest.Mo
     assert len(saved) == len(set(saved)) > 6
     for number, row in table.iterrows():
         epochs = [epoch for trial, _, epoch in saved if trial == number]
-        assert epochs == list(range(int(row.T_0), 12, int(row.T_0)))
+        # What has no cycles has no trough before its end.
+        assert epochs == ([] if pd.isna(row.T_0) else list(range(int(row.T_0), 12, int(row.T_0))))
     assert not list((tmp_path / "kept" / "s").iterdir())
