@@ -176,6 +176,7 @@ def test_sweep_and_snapshots_in_python(tmp_path: Path) -> None:
     confirm = [sys.executable, "-m", "sgdr", "confirm", "digits", "--top", "1", "--seeds", "2"]
     for command in (
         [sys.executable, "-c", block("sweep") + "print(len(study.trials()))"],
+        [sys.executable, "-c", block("answer")],
         confirm,
         [sys.executable, "-c", block("snapshots") + "print(state is not None)"],
     ):

@@ -19,10 +19,31 @@ if TYPE_CHECKING:
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
+PEAK_TRIALS = 5
+"""Trials of one cosine cycle, which has no more than a peak to find, before those of other shapes."""
+NEAR = 1.3
+"""How far from the best peak others are looked at then, in natural logarithms."""
 HOPEFUL = 150
 """How many candidates are looked at: those that may be lowest."""
 OPTIMISM = 1.5
 """In standard deviations."""
+
+
+def allowed_rows(
+    posterior: Posterior,
+    peaks: Float64[np.ndarray, " rows"],
+    first: Int[np.ndarray, " first"],
+    tried: Sequence[int],
+) -> Int[np.ndarray, " allowed"]:
+    """The rows that may be trained next, after trials of the rows `tried`: the stages of the search.
+
+    `peaks` are the logarithms of the peak rates; `first` are the rows with which the search begins.
+    """
+    if len(tried) < min(PEAK_TRIALS, len(np.unique(peaks[first]))):
+        return first
+    rows = np.unique(np.asarray(tried, int))
+    best = peaks[rows[np.argmin(posterior.mean[rows])]]
+    return np.flatnonzero(np.abs(peaks - best) < NEAR)
 
 
 def gradients(

@@ -8,8 +8,8 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from sgdr import search
+from sgdr.search.model.policy import PEAK_TRIALS
 from sgdr.search.problem.declaration import Declaration
-from sgdr.search.strategy.staged.staging import PEAK_TRIALS
 from tests.search_loop import searched, settings_of
 
 DECLARED = Declaration("w", "error", "minimize", 12, "callable", None, None, None, {}, None)

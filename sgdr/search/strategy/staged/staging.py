@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgdr.search.model.candidates import Candidates
-from sgdr.search.model.policy import best_row, next_row
+from sgdr.search.model.policy import allowed_rows, best_row, next_row
 from sgdr.search.model.prior import PRIOR, Prior
 from sgdr.search.model.settings import numbers, place_of
 from sgdr.search.model.surrogate import Posterior, Surrogate
@@ -22,10 +22,6 @@ from sgdr.shapes import COSINE
 if TYPE_CHECKING:
     from jaxtyping import Float64, Int
 
-PEAK_TRIALS = 5
-"""Trials of one cosine cycle, which has no more than a peak to find, before those of other shapes."""
-NEAR = 1.3
-"""How far from the best peak others are looked at then, in natural logarithms."""
 MOST_SEEN = 300
 """Trials that the model sees: the best of them, where there are more."""
 
@@ -93,7 +89,8 @@ class Staging:
     def propose(self, trials: Sequence[Seen]) -> tuple[str, Params]:
         """The shape and the parameters of the trial to begin next."""
         posterior, rows = self._posterior(trials)
-        shape, params = self._points[next_row(posterior, self._allowed(posterior, rows))]
+        allowed = allowed_rows(posterior, self._candidates.peaks, self._first, list(rows.values()))
+        shape, params = self._points[next_row(posterior, allowed)]
         return shape, dict(params)
 
     def best(self, trials: Sequence[Seen]) -> int:
@@ -109,15 +106,6 @@ class Staging:
         }
         row = best_row(posterior, [rows[place] for place in losses])
         return min((place for place in losses if rows[place] == row), key=lambda place: losses[place])
-
-    def _allowed(self, posterior: Posterior, rows: Mapping[int, int]) -> Int[np.ndarray, " allowed"]:
-        """The rows that may be next, after trials of these rows: the stages of the search."""
-        peaks = self._candidates.peaks
-        if len(rows) < min(PEAK_TRIALS, len(np.unique(peaks[self._first]))):
-            return self._first
-        tried = np.unique(list(rows.values()))
-        best = peaks[tried[np.argmin(posterior.mean[tried])]]
-        return np.flatnonzero(np.abs(peaks - best) < NEAR)
 
     def _posterior(self, trials: Sequence[Seen]) -> tuple[Posterior, dict[int, int]]:
         """What is known of every point, and the rows of the trials that the model has, by their places."""
