@@ -210,7 +210,7 @@ FAR = {
     "limited": WarmRestarts(0.1, 1, 3, 1e-4, cycles=15),
 }
 OWN_CLASS = ("doubling", "tripling", "tenfold", "equal")
-"""Of PyTorch's, which counts steps: it has no function of the step."""
+"""The schedules for which PyTorch has a class, which counts steps: it has no function of the step."""
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_what_is_for_users_of_ray_says_what_to_install(tmp_path):
         ("import sgdr", {"jax", "optuna", "pandas", "matplotlib", "optax", "sqlalchemy", "typer", "rich"}),
         ("import sgdr.search", {"jax", "optuna", "pandas", "matplotlib", "optax", "sqlalchemy"}),
         ("import sgdr.search; sgdr.search.Space()", {"jax", "optuna", "pandas"}),
-        ("import sgdr.search; sgdr.search.load", {"jax", "pandas", "matplotlib"}),
+        ("import sgdr.search; sgdr.search.load", {"jax", "pandas", "matplotlib", "scipy"}),
         ("from sgdr import WarmRestarts; WarmRestarts(0.1, 10)(3)", {"jax", "optuna"}),
     ],
 )

@@ -22,7 +22,6 @@ from experiments.tables.table import Table, names, read
 from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.prior import Prior
 from sgdr.search.model.surrogate import Surrogate
-from sgdr.search.model.traits import traits
 
 SAMPLES = 16
 """Samples of trials a table."""
@@ -65,14 +64,11 @@ Sample = tuple[Candidates, list[float]]
 def candidates(table: Table) -> Candidates:
     """The schedules of a table as the model sees them."""
     schedules: list[Any] = [entry.schedule for entry in table.entries]
-    peaks = np.log([schedule.base_lr for schedule in schedules])
+    rates = [schedule.base_lr for schedule in schedules]
     low, high = np.log(table.about.base_lr)
-    return Candidates(
-        peaks=peaks,
-        places=(peaks - low) / (high - low),
-        traits=np.stack([traits(schedule, table.about.budget) for schedule in schedules]),
-        hparams=np.empty((len(peaks), 0)),
-    )
+    places = (np.log(rates) - low) / (high - low)
+    budgets = [(schedule, table.about.budget) for schedule in schedules]
+    return Candidates.of(rates, places.tolist(), budgets, [()] * len(rates))
 
 
 def samples(table: Table, seed: int, count: int = SAMPLES) -> list[Sample]:

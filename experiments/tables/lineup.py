@@ -57,7 +57,7 @@ class Peer:
 
 
 def splits(seen: int) -> list[Peer]:
-    """By hand with every number of peaks, of which the best one to three go on to so many more seeds."""
+    """The splits of the hand: every number of peaks, the best one to three of which go on to more seeds."""
     return [
         Peer(
             f"{HAND}, {count} peaks" + (f", best {top} on {seeds} more seeds" if seeds else ""),

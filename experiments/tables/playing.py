@@ -22,7 +22,7 @@ class Named:
     spent: float
     """What it had spent by then, in full trainings, on average."""
     split: str | None = None
-    """Of the hand, which of its splits it is."""
+    """The split of the hand that it is; None for other peers."""
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class Played:
     table: Table
     repeats: Repeats
     named: dict[str, dict[float, Named]] = field(default_factory=dict)
-    """By the peer's name and the cost."""
+    """What was named, by the peer's name and the cost."""
 
     def __post_init__(self) -> None:
         self.floor = floor(self.table)

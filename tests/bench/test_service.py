@@ -83,7 +83,7 @@ def test_rates_over_http(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_studies_over_http(tmp_path: Path) -> None:
-    """By the command, which says what the machine is too."""
+    """The command measures them, and says what the machine is too."""
     out = tmp_path / "report.md"
     measuring = [
         sys.executable,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sgdr.search.model.traits import traits
+from sgdr.search.problem.types import Schedule
 
 if TYPE_CHECKING:
     from jaxtyping import Float64, Int
@@ -22,6 +26,22 @@ class Candidates:
     traits: Float64[np.ndarray, "rows traits"]
     hparams: Float64[np.ndarray, "rows hparams"]
     """Further searched values, each from 0 to 1."""
+
+    @classmethod
+    def of(
+        cls,
+        rates: Sequence[float],
+        places: Sequence[float],
+        schedules: Iterable[tuple[Schedule, int]],
+        hparams: Sequence[Sequence[float]],
+    ) -> Candidates:
+        """The candidates with these peak rates, a row each; every schedule with its budget, in epochs."""
+        return cls(
+            peaks=np.log(np.maximum(rates, np.finfo(float).tiny)),
+            places=np.array(places),
+            traits=np.stack([traits(schedule, budget) for schedule, budget in schedules]),
+            hparams=np.array(hparams, float).reshape(len(rates), -1),
+        )
 
     def __len__(self) -> int:
         return len(self.peaks)

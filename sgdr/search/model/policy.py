@@ -26,7 +26,7 @@ NEAR = 1.3
 HOPEFUL = 150
 """How many candidates are looked at: those that may be lowest."""
 OPTIMISM = 1.5
-"""In standard deviations."""
+"""Standard deviations below its mean at which a candidate may lie, in the eyes of an optimist."""
 
 
 def allowed_rows(
@@ -65,7 +65,7 @@ def next_row(posterior: Posterior, allowed: Int[np.ndarray, " allowed"]) -> int:
 
 
 def best_row(posterior: Posterior, seen: Sequence[int]) -> int:
-    """Of the rows that were trained to their end, that of the lowest mean; of equals the first.
+    """The row of the lowest mean, of those that were trained to their end; of equals the first.
 
     Raises ValueError where there is none.
     """

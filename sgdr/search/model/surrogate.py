@@ -54,10 +54,6 @@ class Posterior:
         """The covariance of some candidates."""
         return self._left.covariance(rows)
 
-    def loss(self, warped: float) -> float:
-        """A loss, from what it is seen as."""
-        return float(self.lowest + self.unit * np.sinh(warped))
-
 
 class Surrogate:
     """The model over a set of candidates, before anything is seen of them."""
@@ -140,7 +136,7 @@ class _Left:
     offset: Float64[np.ndarray, " rows"]
     """How much of the offset, what all have in common, is in each."""
     precision: float
-    """That of the offset."""
+    """The precision of the offset."""
 
     def variance(self) -> Float64[np.ndarray, " rows"]:
         """The variance of each row."""

@@ -6,7 +6,7 @@ that has restarts goes to the other shapes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sgdr.formula import Formula
@@ -30,13 +30,14 @@ def arm_of(schedule: WarmRestarts | Formula, budget: int) -> str:
     return RESTARTS.name if schedule.restarts(until=budget) else COSINE.name
 
 
-def may_be_of(arm: str, stated: Any) -> bool:
-    """Whether the schedule that a trial states, as of `to_dict`, is of the kind that an arm makes.
+def is_of(arm: str, searched: Collection[str], params: Mapping[str, Any], stated: Any) -> bool:
+    """Whether a trial with these parameters is one of an arm in which those names are searched.
 
-    The names of what is searched do not tell: a constant rate and linear decay have a peak alone.
+    The names alone do not tell: a constant rate and linear decay have a peak alone. So the schedule that the
+    trial states, as of `to_dict`, has to be of the kind that the arm makes.
     """
     kind = stated.get("kind") if isinstance(stated, Mapping) else None
-    return bool(kind == (arm if SHAPES[arm].is_formula else None))
+    return params.keys() == set(searched) and bool(kind == (arm if SHAPES[arm].is_formula else None))
 
 
 def next_arm(begun: Mapping[str, int], share: float, trials: int, shapes: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from sgdr.search.problem.arms import may_be_of
+from sgdr.search.problem.arms import is_of
 from sgdr.search.storage.schema import BEGUN, ENQUEUED, RETRY_OF
 from sgdr.search.strategy.enumeration import (
     ENUMERATING,
@@ -83,8 +83,7 @@ class Arm:
 
     def searches(self, trial: FrozenTrial) -> bool:
         """Whether a trial that was begun is one of this arm."""
-        same = trial.params.keys() == self.distributions.keys()
-        return same and may_be_of(self.name, trial.user_attrs.get(BEGUN))
+        return is_of(self.name, self.distributions, trial.params, trial.user_attrs.get(BEGUN))
 
     def add(self, trial: FrozenTrial) -> None:
         """Tells the sampler and the pruner of a trial of an earlier run."""

@@ -45,7 +45,7 @@ class Belief:
         return int(self.medians.argmin())
 
     def simplest(self, margin: float) -> int:
-        """Of the rows whose medians are within the margin of the lowest, the simplest.
+        """The simplest of the rows whose medians are within the margin of the lowest.
 
         That has the fewest searched parameters, then the fewest restarts, then the lowest median.
         """

@@ -16,7 +16,6 @@ from sgdr import relatives
 from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.prior import PRIOR
 from sgdr.search.model.settings import numbers, place_of
-from sgdr.search.model.traits import traits
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.objective import sign
 from sgdr.search.problem.types import Schedule
@@ -169,9 +168,5 @@ def _candidates(tried: Sequence[Tried], space: Mapping[str, Any]) -> Candidates:
         [number for name, distribution in held.items() for number in numbers(distribution, one.hparams[name])]
         for one in tried
     ]
-    return Candidates(
-        peaks=np.log(np.maximum(peaks, np.finfo(float).tiny)),
-        places=np.array([place_of(rates, peak) if low < high else PRIOR.place for peak in peaks]),
-        traits=np.stack([traits(one.schedule, one.budget) for one in tried]),
-        hparams=np.array(settings, float).reshape(len(tried), -1),
-    )
+    places = [place_of(rates, peak) if low < high else PRIOR.place for peak in peaks]
+    return Candidates.of(peaks, places, [(one.schedule, one.budget) for one in tried], settings)

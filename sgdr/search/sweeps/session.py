@@ -17,7 +17,7 @@ from sgdr.search.artifacts.checkpoints import Checkpoints
 from sgdr.search.backend.allocation import SlotAllocator
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.slots import Slots
-from sgdr.search.problem.arms import Places, may_be_of
+from sgdr.search.problem.arms import Places, is_of
 from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.workload import CallableWorkload, Workload
@@ -133,8 +133,7 @@ def places(settings: Settings, coordinator: Coordinator) -> Places:
                 begun[placed(trial, searched)[0]] += 1
             continue
         for arm, distributions in searched.items():
-            same = trial.params.keys() == distributions.keys()
-            if same and may_be_of(arm, trial.user_attrs.get(BEGUN)):
+            if is_of(arm, distributions, trial.params, trial.user_attrs.get(BEGUN)):
                 begun[arm] += trial.state != TrialState.FAIL or trial.number in again
                 drawn[arm] += trial.user_attrs.keys().isdisjoint({RETRY_OF, ENQUEUED})
     return Places(begun, drawn, settings.controls, settings.whole_trials, settings.arms)

@@ -47,7 +47,7 @@ def test_restarts_that_do_nothing_leave_it_undecided_and_say_how_many_more_seeds
 
 @pytest.mark.slow
 def test_controls_have_as_many_looks_as_restarts(url):
-    """By best epoch a spike after a restart harms nobody: the epochs before it count."""
+    """A spike after a restart harms nobody by best epoch: the epochs before it count."""
     verdict = confirm(url, Known(effect=0.5), seeds=16)
     assert verdict.decision == "undecided"
 

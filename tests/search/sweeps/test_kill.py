@@ -16,6 +16,7 @@ import pytest
 
 from sgdr import search
 from sgdr.search.storage.leases import EXPIRE_SECONDS
+from tests.trial_tables import check_repeated, check_unchanged
 
 WORKLOADS = Path(__file__).parents[2] / "slow.py"
 
@@ -80,15 +81,7 @@ def check(table: pd.DataFrame, count: int) -> None:
     dead = table[table.state == "FAIL"]
     again = table[table.retry_of.notna()].set_index("retry_of")
     assert again.index.is_unique
-    kept = ["arm", "base_lr", "T_0", "T_mult", "eta_min", "seed"]
-    repeated = again.loc[dead.index, kept].reset_index(drop=True)
-    pd.testing.assert_frame_equal(repeated, dead[kept].reset_index(drop=True), check_dtype=False)
-
-
-def unchanged(table: pd.DataFrame, before: pd.DataFrame) -> None:
-    """Check that trials are as they were; what no trial had then has no column of numbers yet."""
-    told = before.dropna(axis="columns", how="all")
-    pd.testing.assert_frame_equal(table.loc[told.index, told.columns], told, check_dtype=False)
+    check_repeated(again, dead)
 
 
 @pytest.mark.parametrize("workload", ["slow", pytest.param("function", marks=pytest.mark.slow)])
@@ -107,7 +100,7 @@ def test_kill_loses_no_finished_trial_and_resume_reaches_the_number_at_once(
     table = finish(folder, workload, len(done) + 8)
     assert time.monotonic() - began < EXPIRE_SECONDS  # it does not wait for who is gone
     check(table, len(done) + 8)
-    unchanged(table, done)
+    check_unchanged(table, done)
     _, alive = psutil.wait_procs(children, timeout=120)
     assert not alive
 
@@ -235,7 +228,7 @@ def test_full_disk_ends_clearly_and_can_be_resumed(tmp_path: Path) -> None:
         done = done[done.state == "COMPLETE"]
         table = finish(folder, "slow", len(done) + 12)
         check(table, len(done) + 12)
-        unchanged(table, done)
+        check_unchanged(table, done)
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 

@@ -67,7 +67,7 @@ class Heard(tune.Callback):
         self.results.setdefault(trial.trial_id, []).append(dict(result))
 
     def column(self, name: str) -> list[list[Any]]:
-        """That value of all results of each trial."""
+        """The value of that name in all results of each trial."""
         return [[result[name] for result in self.results[trial]] for trial in sorted(self.results)]
 
 

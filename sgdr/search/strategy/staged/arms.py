@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from sgdr.search.problem.objective import sign
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.strategy.staged.grid import Params
 from sgdr.search.strategy.staged.staging import Make, Seen, Staging
@@ -26,7 +24,7 @@ class StagedArms:
         direction: str,
     ) -> None:
         """See `Staging`; `direction` is that of the trials' values."""
-        self._arms, self._sign = arms, sign(direction)
+        self._arms, self._direction = arms, direction
         shapes = {name: arm.distributions for name, arm in arms.items()}
         self._staging = Staging(shapes, make, budget, seed, hparams)
 
@@ -37,21 +35,10 @@ class StagedArms:
         """
         pairs = [(self._arm(trial), trial) for trial in trials]
         return self._staging.propose(
-            [
-                Seen(arm, trial.params, self._loss(trial), trial.state == TrialState.COMPLETE)
-                for arm, trial in pairs
-                if arm is not None
-            ]
+            [Seen.of(trial, arm, trial.params, self._direction) for arm, trial in pairs if arm is not None]
         )
 
     def _arm(self, trial: FrozenTrial) -> str | None:
         if trial.state in (TrialState.FAIL, TrialState.WAITING):
             return None
         return next((name for name, arm in self._arms.items() if arm.searches(trial)), None)
-
-    def _loss(self, trial: FrozenTrial) -> float | None:
-        """What a trial is worth so far, infinite where it came to nothing; None while it is running."""
-        if trial.state == TrialState.RUNNING:
-            return None
-        value = trial.value
-        return self._sign * value if value is not None and math.isfinite(value) else math.inf

@@ -10,6 +10,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from sgdr.search.model.settings import place_of
+from sgdr.search.problem.space import SCHEDULE_NAMES
 from sgdr.search.strategy.quasi_random import at, spread
 
 PEAKS = 25
@@ -20,7 +21,6 @@ LENGTHS = (0.02, 0.05, 0.12, 0.4, 0.7)
 """Shares of the budget that T_0 may be beside."""
 HPARAM_POINTS = 8
 """Settings of what is searched beside the schedule, spread evenly."""
-SCHEDULE = ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio")
 MOST_FACTORS = 4
 """Choices of T_mult that are tried, the smallest ones."""
 
@@ -31,7 +31,7 @@ Params = dict[str, Any]
 def points(distributions: Distributions, budget: int, seed: int) -> list[Params]:
     """The points of one shape's space, for a budget in epochs: parameters by name."""
     rates = _peaks(distributions)
-    rest = {name: held for name, held in distributions.items() if name not in SCHEDULE}
+    rest = {name: held for name, held in distributions.items() if name not in SCHEDULE_NAMES}
     settings = [spread(rest, index, seed) for index in range(HPARAM_POINTS)] if rest else [{}]
     return [
         {name: {**variant, **setting, **rate}[name] for name in distributions}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,9 +14,10 @@ from optuna.trial import FrozenTrial, TrialState
 from sgdr.schedule import WarmRestarts
 from sgdr.search.model.prior import PRIOR
 from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.space import SCHEDULE_NAMES, distribution
 from sgdr.search.problem.types import Schedule
 from sgdr.search.strategy.quasi_random import at
-from sgdr.search.strategy.staged.grid import SCHEDULE, Params
+from sgdr.search.strategy.staged.grid import Params
 from sgdr.search.strategy.staged.staging import Seen, Staging
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
 
@@ -115,7 +115,7 @@ class StagedSampler(BaseSampler):
                 name
                 for shape, held in shapes.items()
                 for name in held
-                if name not in (*SCHEDULE, "eta_min", *_own(shape))
+                if name not in (*SCHEDULE_NAMES, "eta_min", *_own(shape))
             }
             model = Staging(shapes, self._schedule, self.budget, self._seed, sorted(hparams))
             self._staging = shapes, model
@@ -150,8 +150,6 @@ def first_value(name: str, distribution: BaseDistribution) -> Any:
 
 def _own(shape: str, budget: int = 1) -> Mapping[str, BaseDistribution]:
     """What is searched of a shape alone, by name."""
-    from sgdr.search.problem.space import distribution
-
     own = SHAPES[shape].own if shape in SHAPES else {}
     return {name: distribution(name, span(budget)) for name, span in own.items()}
 
@@ -165,24 +163,12 @@ def _shape(params: Mapping[str, Any]) -> str:
 
 def _seen(trials: Sequence[FrozenTrial], direction: StudyDirection) -> list[Seen]:
     """The trials as the model takes them."""
-    sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
     return [
-        Seen(
+        Seen.of(
+            trial,
             _shape(trial.params),
             {name: value for name, value in trial.params.items() if name != SHAPE},
-            _loss(trial, sign),
-            trial.state == TrialState.COMPLETE,
+            direction.name.lower(),
         )
         for trial in trials
     ]
-
-
-def _loss(trial: FrozenTrial, sign: float) -> float | None:
-    """What a trial is worth so far; None while it is running, and infinite where it came to nothing."""
-    if trial.state == TrialState.RUNNING:
-        return None
-    if trial.state == TrialState.COMPLETE and trial.value is not None:
-        return sign * trial.value if math.isfinite(trial.value) else math.inf
-    last = max(trial.intermediate_values, default=None)
-    value = math.inf if last is None else sign * trial.intermediate_values[last]
-    return value if math.isfinite(value) else math.inf

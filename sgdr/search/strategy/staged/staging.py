@@ -8,23 +8,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from optuna.trial import TrialState
 
 from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.policy import allowed_rows, best_row, next_row
 from sgdr.search.model.prior import PRIOR, Prior
 from sgdr.search.model.settings import numbers, place_of
 from sgdr.search.model.surrogate import Posterior, Surrogate
-from sgdr.search.model.traits import TRAITS, traits
+from sgdr.search.model.traits import TRAITS
+from sgdr.search.problem.objective import sign
 from sgdr.search.problem.types import Schedule
 from sgdr.search.strategy.staged.grid import Distributions, Params, points
 from sgdr.shapes import COSINE
 
 if TYPE_CHECKING:
-    from jaxtyping import Float64, Int
+    from jaxtyping import Int
+    from optuna.trial import FrozenTrial
 
 MOST_SEEN = 300
 """Trials that the model sees: the best of them, where there are more."""
-
 FLAT = 0.1
 """How far the traits of schedules may lie apart that end about as low."""
 
@@ -42,6 +44,16 @@ class Seen:
     """What it is worth, the lower the better, infinite where it came to nothing; None while it is running."""
     is_whole: bool = True
     """Whether it was trained to its end: only then can it be used."""
+
+    @classmethod
+    def of(cls, trial: FrozenTrial, shape: str, params: Mapping[str, Any], direction: str) -> Seen:
+        """A trial of Optuna's, begun and not failed, of that shape and with these parameters."""
+        if trial.state == TrialState.RUNNING:
+            return cls(shape, params, None, is_whole=False)
+        reported = trial.intermediate_values
+        value = reported[max(reported)] if trial.value is None and reported else trial.value
+        loss = sign(direction) * value if value is not None and math.isfinite(value) else math.inf
+        return cls(shape, params, loss, trial.state == TrialState.COMPLETE)
 
 
 class Staging:
@@ -144,22 +156,21 @@ class Staging:
 
     def _described(self, points: Sequence[tuple[str, Params]]) -> Candidates:
         """The points as the model sees them."""
-        rates = np.array([float(params.get("base_lr", 1.0)) for _, params in points])
-        return Candidates(
-            peaks=np.log(np.maximum(rates, np.finfo(float).tiny)),
-            places=np.array([self._place(shape, params) for shape, params in points]),
-            traits=np.stack([traits(*self._make(params, shape)) for shape, params in points]),
-            hparams=np.stack([self._settings(shape, params) for shape, params in points]),
+        return Candidates.of(
+            [float(params.get("base_lr", 1.0)) for _, params in points],
+            [self._place(shape, params) for shape, params in points],
+            [self._make(params, shape) for shape, params in points],
+            [self._settings(params) for _, params in points],
         )
 
     def _place(self, shape: str, params: Params) -> float:
         distribution = self._shapes[shape].get("base_lr")
         return self._prior.place if distribution is None else place_of(distribution, params["base_lr"])
 
-    def _settings(self, shape: str, params: Params) -> Float64[np.ndarray, " hparams"]:
+    def _settings(self, params: Params) -> list[float]:
         """The further values, each from 0 to 1; of choices that have no order, one number each."""
         places: list[float] = []
         for name in self._hparams:
             distribution = next(held[name] for held in self._shapes.values() if name in held)
             places += numbers(distribution, params.get(name))
-        return np.array(places)
+        return places

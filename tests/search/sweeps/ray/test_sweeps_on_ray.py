@@ -18,6 +18,7 @@ import pytest
 
 from sgdr import search
 from sgdr.search.storage.leases import leases
+from tests.trial_tables import check_repeated, check_unchanged
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.timeout(900)
@@ -61,8 +62,6 @@ class Hasty(Slower):
 hasty = Hasty()
 """
 """Whoever imports the workload, and so the launcher and each worker, is taken to be dead after seconds."""
-REPEATED = ["arm", "base_lr", "T_0", "T_mult", "eta_min", "seed"]
-"""What a trial that repeats another has of it."""
 NOT_THERE = """
 import sys
 if "sgdr.search.sweeps.ray.worker" in sys.modules:
@@ -75,12 +74,6 @@ elsewhere = Elsewhere()
 
 
 SLOWER = "ray_workloads:slower"
-
-
-def unchanged(table: pd.DataFrame, before: pd.DataFrame) -> None:
-    """Check that trials are as they were; what no trial had then has no column of numbers yet."""
-    told = before.dropna(axis="columns", how="all")
-    pd.testing.assert_frame_equal(table.loc[told.index, told.columns], told, check_dtype=False)
 
 
 class Sweep:
@@ -169,9 +162,7 @@ class Sweep:
         again = table[table.retry_of.notna()].set_index("retry_of")
         assert again.index.is_unique
         assert set(again.index) == set(dead.index)
-        dead = dead[dead.arm.notna()]  # the others were only claimed
-        repeated = again.loc[dead.index, REPEATED].reset_index(drop=True)
-        pd.testing.assert_frame_equal(repeated, dead[REPEATED].reset_index(drop=True), check_dtype=False)
+        check_repeated(again, dead[dead.arm.notna()])  # the others were only claimed
         first = table[table.retry_of.isna()]
         assert first.seed.dropna().is_unique
         assert not self.workers()
@@ -286,7 +277,7 @@ def test_interrupt_ends_cleanly_and_resume_goes_on(sweep: Sweep) -> None:
     sweep.begin(len(complete) + 4, "--workers", "2", "--resume", workload=SLOWER)
     sweep.end()
     table = sweep.check(len(complete) + 4)
-    unchanged(table, complete)
+    check_unchanged(table, complete)
 
 
 @pytest.mark.slow
@@ -299,7 +290,7 @@ def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep, by: str) ->
     os.kill(sweep.workers()[0]["pid"], signal.SIGKILL)
     sweep.end()
     table = sweep.check(16)
-    unchanged(table, complete)
+    check_unchanged(table, complete)
     assert (table.state == "FAIL").any() and sweep.study().spent == 16
 
 
@@ -315,7 +306,7 @@ def test_a_killed_driver_is_resumed_at_once(sweep: Sweep) -> None:
     sweep.begin(len(complete) + 12, "--workers", "2", "--resume", workload=SLOWER)
     sweep.end()
     table = sweep.check(max(len(complete) + 12, (sweep.trials().state == "COMPLETE").sum()))
-    unchanged(table, complete)
+    check_unchanged(table, complete)
 
 
 @pytest.mark.slow
@@ -378,7 +369,7 @@ def test_nodes_of_a_cluster_come_and_go_and_sqlite_is_reached_by_the_proxy(
     nodes[0] = cluster.add_node(num_cpus=1)
     sweep.end()
     table = sweep.check(16)
-    unchanged(table, complete)
+    check_unchanged(table, complete)
     for node in nodes:
         cluster.remove_node(node)
 
