@@ -34,7 +34,7 @@ $(DOCS): $(DEMO)
 
 demo: $(DEMO)  ## Search a schedule for a small network on handwritten digits; writes into out/
 	@mkdir -p out && rm -f out/demo.db*
-	@$(BIN)/sgdr sweep --workload digits --trials 64 --study demo --storage sqlite:///out/demo.db
+	@$(BIN)/sgdr sweep --workload digits --cost 16 --study demo --storage sqlite:///out/demo.db
 	@$(BIN)/sgdr plot demo --storage sqlite:///out/demo.db -o out/demo.png
 
 # The dashboard is tested in Chromium; without it, and where it cannot be installed, those tests are skipped.

@@ -28,6 +28,7 @@ Command = Callable[[int, int, Path], list[str]]
 
 def _ours(trials: int, epochs: int, folder: Path) -> list[str]:
     search = ["sgdr", "sweep", "--workload", "digits", "--trials", str(trials), "--budget", str(epochs)]
+    search += ["--sampler", "tpe"]  # as the others have
     storage = ["--study", "bench", "--storage", f"sqlite:///{folder / 'bench.db'}"]
     return [*search, *storage, "--pruner", "none", "--controls", "0", "--seed", "0", "--json"]
 

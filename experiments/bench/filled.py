@@ -75,7 +75,8 @@ def fill(url: str, name: str, trials: int, epochs: int = 100, seed: int = 0) -> 
 
 def settings_of(trials: int, epochs: int, seed: int) -> Settings:
     """The settings of the sweep that would have made the study. Raises ValueError for what cannot be."""
-    return resolve(DIGITS, SweepConfig(trials=trials, budget=epochs, seed=seed, shapes=EARLIER))
+    asked = SweepConfig(trials=trials, budget=epochs, seed=seed, sampler="tpe", shapes=EARLIER)
+    return resolve(DIGITS, asked)
 
 
 def drawn(settings: Settings, worker: str, first: int = 0) -> Iterator[FrozenTrial]:

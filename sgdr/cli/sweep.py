@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 EXAMPLES = """
 [bold]Examples[/bold]
 
-  sgdr sweep --workload digits --trials 64
-
   sgdr sweep --workload digits --cost 16
+
+  sgdr sweep --workload digits --trials 64 --sampler tpe
 
   sgdr sweep --workload mnist1d --budget 60 --T-0 5:60 --T-mult 1,2 --pruner hyperband --timeout 30m
 

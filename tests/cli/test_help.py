@@ -62,7 +62,7 @@ def test_each_command_has_a_help_with_its_options(swept, command):
 
 def test_help_of_a_sweep_shows_examples_and_says_what_prunes(swept):
     said = " ".join(plain(swept("sweep", "--help").stdout).replace("│", " ").split())
-    assert "sgdr sweep --workload digits --trials 64" in said
+    assert "sgdr sweep --workload digits --cost 16" in said
     for option in (
         "--budget",
         "--base-lr",

@@ -38,7 +38,7 @@ def test_prints_the_best_schedule_the_top_five_and_how_to_go_on(sgdr, tmp_path):
 
 
 def test_shapes_are_asked_for_by_name_and_told_with_their_fields(sgdr):
-    done = sgdr(*SWEEP, "--trials", "8", "--shapes", "restarts, one-cycle, cyclic")
+    done = sgdr(*SWEEP, "--trials", "8", "--sampler", "tpe", "--shapes", "restarts, one-cycle, cyclic")
     assert done.returncode == 0, done.stderr
     assert "one-cycle 1, cyclic 1" in done.stdout and "deprecated" not in done.stderr
     best = sgdr("best", "tiny", "-k", "8")
@@ -49,7 +49,7 @@ def test_shapes_are_asked_for_by_name_and_told_with_their_fields(sgdr):
 
 
 def test_relatives_are_still_taken_and_said_to_be_deprecated(sgdr):
-    done = sgdr(*SWEEP, "--trials", "16", "--controls", "0.5", "--relatives", "cyclic")
+    done = sgdr(*SWEEP, "--trials", "16", "--sampler", "tpe", "--controls", "0.5", "--relatives", "cyclic")
     assert done.returncode == 0 and "cyclic 1" in done.stdout and "constant 1" in done.stdout
     assert done.stderr.count("--relatives is deprecated: give --shapes") == 1 and "Warning" not in done.stderr
 
@@ -104,7 +104,7 @@ def test_the_bar_shows_what_was_asked_for_and_the_cost_and_the_best_so_far():
 
 @pytest.mark.parametrize(("controls", "counts"), [("0", (8, 0, 0)), ("0.5", (4, 2, 2))])
 def test_controls_are_the_share_of_the_trials_without_restarts(sgdr, controls, counts):
-    asked = ("--trials", "8", "--controls", controls, "--T-0", "1:3")
+    asked = ("--trials", "8", "--sampler", "tpe", "--controls", controls, "--T-0", "1:3")
     plain = sgdr(*SWEEP, *asked, "--json", "--study", "plain")
     share = json.loads(plain.stdout)["arms"]
     assert share.pop("restarts") == counts[0]

@@ -35,7 +35,9 @@ DECLARED = Declaration("sleeping", "error", "minimize", EPOCHS, "callable", None
 
 def settings(trials: int) -> Settings:
     """The settings of a sweep in which each trial reports every epoch, and none is pruned for long."""
-    return resolve(DECLARED, SweepConfig(trials=trials, pruner="median", slots=1, controls=0.0))
+    return resolve(
+        DECLARED, SweepConfig(trials=trials, pruner="median", sampler="tpe", slots=1, controls=0.0)
+    )
 
 
 def error(rate: float, epoch: int) -> float:

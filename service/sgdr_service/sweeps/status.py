@@ -168,7 +168,7 @@ def _of_command_line(study: Study) -> SweepStatus:
 def _status(study: Study, state: str, **more: Any) -> SweepStatus:
     """The status of a sweep in that state, with what the study's trials say."""
     counts = study.counts
-    best = next(iter(study.top(1)), None)
+    best = next(iter(study.ranked()[:1]), None)
     goes_on = state in ("running", "confirming", "cancelling")  # else RUNNING is what a dead one left
     return SweepStatus(
         id=study.name,

@@ -14,6 +14,7 @@ from sgdr.choices import Outcome, State
 from sgdr.search.problem.arms import ALL_ARMS
 from sgdr.search.problem.objective import sign
 from sgdr.search.storage.schema import ARM, DIVERGED_AT, ERROR, epochs_trained
+from sgdr.search.strategy.named import STAGED
 from sgdr.search.study.answer import Answer, answered
 from sgdr.search.study.verdict import Confirmed, Verdict
 
@@ -114,9 +115,14 @@ class Summary:
 
     @cached_property
     def preferred(self) -> list[FrozenTrial]:
-        """The ranking, but first the confirmed in the order of their means, and last what failed there."""
+        """The ranking, but first the confirmed in the order of their means, and last what failed there.
+
+        Before there are such, a staged search's first is the one that the answer recommends: it trains what
+        leads again on new seeds, so that the best single value of many is mostly luck.
+        """
         if self.verdict is None:
-            return self.ranking
+            answer = self.answer if self.content.stored.sampler == STAGED else None
+            return sorted(self.ranking, key=lambda trial: answer is None or trial.number != answer.number)
         order = {confirmed.number: place for place, confirmed in enumerate(self.verdict.candidates)}
         failed = {confirmed.number for confirmed in self.verdict.candidates if confirmed.failed is not None}
         return sorted(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # neither is needed for the help of the command, which lists 
 
 RELATIVES = ("one-cycle", "step-decay", "cyclic")
 """The shapes that were asked for beside others until all could be chosen."""
-DEFAULT_EXTENT: Mapping[str, int | float] = MappingProxyType({"trials": 64})
+DEFAULT_EXTENT: Mapping[str, int | float] = MappingProxyType({"cost": 16.0})
 """How far a sweep goes that is told neither trials nor cost: one of them, by its name."""
 
 
@@ -89,11 +89,11 @@ class SweepConfig:
         also=", or an Optuna pruner",
     )
     sampler: str | BaseSampler = option(
-        "tpe",
+        STAGED,
         Kind.CHOICE,
         "What chooses the next trial: staged finds the peak under one cosine, then looks at the shapes near "
         "it, and trains again what leads",
-        choices=("tpe", "random", STAGED),
+        choices=(STAGED, "tpe", "random"),
         instances="optuna.samplers:BaseSampler",
         more="Any Optuna sampler will do. Where one ends the study, as a GridSampler and a "
         "BruteForceSampler do when all is tried, the sweep ends and says so; to them a value that the "
@@ -159,7 +159,8 @@ class SweepConfig:
     controls: float = option(
         DEFAULT_SHARE,
         Kind.NUMBER,
-        "Share of the trials without restarts, from 0: as many of each shape, of few trials the first ones",
+        "Share of the trials without restarts, from 0, with tpe and random: as many of each shape, of few "
+        "trials the first ones",
         ge=0,
         lt=1,
         wrong="must be a share of the trials, from 0 to below 1",

@@ -78,7 +78,8 @@ def comparable(study: search.Study) -> tuple[Any, ...]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> search.Result:
     """A sweep without a pruner, only to be read."""
     url = storage(tmp_path_factory.mktemp("whole"))
-    return search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, shapes=ARMS)
+    how = {"pruner": "none", "sampler": "tpe", "slots": 4, "shapes": ARMS}
+    return search.sweep(Valley(), trials=32, storage=url, **how)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,9 @@ def test_calls_cut_by_the_clock_change_nothing(tmp_path: Path, monkeypatch: pyte
 
 def test_other_seed_other_sweep(tmp_path: Path) -> None:
     first, second = (
-        search.sweep(Valley(), trials=4, storage=storage(tmp_path, str(seed)), seed=seed, slots=4).study
+        search.sweep(
+            Valley(), trials=4, storage=storage(tmp_path, str(seed)), seed=seed, sampler="tpe", slots=4
+        ).study
         for seed in (0, 1)
     )
     assert (first.trials().base_lr != second.trials().base_lr).all()
@@ -259,14 +262,15 @@ def test_any_optuna_pruner_and_sampler_can_be_used(tmp_path: Path) -> None:
 
 def test_resume_goes_on_to_exactly_the_number_asked_for(tmp_path: Path) -> None:
     url = storage(tmp_path)
-    search.sweep(Valley(), trials=6, storage=url, pruner="none", slots=4, seed=5)
+    search.sweep(Valley(), trials=6, storage=url, pruner="none", sampler="tpe", slots=4, seed=5)
     first = search.load("valley", url).trials()
-    result = search.sweep(Valley(), trials=10, storage=url, pruner="none", slots=4, resume=True)
+    how = {"storage": url, "pruner": "none", "sampler": "tpe", "slots": 4, "resume": True}
+    result = search.sweep(Valley(), trials=10, **how)
     trials = result.study.trials()
     assert result.study.counts == {"COMPLETE": 10}
     assert trials.iloc[:6].equals(first)
     assert trials.seed.is_unique
-    again = search.sweep(Valley(), trials=10, storage=url, pruner="none", slots=4, resume=True)
+    again = search.sweep(Valley(), trials=10, **how)
     assert again.epochs == 0
     assert again.study.trials().equals(trials)
 
@@ -308,6 +312,7 @@ def test_interrupt_between_epochs_leaves_a_study_to_go_on_with_that_keeps_the_sh
             trials=32,
             storage=url,
             pruner="none",
+            sampler="tpe",
             slots=4,
             shapes=ARMS,
             callback=search.Callback(interrupt),
@@ -315,7 +320,8 @@ def test_interrupt_between_epochs_leaves_a_study_to_go_on_with_that_keeps_the_sh
     counts = search.load("valley", url).counts
     assert "RUNNING" not in counts
     assert counts["COMPLETE"] >= 5
-    study = search.sweep(Valley(), trials=32, storage=url, pruner="none", slots=4, resume=True).study
+    how = {"pruner": "none", "sampler": "tpe", "slots": 4, "resume": True}
+    study = search.sweep(Valley(), trials=32, storage=url, **how).study
     assert study.counts["COMPLETE"] == 32 and study.counts["FAIL"] > 0
     assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
 
@@ -339,7 +345,7 @@ def test_hparams_of_a_workload_are_searched_and_recorded(tmp_path: Path) -> None
             return moved * (1 - lr * hparams["damping"] ** hparams["power"])
 
     space = search.Space(hparams={"damping": (0.2, 0.4)})
-    how = {"storage": storage(tmp_path), "space": space, "slots": 4, "shapes": ARMS}
+    how = {"storage": storage(tmp_path), "space": space, "sampler": "tpe", "slots": 4, "shapes": ARMS}
     study = search.sweep(Damped(), trials=8, **how).study
     trials = study.trials()
     assert trials.damping.between(0.2, 0.4).all()
@@ -366,6 +372,7 @@ def test_too_many_slots_for_the_memory_become_fewer_and_say_so(
         trials=16,
         budget=1,
         storage=storage(tmp_path),
+        sampler="tpe",
         callback=search.Callback(on_remark=remarks.append),
     )
     assert 0 < result.slots < 16
@@ -376,7 +383,7 @@ def test_too_many_slots_for_the_memory_become_fewer_and_say_so(
 
 def test_a_quarter_of_the_trials_are_controls_and_each_trial_names_its_arm(tmp_path: Path) -> None:
     space = search.Space(T_0=(1, 4))  # of 8 epochs, so that all of the first arm restart
-    how = {"storage": storage(tmp_path), "space": space, "slots": 4, "shapes": ARMS}
+    how = {"storage": storage(tmp_path), "space": space, "sampler": "tpe", "slots": 4, "shapes": ARMS}
     study = search.sweep(Valley(), trials=64, **how).study
     expected = {"restarts": 48, "cosine": 8, "constant": 8}
     assert searched(study) == study.arms == study.trials().arm.value_counts().to_dict() == expected
@@ -404,20 +411,21 @@ def test_a_control_does_what_its_arm_says(whole: search.Result) -> None:
 
 def test_a_schedule_that_is_too_long_to_restart_is_named_one_cosine(tmp_path: Path) -> None:
     space = search.Space(T_0=8)
-    how = {"storage": storage(tmp_path), "space": space, "slots": 4, "shapes": ARMS}
+    how = {"storage": storage(tmp_path), "space": space, "sampler": "tpe", "slots": 4, "shapes": ARMS}
     study = search.sweep(Valley(), trials=8, **how).study
     assert searched(study) == {"restarts": 6, "cosine": 1, "constant": 1}
     assert study.arms == {"cosine": 7, "constant": 1}
 
 
 def test_without_controls_there_are_restarts_alone(tmp_path: Path) -> None:
-    study = search.sweep(Valley(), trials=16, storage=storage(tmp_path), controls=0, slots=4).study
+    how = {"storage": storage(tmp_path), "sampler": "tpe", "slots": 4}
+    study = search.sweep(Valley(), trials=16, controls=0, **how).study
     assert searched(study) == {"restarts": 16, "cosine": 0, "constant": 0}
     assert all("T_0" in trial.params for trial in study.frozen)
 
 
 def test_any_share_may_go_to_controls(tmp_path: Path) -> None:
-    how = {"storage": storage(tmp_path), "slots": 4, "shapes": ARMS}
+    how = {"storage": storage(tmp_path), "sampler": "tpe", "slots": 4, "shapes": ARMS}
     study = search.sweep(Valley(), trials=20, controls=0.9, **how).study
     assert searched(study) == {"restarts": 2, "cosine": 9, "constant": 9}
     assert study.attributes["controls"] == 0.9
@@ -496,7 +504,7 @@ class Watching(optuna.pruners.BasePruner):
 def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Watching, search.Study]:
     """Such a pruner after its sweep, only to be read."""
     pruner, url = Watching(), storage(tmp_path_factory.mktemp("watched"))
-    how = {"storage": url, "pruner": pruner, "slots": 4, "shapes": ARMS}
+    how = {"storage": url, "pruner": pruner, "sampler": "tpe", "slots": 4, "shapes": ARMS}
     return pruner, search.sweep(Valley(), trials=32, **how).study
 
 
@@ -523,9 +531,9 @@ def test_a_pruner_sees_every_epoch_and_the_schedule(watched: tuple[Watching, sea
 
 def test_a_pruner_of_a_resumed_sweep_knows_the_curves_of_before(tmp_path: Path) -> None:
     url, pruner = storage(tmp_path), Watching()
-    how = {"pruner": "none", "slots": 4, "shapes": ARMS}
-    before = search.sweep(Valley(), trials=8, storage=url, **how).study
-    search.sweep(Valley(), trials=16, storage=url, pruner=pruner, slots=4, resume=True)
+    how = {"storage": url, "sampler": "tpe", "slots": 4}
+    before = search.sweep(Valley(), trials=8, pruner="none", shapes=ARMS, **how).study
+    search.sweep(Valley(), trials=16, pruner=pruner, resume=True, **how)
     curves = {trial.params["base_lr"]: trial.user_attrs["curve"]["error"] for trial in stored(before)[:8]}
     known = {other.params["base_lr"]: other for _, _, others in pruner.shown for other in others}
     assert curves.keys() <= known.keys()

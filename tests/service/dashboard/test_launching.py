@@ -175,7 +175,7 @@ def test_the_defaults_that_are_shown_are_those_that_are_meant(sweeps):
         sweeps.check(SweepRequest.model_validate(request)) for request in (asked, {"workload": "arrays"})
     )
     assert one.settings.attributes() == other.settings.attributes()
-    assert (one.study, one.settings.trials, one.settings.slots) == ("arrays", 64, None)
+    assert (one.study, one.settings.cost, one.settings.slots) == ("arrays", 16, None)
 
 
 @pytest.mark.parametrize(
@@ -432,7 +432,7 @@ def test_the_latest_study_tells_that_was_long_enough_and_has_as_many_steps():
 
 
 def test_an_estimate_is_what_is_left_at_the_speed_and_the_share_that_were_measured(sweeps):
-    settings = possible(sweeps, trials=12).settings
+    settings = possible(sweeps, trials=12, sampler="tpe").settings
     rows = [row(0, 10.0, 20), row(0, 10.0, 5, "PRUNED"), row(0, 10.0, 5, "PRUNED"), row(5, None, 3, "FAIL")]
     estimated = estimate(settings, "mine", [earlier("mine", rows)])
     assert (estimated.finished, estimated.trials, estimated.epochs) == (3, 9, 180)
@@ -448,7 +448,7 @@ def test_an_estimate_is_what_is_left_at_the_speed_and_the_share_that_were_measur
 
 def test_an_estimate_of_a_cost_is_what_is_left_of_it_and_no_pruner_leaves_any(sweeps):
     rows = [row(0, 10.0, 20), row(0, 10.0, 5, "PRUNED")]
-    asked = possible(sweeps, cost=8.5)
+    asked = possible(sweeps, cost=8.5, sampler="tpe")
     estimated = estimate(asked.settings, "mine", [earlier("mine", rows)])
     assert (estimated.finished, estimated.trials, estimated.epochs, estimated.left) == (2, 7, 145, None)
     assert estimated.seconds == pytest.approx(145 / 2.5) and sum(estimated.arms.values()) == 8
@@ -464,7 +464,8 @@ def test_an_estimate_of_a_cost_is_what_is_left_of_it_and_no_pruner_leaves_any(sw
 
 
 def test_the_summary_tells_all_of_it(sweeps):
-    asked = possible(sweeps, trials=64, confirm=True, timeout=30, slots=4, hparams={"depth": 3})
+    how = {"confirm": True, "timeout": 30, "slots": 4, "hparams": {"depth": 3}}
+    asked = possible(sweeps, trials=64, sampler="tpe", **how)
     arms = {"restarts": 48, "cosine": 8, "constant": 8}
     estimated = Estimate(arms, 4, 60, 1200, Measured(10.0, "a b"), Measured(0.25, "c"))
     words = " ".join(summary(asked, estimated, 2))
@@ -481,13 +482,15 @@ def test_the_summary_tells_all_of_it(sweeps):
         "2 sweeps came before it",
     ):
         assert part in words
-    first = summary(possible(sweeps, controls=0.0), Estimate({"restarts": 1}, 0, 1, 20, None, None), 0)
+    alone = possible(sweeps, sampler="tpe", controls=0.0)
+    first = summary(alone, Estimate({"restarts": 1}, 0, 1, 20, None, None), 0)
     assert UNMEASURED in first and any("not tell whether restarts help" in line for line in first)
     done = summary(asked, Estimate(arms, 64, 0, 0, None, None), 0)
     assert done[0].startswith("The study has its 64 trials") and UNMEASURED not in done
     on_ray = " ".join(summary(possible(sweeps, engine="ray", workers=2, gpus_per_worker=0.5), estimated, 0))
     assert "side by side as suit the devices of each worker" in on_ray
     assert "Workers on Ray: 2, each with 1 CPU and 0.5 GPU." in on_ray and "Ray" not in words
+    assert "shares the trials out among restarts, one cosine cycle, linear decay" in on_ray
     closed = summary(possible(sweeps, closed=True, T_mult=2), estimated, 0)
     assert any("cycles from 1 to 4 cycles, T_mult at 2" in line for line in closed)
 

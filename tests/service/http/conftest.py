@@ -136,7 +136,7 @@ def _writer(request: pytest.FixtureRequest, folder: Path) -> Iterator[TestClient
 def shapes_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
     """A storage with the study `shapes`, confirmed, with an arm of every shape; only to be read."""
     url = f"sqlite:///{tmp_path_factory.mktemp('shapes')}/shapes.db"
-    how: dict[str, Any] = {"trials": 12, "storage": url, "pruner": "none", "slots": 4}
+    how: dict[str, Any] = {"trials": 12, "storage": url, "pruner": "none", "sampler": "tpe", "slots": 4}
     search.sweep(tiny.workload, study="shapes", shapes=[*SHAPES], controls=0.7, **how)
     search.confirm("shapes", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
     return url

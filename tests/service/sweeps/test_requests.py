@@ -171,15 +171,15 @@ def test_a_cost_takes_the_place_of_the_trials_of_a_sweep_that_is_resumed_and_the
         sweeps.cancel("arrays")
         return request["trials"], request["cost"]
 
-    assert extent() == (64, None)
-    assert extent(resume=True, cost=16) == (None, 16)
-    assert extent(resume=True) == (None, 16)
+    assert extent() == (None, 16)
+    assert extent(resume=True, cost=8) == (None, 8)
+    assert extent(resume=True) == (None, 8)
     assert extent(resume=True, trials=9) == (9, None)
-    assert extent(resume=True, trials=None, cost=None) == (64, None)
+    assert extent(resume=True, trials=None, cost=None) == (None, 16)
 
 
 def test_an_option_and_a_value_of_the_workload_may_have_one_name(sweeps):
-    told = {"shapes": ["restarts", "cyclic"], "controls": 0.0}
+    told = {"shapes": ["restarts", "cyclic"], "sampler": "tpe", "controls": 0.0}
     for arguments, named in ((told, ("controls", None)), ({}, ("hparams", "controls"))):
         with pytest.raises(Invalid, match=r"^controls=") as refused:
             hparams = {"controls": 0.5 if arguments else [1, 0]}

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sgdr.search.problem.arms import planned
+from sgdr.search.strategy.named import STAGED
 from sgdr.search.sweeps.extent import CostExtent, Tally
 from sgdr.search.sweeps.settings import Settings
 
@@ -38,7 +39,7 @@ class Estimate:
     """What a sweep will cost."""
 
     arms: Mapping[str, int]
-    """Trials that each arm will have."""
+    """Trials that each arm will have; none are known of a staged search, which shares them out as it goes."""
     finished: int
     """Trials that the study has already."""
     trials: int
@@ -67,8 +68,9 @@ def estimate(settings: Settings, study: str, earlier: Iterable[Earlier]) -> Esti
     epochs = trials * settings.budget
     if isinstance(settings.extent, CostExtent) and trials:  # what pruning leaves is spent on more trials
         epochs = settings.extent.epochs - trained
+    is_shared = settings.sampler != STAGED
     return Estimate(
-        arms=planned(settings.controls, settings.whole_trials, settings.arms),
+        arms=planned(settings.controls, settings.whole_trials, settings.arms) if is_shared else {},
         finished=len(finished),
         trials=trials,
         epochs=epochs,

@@ -6,6 +6,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
+from sgdr.search.strategy.named import STAGED
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.settings import Settings
 from sgdr.shapes import SHAPES
@@ -81,6 +82,9 @@ def _trials(settings: Settings, cost: Estimate) -> str:
 
 
 def _arms(settings: Settings, cost: Estimate) -> str:
+    if settings.sampler == STAGED:
+        shapes = ", ".join(SHAPES[arm].words for arm in settings.arms)
+        return f"It shares the trials out among {shapes} as it learns, and trains what leads on new seeds."
     controls = sum(cost.arms.get(arm, 0) for arm in CONTROLS)
     if not controls:
         return "No trial is a control without restarts, so it will not tell whether restarts help."

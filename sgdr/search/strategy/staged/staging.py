@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jaxtyping import Int
     from optuna.trial import FrozenTrial
 
-MOST_SEEN = 300
+MOST_SEEN = 120
 """Trials that the model sees: the best of them, where there are more."""
 FLAT = 0.1
 """How far the traits of schedules may lie apart that end about as low."""
