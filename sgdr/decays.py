@@ -86,8 +86,12 @@ class StableDecay(Formula):
         self._check(fall=lambda name, value: checks.one_of(name, value, FALLS))
 
     def _rates(self, xp: Any, step: Any) -> Any:
-        left = xp.minimum(_left(xp, step, self.length) / real(xp, self.pct_decay), real(xp, 1.0))
-        return _fallen(xp, self, left if self.fall == "linear" else 1.0 - xp.sqrt(1.0 - left))
+        # From where it begins, in float64 where the fields are numbers: the root of a rounded share of the
+        # whole would be far off there.
+        begin = self.length * (1 - self.pct_decay)
+        done = (real(xp, step) - real(xp, begin)) / (real(xp, self.length) - real(xp, begin))
+        done = xp.clip(done, 0.0, 1.0)
+        return _fallen(xp, self, 1.0 - done if self.fall == "linear" else 1.0 - xp.sqrt(done))
 
 
 def _check_fall(schedule: Linear | Power | StableDecay) -> None:

@@ -1,6 +1,7 @@
 """Exported code, run as it stands: the rate that the optimizer uses is the schedule's at every step."""
 
 import math
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -12,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgdr import WarmRestarts, Warmup, export
+from sgdr.decays import Linear, Power, StableDecay
+from sgdr.relatives import Chained, Cyclic, Joined, OneCycle, StepDecay
 from tests.exported import RUN, TOLERANCE, keras_rate, run_optax, run_torch
 
 LAST = 2**31 - 1
@@ -43,10 +46,48 @@ CASES = {
     "longer than 32 bits": (WarmRestarts(0.1, 10**10, 1, 1e-3), 2, 10),
     "grows beyond 32 bits": (WarmRestarts(0.1, 7, 10**9, 1e-3), 2, 10),
     "numbers of many digits": (WarmRestarts(0.1547949787974357, 3, 2, 0.004579364118943), 4, 25),
+    "linear": (Linear(0.1, 20, 0.01), 4, 30),
+    "linear, real": (Linear(0.1, 20.3), 1, 30),
+    "power": (Power(0.1, 20, 2.5), 4, 30),
+    "root": (Power(0.1, 20, 0.3, 0.001), 4, 25),
+    "root, real": (Power(0.1, 20.3, 0.3), 1, 25),
+    "plateau": (StableDecay(0.1, 20, 0.25, 0.003), 4, 25),
+    "plateau, real": (StableDecay(0.1, 20, 0.337), 3, 25),
+    "plateau, sqrt": (StableDecay(0.1, 20, 0.35, 0.003, "sqrt"), 4, 25),
+    "plateau, sqrt, real": (StableDecay(0.1, 20.3, 0.337, fall="sqrt"), 1, 25),
+    "one cycle": (OneCycle(0.1, 20, 0.29), 4, 25),
+    "one cycle, three phases": (OneCycle(0.1, 20.5, 0.3, 5, 100, 0.85, "linear"), 3, 25),
+    "steps": (StepDecay(0.1, (5, 9.3, 9.4, 15)), 4, 25),
+    "steps, many": (StepDecay(0.1, tuple(range(1, 30)), 0.93), 1, 40),
+    "no steps": (StepDecay(0.1, ()), 2, 5),
+    "triangles": (Cyclic(0.1, 3, eta_min=0.01), 4, 25),
+    "triangles, halved": (Cyclic(0.1, 3, 5, 0.01, "triangular2"), 4, 25),
+    "triangles, lowered": (Cyclic(0.1, 2.5, 5.5, 0.01, "exp_range", 0.9), 3, 25),
+    "triangles, real": (Cyclic(0.1, 2.3, 4.4, 0.001, "triangular2"), 1, 45),
+    "warm, growing": (Warmup(WarmRestarts(0.1, 3, 2, 1e-4), 4), 4, 25),
+    "warm, both real": (Warmup(WarmRestarts(0.1, 1.1, 1.1), 2), 3, 50),
+    "warm, limited": (Warmup(WarmRestarts(0.1, 3, 2, 1e-3, 0.8, cycles=3), 2), 4, 30),
+    "warm, one cosine": (Warmup(WarmRestarts(0.1, 13, 1, 1e-3, cycles=1), 2), 4, 20),
+    "warm, not at all": (Warmup(WarmRestarts(0.1, 3, 2), 0), 4, 10),
+    "warm, linear": (Warmup(Linear(0.1, 20, 0.01), 3), 4, 30),
+    "warm, power": (Warmup(Power(0.1, 20), 3), 4, 30),
+    "warm, plateau, sqrt": (Warmup(StableDecay(0.1, 20, 0.35, fall="sqrt"), 3), 4, 25),
+    "warm, one cycle": (Warmup(OneCycle(0.1, 20), 3), 4, 25),
+    "warm, steps": (Warmup(StepDecay(0.1, (5, 9.3)), 3), 4, 25),
+    "warm, triangles": (Warmup(Cyclic(0.1, 3, 5, 0.01), 3), 4, 25),
 }
 
 
-CORNERS = {"growing", "constant", "both real", "decaying, equal", "limited, real", "longer than 32 bits"}
+SHAPES = {"linear", "root, real", "plateau, sqrt", "one cycle", "triangles, halved", "warm, growing"}
+CORNERS = {
+    "growing",
+    "constant",
+    "both real",
+    "decaying, equal",
+    "limited, real",
+    "longer than 32 bits",
+    *SHAPES,
+}
 """One of each kind of code: the others run where everything does."""
 WITHOUT_BUDGET = {"growing", "both real", "limited, real"}
 """The ones of these whose code differs where no budget is known."""
@@ -61,9 +102,13 @@ def in_steps(schedule, steps_per_epoch):
     return schedule if steps_per_epoch is None else schedule.scaled(steps_per_epoch)
 
 
+def tolerance(target, schedule):
+    return TOLERANCE[target] * getattr(schedule, "schedule", schedule).base_lr
+
+
 def check(target, rates, schedule, steps_per_epoch=None):
     expected = in_steps(schedule, steps_per_epoch)(np.arange(len(rates)))
-    assert np.abs(np.array(rates) - expected).max() <= TOLERANCE[target] * schedule.base_lr
+    assert np.abs(np.array(rates) - expected).max() <= tolerance(target, schedule)
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +167,10 @@ def test_without_the_length_of_an_epoch_the_code_names_the_unit(target, case, wi
         ("both real",),
         ("limited, real",),
         ("decaying, equal",),
-        fast={("growing",), ("limited, real",)},
+        ("steps",),
+        ("warm, plateau, sqrt",),
+        ("warm, triangles",),
+        fast={("growing",), ("limited, real",), ("warm, triangles",)},
     ),
 )
 @pytest.mark.parametrize("target", export.TARGETS)
@@ -133,7 +181,7 @@ def test_a_rate_that_changes_once_an_epoch_is_held_through_its_updates(target, c
     )
     rates = np.array(RUN[target](code, budget // 2, steps_per_epoch))
     epochs = np.repeat(np.arange(budget // 2), steps_per_epoch)
-    assert np.abs(rates - schedule(epochs)).max() <= TOLERANCE[target] * schedule.base_lr
+    assert np.abs(rates - schedule(epochs)).max() <= tolerance(target, schedule)
     assert ("Steps per epoch" in code) == (target in PER_EPOCH)
     assert "Where T_0 counts" not in code
 
@@ -243,7 +291,7 @@ def test_rates_are_right_at_every_boundary_up_to_the_last_step_of_32_bits(target
         rate = definitions(code, "optimizer =")["learning_rate"]
         rates = [keras_rate(rate, step) for step in steps]
     expected = [schedule(step) for step in steps]
-    assert np.abs(np.array(rates) - expected).max() <= TOLERANCE[target] * schedule.base_lr
+    assert np.abs(np.array(rates) - expected).max() <= tolerance(target, schedule)
 
 
 def test_keras_saves_the_schedule_with_its_optimizer():
@@ -335,7 +383,7 @@ def test_code_is_formatted_and_has_no_fault_that_a_linter_finds(tmp_path):
     for label, code in all_codes().items():
         compile(code, label, "exec")
         assert code.isascii() and "sgdr." not in code and "import sgdr" not in code
-        assert "log(" not in code.replace("math.log(PEAK_DECAY)", "").replace("math.log(self.peak_decay)", "")
+        assert "log(" not in re.sub(r"math\.log\((PEAK_DECAY|GAMMA|self\.peak_decay|self\.gamma)\)", "", code)
         assert "floor" not in code
         first = code[: code.index("\n\n")]
         assert first.startswith("# ") and ("Steps per batch" in first or "Steps per epoch" in first)
@@ -438,8 +486,32 @@ ARRAYS = WarmRestarts(np.array([0.1, 0.2]), 10)
             {},
             "schedule must have numbers as fields, got arrays in base_lr; export one schedule",
         ),
-        (Warmup(WarmRestarts(0.1, 10), 5), "torch", {}, "schedule must be a WarmRestarts, got Warmup"),
-        ({"base_lr": 0.1, "T_0": 10}, "torch", {}, "schedule must be a WarmRestarts, got dict"),
+        (
+            {"base_lr": 0.1, "T_0": 10},
+            "torch",
+            {},
+            "schedule must be a WarmRestarts, Linear, .*got dict; give",
+        ),
+        (
+            Warmup(WarmRestarts(ARRAYS.base_lr, 10), 5),
+            "torch",
+            {},
+            "schedule must have numbers .*in base_lr;",
+        ),
+        (Linear(0.1, np.array([5, 6])), "torch", {}, "schedule must have numbers as fields, .* in length;"),
+        (Chained((Linear(0.1, 5), StepDecay(1.0, (3,)))), "optax", {}, "schedule must be .*, got Chained; "),
+        (Warmup(Joined((Linear(0.1, 5),), ()), 5), "torch", {}, "schedule must .*, got a Warmup of Joined; "),
+        (Warmup(Warmup(Linear(0.1, 5), 1), 1), "torch", {}, "schedule must .*, got a Warmup of Warmup; give"),
+        (
+            Linear(0.1, 2**31),
+            "optax",
+            {},
+            "length must be at most 2147483647 steps .* got 2147483648; give a",
+        ),
+        (Warmup(Linear(0.1, 9), 2**31), "keras", {}, "warmup must be at most 2147483647 steps"),
+        (StepDecay(0.1, (5, 2**31)), "braintools", {}, "milestones must be at most 2147483647 steps"),
+        (Linear(1e-40, 9), "keras", {}, "base_lr must be from"),
+        (Linear(0.1, 9), "keras", {"interval": "epoch"}, "steps_per_epoch must be .*: length counts epochs"),
         (
             WarmRestarts(0.1, 10),
             "torch",
@@ -474,7 +546,7 @@ ARRAYS = WarmRestarts(np.array([0.1, 0.2]), 10)
             "T_0 must be a number > 0 and at most",
         ),
     ],
-    ids=range(19),
+    ids=range(28),
 )
 def test_bad_arguments_are_named_in_one_line(schedule, target, options, message):
     with pytest.raises(ValueError, match=f"^{message}") as error:

@@ -7,12 +7,11 @@ from sgdr.export.plan import LAST_STEP, Plan, header, script, training_loop
 
 PER_BATCH = "Steps per batch: scheduler.step() comes after every train_step(), outside of jit."
 PER_EPOCH = (
-    "Steps per epoch, which T_0 counts: scheduler.step() comes once at the end of every epoch, outside of "
-    "jit."
+    "Steps per epoch, which {counted}: scheduler.step() comes once at the end of every epoch, outside of jit."
 )
-OR_BATCH = " Where T_0 counts batches, put it right after train_step()."
+OR_BATCH = " Where {counted} batches, put it right after train_step()."
 
-SUBCLASS = '''class WarmRestarts(braintools.optim.LRScheduler):
+SUBCLASS = '''class {name}(braintools.optim.LRScheduler):
     """The rate by learning_rate(), for every group in proportion to its base_lr."""
 
     def get_lr(self):
@@ -33,11 +32,14 @@ def code(plan: Plan) -> str:
     """A training loop around a scheduler of braintools', or a subclass of it."""
     rate.check_float32(plan)
     own = _has_class(plan)
-    libraries = "import brainstate\nimport braintools"
+    function = () if own else rate.python(plan)
+    standard = rate.imports(*function)
     return script(
         header(plan, PER_BATCH, PER_EPOCH, OR_BATCH),
-        libraries if own else f"{rate.imports(plan)}\n\n{libraries}",
-        *(() if own else (*rate.python(plan), SUBCLASS)),
+        *([standard] if standard else []),
+        "import brainstate\nimport braintools",
+        *function,
+        *([] if own else [SUBCLASS.format(name=type(plan.schedule).__name__)]),
         _optimizer(plan, own),
         TRAIN_STEP,
         training_loop(plan, ("train_step(inputs, targets)",)),
@@ -46,8 +48,7 @@ def code(plan: Plan) -> str:
 
 def _has_class(plan: Plan) -> bool:
     """Whether braintools' own class is right: it drops fractions, and counts a cycle's length in 32 bits."""
-    T_0, T_mult = plan.schedule.T_0, plan.schedule.T_mult
-    if not plan.plain or T_0 * T_mult > LAST_STEP:
+    if not plan.plain or plan.schedule.T_0 * plan.schedule.T_mult > LAST_STEP:
         return False
     last = LAST_STEP if plan.steps is None else min(plan.steps, LAST_STEP)
     return plan.cycles.locate(last)[2] <= LAST_STEP
@@ -55,7 +56,7 @@ def _has_class(plan: Plan) -> bool:
 
 def _optimizer(plan: Plan, own: bool) -> str:
     s = plan.schedule
-    scheduler = [f"scheduler = WarmRestarts({s.base_lr!r})"]
+    scheduler = [f"scheduler = {type(s).__name__}({s.base_lr!r})"]
     if own:
         scheduler = [
             "scheduler = braintools.optim.CosineAnnealingWarmRestarts(",

@@ -12,12 +12,12 @@ PER_BATCH = (
     "Steps per batch: the Trainer calls scheduler.step() once per optimizer update, so that with gradient "
     "accumulation steps are updates, not batches."
 )
-IN_UPDATES = "Where T_0 counts epochs, export with the number of updates in an epoch."
+IN_UPDATES = "Where {counted} epochs, export with the number of updates in an epoch."
 
 
 def code(plan: Plan) -> str:
     """A Trainer with a scheduler of PyTorch's."""
-    notes = [PER_BATCH] if plan.steps_per_epoch else [PER_BATCH, IN_UPDATES]
+    notes = [PER_BATCH] if plan.steps_per_epoch else [PER_BATCH, IN_UPDATES.format(counted=plan.counted)]
     return script(
         plan.header("step", *notes),
         torch.imports(plan, "from transformers import Trainer, TrainingArguments"),

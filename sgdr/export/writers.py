@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from sgdr.export import braintools, keras, optax, torch, transformers
 from sgdr.export.plan import Plan, planned
+from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 from sgdr.stepping import Interval
+from sgdr.warmup import Warmup
 
 _WRITERS: dict[str, Callable[[Plan], str]] = {
     "torch": torch.code,
@@ -20,7 +22,7 @@ TARGETS = tuple(_WRITERS)
 
 
 def code(
-    schedule: WarmRestarts,
+    schedule: WarmRestarts | Formula | Warmup,
     target: str,
     *,
     steps_per_epoch: int | None = None,
@@ -29,17 +31,20 @@ def code(
 ) -> str:
     """Python code that trains with `schedule` in the framework `target`, one of `TARGETS`.
 
-    With `steps_per_epoch`, T_0 and `budget` count epochs of so many optimizer updates, and the rate changes
-    at every update: it is ``schedule.scaled(steps_per_epoch)(step)``. Without, one step of the schedule is
-    one of whatever steps it: an epoch for torch and braintools, whose scheduler the training loop steps, and
-    an optimizer update for the others. A schedule in updates is `steps_per_epoch=1` everywhere. A comment at
-    the top of the code says which it is, and where the schedule is stepped.
+    `schedule` is a `WarmRestarts`, any formula of `sgdr.decays` or `sgdr.relatives` but `Joined` and
+    `Chained`, or a `Warmup` of one of these.
 
-    With an `interval`, T_0 and `budget` count epochs in any case, as those of a study do. "step": the rate
-    changes at every update, of which `steps_per_epoch` must say how many an epoch has. "epoch": it changes
-    once an epoch. torch and braintools are stepped once an epoch then; the others, which ask for a rate at
-    every update, hold it for `steps_per_epoch` of them, which they must be given. Both are known of a trial:
-    ``best.stepping.steps_per_epoch`` and ``best.stepping.interval``.
+    With `steps_per_epoch`, its lengths and `budget` count epochs of so many optimizer updates, and the rate
+    changes at every update: it is ``schedule.scaled(steps_per_epoch)(step)``. Without, one step of the
+    schedule is one of whatever steps it: an epoch for torch and braintools, whose scheduler the training loop
+    steps, and an optimizer update for the others. A schedule in updates is `steps_per_epoch=1` everywhere. A
+    comment at the top of the code says which it is, and where the schedule is stepped.
+
+    With an `interval`, lengths and `budget` count epochs in any case, as those of a study do. "step": the
+    rate changes at every update, of which `steps_per_epoch` must say how many an epoch has. "epoch": it
+    changes once an epoch. torch and braintools are stepped once an epoch then; the others, which ask for a
+    rate at every update, hold it for `steps_per_epoch` of them, which they must be given. Both are known of a
+    trial: ``best.stepping.steps_per_epoch`` and ``best.stepping.interval``.
 
     `budget` is the length of training, for the loop and the comments. Names that the code does not define
     stand for the user's own: model, loader, loss_function and the like, and `epochs` without a budget.
@@ -48,9 +53,9 @@ def code(
     transformers), and to the precision of float32 in the others, up to step 2**31 - 1.
 
     Raises:
-        ValueError: for an unknown target, a schedule whose fields are arrays, a bad `steps_per_epoch`,
-            `budget` or `interval`, an `interval` without the `steps_per_epoch` that it takes, and for fields
-            beyond the range of a framework's float32 or of a table of cycles.
+        ValueError: for an unknown target, another schedule, or one whose fields are arrays, a bad
+            `steps_per_epoch`, `budget` or `interval`, an `interval` without the `steps_per_epoch` that it
+            takes, and for fields beyond the range of a framework's float32 or of a table of cycles.
     """
     check_target(target)
     return _WRITERS[target](planned(schedule, target, steps_per_epoch, budget, interval))

@@ -10,14 +10,16 @@ import warnings
 from sgdr import checks
 from sgdr.export.parity.job import Job
 from sgdr.export.parity.report import Report, report_of
+from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 from sgdr.stepping import Interval
+from sgdr.warmup import Warmup
 
 __all__ = ["Job", "Report", "report", "report_of"]
 
 
 def report(
-    schedule: WarmRestarts,
+    schedule: WarmRestarts | Formula | Warmup,
     target: str,
     *,
     steps_per_epoch: int | None = None,

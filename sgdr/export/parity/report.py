@@ -20,14 +20,15 @@ class Report:
     cannot: tuple[str, ...]
     """What the framework's own scheduler cannot do of this schedule, a sentence each."""
     nearest: str | None
-    """The nearest that it can do; None where the schedule has no code for the framework."""
+    """The nearest that it can do; None where the schedule has no code for the framework, and for what is not
+    warm restarts alone, of which nothing is said."""
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {"cannot": list(self.cannot), "nearest": self.nearest}
 
     def comments(self) -> str:
-        """The report as the comments that stand below exported code; empty where there is no code."""
+        """The report as the comments that stand below exported code; empty where nothing is said."""
         if self.nearest is None:
             return ""
         lines = [comment(f"The framework's own scheduler: {self.nearest}")]
@@ -40,6 +41,8 @@ def report_of(job: Job) -> Report:
     try:
         _ = job.code
     except ValueError:  # a framework that computes in float32 has no 1e30
+        return Report((), None)
+    if not job.plan.restarts or job.plan.warmup:
         return Report((), None)
     cannot = words.cannot(job.plan, job.target, job.looked)
     return Report(tuple(cannot), words.nearest_said(job.plan, job.own, job.looked))
