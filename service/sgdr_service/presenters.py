@@ -19,7 +19,7 @@ from sgdr_service.problems import Problem, invalid
 from sgdr_service.schemas import BestTrial, CodedBest, StudyDetails, StudySummary
 
 DECLARED = ("workload", "budget", "objective", "metric", "direction", "steps_per_epoch")
-SETTINGS = ("space", "select_metric", "pruner", "sampler", "controls", "seed", "versions")
+SETTINGS = ("space", "select_metric", "pruner", "sampler", "controls", "margin", "seed", "versions")
 """The attributes of a study of which its summary and its details tell."""
 
 

@@ -161,6 +161,7 @@ class StudySummary:
         "pruner": "RestartAwarePruner",
         "sampler": "tpe",
         "controls": 0.25,
+        "margin": None,
         "seed": 0,
         "versions": {"sgdr": "0.1.0", "jax": "0.10.2"},
         "last_error": None,
@@ -177,6 +178,8 @@ class StudyDetails(StudySummary):
     sampler: str | None
     controls: float | None
     """Share of the trials without restarts."""
+    margin: float | None
+    """Differences below it do not count in the answer, in the unit of the metric; null: none was given."""
     seed: int
     versions: dict[str, str]
     last_error: str | None

@@ -36,7 +36,7 @@ def answer(
         float | None,
         typer.Option(
             help="Differences below it do not count, and the simplest is recommended; in the metric's unit.",
-            show_default="a fifth of the standard deviation between seeds",
+            show_default="the sweep's, else a fifth of the standard deviation between seeds",
         ),
     ] = None,
     storage: options.Storage = None,

@@ -24,8 +24,9 @@ def test_with_a_margin_the_simplest_is_recommended(swept):
     assert (reached["margin"], reached["shape"], reached["restarts"]) == (1e6, "constant", "equal")
 
 
+@pytest.mark.parametrize("command", ["answer tiny", "sweep --workload tiny:workload --study new"])
 @pytest.mark.parametrize("margin", ["nan", "inf", "-1", "much"])
-def test_a_margin_that_cannot_be_is_refused_in_one_line(swept, margin):
-    refused = swept("answer", "tiny", f"--margin={margin}")
+def test_a_margin_that_cannot_be_is_refused_in_one_line(swept, margin, command):
+    refused = swept(*command.split(), f"--margin={margin}")
     assert refused.returncode == 2 and refused.stdout == ""
     assert len(refused.stderr.splitlines()) == 1 and "margin" in refused.stderr

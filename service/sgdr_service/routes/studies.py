@@ -202,7 +202,8 @@ def which(
             ge=0,
             allow_inf_nan=False,
             description="Differences below it, in the unit of the metric, do not count: the simplest is "
-            "recommended. A fifth of the standard deviation between seeds, where it is left out.",
+            "recommended. Where it is left out, it is the sweep's, else a fifth of the standard deviation "
+            "between seeds.",
             examples=[0.001],
         ),
     ] = None,

@@ -79,6 +79,9 @@ class StudyAttributes:
     """The shapes that are searched; empty in studies from before they could be chosen (see `arms`)."""
     relatives: Any = ()
     """The shapes beside `EARLIER` in such studies; others have none."""
+    margin: Any = None
+    """Differences below it, in the unit of the metric, do not count in the answer; None where no sweep of
+    the study was given one, else the last of these."""
     seed: Annotated[int, Needed(_is_whole(0))]
     versions: Any = None
     confirmation: Mapping[str, Any] = field(default_factory=dict)
@@ -106,17 +109,21 @@ class StudyAttributes:
     def to_attrs(self) -> dict[str, Any]:
         """The attributes with which a study begins, or what else there is of it, by name."""
         values = {name: getattr(self, name) for name in _STUDY}
-        return {name: value for name, value in values.items() if value or name not in _LATER}
+        return {name: value for name, value in values.items() if name not in _LATER or value not in _NOTHING}
 
 
 _STUDY = tuple(field.name for field in fields(StudyAttributes))
-_LATER = ("shapes", "relatives", "confirmation", "verdict")
+_LATER = ("shapes", "relatives", "margin", "confirmation", "verdict")
 """What a study has only where there is some."""
+_NOTHING: tuple[Any, ...] = (None, (), [], {})
+"""The values of these where there is none."""
 _NEEDED = _marked(StudyAttributes, Needed)
 MARKS = {"workload", "space", "objective", "direction"}
 """The attributes by which a study is known to be a sweep's; anybody's study may have one of them."""
 SAID_LATER = ("steps_per_epoch", "interval")
 """What a study may have been made without, and be told when it goes on; then it must stay the same too."""
+MARGIN = "margin"
+"""The attribute that a sweep which goes on with a study writes anew, where it is given."""
 CONFIRMATION, VERDICT = "confirmation", "verdict"
 """The attributes that `confirm` writes."""
 

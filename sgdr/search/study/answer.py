@@ -130,17 +130,22 @@ def _plain(value: Any) -> Any:
 
 def checked_margin(margin: Any) -> float | None:
     """The margin as a float. Raises ArgumentError where it is not a finite number of at least 0."""
-    if margin is None:
-        return None
-    number = checks.number(margin)
-    if number is None or not 0 <= number <= sys.float_info.max:
+    if margin is not None and not _is_margin(margin):
         fix = "give it in the unit of the metric"
         raise ArgumentError("margin", margin, "must be a finite number of at least 0", fix)
-    return float(number)
+    return None if margin is None else float(margin)
+
+
+def _is_margin(value: Any) -> bool:
+    number = checks.number(value)
+    return number is not None and 0 <= number <= sys.float_info.max
 
 
 def answered(content: Content, cost: float, margin: float | None = None) -> Answer | None:
-    """The answer of a study with that content and cost; None where no trial is complete."""
+    """The answer of a study with that content and cost; None where no trial is complete.
+
+    Without a margin it is that of the study, where its sweep was given one.
+    """
     schedules = tried(content)
     if not any(np.isfinite(one.best) for one in schedules):
         return None
@@ -148,6 +153,8 @@ def answered(content: Content, cost: float, margin: float | None = None) -> Answ
     from sgdr.search.study.belief import Belief
 
     stored = content.stored
+    if margin is None and _is_margin(stored.margin):  # anybody may have written another
+        margin = float(stored.margin)
     belief = Belief(evidence(schedules, stored.space))
     return answer(belief, stored.metric, stored.direction, cost, margin)
 

@@ -82,7 +82,8 @@ class Study:
     @property
     def attributes(self) -> dict[str, Any]:
         """workload, space, budget, objective, metric, direction, select_metric, steps_per_epoch, interval,
-        pruner, sampler, controls, shapes (older studies: relatives, where there are some), seed, versions."""
+        pruner, sampler, controls, shapes (older studies: relatives, where there are some), margin (where
+        one was given), seed, versions."""
         return self._now.content.attributes
 
     @property
@@ -174,8 +175,9 @@ class Study:
     def answer_within(self, margin: float | None) -> Answer:
         """The answer where differences below `margin`, in the unit of the metric, do not count.
 
-        None: a fifth of the standard deviation between seeds. Raises ArgumentError where it is not a finite
-        number of at least 0, ValueError where no trial is complete.
+        None: the margin that the sweep was given, else a fifth of the standard deviation between seeds.
+        Raises ArgumentError where it is not a finite number of at least 0, ValueError where no trial is
+        complete.
         """
         checked, now = checked_margin(margin), self._now
         return self.answer if checked is None else self._answered(answered(now.content, now.spent, checked))

@@ -84,7 +84,7 @@ class Summary:
 
     @cached_property
     def answer(self) -> Answer | None:
-        """The answer with the usual margin; None where no trial is complete."""
+        """The answer with the study's margin; None where no trial is complete."""
         return answered(self.content, self.spent)
 
     @cached_property

@@ -80,6 +80,15 @@ class SweepConfig:
         None, Kind.OBJECT, "What is searched", unset="see `Space`", shown=Place.NOWHERE
     )
     objective: str = option("best-epoch", Kind.CHOICE, "What a trial is worth", choices=OBJECTIVES)
+    margin: float | None = option(
+        None,
+        Kind.NUMBER,
+        "Differences below it, in the unit of the metric, do not count in the answer, and the simplest "
+        "schedule is recommended",
+        unset="a fifth of the standard deviation between seeds",
+        ge=0,
+        wrong="must be a finite number of at least 0, in the unit of the metric",
+    )
     pruner: str | BasePruner = option(
         "restart-aware",
         Kind.CHOICE,

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from sgdr.errors import ArgumentError
 from sgdr.search.storage.connect import open_storage, shown, sqlite_file
 from sgdr.search.storage.leases import refuse_if_swept
-from sgdr.search.storage.schema import SAID_LATER, StudyAttributes, fault, made_by_sweep
+from sgdr.search.storage.schema import MARGIN, SAID_LATER, StudyAttributes, fault, made_by_sweep
 from sgdr.search.sweeps.settings import Settings, differences, with_kept
 
 LONGEST_NAME = 200
@@ -119,6 +119,8 @@ def create_study(storage: BaseStorage, name: str, settings: Settings, resume: bo
         for key in SAID_LATER:
             if study_attrs.get(key) is None and said[key] is not None:
                 storage.set_study_user_attr(number, key, said[key])
+        if MARGIN in said:
+            storage.set_study_user_attr(number, MARGIN, said[MARGIN])
         return StudyAttributes.from_attrs(study_attrs).seed
     # The workload comes last: a study that has it has all, wherever its making was cut off.
     for key, attribute in reversed(settings.attributes().items()):

@@ -97,6 +97,7 @@ class Settings(SweepConfig):
             sampler=self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,
             controls=self.controls,
             shapes=list(self.arms),
+            margin=None if self.margin is None else float(self.margin),
             seed=self.seed,
             versions=_versions(),
         ).to_attrs()

@@ -139,6 +139,17 @@ def test_a_margin_is_a_finite_number(margin):
     assert checked_margin(None) is None and checked_margin(np.float32(0.5)) == 0.5
 
 
+@pytest.mark.parametrize(("kept", "used"), [(0.5, 0.5), (0, 0.0), (-1.0, None), ("0.5", None), (None, None)])
+def test_the_margin_is_that_of_the_study_unless_another_is_given(made, kept, used):
+    study = made((0.01, 0.3, {}), (0.1, 0.2, {}), (0.3, 0.25, {}), margin=kept)
+    assert study.answer_within(0.125).margin == 0.125
+    assert study.answer == study.answer_within(None)
+    if used is None:
+        assert 0 < study.answer.margin < 0.2
+    else:
+        assert study.answer.margin == used
+
+
 HELD = {
     "base_lr": FloatDistribution(1e-3, 1.0, log=True),
     "decay": FloatDistribution(0.0, 1.0),

@@ -64,6 +64,13 @@ def test_a_study_that_is_made_is_gone_on_with_on_resume_alone(url, settings):
     assert load("s", url).attributes == attributes
 
 
+def test_the_margin_is_kept_until_another_is_given(url, settings):
+    storage = open_storage(url, create=True)
+    for given, kept in ((0.0, 0.0), (None, 0.0), (0.5, 0.5), (None, 0.5)):
+        create_study(storage, "s", dataclasses.replace(settings, margin=given), resume=True)
+        assert load("s", url).stored.margin == kept
+
+
 def test_other_settings_a_worker_and_others_studies_are_refused(url, settings):
     storage = open_storage(url, create=True)
     create_study(storage, "s", settings, resume=False)
