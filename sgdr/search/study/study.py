@@ -62,7 +62,7 @@ class Study:
             before = self._now.content
             content = self._read(before)
             if content is not before:
-                self._now = Summary(content)
+                self._now = Summary(content, self._now.known)
             return content is not before
 
     def _read(self, before: Content) -> Content:

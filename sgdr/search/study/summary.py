@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from optuna.trial import TrialState
 
@@ -32,11 +32,23 @@ _OUTCOMES: Mapping[str, Outcome] = {
 }
 
 
+Basis: TypeAlias = tuple[tuple[int, ...], Mapping[str, Any], Any]
+
+
+class Known(NamedTuple):
+    """An answer, and what it follows from: it takes longer than all else, and a study often changes in what
+    does not concern it."""
+
+    basis: Basis
+    answer: Answer | None
+
+
 class Summary:
     """What follows from one content, which does not change; see `Study` for what each property means."""
 
-    def __init__(self, content: Content) -> None:
-        self.content = content
+    def __init__(self, content: Content, before: Known | None = None) -> None:
+        """`before`: the answer that was known of the content before."""
+        self.content, self._before = content, before
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -85,7 +97,22 @@ class Summary:
     @cached_property
     def answer(self) -> Answer | None:
         """The answer with the study's margin; None where no trial is complete."""
+        if self._before is not None and self._before.basis == self._basis:
+            return self._before.answer
         return answered(self.content, self.spent)
+
+    @property
+    def known(self) -> Known | None:
+        """The answer where it has been worked out, else that before."""
+        return Known(self._basis, self.answer) if "answer" in vars(self) else self._before
+
+    @cached_property
+    def _basis(self) -> Basis:
+        """All that the answer follows from: finished trials stay as they are."""
+        finished = (TrialState.COMPLETE, TrialState.PRUNED)
+        stored = self.content.stored
+        numbers = tuple(trial.number for trial in self.own if trial.state in finished)
+        return numbers, stored.confirmation, stored.margin
 
     @cached_property
     def last_error(self) -> str | None:

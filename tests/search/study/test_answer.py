@@ -231,6 +231,24 @@ def test_what_was_ended_early_counts_and_is_not_recommended(made):
     assert study.answer is study.answer  # it is worked out once
 
 
+def test_it_is_worked_out_again_only_after_a_trial_has_ended_or_a_seed_was_added(made):
+    study = made((0.01, 0.3, {}), (0.1, 0.2, {}))
+    before, opened = study.answer, optuna.load_study(study_name="s", storage=study.url)
+    opened.set_user_attr("versions", {"sgdr": "0"})
+    assert study.refresh() and study.answer is before
+    opened.set_user_attr("confirmation", {"1": {"values": {"1000": 0.6, "1001": 0.6}, "failed": None}})
+    assert study.refresh() and study.answer.number == 0
+    opened.set_user_attr("margin", 0.5)
+    assert study.refresh() and study.answer.margin == 0.5
+    value, first = 0.1, opened.trials[0]
+    opened.add_trial(
+        create_trial(
+            value=value, params=first.params, distributions=first.distributions, user_attrs=first.user_attrs
+        )
+    )
+    assert study.refresh() and study.answer.cost == 3.0
+
+
 def test_replicates_and_fresh_seeds_are_further_looks_at_one_schedule(made):
     fresh = {
         "0": {"values": {str(seed): 0.4 for seed in range(1000, 1016)}, "failed": None},

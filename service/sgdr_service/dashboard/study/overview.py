@@ -1,4 +1,4 @@
-"""The history of the search, and the schedule to use."""
+"""The answer, the history of the search, and the best schedule."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sgdr_service.dashboard.figures.history import history
 from sgdr_service.dashboard.figures.trial import best_figure
 from sgdr_service.dashboard.layout import facts, heading, link, remark, shown, told, trial_url, written
 from sgdr_service.dashboard.render_cache import Seen
+from sgdr_service.dashboard.study.answer import AnswerView
 from sgdr_service.dashboard.study.part import Part
 
 
@@ -23,12 +24,14 @@ class Overview(Part):
     def __init__(self, here: Here, seen: Seen) -> None:
         super().__init__(here, seen)
         self._shown: tuple[int, object] | None = None
+        self._answer = AnswerView(here)
         with ui.element("div").classes("controls"):
             self._log = ui.switch("Logarithmic values", on_change=self._again)
         self._history = Figure("History", "history", on_trial=self._open)
         self._box = ui.element("div")
 
     async def _draw(self, seen: Seen) -> None:
+        await self._answer.show(seen)
         study, log = seen.study, self._log.value
         rows, direction, metric = study.rows, study.stored.direction, study.stored.metric
         get = self._here.shared.get

@@ -79,6 +79,23 @@ def test_a_study_that_is_not_there_says_so(visit):
     seen.faults = [fault for fault in seen.faults if "404" not in fault]
 
 
+def test_first_stands_the_answer_with_what_cannot_be_told_from_it(visit, dashboard):
+    with dashboard.client() as client:
+        answer = client.get("/v1/studies/tiny/answer").json()
+    page = visit().open("/study/tiny")
+    section = page.get_by_role("region", name="Answer")
+    section.get_by_text(f"(trial {answer['number']}), trained for").wait_for()
+    assert section.get_by_text("is expected to be").is_visible()
+    assert section.get_by_role("link", name=f"Trial {answer['number']}").is_visible()
+    first = page.locator(".q-tab-panel [role=heading]").first
+    assert first.inner_text() == "Which schedule to use"
+    numbers = section.locator(".ag-center-cols-container [col-id=number]")
+    numbers.first.wait_for()
+    assert numbers.first.inner_text() == str(answer["equal"][0]["number"])
+    section.get_by_text("As code").click()
+    section.locator("pre", has_text="import").first.wait_for()
+
+
 def test_the_table_of_trials_sorts_filters_and_shows_one(visit, dashboard):
     page = visit().open("/study/digits")
     page.get_by_role("tab", name="Trials").click()
