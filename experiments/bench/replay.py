@@ -188,6 +188,7 @@ def ours(
         trials=trials,
         budget=table.budget,
         space=space,
+        asked=space,
         objective="best-epoch",
         pruner=RestartAwarePruner(table.budget),
         sampler="tpe",

@@ -44,11 +44,13 @@ TIMED = 31
 def settings(own: optuna.samplers.BaseSampler | None) -> Settings:
     """The settings of a sweep over the usual space: with the product's sampler, or with the user's own."""
     declared = Declaration("curves", "error", "minimize", BUDGET, "arrays", 1, None, None, {}, "step")
+    space = Space().resolved(declared, BUDGET)
     return Settings(
         workload=declared,
         trials=max(SO_FAR),
         budget=BUDGET,
-        space=Space().resolved(declared, BUDGET),
+        space=space,
+        asked=space,
         objective="best-epoch",
         pruner=RestartAwarePruner(BUDGET),
         sampler="tpe" if own is None else own,

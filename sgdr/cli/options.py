@@ -13,6 +13,7 @@ import typer
 
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.options import PLAIN, Group, Kind, Option
+from sgdr.search.problem.starts import split
 from sgdr.search.sweeps.config import OPTIONS
 
 
@@ -150,6 +151,7 @@ READ: Mapping[Kind, Callable[[str, Any], Any]] = {
     Kind.WHOLES: whole_numbers,
     Kind.SLOTS: slots,
     Kind.TIME: seconds,
+    Kind.SCHEDULES: lambda flag, texts: tuple(part for text in texts or () for part in split(text)),
     Kind.NAMES: lambda flag, text: [name.strip() for name in text.split(",")] if text else (),
 }
 """How the texts of options are read."""
@@ -161,6 +163,8 @@ def parameter(option: Option) -> inspect.Parameter:
     if default is not None and option.kind not in PLAIN:
         default = option.text(default) or None
     kind: Any = PLAIN.get(option.kind, str)  # all that Typer itself reads
+    if option.kind is Kind.SCHEDULES:  # of which each has an option of its own
+        kind, default = list[str], None
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, fiel
 
 from sgdr.errors import ArgumentError
 from sgdr.search.problem.options import PLAIN, Kind, Option, Place
-from sgdr.search.problem.space import RATES, Space
+from sgdr.search.problem.space import Space
+from sgdr.search.problem.starts import RATES
 from sgdr.search.sweeps.config import OPTIONS, SweepConfig
 from sgdr.search.sweeps.create_study import study_name
 
@@ -28,11 +29,13 @@ TYPES: Mapping[Kind, Any] = {
     Kind.WHOLE_RANGE: int | list[int],
     Kind.WHOLES: int | list[int],
     Kind.VALUES: dict[str, JsonValue],
+    Kind.SCHEDULES: list[str | dict[str, JsonValue]],
 }
 """The types in JSON; all else is a text."""
 FORMS = {
     Kind.RANGE: " [low, high], or one number.",
     Kind.WHOLE_RANGE: " [low, high], or one number.",
+    Kind.SCHEDULES: ' Each is a text, or {"shape": "cosine", "base_lr": 0.03}.',
     Kind.VALUES: ' Each is a number, [low, high], [low, high, "log"] or {"choices": [...]}.',
 }
 """How that is written which has several parts."""
@@ -47,7 +50,9 @@ def _field(option: Option) -> Any:
     kind, default = TYPES.get(option.kind, str), option.default
     if option.kind is Kind.NAMES:
         literal: Any = Literal  # of names that are known at run time alone
-        kind, default = GenericAlias(list, literal[option.choices]), default or None
+        kind = GenericAlias(list, literal[option.choices])
+    if option.kind in (Kind.NAMES, Kind.SCHEDULES):
+        default = default or None
     if default is not None and option.kind in (Kind.NUMBER, Kind.AMOUNT):
         default = float(default)
     words = replace(option, help=option.rest or option.help).words("null")

@@ -224,10 +224,15 @@ class Population:
         self._state, self._data = None, []
 
 
+def is_plain(schedule: Schedule) -> bool:
+    """Whether the program can work a schedule out by itself."""
+    plain = isinstance(schedule, WarmRestarts) and schedule.to_dict().keys() == set(FIELDS)
+    return bool(plain and schedule.T_0 % 1 == schedule.T_mult % 1 == 0)
+
+
 def _plain(schedule: Schedule) -> WarmRestarts:
     """A schedule that the program can work out. Raises ValueError for another."""
-    plain = isinstance(schedule, WarmRestarts) and schedule.to_dict().keys() == set(FIELDS)
-    if plain and schedule.T_0 % 1 == schedule.T_mult % 1 == 0:
+    if is_plain(schedule):
         checked: WarmRestarts = schedule
         return checked
     raise ValueError(

@@ -15,7 +15,7 @@ from sgdr.errors import ArgumentError
 from sgdr.search.backend.allocation import SlotAllocator
 from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
-from sgdr.search.backend.population import Population
+from sgdr.search.backend.population import Population, is_plain
 from sgdr.search.evaluation import sequential_test
 from sgdr.search.evaluation.finalists import Candidate, finalists, fresh_seeds
 from sgdr.search.evaluation.race import ConfirmProgress, Rounds
@@ -86,8 +86,9 @@ def confirm(
             drawn = read.stored.space["hparams"]
             hparams = {name: json_to_distribution(text) for name, text in drawn.items()}
             jobs = len(candidates) * sequential_test.looks(seeds)[0]
-            formulas = any(SHAPES[arm].is_formula for arm in read.stored.arms)
-            driven = SlotAllocator(workload, count, jobs, hparams, callback, any_schedule=formulas).finish()
+            others = any(SHAPES[arm].is_formula for arm in read.stored.arms)
+            others |= not all(is_plain(candidate.best.schedule) for candidate in candidates)
+            driven = SlotAllocator(workload, count, jobs, hparams, callback, any_schedule=others).finish()
             try:
                 recorder = None
                 if troughs and isinstance(driven, Population) and not isinstance(workload, CallableWorkload):

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sgdr.choices import Objective
-from sgdr.schedule import WarmRestarts
-from sgdr.search.problem.arms import ALL_ARMS, arm_of
+from sgdr.search.problem.arms import ALL_ARMS, arm_of, effect
 from sgdr.search.problem.seeds import confirmation_seed
-from sgdr.search.problem.types import Schedule
 from sgdr.search.storage.schema import SEED
 from sgdr.search.study.study import Best, Study
 from sgdr.shapes import RESTARTS
@@ -55,29 +53,22 @@ class Candidate:
 
 
 def finalists(study: Study, top: int) -> list[Candidate]:
-    """The `top` best completed trials of each arm, schedules that do the same within the budget once.
+    """The `top` best completed trials of each arm and all starts, what does the same within the budget once.
 
     Raises ValueError when there is no completed trial.
     """
     chosen: list[Candidate] = []
     seen = set()
     for best in study.ranked():
-        key = (_does(best.schedule, best.budget), best.budget, tuple(best.hparams.items()))
+        key = (effect(best.schedule, best.budget), best.budget, tuple(best.hparams.items()))
         arm = arm_of(best.schedule, best.budget)
-        if key not in seen and sum(candidate.arm == arm for candidate in chosen) < top:
+        wanted = best.start or sum(candidate.arm == arm for candidate in chosen) < top
+        if key not in seen and wanted:
             chosen.append(Candidate(best, arm))
             seen.add(key)
     if not chosen:
         raise ValueError(f"study {study.name!r} has no completed trial yet; {study.why_none()}")
     return sorted(chosen, key=lambda candidate: ALL_ARMS.index(candidate.arm))
-
-
-def _does(schedule: Schedule, budget: int) -> object:
-    """What is equal for schedules that do the same within the budget."""
-    if not isinstance(schedule, WarmRestarts):
-        return schedule
-    last = schedule.cycle(budget - 1).length
-    return schedule.base_lr, schedule.eta_min, tuple(schedule.restarts(until=budget)), last
 
 
 def fresh_seeds(study: Study, count: int) -> list[int]:

@@ -134,7 +134,16 @@ class Rounds:
         }
 
     def _racing(self) -> list[Candidate]:
-        """The candidates that are to go on."""
+        """The candidates that are to go on: starts to the end, for what is gained over them."""
+        left = self._left()
+        return [
+            candidate
+            for candidate in self._candidates
+            if candidate in left or (candidate.best.start and candidate.failed is None)
+        ]
+
+    def _left(self) -> list[Candidate]:
+        """The candidates that are not clearly behind."""
         left = {
             number
             for side in (True, False)
@@ -150,7 +159,7 @@ class Rounds:
     @property
     def open(self) -> bool:
         """Whether further seeds could change anything."""
-        return len(self._racing()) > 1
+        return len(self._left()) > 1
 
     def verdict(self) -> Verdict:
         """What is known after the rounds so far."""

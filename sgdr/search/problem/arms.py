@@ -30,6 +30,15 @@ def arm_of(schedule: WarmRestarts | Formula, budget: int) -> str:
     return RESTARTS.name if schedule.restarts(until=budget) else COSINE.name
 
 
+def effect(schedule: WarmRestarts | Formula, budget: int) -> object:
+    """What is equal for schedules that do the same within the budget."""
+    if isinstance(schedule, Formula):
+        return schedule
+    restarts, last = schedule.restarts(until=budget), schedule.cycle(budget - 1).length
+    decay = schedule.peak_decay if restarts else 1.0
+    return schedule.base_lr, schedule.eta_min, tuple(restarts), last, decay
+
+
 def is_of(arm: str, searched: Collection[str], params: Mapping[str, Any], stated: Any) -> bool:
     """Whether a trial with these parameters is one of an arm in which those names are searched.
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sgdr import checks
 from sgdr.cycles import Number
 from sgdr.errors import ArgumentError
+from sgdr.search.problem import starts
 from sgdr.search.problem.arguments import one_of, whole
 
 T = TypeVar("T")
@@ -27,7 +28,8 @@ LEAST = 0.01
 
 class Kind(Enum):
     """What values an option takes: AMOUNT a whole number or a fraction below 1, of what machines have; TIME
-    seconds; SLOTS a whole number or "auto"; NAMES some of the choices; OBJECT whatever Python alone has."""
+    seconds; SLOTS a whole number or "auto"; NAMES some of the choices; SCHEDULES what `starts` reads; OBJECT
+    whatever Python alone has."""
 
     TEXT = auto()
     WHOLE = auto()
@@ -42,6 +44,7 @@ class Kind(Enum):
     WHOLE_RANGE = auto()
     WHOLES = auto()
     VALUES = auto()
+    SCHEDULES = auto()
     OBJECT = auto()
 
 
@@ -149,6 +152,8 @@ class Option:
             return ":".join(map(_brief, value if isinstance(value, list | tuple) else [value]))
         if self.kind in (Kind.WHOLES, Kind.NAMES):
             return ",".join(map(str, value if isinstance(value, list | tuple) else [value]))
+        if self.kind is Kind.SCHEDULES:
+            return f"{starts.BETWEEN} ".join(map(starts.text, starts.all_said(value)))
         if self.kind is Kind.TIME:  # which has no exponent there
             return f"{Decimal(repr(value)):f}"
         return str(value)
@@ -262,6 +267,7 @@ _CHECKS: Mapping[Kind, Callable[[Option, Any], Any]] = {
     Kind.CHOICE: _choice,
     Kind.NAMES: _names,
     Kind.SWITCH: _switch,
+    Kind.SCHEDULES: lambda about, value: starts.all_said(value),
     Kind.RANGE: _plain,
     Kind.WHOLE_RANGE: _plain,
     Kind.WHOLES: _plain,

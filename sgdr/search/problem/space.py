@@ -14,6 +14,7 @@ from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.options import KEY, Group, Kind, Option, Place, option, options_of
 from sgdr.search.problem.signatures import listing
+from sgdr.search.problem.starts import RATES
 from sgdr.search.problem.types import Named, Schedule
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 DEFAULT_BASE_LR = (1e-3, 1.0)
 LARGEST = 2**31 - 1
 """The largest factor that a space may have: the population counts in int32."""
-RATES = (1e-36, 1e36)
-"""What float32 holds with room on both sides."""
 BEGIN_ABOVE_0 = "must begin above 0: its scale is logarithmic"
 SCHEDULE_NAMES = ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio")
 
@@ -72,6 +71,15 @@ class Space:
         False,
         Kind.SWITCH,
         "Search the number of cycles in place of T_0, and end each trial at its last trough",
+        group=Group.SEARCHED,
+    )
+    start: Sequence[Any] = option(
+        (),
+        Kind.SCHEDULES,
+        'Schedules that you have today, each as "cosine base_lr=0.03", a shape with its values: they are '
+        "trained first and to their end, and the answer says what is gained over them",
+        unset="none",
+        more="A schedule will do too, and a mapping from names to values, of which `shape` is one.",
         group=Group.SEARCHED,
     )
     hparams: Mapping[str, Any] = field(

@@ -65,6 +65,10 @@ class StudyAttributes:
     budget: Annotated[int, Needed(_is_whole(1))]
     space: Annotated[Mapping[str, Any], Needed(_is_space)]
     """`Space.to_dict()`; the workload's own values, `hparams`, as JSON of Optuna's distributions."""
+    unwidened: Any = None
+    """The same as it was asked for, where it was widened to hold the starts."""
+    start: Any = ()
+    """What the user has today, a `Start.to_dict()` each."""
     objective: Annotated[str, Needed(tuple(Objective).__contains__)]
     metric: Annotated[str, Needed(_is_text)]
     select_metric: Annotated[str | None, Needed(_or_none(_is_text))]
@@ -113,7 +117,7 @@ class StudyAttributes:
 
 
 _STUDY = tuple(field.name for field in fields(StudyAttributes))
-_LATER = ("shapes", "relatives", "margin", "confirmation", "verdict")
+_LATER = ("unwidened", "start", "shapes", "relatives", "margin", "confirmation", "verdict")
 """What a study has only where there is some."""
 _NOTHING: tuple[Any, ...] = (None, (), [], {})
 """The values of these where there is none."""
@@ -159,6 +163,8 @@ class TrialAttributes:
     """True where somebody had enqueued it before a worker took it."""
     retry_of: Annotated[int | None, OfType(int)] = None
     """The number of the trial that it repeats."""
+    start: bool | None = None
+    """True of a trial of a schedule that the user has today: it was in the queue before the sweep began."""
     withdrawn: bool | None = None
     """True where it was claimed and was one too many."""
     lost: bool | None = None
@@ -206,6 +212,6 @@ def epochs_trained(attrs: Attrs) -> int:
 
 # Names that statements and loops over all trials look for.
 BEGUN, WORKER, ENQUEUED, CURVE = "schedule", "worker", "enqueued", "curve"
-RETRY_OF, WITHDRAWN, LOST = "retry_of", "withdrawn", "lost"
+RETRY_OF, WITHDRAWN, LOST, START = "retry_of", "withdrawn", "lost", "start"
 ARM, SEED, EPOCHS, DIVERGED_AT, ERROR = "arm", "seed", "epochs", "diverged_at", "error"
 STEPS_PER_EPOCH = "steps_per_epoch"

@@ -87,7 +87,7 @@ class Answer:
     equal: Sequence[Peer]
     """Others that cannot be told from it, the best first."""
     gain_over_start: Difference | None
-    """None: no study has a schedule to start from yet."""
+    """Against the best of the schedules that the user had before; None where none was trained to its end."""
     gain_over_cosine: Difference | None
     """Against the best single cosine; None where none was trained to its end."""
     restarts: str | None
@@ -166,7 +166,7 @@ def answer(belief: Belief, metric: str, direction: str, cost: float, margin: flo
         margin = MARGIN * belief.deviation
     row = belief.simplest(margin or 0.0)
     low, high = sorted(toward * end for end in belief.interval(row))
-    cosine = belief.best([COSINE.name])
+    cosine, start = belief.best([COSINE.name]), belief.best_start
     sides = _sides(belief)
     apart = None if sides is None else _difference(belief, *sides, toward)
     one = belief.tried[row]
@@ -180,7 +180,7 @@ def answer(belief: Belief, metric: str, direction: str, cost: float, margin: flo
         interval=None if alone else (low, high),
         probability=belief.probability(row),
         equal=tuple(_peer(belief, row, other, toward) for other in belief.equal(row)),
-        gain_over_start=None,
+        gain_over_start=None if start is None else _difference(belief, row, start, toward),
         gain_over_cosine=None if cosine is None else _difference(belief, row, cosine, toward),
         restarts=None if apart is None else effect(apart, margin or 0.0, toward).value,
         restarts_difference=apart,

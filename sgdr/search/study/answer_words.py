@@ -17,8 +17,9 @@ LISTED = 5
 
 def in_words(answer: Answer) -> str:
     """The sentences, one a line."""
-    sentences = [_schedule(answer), _value(answer), _probability(answer), _simplest(answer), _cosine(answer)]
-    return "\n".join(sentence for sentence in (*sentences, _restarts(answer), _cost(answer)) if sentence)
+    sentences = [_schedule(answer), _value(answer), _probability(answer), _simplest(answer), _start(answer)]
+    sentences += [_cosine(answer), _restarts(answer), _cost(answer)]
+    return "\n".join(sentence for sentence in sentences if sentence)
 
 
 def _schedule(answer: Answer) -> str:
@@ -59,6 +60,16 @@ def _simplest(answer: Answer) -> str:
         f"It is the simplest of those within {answer.margin:.2g}, the margin, of the best, "
         f"which is that of trial {answer.leader}."
     )
+
+
+def _start(answer: Answer) -> str:
+    gain = answer.gain_over_start
+    if gain is None:
+        return ""
+    if gain.number == answer.number:
+        return "It is the schedule that you started from: keep it."
+    start = f"that of the schedule that you started from (trial {gain.number}, {_interval(gain)})"
+    return f"Its {answer.metric} is {_apart(gain)} than {start}."
 
 
 def _cosine(answer: Answer) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +54,15 @@ class Belief:
 
     def best(self, shapes: Collection[str]) -> int | None:
         """The row of the lowest median of some shapes; None where there is none of them."""
-        rows = [row for row, one in enumerate(self.tried) if one.shape in shapes]
+        return self._best(lambda one: one.shape in shapes)
+
+    @property
+    def best_start(self) -> int | None:
+        """The row of the lowest median of what the user had before; None where there is none."""
+        return self._best(lambda one: one.is_start)
+
+    def _best(self, counts: Callable[[Tried], bool]) -> int | None:
+        rows = [row for row, one in enumerate(self.tried) if counts(one)]
         return min(rows, key=lambda row: self.medians[row], default=None)
 
     def probability(self, row: int) -> float:

@@ -44,6 +44,8 @@ class Best:
     """What it gave on other seeds; None where it was not trained on any: its value is partly luck then."""
     stepping: Stepping = field(default=Stepping(), repr=False)
     """How many optimizer updates its epochs have, and how often its rate changes."""
+    start: bool = False
+    """Whether its schedule is one that the user had before the sweep."""
 
     def to_dict(self) -> dict[str, Any]:
         """The trial in plain JSON values, without the curves; T_0, restarts and the epoch are in epochs."""
@@ -58,6 +60,7 @@ class Best:
             "hparams": all_stated(self.hparams),
             "seed": self.seed,
             "arm": self.arm,
+            "start": self.start,
             "confirmed": None
             if confirmed is None
             else {
@@ -121,6 +124,7 @@ def as_best(trial: FrozenTrial, curves: Curve, summary: Summary) -> Best | None:
         arm=attributes.arm if attributes.arm in ALL_ARMS else arm_of(schedule, len(select)),
         confirmed=summary.confirmed.get(trial.number),
         stepping=stepping_of(attributes, study),
+        start=attributes.start is not None,
     )
 
 

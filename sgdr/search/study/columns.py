@@ -42,6 +42,7 @@ REST = (
     Column("diverged_at", "whole", "The epoch after which something was not finite."),
     Column("retry_of", "whole", "The trial, cut off, whose place it takes."),
     Column("seconds", "real"),
+    Column("start", "flag", "Whether it is of a schedule that the user had before the sweep."),
     Column("started", "text"),
     Column("error", "text"),
     Column(

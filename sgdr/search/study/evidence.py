@@ -19,7 +19,7 @@ from sgdr.search.model.settings import numbers, place_of
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.objective import sign
 from sgdr.search.problem.types import Schedule
-from sgdr.search.storage.schema import ARM, DIVERGED_AT, EPOCHS, StudyAttributes
+from sgdr.search.storage.schema import ARM, DIVERGED_AT, EPOCHS, START, StudyAttributes
 from sgdr.shapes import RESTARTS
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Tried:
     """The lowest loss of its complete trials; infinite where none is, and it cannot be recommended."""
     ended_early: list[float] = field(default_factory=list)
     """The losses of its trials that were ended early, at their last report."""
+    is_start: bool = False
+    """Whether the user had it before the sweep."""
     has_failed: bool = False
     """Whether it failed or diverged on a fresh seed."""
 
@@ -78,6 +80,7 @@ def tried(content: Content) -> list[Tried]:
         if key not in found:
             found[key] = _first_seen(trial, hparams, content.stored)
         _count(found[key], trial, direction)
+        found[key].is_start |= START in trial.user_attrs
         fresh = confirmed.get(trial.number)
         if fresh is not None:
             found[key].losses += [direction * value for value in fresh.values]
@@ -145,9 +148,11 @@ class Evidence:
 def evidence(tried: Sequence[Tried], space: Mapping[str, Any]) -> Evidence:
     """The evidence of what was tried in a space, as `Space.to_dict` gives it.
 
-    Of more than `MOST` schedules the best are kept, those with complete trials first.
+    Of more than `MOST` schedules the starts are kept and the best, those with complete trials first.
     """
-    kept = sorted(tried, key=lambda one: (one.best == math.inf, _typical(one), one.number))[:MOST]
+    kept = sorted(tried, key=lambda one: (not one.is_start, one.best == math.inf, _typical(one), one.number))[
+        :MOST
+    ]
     finite = [loss for one in kept for loss in one.seen if math.isfinite(loss)]
     worst = max(finite, default=1.0)
     losses = [[min(loss, worst) for loss in one.seen] for one in kept]

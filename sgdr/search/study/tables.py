@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from sgdr.schedule import FIELDS
 from sgdr.search.storage.reader import Content, Curve, Reader
-from sgdr.search.storage.schema import BEGUN, EPOCHS, TRIAL
+from sgdr.search.storage.schema import BEGUN, EPOCHS, START, TRIAL
 from sgdr.search.storage.statements import CHUNK
 from sgdr.search.study.columns import FIRST, REST, searched_column, searched_names, trial_columns
 from sgdr.search.study.flat_names import flat_name
@@ -97,6 +97,7 @@ def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str], foreign: bool
         "hparams": {name: stated(params.get(name)) for name in searched},
         "epochs": epochs,
         "started": None if started is None else started.astimezone().isoformat(),
+        "start": START in attributes,
         "foreign": foreign,
     }
 

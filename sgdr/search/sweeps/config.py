@@ -224,7 +224,7 @@ class SweepConfig:
             raise ArgumentError("relatives", self.relatives, "and shapes are two", "give shapes alone")
         if self.relatives:
             shapes = in_order((*DEFAULT_SHAPES, *self.relatives))
-            warnings.warn(f"give shapes={shapes}", DeprecationWarning, stacklevel=5)  # whose call of `sweep`
+            warnings.warn(f"give shapes={shapes}", DeprecationWarning, stacklevel=6)  # whose call of `sweep`
 
     def options(self) -> dict[str, Any]:
         """The options by name, as `search.sweep` takes them."""

@@ -14,6 +14,7 @@ from sgdr.search.storage.connect import open_storage, shown, sqlite_file
 from sgdr.search.storage.leases import refuse_if_swept
 from sgdr.search.storage.schema import MARGIN, SAID_LATER, StudyAttributes, fault, made_by_sweep
 from sgdr.search.sweeps.settings import Settings, differences, with_kept
+from sgdr.search.sweeps.starts import enqueue
 
 LONGEST_NAME = 200
 """Characters: a name is part of file names and of URLs."""
@@ -121,8 +122,13 @@ def create_study(storage: BaseStorage, name: str, settings: Settings, resume: bo
                 storage.set_study_user_attr(number, key, said[key])
         if MARGIN in said:
             storage.set_study_user_attr(number, MARGIN, said[MARGIN])
-        return StudyAttributes.from_attrs(study_attrs).seed
-    # The workload comes last: a study that has it has all, wherever its making was cut off.
-    for key, attribute in reversed(settings.attributes().items()):
-        storage.set_study_user_attr(number, key, attribute)
-    return settings.seed
+        if (starts := said.get("start")) and starts != study_attrs.get("start"):
+            storage.set_study_user_attr(number, "start", starts)
+        seed = StudyAttributes.from_attrs(study_attrs).seed
+    else:
+        # The workload comes last: a study that has it has all, wherever its making was cut off.
+        for key, attribute in reversed(settings.attributes().items()):
+            storage.set_study_user_attr(number, key, attribute)
+        seed = settings.seed
+    enqueue(storage, number, settings.starts, settings.space, settings.budget, settings.arms)
+    return seed

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from optuna.storages import BaseStorage
 
@@ -22,6 +24,7 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.functions import check_functions
 from sgdr.search.problem.options import KEY, Kind, Option, option
 from sgdr.search.problem.signatures import taking
+from sgdr.search.problem.space import Space
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
 from sgdr.search.strategy.named import STAGED
@@ -34,6 +37,7 @@ from sgdr.search.sweeps.create_study import create_study, going_on, open_existin
 from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.session import places, work
 from sgdr.search.sweeps.settings import Settings, resolve
+from sgdr.search.sweeps.starts import widening
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,22 @@ class Result:
 class SweepArguments(SweepConfig):
     """All that `sweep` takes."""
 
+    start: Sequence[Any] = option(
+        (), Kind.SCHEDULES, "Schedules that you have today, beside those of the space", unset="see `Space`"
+    )
+
     workload: Workload | CallableWorkload | str = field(
         kw_only=False, metadata={KEY: Option(Kind.OBJECT, "An object, or a registered name")}
     )
     callback: Callback = option(
         SILENT, Kind.OBJECT, "Hears how far it is, and what the user should know; see `Callback`"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.start and isinstance(self.space, Space | None):
+            space = self.space or Space()
+            object.__setattr__(self, "space", replace(space, start=(*self.start, *space.start)))
 
 
 @takes_functions
@@ -106,6 +120,8 @@ def sweep(said: SweepArguments) -> Result:
         changes: list[str] = []
         if opened is not None:
             settings, changes = going_on(opened, name, settings)
+        if wider := widening(settings.asked, settings.space):
+            changes.append(wider)
         opening = partial(open_storage, url, create=True) if opened is None else lambda: opened
         folder = None if said.checkpoints is None else study_folder(_folder(said.checkpoints), name)
     asked = said.shapes or said.relatives

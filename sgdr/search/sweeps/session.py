@@ -29,7 +29,6 @@ from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.progress import Progress
 from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.worker import Worker
-from sgdr.shapes import SHAPES
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,8 @@ def work(
     compiled_before = compilations()
     with timer.phase("setup"):
         hparams = settings.space.hparams
-        any_schedule = any(SHAPES[arm].is_formula for arm in settings.arms)
         allocator = SlotAllocator(
-            workload, settings.slots, settings.most_at_once, hparams, callback, any_schedule
+            workload, settings.slots, settings.most_at_once, hparams, callback, settings.any_schedule
         )
         last_troughs = None
         if checkpoints is not None and not isinstance(workload, CallableWorkload):

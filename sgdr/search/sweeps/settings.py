@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
-from optuna.pruners import BasePruner
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from sgdr.errors import ArgumentError
 from sgdr.search.problem import hparams
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import Space, bad_hparam_name
+from sgdr.search.problem.starts import Start, start_of
 from sgdr.search.storage.schema import SAID_LATER, StudyAttributes
 from sgdr.search.strategy.enumeration import check_enumerable
 from sgdr.search.strategy.named import STAGED, named_pruner, rungs
@@ -25,6 +26,7 @@ from sgdr.search.strategy.samplers import Arm
 from sgdr.search.strategy.staged.arms import StagedArms
 from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.extent import CostExtent, Extent, TrialExtent
+from sgdr.search.sweeps.starts import needs_table, space_of, widened
 from sgdr.shapes import DEFAULT_SHAPES, EARLIER, RESTARTS, SHAPES, in_order
 
 EVENLY = {name: shape.evenly for name, shape in SHAPES.items()}
@@ -45,6 +47,11 @@ class Settings(SweepConfig):
     workload: Declaration
     budget: int = field()
     space: Space = field()
+    """What is searched, widened to hold the starts."""
+    asked: Space = field()
+    """The same as it was asked for."""
+    starts: tuple[Start, ...] = ()
+    """What the user has today, which is trained first."""
     pruner: BasePruner = field()
     slots: int | None = field()  # type: ignore[assignment]  # in place of "auto"
     """None: as suits the devices."""
@@ -81,12 +88,19 @@ class Settings(SweepConfig):
         """All that are searched."""
         return arms_of(self)
 
+    @property
+    def any_schedule(self) -> bool:
+        """Whether a trial may have another schedule than the warm restarts of an arm."""
+        return needs_table(self.starts, self.space, self.budget, self.arms)
+
     def attributes(self) -> dict[str, Any]:
         """What the study keeps of it, so that the sweep can be understood a year later."""
         return StudyAttributes(
             workload=self.workload.name,
             budget=self.budget,
             space=self.space.to_dict(),
+            unwidened=self.asked.to_dict() if self.asked != self.space else None,
+            start=[start.to_dict() for start in self.starts],
             objective=self.objective,
             metric=self.workload.metric,
             select_metric=self.workload.select_metric,
@@ -114,6 +128,12 @@ class Settings(SweepConfig):
             evenly=EVENLY[name] if self._spreads(name) else 0,
             seed=seed,
         )
+
+    def no_arm(self, seed: int) -> Arm:
+        """What trains the starts that are of no arm: it ends none of them early."""
+        searched, direction = self.space.hparams, self.workload.direction
+        sampler, pruner = RandomSampler(seed), NopPruner()
+        return Arm("", searched, sampler, pruner, frozenset(), direction, evenly=0, seed=seed)
 
     def staged(self, arms: Mapping[str, Arm], seed: int) -> StagedArms | None:
         """What chooses among the arms, where that is for the sampler to do."""
@@ -173,7 +193,10 @@ def resolve(workload: Declaration, config: SweepConfig) -> Settings:
         raise ArgumentError(
             "space", config.space, "must be a search.Space", "give e.g. search.Space(T_0=(1, 20))"
         )
-    space = (config.space or Space()).resolved(workload, budget)
+    asked = (config.space or Space()).resolved(workload, budget)
+    starts = tuple(start_of(said, asked.hparams, budget) for said in asked.start)
+    _check_extent(config, starts)
+    space = widened(asked, starts, budget, arms_of(config))
     _check_shapes(config, space)
     if workload.kind == "arrays":
         hparams.check(workload, space.hparams)
@@ -182,6 +205,8 @@ def resolve(workload: Declaration, config: SweepConfig) -> Settings:
     resolved = {
         "budget": budget,
         "space": space,
+        "asked": asked,
+        "starts": starts,
         "pruner": named_pruner(config.pruner, budget, config.objective),
         "slots": None if config.slots == "auto" else config.slots,
         "controls": float(config.controls),
@@ -193,14 +218,17 @@ def resolve(workload: Declaration, config: SweepConfig) -> Settings:
 
 
 def with_kept(settings: Settings, attributes: Mapping[str, Any]) -> Settings:
-    """The settings with the shapes of the study that is gone on with, where no others were asked for."""
-    if settings.shapes:
-        return settings
-    study = StudyAttributes.from_attrs(attributes)
-    if settings.relatives:
+    """The settings of a sweep that goes on with the study: with its shapes, where no others were asked for,
+    its space, where that is what was asked for, and its starts before further ones."""
+    study, shapes = StudyAttributes.from_attrs(attributes), settings.shapes
+    if not shapes and settings.relatives:
         beside = DEFAULT_SHAPES if study.shapes else EARLIER
-        return replace(settings, shapes=in_order((*beside, *settings.relatives)))
-    return replace(settings, shapes=study.arms)
+        shapes = in_order((*beside, *settings.relatives))
+    starts = [Start.from_dict(stated) for stated in study.start]
+    starts += [start for start in settings.starts if start not in starts]
+    same = settings.asked.to_dict() in (study.space, study.unwidened)
+    space = space_of(study.space, settings.asked) if same else settings.space
+    return replace(settings, shapes=shapes or study.arms, space=space, starts=tuple(starts))
 
 
 def differences(stored: dict[str, Any], asked: dict[str, Any]) -> list[str]:
@@ -224,6 +252,14 @@ def _parts(attributes: dict[str, Any]) -> dict[str, Any]:
 def _brief(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 300 else text[:297] + "..."
+
+
+def _check_extent(config: SweepConfig, starts: Sequence[Start]) -> None:
+    """Raises ArgumentError where a sweep does not go as far as to train all starts."""
+    for name in ("trials", "cost"):
+        most = getattr(config, name)
+        if most is not None and most < len(starts):
+            raise ArgumentError(name, most, f"is less than the {len(starts)} starts take", "raise it")
 
 
 def _check_shapes(config: SweepConfig, space: Space) -> None:

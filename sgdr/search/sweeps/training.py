@@ -29,6 +29,8 @@ class Training:
     budget: int
     first: int
     """The number of the trial, or of the first that it repeats."""
+    is_start: bool = False
+    """Whether its schedule is one that the user has today, which is never ended early."""
     curves: Curves = field(default_factory=Curves)
     reported: int = 0
     """Epochs of which the arm knows."""

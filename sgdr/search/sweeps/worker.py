@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 
+from sgdr import relatives
 from sgdr.search.artifacts.checkpoints import Checkpoints
 from sgdr.search.backend.curves import Curves, Pace
 from sgdr.search.backend.slots import LONGEST_CALL, Pending, Restorable, Slots
@@ -22,17 +23,13 @@ from sgdr.search.problem.seeds import trial_seed
 from sgdr.search.storage.schema import BEGUN, DIVERGED_AT, ERROR, SEED, TrialAttributes
 from sgdr.search.strategy.enumeration import Exhausted
 from sgdr.search.strategy.samplers import Arm
+from sgdr.search.sweeps.choosing import Chooser, Refused
 from sgdr.search.sweeps.claim_queue import TrialPlan
 from sgdr.search.sweeps.coordinator import Begun
-from sgdr.search.sweeps.enqueued import placed
 from sgdr.search.sweeps.phase_timer import PhaseTimer
 from sgdr.search.sweeps.progress import Progress
 from sgdr.search.sweeps.settings import Settings
 from sgdr.search.sweeps.training import Training
-
-
-class Refused(ValueError):
-    """A trial cannot be begun."""
 
 
 class TooManyFailures(RuntimeError):
@@ -62,8 +59,7 @@ class Worker:
         self._pace = Pace()
         self._in_float32: set[str] = set()
         """The values that the slots give in float32."""
-        self._staged = settings.staged(arms, begun.seed)
-        """What chooses among the arms; None where each has its share of the trials."""
+        self._chooser = Chooser(begun, arms, settings)
         self._exhausted: Exhausted | None = None
         """Said by a sampler that has nothing more to try."""
         self.epochs = 0
@@ -129,43 +125,31 @@ class Worker:
         space, again = self._settings.space, plan.again
         try:
             with self._timer.phase("sampler"):
-                arm, sampled = self._asked(plan)
+                arm, sampled, stated = self._chooser.chosen(plan)
         except Refused as refused:
             self._log.refuse(plan, str(refused))
             self._callback.on_remark(f"trial {plan.number} is refused: {refused}")
             return False
-        schedule, budget = space.schedule(sampled.params, self._settings.budget, arm.name)
+        if stated is None:
+            schedule, budget = space.schedule(sampled.params, self._settings.budget, arm.name)
+        else:
+            schedule, budget = relatives.from_dict(stated), self._settings.budget
+        is_start = self._chooser.is_start(plan)
         seed = trial_seed(self._begun.seed, plan.first) if again is None else again.user_attrs[SEED]
         arm_name, stated = arm_of(schedule, budget), schedule.to_dict()
-        attributes = TrialAttributes(schedule=stated, arm=arm_name, seed=seed).to_attrs()
+        attributes = TrialAttributes(
+            schedule=stated, arm=arm_name, seed=seed, start=is_start or None
+        ).to_attrs()
         sampled.set_user_attr(BEGUN, stated)  # for the pruner
         params = dict(sampled.params)
         trial = self._log.begin(plan, params, arm.distributions, attributes, arm.notes(sampled))
         self._slots.fill(slot, schedule, budget, seed, space.hparam_values(params))
-        training = self._training[slot] = Training(trial, arm, sampled, schedule, budget, plan.first)
+        training = self._training[slot] = Training(
+            trial, arm, sampled, schedule, budget, plan.first, is_start
+        )
         if plan.repeats is not None:
             self._restore(slot, training)
         return True
-
-    def _asked(self, plan: TrialPlan) -> tuple[Arm, Trial]:
-        """The arm of a planned trial, and its parameters. Raises `Refused` for such as are of no arm."""
-        if plan.again is not None:
-            arm = next((arm for arm in self._arms.values() if arm.searches(plan.again)), None)
-            if arm is None:
-                raise Refused(f"it is to repeat trial {plan.repeats}, whose parameters are those of no arm")
-            return arm, arm.ask(plan.again.params)
-        if plan.enqueued is not None:
-            try:
-                searched = {name: arm.distributions for name, arm in self._arms.items()}
-                name, fixed = placed(plan.enqueued, searched)
-                return self._arms[name], self._arms[name].ask(fixed)
-            except ValueError as error:  # a sampler may refuse to choose what is not given, too
-                raise Refused(f"it was enqueued, and {error}") from error
-        if self._staged is not None:
-            name, params = self._staged.next(self._log.own)
-            return self._arms[name], self._arms[name].ask(params)
-        name, draw = self._begun.places[plan.place]
-        return self._arms[name], self._arms[name].ask(draw=draw)
 
     def _restore(self, slot: int, training: Training) -> None:
         """Goes on from the last trough at which the trial was kept, by whatever worker."""
@@ -233,7 +217,8 @@ class Worker:
                 self._complete(slot)
             elif training.epochs in training.arm.rungs:
                 self._report(training)
-                judged.append(slot)
+                if not training.is_start:
+                    judged.append(slot)
         # All report before any is judged, so that trials of one round are compared with each other.
         for slot in judged:
             with self._timer.phase("sampler"):

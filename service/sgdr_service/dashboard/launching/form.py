@@ -17,6 +17,7 @@ from optuna.distributions import (
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.options import Kind, Option, Place
 from sgdr.search.problem.space import DEFAULT_BASE_LR
+from sgdr.search.problem.starts import split
 from sgdr.search.study.stated import stated
 from sgdr.search.sweeps.config import DEFAULT_EXTENT, OPTIONS
 from sgdr.shapes import DEFAULT_SHAPES
@@ -85,6 +86,8 @@ def as_json(values: Values, declared: Declaration) -> dict[str, Any]:
         text = values[name].strip()
         if FORM[name].kind is Kind.TEXT:
             asked |= {name: values[name]} if values[name] else {}
+        elif FORM[name].kind is Kind.SCHEDULES:
+            asked |= {name: split(text)} if text else {}
         elif text:
             parts = [_number(part.strip()) for part in text.split(",") if part.strip()]
             asked[name] = parts if name in LISTS else _number(values[name])
@@ -115,7 +118,7 @@ def values_of(request: Mapping[str, Any]) -> Values:
         elif name == "hparams":
             values |= {f"{HPARAMS}{hparam}": json.dumps(short) for hparam, short in value.items()}
         else:
-            values[name] = value if name in (*CHOICES, *SWITCHES) else _typed(value)
+            values[name] = value if name in (*CHOICES, *SWITCHES) else _text_of(name, value)
     return values
 
 
@@ -166,6 +169,11 @@ def _parsed(text: str) -> Any:
 def _text(value: float | str) -> str:
     """The value as one would type it."""
     return f"{value!r}" if isinstance(value, float) else str(value)
+
+
+def _text_of(name: str, value: Any) -> str:
+    """The value of an option as one would type it."""
+    return FORM[name].text(value) if FORM[name].kind is Kind.SCHEDULES else _typed(value)
 
 
 def _typed(value: Any) -> str:

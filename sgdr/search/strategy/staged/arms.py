@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from optuna.trial import FrozenTrial, TrialState
 
+from sgdr import relatives
+from sgdr.search.problem.types import Schedule
+from sgdr.search.storage.schema import ARM, BEGUN
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.strategy.staged.grid import Params
 from sgdr.search.strategy.staged.staging import Make, Seen, Staging
+
+STATED = ""
+"""The parameter that stands for a whole schedule, as JSON, where a trial is of no arm: nothing searched is
+called so."""
+
+
+class Proposal(NamedTuple):
+    """A trial to begin."""
+
+    arm: str
+    params: Params
+    schedule: Mapping[str, Any] | None
+    """The schedule, in plain JSON values, where it is of no arm; the parameters do not say it then."""
 
 
 class StagedArms:
@@ -25,20 +43,31 @@ class StagedArms:
     ) -> None:
         """See `Staging`; `direction` is that of the trials' values."""
         self._arms, self._direction = arms, direction
+
+        def schedule_of(params: Params, arm: str) -> tuple[Schedule, int]:
+            stated = params.get(STATED)
+            return make(params, arm) if stated is None else (relatives.from_dict(json.loads(stated)), budget)
+
+        self._hparams = tuple(hparams)
         shapes = {name: arm.distributions for name, arm in arms.items()}
-        self._staging = Staging(shapes, make, budget, seed, hparams)
+        self._staging = Staging(shapes, schedule_of, budget, seed, hparams)
 
-    def next(self, trials: Sequence[FrozenTrial]) -> tuple[str, Params]:
-        """The arm and the parameters of a new trial, after these of the study.
+    def next(self, trials: Sequence[FrozenTrial]) -> Proposal:
+        """The trial to begin next, after these of the study. What failed is passed over."""
+        begun = (trial for trial in trials if trial.state not in (TrialState.FAIL, TrialState.WAITING))
+        arm, params = self._staging.propose([seen for trial in begun if (seen := self._seen(trial))])
+        stated = params.pop(STATED, None)
+        if stated is None:
+            return Proposal(arm, params, None)
+        return Proposal(arm, {name: params[name] for name in self._hparams}, json.loads(stated))
 
-        What failed, and what is of no arm, is passed over.
-        """
-        pairs = [(self._arm(trial), trial) for trial in trials]
-        return self._staging.propose(
-            [Seen.of(trial, arm, trial.params, self._direction) for arm, trial in pairs if arm is not None]
-        )
-
-    def _arm(self, trial: FrozenTrial) -> str | None:
-        if trial.state in (TrialState.FAIL, TrialState.WAITING):
+    def _seen(self, trial: FrozenTrial) -> Seen | None:
+        """The trial as the model takes it; None where it is of no arm, nor has a schedule of its own."""
+        arm = next((name for name, arm in self._arms.items() if arm.searches(trial)), None)
+        if arm is not None:
+            return Seen.of(trial, arm, trial.params, self._direction)
+        if trial.params.keys() != set(self._hparams) or BEGUN not in trial.user_attrs:
             return None
-        return next((name for name, arm in self._arms.items() if arm.searches(trial)), None)
+        stated = trial.user_attrs[BEGUN]
+        params = {"base_lr": stated["base_lr"], **trial.params, STATED: json.dumps(stated, sort_keys=True)}
+        return Seen.of(trial, trial.user_attrs[ARM], params, self._direction)

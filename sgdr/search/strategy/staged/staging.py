@@ -164,7 +164,9 @@ class Staging:
         )
 
     def _place(self, shape: str, params: Params) -> float:
-        distribution = self._shapes[shape].get("base_lr")
+        # A trial may be of a shape that is not searched; peaks are searched alike in all.
+        searched = self._shapes.get(shape) or next(iter(self._shapes.values()))
+        distribution = searched.get("base_lr")
         return self._prior.place if distribution is None else place_of(distribution, params["base_lr"])
 
     def _settings(self, params: Params) -> list[float]:
