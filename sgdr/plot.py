@@ -19,6 +19,7 @@ with needed_by("sgdr.plot"):
 from sgdr.formula import Formula
 from sgdr.outfile import write_whole
 from sgdr.schedule import WarmRestarts
+from sgdr.warmup import Warmup, unwarmed
 
 if TYPE_CHECKING:
     from sgdr.search.study.study import Study
@@ -32,7 +33,9 @@ WIDTH, HEIGHT = 8.0, 3.2
 """The width and height of one panel, in inches."""
 
 
-def schedule_figure(schedule: WarmRestarts, start: float, stop: float, unit: str = "step") -> Figure:
+def schedule_figure(
+    schedule: WarmRestarts | Formula | Warmup, start: float, stop: float, unit: str = "step"
+) -> Figure:
     """The rate from `start` to `stop`, with its restarts marked."""
     figure = Figure((WIDTH, HEIGHT), layout="constrained")
     _draw_schedule(figure.subplots(), schedule, start, stop, unit)
@@ -73,10 +76,11 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _draw_schedule(
-    axes: Axes, schedule: WarmRestarts | Formula, start: float, stop: float, unit: str
+    axes: Axes, schedule: WarmRestarts | Formula | Warmup, start: float, stop: float, unit: str
 ) -> None:
-    if isinstance(schedule, WarmRestarts):
-        _check_drawable(schedule, start, stop)
+    inner, warmup = unwarmed(schedule)
+    if isinstance(inner, WarmRestarts):
+        _check_drawable(inner, max(start - warmup, 0), max(stop - warmup, 0))
     # The last point before each restart and the restart itself, so that the jumps are drawn upright.
     restarts = np.array([x for x in schedule.restarts(until=stop) if x > start], float)
     x = np.unique(np.concatenate([np.linspace(start, stop, POINTS), restarts, np.nextafter(restarts, 0)]))

@@ -264,7 +264,7 @@ class Chained(Formula):
 
 KINDS: dict[str, type[Any]] = {
     **{cls.kind: cls for cls in (OneCycle, Cyclic, StepDecay, Linear, StableDecay, Power, Joined, Chained)},
-    "warmup": Warmup,
+    Warmup.kind: Warmup,
 }
 
 

@@ -84,7 +84,8 @@ def _step_decay(params: Params, budget: int) -> StepDecay:
 
 def _cyclic(params: Params, budget: int) -> Cyclic:
     base_lr = float(params["base_lr"])
-    return Cyclic(base_lr, int(params["half_cycle"]), eta_min=base_lr * float(params["eta_ratio"]))
+    half_cycle = min(int(params["half_cycle"]), max(1, budget // 2))  # a warm-up may have left less
+    return Cyclic(base_lr, half_cycle, eta_min=base_lr * float(params["eta_ratio"]))
 
 
 RESTARTS = Shape(

@@ -1,8 +1,8 @@
 """`Warmup`: a linear warm-up before any schedule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class Warmup:
     schedule: Callable[[Any], Any]
     steps: Field
 
+    kind: ClassVar[str] = "warmup"
+
     def __post_init__(self) -> None:
         if not callable(self.schedule):
             raise bad_field("schedule", self.schedule, "must be callable", "give e.g. a WarmRestarts")
@@ -60,6 +62,11 @@ class Warmup:
         if step < self.steps:
             return self.schedule(0) * (step / self.steps)
         return self.schedule(step - self.steps)
+
+    @property
+    def base_lr(self) -> Any:
+        """The peak rate of `schedule`. Raises AttributeError where that does not name it."""
+        return self.schedule.base_lr  # type: ignore[attr-defined]
 
     def cycle(self, step: Number) -> Cycle:
         """The cycle of `schedule` at `step`, with its start counted from the beginning of the warm-up.
@@ -100,7 +107,7 @@ class Warmup:
 
         Raises ValueError for a `schedule` without `to_dict`.
         """
-        return {"kind": "warmup", "schedule": self._own("to_dict")(), "steps": self.steps}
+        return {"kind": self.kind, "schedule": self._own("to_dict")(), "steps": self.steps}
 
     def _own(self, method: str) -> Callable[..., Any]:
         """The method of that name of the schedule. Raises ValueError where it has none."""
@@ -129,6 +136,34 @@ class Warmup:
         done = jnp.maximum(step, jnp.zeros_like(step)).astype(first.dtype)
         done = done / jnp.maximum(length, jnp.ones_like(length)).astype(first.dtype)
         return jnp.where(step < length, first * done, later)
+
+
+def unwarmed(schedule: Any) -> tuple[Any, Any]:
+    """The schedule inside of its warm-ups, and the steps of these together: 0 where it has none."""
+    steps = 0
+    while isinstance(schedule, Warmup):
+        schedule, steps = schedule.schedule, steps + schedule.steps
+    return schedule, steps
+
+
+def unwarmed_fields(fields: Any) -> tuple[Any, int]:
+    """The fields, as of `to_dict`, of the schedule inside of a warm-up, and the steps of that.
+
+    What is not of that form, which anybody may have written, is given back as it is, with 0 steps.
+    """
+    if not isinstance(fields, Mapping) or fields.get("kind") != Warmup.kind:
+        return fields, 0
+    steps = fields.get("steps")
+    inner, more = unwarmed_fields(fields.get("schedule"))
+    return (inner, steps + more) if isinstance(steps, int) else (fields, 0)
+
+
+def flat_fields(schedule: Any) -> dict[str, Any]:
+    """The fields of a schedule by name, for people: without its kind, and with the steps of a warm-up as
+    `warmup`."""
+    inner, steps = unwarmed(schedule)
+    fields = {name: value for name, value in inner.to_dict().items() if name != "kind"}
+    return {**fields, **({"warmup": steps} if steps else {})}
 
 
 register_pytree(Warmup, ("schedule", "steps"), is_plain_callable)

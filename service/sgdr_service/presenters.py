@@ -9,8 +9,6 @@ from typing import Any
 
 from sgdr import export
 from sgdr.export.parity import Job, report_of
-from sgdr.formula import Formula
-from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.types import Schedule
 from sgdr.search.study.columns import COLUMNS, searched_names
 from sgdr.search.study.study import Best, Study
@@ -75,7 +73,7 @@ def trial(study: Study, number: int) -> dict[str, Any]:
     return {**row, "curve": study.curve(number), **cycles}
 
 
-def cycles_within(schedule: WarmRestarts | Formula, epochs: int) -> dict[str, list[int]]:
+def cycles_within(schedule: Schedule, epochs: int) -> dict[str, list[int]]:
     """Restarts and troughs of so many epochs."""
     return {"restarts": schedule.restarts(until=epochs), "troughs": schedule.troughs(budget=epochs)}
 

@@ -14,7 +14,7 @@ from sgdr.errors import ArgumentError
 from sgdr.formula import Formula
 from sgdr.relatives import KINDS, cosine_annealing
 from sgdr.schedule import WarmRestarts
-from sgdr.warmup import Warmup
+from sgdr.warmup import Warmup, unwarmed
 from sgdr_service import problems
 from sgdr_service.parameter_types import MOST_PARTS, NUMBERS, Warming
 
@@ -133,9 +133,6 @@ for _model_of_shape in MODELS.values():
 
 def cycle_at(schedule: Schedule, step: float) -> Cycle | None:
     """The cycle of the step; None for a shape that has no cycles."""
-    inner = schedule
-    while isinstance(inner, Warmup):
-        inner = inner.schedule  # type: ignore[assignment]
-    if isinstance(schedule, Formula) or not isinstance(inner, WarmRestarts):
+    if isinstance(schedule, Formula) or not isinstance(unwarmed(schedule)[0], WarmRestarts):
         return None
     return schedule.cycle(step)

@@ -45,8 +45,8 @@ CELLS: dict[str, Any] = {
 }
 """What cells may be, by the form of their column."""
 HPARAMS = (
-    "What else is searched, by name: the workload's own values, and those of one shape. A number that is not "
-    'finite is "inf", "-inf" or "nan".'
+    "What else is searched, by name: the workload's own values, the warm-up in epochs, and those of one "
+    'shape. A number that is not finite is "inf", "-inf" or "nan".'
 )
 
 

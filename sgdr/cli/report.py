@@ -17,6 +17,7 @@ from sgdr.schedule import FIELDS
 from sgdr.search.storage.connect import DEFAULT_URL, shown
 from sgdr.search.study.columns import COLUMNS
 from sgdr.search.study.flat_names import flat_name
+from sgdr.warmup import flat_fields, unwarmed
 
 if TYPE_CHECKING:
     from sgdr.search.study.answer import Answer
@@ -66,23 +67,24 @@ def _fields(schedule: Any) -> dict[str, str]:
     """The fields that a schedule has, as texts."""
     return {
         name: ", ".join(map(_plain, value)) if isinstance(value, list) else _plain(value)
-        for name, value in schedule.to_dict().items()
-        if name != "kind" and value is not None
+        for name, value in flat_fields(schedule).items()
+        if value is not None
     }
 
 
 def _further(schedule: Any) -> str:
     """The fields that have no column and not their default."""
-    defaults = {field.name: field.default for field in dataclasses.fields(schedule)}
+    inner, _ = unwarmed(schedule)
+    defaults = {field.name: field.default for field in dataclasses.fields(inner)}
     return ", ".join(
         f"{name} {value}"
         for name, value in _fields(schedule).items()
-        if name not in FIELDS and getattr(schedule, name) != defaults[name]
+        if name not in FIELDS and (name not in defaults or getattr(inner, name) != defaults[name])
     )
 
 
 def _columns(schedules: list[Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings, and the cells of each; in a last column, where there are formulas, what they alone have."""
+    """Headings, and the cells of each; in a last column, where there are some, formulas' own and warm-ups."""
     fields = [_fields(schedule) for schedule in schedules]
     further = [_further(schedule) for schedule in schedules]
     also = ["others"] if any(further) else []
@@ -169,11 +171,10 @@ def answer(reached: Answer) -> None:
 def pasted(reached: Answer, study: Study) -> None:
     """The recommended schedule in Python, and the command that gives code for frameworks, on stdout."""
     schedule, out = reached.schedule, console()
-    kind = type(schedule)
-    home = "sgdr" if kind.__name__ in dir(sgdr) else kind.__module__
-    out.print(
-        f"\nfrom {home} import {kind.__name__}\n\nschedule = {schedule!r}  # steps are epochs", soft_wrap=True
-    )
+    kinds = dict.fromkeys((type(schedule), type(unwarmed(schedule)[0])))
+    homes = {kind.__name__: "sgdr" if kind.__name__ in dir(sgdr) else kind.__module__ for kind in kinds}
+    imports = "\n".join(f"from {home} import {name}" for name, home in homes.items())
+    out.print(f"\n{imports}\n\nschedule = {schedule!r}  # steps are epochs", soft_wrap=True)
     if isinstance(schedule, sgdr.WarmRestarts):
         command = f"sgdr export --to torch --trial {reached.number}{where(study.name, study.url)}"
         out.print(f"\nCode for torch, and likewise for other frameworks:\n  {command}", soft_wrap=True)
@@ -226,7 +227,9 @@ def describe(study: Study, k: int) -> None:
     at = "at epoch" if len(restarts) == 1 else "at epochs"
     fields = _fields(schedule)
     if "T_0" in fields:
-        fields["T_0"] += f" epoch{'s' * (schedule.T_0 != 1)}"
+        fields["T_0"] += f" epoch{'s' * (fields['T_0'] != '1')}"
+    if "warmup" in fields:
+        fields["warmup"] += f" epoch{'s' * (fields['warmup'] != '1')}"
     lines = [
         *([("arm", best.arm)] if "T_0" not in fields else []),
         *fields.items(),

@@ -10,9 +10,11 @@ from fastapi.concurrency import run_in_threadpool
 
 from sgdr.choices import Direction, State
 from sgdr.schedule import WarmRestarts
+from sgdr.search.problem.types import Schedule
 from sgdr.search.study.study import Study
+from sgdr.warmup import flat_fields, unwarmed
 from sgdr_service.dashboard.code_view import show_code
-from sgdr_service.dashboard.explorer.link import explorer_url
+from sgdr_service.dashboard.explorer.link import explorer_url, is_explorable
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.curves import Drawn
 from sgdr_service.dashboard.figures.trial import trial_figure
@@ -39,7 +41,7 @@ def show_trial(study: Study, row: dict[str, Any]) -> None:
     stored, number = study.stored, row["number"]
     budget, metric = stored.budget, stored.metric
     schedule, file = study.schedule(number), f"{study.name}-trial-{number}"
-    fields = schedule.to_dict() if schedule else {}
+    fields = flat_fields(schedule) if schedule else {}
     own = {name: written(row["hparams"][name]) for name in stored.space["hparams"]}
     facts(
         told(
@@ -66,7 +68,7 @@ def show_trial(study: Study, row: dict[str, Any]) -> None:
             remark("It has no schedule yet: it was not begun.", "warning")
         return
     stepping = study.stepping(number)
-    if isinstance(schedule, WarmRestarts):
+    if is_explorable(schedule):
         link("In the explorer", explorer_url(schedule, budget, stepping.steps_per_epoch))
     curve = row["curve"].get(metric, [])
     if not curve:
@@ -74,17 +76,22 @@ def show_trial(study: Study, row: dict[str, Any]) -> None:
     drawn = Drawn(number, row["state"], row["arm"] or "restarts", schedule, curve)
     figure = trial_figure(drawn, row["curve"], metric, stored.select_metric, budget)
     Figure("Learning rate and validation curve", file, height="30rem").show(figure)
-    if isinstance(schedule, WarmRestarts):
+    if isinstance(unwarmed(schedule)[0], WarmRestarts):
         cycles = cycles_of(schedule, curve or [None] * budget, stored.direction)
         Table("Cycles", f"{file}-cycles", COLUMNS, cycles, key="cycle")
+    if isinstance(schedule, WarmRestarts):
         show_code(schedule, stepping, budget)
 
 
-def cycles_of(schedule: WarmRestarts, curve: Sequence[float | None], direction: str) -> list[dict[str, Any]]:
-    """A row a cycle that the epochs of the curve have reached; the last may be cut off, and has no trough."""
+def cycles_of(schedule: Schedule, curve: Sequence[float | None], direction: str) -> list[dict[str, Any]]:
+    """A row a cycle that the epochs of the curve have reached; the last may be cut off, and has no trough.
+
+    The first cycle begins after the warm-up.
+    """
     epochs = len(curve)
     best_of = min if direction == Direction.MINIMIZE else max
-    starts = [0, *schedule.restarts(until=epochs), epochs]
+    begin = unwarmed(schedule)[1]
+    starts = [begin, *schedule.restarts(until=epochs), epochs] if begin < epochs else []
     rows = []
     for index, (start, end) in enumerate(pairwise(starts)):
         values = [value for value in curve[start:end] if value is not None]

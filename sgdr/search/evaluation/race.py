@@ -18,6 +18,7 @@ from sgdr.search.problem.objective import chosen_epoch, sign
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Confirmed, Verdict, in_words
 from sgdr.shapes import RESTARTS
+from sgdr.warmup import unwarmed
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,8 @@ class Rounds:
     def _without_restart(self, number: int) -> str:
         """A remark where the better schedule is read before it restarts at all."""
         leading = next(confirmed for confirmed in self._ranked() if confirmed.number == number)
-        first = leading.schedule.T_0
+        restarts, warmup = unwarmed(leading.schedule)
+        first = warmup + restarts.T_0
         if leading.epoch is None or leading.epoch > first:
             return ""
         return (

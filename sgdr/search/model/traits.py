@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sgdr.search.problem.types import Schedule
+from sgdr.warmup import unwarmed
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
@@ -29,7 +30,10 @@ def traits(schedule: Schedule, budget: int) -> Float64[np.ndarray, " traits"]:
     is. Up to there: the logarithm of the mean rate, that of the lowest, and the square root of the share of
     the budget in which it fell at last, all in shares of the peak; the logarithm of one more than the number
     of restarts. Then the share of the budget that this is, and the logarithm of the rate at the last epoch.
+    A warm-up is not looked at: what comes after it has the traits that it has without, in what is left.
     """
+    schedule, warmup = unwarmed(schedule)
+    budget = max(budget - warmup, 1)
     steps = (np.arange(POINTS) + 0.5) / POINTS * budget
     rates = np.maximum(np.asarray(schedule(steps), float), 0.0)
     rates = rates / max(rates.max(), np.finfo(float).tiny)

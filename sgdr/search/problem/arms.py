@@ -11,7 +11,9 @@ from typing import Any
 
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
+from sgdr.search.problem.types import Schedule
 from sgdr.shapes import CONSTANT, COSINE, RESTARTS, SHAPES
+from sgdr.warmup import unwarmed, unwarmed_fields
 
 ALL_ARMS = tuple(SHAPES)
 """The names of all arms."""
@@ -21,18 +23,25 @@ BLOCK = 64
 """Trials of which the controls have their share."""
 
 
-def arm_of(schedule: WarmRestarts | Formula, budget: int) -> str:
-    """The arm of a schedule in epochs, by what it does within the budget: one of `ALL_ARMS`."""
+def arm_of(schedule: Schedule, budget: int) -> str:
+    """The arm of a schedule in epochs, by what it does within the budget: one of `ALL_ARMS`.
+
+    It is a `WarmRestarts` or a formula; what a warm-up is before has the arm that it has without.
+    """
+    schedule, warmup = unwarmed(schedule)
     if isinstance(schedule, Formula):
         return schedule.kind
     if schedule.eta_min == schedule.base_lr and schedule.peak_decay == 1:
         return CONSTANT.name
-    return RESTARTS.name if schedule.restarts(until=budget) else COSINE.name
+    return RESTARTS.name if schedule.restarts(until=max(budget - warmup, 0)) else COSINE.name
 
 
-def effect(schedule: WarmRestarts | Formula, budget: int) -> object:
+def effect(schedule: Schedule, budget: int) -> object:
     """What is equal for schedules that do the same within the budget."""
-    if isinstance(schedule, Formula):
+    inner, warmup = unwarmed(schedule)
+    if warmup and budget > warmup:
+        return warmup, effect(inner, budget - warmup)
+    if not isinstance(schedule, WarmRestarts):
         return schedule
     restarts, last = schedule.restarts(until=budget), schedule.cycle(budget - 1).length
     decay = schedule.peak_decay if restarts else 1.0
@@ -45,7 +54,8 @@ def is_of(arm: str, searched: Collection[str], params: Mapping[str, Any], stated
     The names alone do not tell: a constant rate and linear decay have a peak alone. So the schedule that the
     trial states, as of `to_dict`, has to be of the kind that the arm makes.
     """
-    kind = stated.get("kind") if isinstance(stated, Mapping) else None
+    fields, _ = unwarmed_fields(stated)
+    kind = fields.get("kind") if isinstance(fields, Mapping) else None
     return params.keys() == set(searched) and bool(kind == (arm if SHAPES[arm].is_formula else None))
 
 

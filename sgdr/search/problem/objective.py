@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from sgdr.choices import Direction, Objective
-from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import one_of
+from sgdr.search.problem.types import Schedule
+from sgdr.warmup import unwarmed
 
 OBJECTIVES = tuple(objective.value for objective in Objective)
 
@@ -20,7 +21,7 @@ def sign(direction: str) -> float:
 
 
 def chosen_epoch(
-    objective: str, select: Sequence[float], schedule: WarmRestarts | Formula, direction: str = "minimize"
+    objective: str, select: Sequence[float], schedule: Schedule, direction: str = "minimize"
 ) -> int:
     """The epoch, counted from 1, whose model counts.
 
@@ -37,7 +38,7 @@ def chosen_epoch(
     epochs = np.arange(1, len(select) + 1)
     if objective == Objective.BEST_TROUGH:
         troughs = schedule.troughs(budget=len(select))
-        if not troughs and isinstance(schedule, WarmRestarts):
+        if not troughs and isinstance(unwarmed(schedule)[0], WarmRestarts):
             raise ValueError(f"{schedule} has no trough in {len(select)} epochs; choose another objective")
         epochs = np.array(troughs or [len(select)], int)
     losses = sign(direction) * np.asarray(select, float)[epochs - 1]
@@ -47,7 +48,7 @@ def chosen_epoch(
 def value(
     objective: str,
     curve: Sequence[float],
-    schedule: WarmRestarts | Formula,
+    schedule: Schedule,
     direction: str = "minimize",
     select: Sequence[float] | None = None,
 ) -> float:

@@ -12,10 +12,12 @@ import numpy as np
 from sgdr import checks
 from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
+from sgdr.search.problem import closing
 from sgdr.search.problem.options import KEY, Group, Kind, Option, Place, option, options_of
 from sgdr.search.problem.signatures import listing
 from sgdr.search.problem.starts import RATES
 from sgdr.search.problem.types import Named, Schedule
+from sgdr.search.problem.warming import WARMUP, check_fits, warmed
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ DEFAULT_BASE_LR = (1e-3, 1.0)
 LARGEST = 2**31 - 1
 """The largest factor that a space may have: the population counts in int32."""
 BEGIN_ABOVE_0 = "must begin above 0: its scale is logarithmic"
-SCHEDULE_NAMES = ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio")
+SCHEDULE_NAMES = ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio", WARMUP)
 
 Range = tuple[float, float]
 
@@ -97,6 +99,15 @@ class Space:
             )
         },
     )
+    warmup: tuple[int, int] | int = option(
+        0,
+        Kind.WHOLE_RANGE,
+        "Range of the epochs in which the rate first rises from 0, as 0:5; each schedule has what they leave "
+        "of the budget",
+        ends=("Epochs of rising rates, from 0", "Below the budget"),
+        group=Group.SEARCHED,
+        label="Warm-up",
+    )
 
     def __post_init__(self) -> None:
         for name, about in options_of(self).items():
@@ -119,6 +130,9 @@ class Space:
         low, high = _range("eta_ratio", self.eta_ratio)
         if low < 0 or high > 1:
             raise ArgumentError("eta_ratio", self.eta_ratio, "must lie from 0 to 1: it is eta_min / base_lr")
+        low, high = _range(WARMUP, self.warmup)
+        if low < 0 or low != int(low) or high != int(high):
+            raise ArgumentError(WARMUP, self.warmup, "must be whole epochs from 0, as 0:5 or 5")
         for name in self.hparams:
             if not isinstance(name, str) or not name:
                 raise bad_hparam_name(name, " for a name", "give each value a name that is a text")
@@ -144,34 +158,40 @@ class Space:
         base_lr = self.base_lr
         if base_lr is None:
             base_lr = getattr(workload, "base_lr", None) or DEFAULT_BASE_LR
-        low, high = _range("T_0", (1, budget) if self.T_0 is None else self.T_0)
-        if low > budget:
-            raise ArgumentError("T_0", self.T_0, f"begins above the budget of {budget} epochs", "lower it")
+        shortest, longest = self.warmups
+        check_fits(self.warmup, longest, budget)
+        most = budget - shortest
+        low, high = _range("T_0", (1, most) if self.T_0 is None else self.T_0)
+        if low > budget - longest:
+            after = f" less a warm-up of {longest}" if longest else ""
+            raise ArgumentError(
+                "T_0", self.T_0, f"begins above the budget of {budget} epochs{after}", "lower it"
+            )
         space = replace(
             self,
             base_lr=_range("base_lr", base_lr),
-            T_0=(int(low), min(int(high), budget)),
+            T_0=(int(low), min(int(high), most)),
             T_mult=self._factors(),
             eta_ratio=_range("eta_ratio", self.eta_ratio),
+            warmup=(shortest, longest),
             hparams={name: distribution(name, {**declared, **self.hparams}[name]) for name in declared},
         )
         if space.closed:
-            for factor in space._factors():
-                space._cycles(factor, budget)
+            space._cycle_counts(budget)
         return space
 
     def distributions(self, budget: int, arm: str = RESTARTS.name) -> dict[str, BaseDistribution]:
         """The searched parameters of an arm in a resolved space, as Optuna knows them.
 
         One cosine cycle has no T_0 and T_mult to search, a constant rate no eta_ratio either (see `shapes`).
+        A warm-up of a fixed length is not sampled.
         """
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         base_lr, eta_ratio, T_0 = self._ranges()
+        shortest, longest = self.warmups
         if self.closed:
-            bounds = [self._cycles(factor, budget) for factor in self._factors()]
-            low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
-            length = {"cycles": IntDistribution(low, high, log=True)}
+            length = {"cycles": IntDistribution(*self._cycle_counts(budget), log=True)}
         else:
             length = {"T_0": IntDistribution(*T_0, log=True)}
         shared: dict[str, Mapping[str, BaseDistribution]] = {
@@ -183,8 +203,9 @@ class Space:
         shape = SHAPES[arm]
         for name in shape.shared:
             searched |= shared[name]
-        own = {name: distribution(name, span(budget)) for name, span in shape.own.items()}
-        return {**searched, **own, **self.hparams}
+        own = {name: distribution(name, span(budget - shortest)) for name, span in shape.own.items()}
+        warmup = {WARMUP: IntDistribution(shortest, longest)} if shortest < longest else {}
+        return {**searched, **own, **warmup, **self.hparams}
 
     def schedule(
         self, params: Mapping[str, Any], budget: int, arm: str = RESTARTS.name
@@ -192,8 +213,14 @@ class Space:
         """The schedule that sampled parameters name, in epochs, and how many epochs its trial trains.
 
         Restarts without T_mult are one cosine cycle, and without eta_ratio a constant rate. Where a closed
-        space has sampled more or fewer cycles than T_mult leaves room for, the nearest number is taken.
+        space has sampled more or fewer cycles than T_mult leaves room for, the nearest number is taken; where
+        T_0 is longer than what a warm-up leaves of the budget, all that is left.
         """
+        warmup = int(params.get(WARMUP, self.warmups[0]))
+        return warmed(lambda within, left: self._unwarmed(within, left, arm), params, budget, warmup)
+
+    def _unwarmed(self, params: Mapping[str, Any], budget: int, arm: str) -> tuple[Schedule, int]:
+        """`schedule` for what a warm-up has left of the budget."""
         make = SHAPES[arm].make
         if make is None and "T_mult" not in params:
             make = COSINE.make
@@ -204,7 +231,7 @@ class Space:
         T_mult = int(params["T_mult"])
         if not self.closed:
             return WarmRestarts(base_lr, int(params["T_0"]), T_mult, eta_min), budget
-        low, high = self._cycles(T_mult, budget)
+        low, high = closing.counts(self._ranges()[2], T_mult, budget)
         cycles = min(max(int(params["cycles"]), low), high)
         schedule = WarmRestarts.closing(
             budget=budget, cycles=cycles, T_mult=T_mult, base_lr=base_lr, eta_min=eta_min
@@ -226,6 +253,7 @@ class Space:
             "T_0": list(T_0),
             "T_mult": list(self._factors()),
             "eta_ratio": list(eta_ratio),
+            WARMUP: list(self.warmups),
             "closed": self.closed,
             "hparams": {name: distribution_to_json(value) for name, value in self.hparams.items()},
         }
@@ -235,22 +263,17 @@ class Space:
         assert isinstance(self.eta_ratio, tuple)
         return self.base_lr, self.eta_ratio, self.T_0
 
-    def _cycles(self, T_mult: int, budget: int) -> tuple[int, int]:
-        """The fewest and the most cycles that close the budget with a T_0 in its range."""
-        _, _, (shortest, longest) = self._ranges()
-        if T_mult == 1:
-            fewest, most = budget // (longest + 1) + 1, budget // shortest
-        else:
-            fewest, most, total = 1, 0, 1
-            while budget // total >= shortest:
-                fewest += budget // total > longest
-                total += T_mult ** (most + 1)
-                most += 1
-        if fewest > most:
-            reason, fix = f"with T_mult={T_mult} closes no budget of {budget} epochs", "widen T_0"
-            message = f"T_0={shortest}:{longest} {reason}; {fix}"
-            raise ArgumentError("T_0", (shortest, longest), reason, fix, message=message)
-        return fewest, most
+    @property
+    def warmups(self) -> tuple[int, int]:
+        """The shortest and the longest warm-up, in epochs."""
+        low, high = _range(WARMUP, self.warmup)
+        return int(low), int(high)
+
+    def _cycle_counts(self, budget: int) -> tuple[int, int]:
+        """The fewest and the most cycles that close the budget, whatever T_mult and the warm-up."""
+        shortest, longest = self.warmups
+        budgets = range(budget - longest, budget - shortest + 1)
+        return closing.counts_of_all(self._ranges()[2], self._factors(), budgets)
 
 
 def distribution(name: str, form: Any) -> BaseDistribution:

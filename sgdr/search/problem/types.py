@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol, TypeAlias
 
 Schedule: TypeAlias = Any
-"""A callable from steps to rates: a `WarmRestarts`, or any other where slots take it. In epochs."""
+"""A callable from steps to rates, in epochs: a `WarmRestarts`, one of `sgdr.relatives`, a `Warmup` of these,
+or any other where slots take it."""
 
 
 class Named(Protocol):

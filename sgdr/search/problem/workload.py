@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from sgdr import checks
 from sgdr.choices import Direction
 from sgdr.extras import MissingPackage, needed_by
-from sgdr.schedule import WarmRestarts
+from sgdr.search.problem.types import Schedule
 from sgdr.stepping import Interval, checked_interval
 
 if TYPE_CHECKING:
@@ -83,8 +83,10 @@ class Workload(Protocol):
 class Run(Protocol):
     """What a callable workload is given: the trial to train, and where to report."""
 
-    schedule: WarmRestarts
-    """The schedule, in epochs: `schedule(epoch + step / steps_per_epoch)` is the rate of a step."""
+    schedule: Schedule
+    """The schedule, in epochs: `schedule(epoch + step / steps_per_epoch)` is the rate of a step. A
+    `WarmRestarts`, another shape that the sweep searches, or a `Warmup` of these; `schedule.base_lr` is the
+    peak."""
     budget: int
     """Epochs to train."""
     seed: int

@@ -15,6 +15,7 @@ from sgdr import relatives
 from sgdr.schedule import WarmRestarts
 from sgdr.search.storage.schema import BEGUN, EPOCHS, FORMS, SEED, WORKER, Attrs, StudyAttributes
 from sgdr.shapes import SHAPES
+from sgdr.warmup import unwarmed
 
 
 def is_foreign(trial: FrozenTrial, study: StudyAttributes | None) -> bool:
@@ -42,7 +43,7 @@ def _is_begun(attributes: Attrs) -> bool:
     if not isinstance(schedule, Mapping) or attributes.get(SEED, -1) < 0:
         return False
     try:
-        read = relatives.from_dict(schedule)
+        read, _ = unwarmed(relatives.from_dict(schedule))
     except ValueError:
         return False
     return isinstance(read, WarmRestarts) or getattr(read, "kind", None) in SHAPES

@@ -26,7 +26,10 @@ def _is_whole(least: int) -> Callable[[Any], bool]:
 
 
 def _is_space(value: Any) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get("hparams"), Mapping)
+    if not isinstance(value, Mapping) or not isinstance(value.get("hparams"), Mapping):
+        return False
+    ends = value.get("warmup", [0, 0])  # older studies do not name it
+    return isinstance(ends, list | tuple) and len(ends) == 2 and all(map(_is_whole(0), ends))
 
 
 def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -97,6 +100,12 @@ class StudyAttributes:
     def arms(self) -> tuple[str, ...]:
         """The shapes that are searched."""
         return in_order(self.shapes or (*EARLIER, *self.relatives))
+
+    @property
+    def warmups(self) -> tuple[int, int]:
+        """The shortest and the longest warm-up that is searched, in epochs; none in older studies."""
+        shortest, longest = self.space.get("warmup", (0, 0))
+        return shortest, longest
 
     @property
     def chosen_by(self) -> str:

@@ -24,8 +24,10 @@ from sgdr.choices import Objective
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.types import Schedule
 from sgdr.search.storage.schema import BEGUN
 from sgdr.shapes import SHAPES
+from sgdr.warmup import Warmup, unwarmed, unwarmed_fields
 
 SHARES = (1 / 80, 1 / 4, 1 / 2)
 """Shares of the budget at which trials are compared. Right at the start, which tells the hopeless; then not
@@ -54,7 +56,7 @@ def rungs(budget: int) -> tuple[int, ...]:
     return tuple(rung for rung in epochs if rung < budget)
 
 
-def standing(losses: Mapping[int, float], schedule: WarmRestarts, epoch: int, objective: str) -> float:
+def standing(losses: Mapping[int, float], schedule: Schedule, epoch: int, objective: str) -> float:
     """How good a trial is after `epoch` epochs, in the unit of its losses: lower is better.
 
     `losses` are by epoch, every one or some; `schedule` is in epochs. best-epoch: the lowest mean of
@@ -88,18 +90,20 @@ def _mean(losses: Mapping[int, float], known: Sequence[int], end: int) -> float:
     return sum(last) / len(last) if last else math.inf
 
 
-def _upper_half(schedule: WarmRestarts, epoch: int) -> bool:
+def _upper_half(schedule: Schedule, epoch: int) -> bool:
     """Whether the rate is nearer to its peak than to its minimum."""
     cycle = schedule.cycle(epoch)
-    return cycle.position < cycle.length / 2
+    return bool(cycle.position < cycle.length / 2)
 
 
-def to_fall(schedule: WarmRestarts, epoch: int) -> float:
+def to_fall(schedule: Schedule, epoch: int) -> float:
     """How far the rate has still to fall in the first cycle, of its peak: 0 from the first trough on."""
-    if epoch >= schedule.T_0:
+    restarts, warmup = unwarmed(schedule)
+    done = max(epoch - warmup, 0)
+    if done >= restarts.T_0:
         return 0.0
-    extent: float = 1 - schedule.eta_min / schedule.base_lr
-    return extent * (1 + math.cos(math.pi * epoch / schedule.T_0)) / 2
+    extent: float = 1 - restarts.eta_min / restarts.base_lr
+    return extent * (1 + math.cos(math.pi * done / restarts.T_0)) / 2
 
 
 def credited(standings: Sequence[float], falls: Sequence[float]) -> list[float]:
@@ -143,7 +147,8 @@ class RestartAwarePruner(BasePruner):
     Trials report raw values, with the number of completed epochs, from 1, as the step: every one, or some.
     T_0 and T_mult, in epochs, are read from the user attribute `schedule` where a trial has it, else from its
     parameters. A schedule of another shape, whose attribute names its `kind`, is judged as one cosine
-    over the budget; where rates rise first, it goes on as long as its values are finite.
+    over the budget; where rates rise first, it goes on as long as its values are finite. Where the attribute
+    has a warm-up (`sgdr.Warmup`), the epochs at which it is judged are counted from the end of that.
 
     Nobody waits for others at a rung, as in asynchronous successive halving: Li et al. 2020, "A system for
     massively parallel hyperparameter tuning", arXiv:1810.05934.
@@ -183,14 +188,16 @@ class RestartAwarePruner(BasePruner):
                 f"trial {trial.number} has reported step {step}, beyond the pruner's budget={self.budget} "
                 "epochs; make it with the budget of the study"
             )
-        stated = trial.user_attrs.get(BEGUN)
+        stated, warmup = unwarmed_fields(trial.user_attrs.get(BEGUN))
         if isinstance(stated, Mapping) and stated.get("kind") in RISING:
             return not math.isfinite(trial.intermediate_values[step])
         _schedule(trial, self.budget)  # refused before it comes to a rung
         memory = self._memory.setdefault(study._storage, _Memory())
         before, answer = memory.asked.get(trial._trial_id, (0, False))
         if before != step:
-            crossed = [rung for rung in self.rungs if before < rung <= step]
+            crossed = [
+                rung for rung in self.rungs if before < rung + warmup <= step and rung + warmup < self.budget
+            ]
             answer = not math.isfinite(trial.intermediate_values[step])
             if crossed and not answer:
                 sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
@@ -202,7 +209,8 @@ class RestartAwarePruner(BasePruner):
         """Whether a trial goes on from a rung, compared with all that came to it."""
         places = [self._place(memory, own, rung, sign)]
         for trial in study.get_trials(deepcopy=False, states=COMPARED):
-            reached = max(trial.intermediate_values, default=0) >= rung
+            _, warmup = unwarmed_fields(trial.user_attrs.get(BEGUN))
+            reached = max(trial.intermediate_values, default=0) >= rung + warmup
             if reached and trial._trial_id != own._trial_id:
                 try:
                     places.append(self._place(memory, trial, rung, sign))
@@ -220,7 +228,7 @@ class RestartAwarePruner(BasePruner):
         if key not in memory.places:
             schedule, values = _schedule(trial, self.budget), trial.intermediate_values
             # A trial that reports some epochs only is judged at its first report from the rung on.
-            at = min(step for step in values if step >= rung)
+            at = min(step for step in values if step >= rung + unwarmed(schedule)[1])
             losses = {step: sign * value for step, value in values.items()}
             memory.places[key] = standing(losses, schedule, at, self.objective), to_fall(schedule, at)
         return memory.places[key]
@@ -236,12 +244,19 @@ class _Memory:
     """The step at which a trial was asked last, and the answer, by trial."""
 
 
-def _schedule(trial: FrozenTrial, budget: int) -> WarmRestarts:
+def _schedule(trial: FrozenTrial, budget: int) -> Schedule:
     """The schedule of a trial, or one cosine in place of another shape; the rate is 1 where it is not known.
 
-    Raises ValueError for one without T_0.
+    Raises ValueError for one without T_0, and for a warm-up beyond the budget.
     """
-    stated = trial.user_attrs.get(BEGUN)  # which may be anything in a study of somebody else's
+    # Which may be anything in a study of somebody else's.
+    stated, warmup = unwarmed_fields(trial.user_attrs.get(BEGUN))
+    restarts = _restarts(trial, stated, budget - warmup)
+    return Warmup(restarts, warmup) if warmup else restarts
+
+
+def _restarts(trial: FrozenTrial, stated: Any, budget: int) -> WarmRestarts:
+    """The same without the warm-up, of which these are the fields."""
     if isinstance(stated, Mapping) and stated.get("kind") in SHAPES:
         return WarmRestarts(1.0, budget)
     named = stated if isinstance(stated, Mapping) and "T_0" in stated else trial.params

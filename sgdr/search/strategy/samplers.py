@@ -66,7 +66,7 @@ class Arm:
         self._asked = {name: as_choice(distribution) for name, distribution in distributions.items()}
         """The same, as the sampler knows them."""
         self.rungs = rungs
-        """The completed epochs after which the pruner is asked."""
+        """The completed epochs after which the pruner is asked, of trials without a warm-up."""
         goal = StudyDirection[direction.upper()]
         own = type(sampler) not in SAMPLERS or type(pruner) not in PRUNERS
         own |= type(sampler) is TPESampler and evenly == 0
@@ -80,6 +80,14 @@ class Arm:
         self._drawn = 0
         self._seen: dict[int, int | None] = {}
         """Trials of other workers, by number: while one is running, the id of what stands for it here."""
+
+    def rungs_after(self, warmup: int) -> frozenset[int]:
+        """The completed epochs after which the pruner is asked about a trial with such a warm-up.
+
+        The restart-aware pruner counts them from the end of the warm-up.
+        """
+        counted_from = warmup if isinstance(self.study.pruner, RestartAwarePruner) else 0
+        return frozenset(counted_from + rung for rung in self.rungs)
 
     def searches(self, trial: FrozenTrial) -> bool:
         """Whether a trial that was begun is one of this arm."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgdr.choices import Effect
 from sgdr.shapes import COSINE, SHAPES
+from sgdr.warmup import flat_fields
 
 if TYPE_CHECKING:
     from sgdr.search.study.answer import Answer, Difference
@@ -23,7 +24,7 @@ def in_words(answer: Answer) -> str:
 
 
 def _schedule(answer: Answer) -> str:
-    fields = {name: value for name, value in answer.schedule.to_dict().items() if name != "kind"}
+    fields = flat_fields(answer.schedule)
     plain = {name: value for name, value in fields.items() if value is not None}
     said = _listed({**plain, **answer.hparams})
     what = f"{SHAPES[answer.shape].words} with {said}"

@@ -10,6 +10,7 @@ import numpy as np
 from sgdr.search.model.draws import Seen, drawn
 from sgdr.search.study.evidence import Evidence, Tried
 from sgdr.shapes import SHAPES
+from sgdr.warmup import unwarmed
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
@@ -47,7 +48,8 @@ class Belief:
     def simplest(self, margin: float) -> int:
         """The simplest of the rows whose medians are within the margin of the lowest.
 
-        That has the fewest searched parameters, then the fewest restarts, then the lowest median.
+        That has the fewest searched parameters, a warm-up among them, then the fewest restarts, then the
+        lowest median.
         """
         near = np.flatnonzero(self.medians <= self.medians.min() + margin)
         return int(min(near, key=lambda row: (*_complexity(self.tried[row]), self.medians[row])))
@@ -87,5 +89,6 @@ class Belief:
 
 
 def _complexity(schedule: Tried) -> tuple[int, int]:
-    shape = SHAPES[schedule.shape]
-    return len(shape.shared) + len(shape.own), len(schedule.schedule.restarts(until=schedule.budget))
+    shape, (_, warmup) = SHAPES[schedule.shape], unwarmed(schedule.schedule)
+    parameters = len(shape.shared) + len(shape.own) + (warmup > 0)
+    return parameters, len(schedule.schedule.restarts(until=schedule.budget))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.storage.schema import StudyAttributes
 from sgdr.search.study.flat_names import flat_name
 from sgdr.shapes import SHAPES
@@ -58,9 +59,11 @@ COLUMNS = (*_FIRST, *_REST)
 
 
 def searched_names(study: StudyAttributes) -> list[str]:
-    """What a study searches beside the fields of restarts: what is of one shape, the workload's values."""
+    """What a study searches beside the fields of restarts: what is of one shape, the warm-up, the workload's
+    values."""
     own = [name for arm in study.arms for name in SHAPES[arm].own]
-    return [*own, *study.space["hparams"]]
+    shortest, longest = study.warmups
+    return [*own, *([WARMUP] if shortest < longest else []), *study.space["hparams"]]
 
 
 def searched_column(name: str) -> str:

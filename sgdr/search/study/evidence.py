@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.distributions import FloatDistribution, json_to_distribution
+from optuna.distributions import FloatDistribution, IntDistribution, json_to_distribution
 from optuna.trial import TrialState
 
 from sgdr import relatives
@@ -19,8 +19,10 @@ from sgdr.search.model.settings import numbers, place_of
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.objective import sign
 from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.storage.schema import ARM, DIVERGED_AT, EPOCHS, START, StudyAttributes
 from sgdr.shapes import RESTARTS
+from sgdr.warmup import unwarmed
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -167,11 +169,17 @@ def _typical(schedule: Tried) -> float:
 def _candidates(tried: Sequence[Tried], space: Mapping[str, Any]) -> Candidates:
     low, high = space["base_lr"]
     rates = FloatDistribution(low, high, log=True)
-    peaks = [float(one.schedule.base_lr) for one in tried]
+    bare = [unwarmed(one.schedule) for one in tried]
+    peaks = [float(schedule.base_lr) for schedule, _ in bare]
     held = {name: json_to_distribution(text) for name, text in space["hparams"].items()}
+    searched = [dict(one.hparams) for one in tried]
+    shortest, longest = space.get(WARMUP, (0, 0))
+    if shortest < longest:
+        held[WARMUP] = IntDistribution(shortest, longest)
+        searched = [{**hparams, WARMUP: warmup} for hparams, (_, warmup) in zip(searched, bare, strict=True)]
     settings = [
-        [number for name, distribution in held.items() for number in numbers(distribution, one.hparams[name])]
-        for one in tried
+        [number for name, distribution in held.items() for number in numbers(distribution, values[name])]
+        for values in searched
     ]
     places = [place_of(rates, peak) if low < high else PRIOR.place for peak in peaks]
     return Candidates.of(peaks, places, [(one.schedule, one.budget) for one in tried], settings)

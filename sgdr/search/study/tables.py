@@ -17,6 +17,7 @@ from sgdr.search.storage.statements import CHUNK
 from sgdr.search.study.columns import FIRST, REST, searched_column, searched_names, trial_columns
 from sgdr.search.study.flat_names import flat_name
 from sgdr.search.study.stated import stated
+from sgdr.warmup import unwarmed_fields
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def _row(trial: FrozenTrial, epochs: int, searched: Sequence[str], foreign: bool
     # Attributes that somebody else has given may be of any type.
     theirs = foreign or trial.state == TrialState.WAITING
     attributes, params = {} if theirs else trial.user_attrs, trial.params
-    schedule = attributes.get(BEGUN, {})
+    schedule, _ = unwarmed_fields(attributes.get(BEGUN, {}))
     started = trial.datetime_start
     return {
         **_NOTHING,

@@ -18,6 +18,7 @@ from sgdr.search.problem import hparams
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.space import Space, bad_hparam_name
 from sgdr.search.problem.starts import Start, start_of
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.storage.schema import SAID_LATER, StudyAttributes
 from sgdr.search.strategy.enumeration import check_enumerable
 from sgdr.search.strategy.named import STAGED, named_pruner, rungs
@@ -140,12 +141,14 @@ class Settings(SweepConfig):
         if self.sampler != STAGED:
             return None
         space, budget = self.space, self.budget
+        shortest, longest = space.warmups
+        is_searched = shortest < longest
         return StagedArms(
             arms,
             lambda params, arm: space.schedule(params, budget, arm),
-            budget,
+            budget if is_searched else budget - shortest,
             seed,
-            sorted(space.hparams),
+            [*([WARMUP] if is_searched else []), *sorted(space.hparams)],
             self.workload.direction,
         )
 
@@ -245,7 +248,7 @@ def _parts(attributes: dict[str, Any]) -> dict[str, Any]:
     """What must stay the same, by name; the space in its parts."""
     parts = {name: attributes.get(name) for name in (*SAME_ON_RESUME, *SAID_LATER)}
     parts["shapes"] = list(StudyAttributes.from_attrs(attributes).arms)
-    space = parts.pop("space") or {}
+    space = {WARMUP: [0, 0], **(parts.pop("space") or {})}  # older studies do not name it
     return {**parts, **{f"space {name}": value for name, value in space.items()}}
 
 

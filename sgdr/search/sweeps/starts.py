@@ -121,8 +121,8 @@ def enqueue(
 
 
 def needs_table(starts: Sequence[Start], space: Space, budget: int, shapes: Sequence[str]) -> bool:
-    """Whether slots are to take any schedule: a formula, or a start that is of no arm."""
-    if any(SHAPES[shape].is_formula for shape in shapes):
+    """Whether slots are to take any schedule: a formula, a warm-up, or a start that is of no arm."""
+    if space.warmups[1] > 0 or any(SHAPES[shape].is_formula for shape in shapes):
         return True
     return any(arm_params(start, space, budget, shapes) is None for start in starts)
 

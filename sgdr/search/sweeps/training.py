@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.types import Schedule
 from sgdr.search.storage.schema import SEED, TrialAttributes
 from sgdr.search.strategy.samplers import Arm
+from sgdr.warmup import unwarmed
 
 
 @dataclass
@@ -50,10 +52,15 @@ class Training:
         """The seed of the trial and of those that it repeats."""
         return int(self.trial.user_attrs[SEED])
 
+    @cached_property
+    def rungs(self) -> frozenset[int]:
+        """The numbers of epochs after which the trial is judged."""
+        return self.arm.rungs_after(unwarmed(self.schedule)[1])
+
     @property
     def next_rung(self) -> int:
         """The number of epochs after which the trial is judged next, or ends."""
-        return min((rung for rung in self.arm.rungs if rung > self.epochs), default=self.budget)
+        return min((rung for rung in self.rungs if rung > self.epochs), default=self.budget)
 
     @property
     def next_trough(self) -> int:

@@ -215,7 +215,7 @@ class Worker:
                 self._diverged(slot, diverged_at)
             elif training.epochs >= training.budget:
                 self._complete(slot)
-            elif training.epochs in training.arm.rungs:
+            elif training.epochs in training.rungs:
                 self._report(training)
                 if not training.is_start:
                     judged.append(slot)

@@ -10,9 +10,10 @@ from typing import Any
 
 from sgdr import checks
 from sgdr.errors import ArgumentError
-from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.space import SCHEDULE_NAMES, Space
+from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.warming import WARMUP, check_fits
 
 OTHERS = ("seed", "hparams", "log_sys_usage")
 """What a config may hold besides the schedule and the workload's values; the last is Tune's own."""
@@ -20,12 +21,12 @@ OTHERS = ("seed", "hparams", "log_sys_usage")
 Config = Mapping[str, Any]
 
 
-def schedule_of(config: Config, space: Space, budget: int) -> tuple[WarmRestarts, int]:
+def schedule_of(config: Config, space: Space, budget: int) -> tuple[Schedule, int]:
     """The schedule, in epochs, and how many epochs its trial trains.
 
-    `space` is a resolved one, for the lengths that `cycles` may come to. T_mult is 1 and eta_ratio 0 where
-    they are not there. Raises ValueError for a config without base_lr, without T_0 or cycles, or with both,
-    and for values that cannot be.
+    `space` is a resolved one, for the lengths that `cycles` may come to, and for a warm-up that the config
+    does not name. T_mult is 1 and eta_ratio 0 where they are not there. Raises ValueError for a config
+    without base_lr, without T_0 or cycles, or with both, and for values that cannot be.
     """
     if "base_lr" not in config:
         raise _bad(config, "has no base_lr", "give the peak learning rate")
@@ -37,6 +38,9 @@ def schedule_of(config: Config, space: Space, budget: int) -> tuple[WarmRestarts
     eta_ratio = float(config.get("eta_ratio", 0.0))
     if eta_ratio < 0:
         raise ArgumentError("eta_ratio", eta_ratio, "must not be below 0: it is eta_min / base_lr")
+    if WARMUP in config:
+        warmup = whole(WARMUP, config[WARMUP], 0)
+        check_fits(warmup, warmup, budget)
     # Population-based training multiplies values past the ends of their ranges.
     params = {"T_mult": 1, **config, "eta_ratio": min(eta_ratio, 1.0)}
     return replace(space, closed=closed).schedule(params, budget)

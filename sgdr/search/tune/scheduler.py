@@ -12,10 +12,11 @@ from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from sgdr.errors import ArgumentError
-from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.problem.space import Space
+from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.strategy.restart_aware import credited, keeps, rungs, standing, to_fall
 from sgdr.search.tune.config import Config, schedule_of
 from sgdr.search.tune.results import WORTH
@@ -30,9 +31,10 @@ MODES = {"min": 1.0, "max": -1.0}
 class RestartAwareScheduler(FIFOScheduler):
     """Stops trials of warm restarts by their curves and their cycles; `RestartAwarePruner` for Ray Tune.
 
-    For any trainable whose config has T_0, or cycles as a closed space has it, and perhaps T_mult, base_lr
-    and eta_ratio, and which reports `metric` as it is after each epoch, or after some. It stops a trial that
-    lags behind at a rung, whose metric is not finite, or that has trained `budget` epochs.
+    For any trainable whose config has T_0, or cycles as a closed space has it, and perhaps T_mult, base_lr,
+    eta_ratio and warmup, and which reports `metric` as it is after each epoch, or after some. It stops a
+    trial that lags behind at a rung, whose metric is not finite, or that has trained `budget` epochs. Rungs
+    are counted from the end of the warm-up.
     """
 
     def __init__(
@@ -129,7 +131,8 @@ class RestartAwareScheduler(FIFOScheduler):
         losses = self._losses.setdefault(trial.trial_id, {})
         before = max(losses, default=0)  # a trial that was restored comes a second time to where it was
         losses[epoch] = loss
-        crossed = [rung for rung in self._places if before < rung <= epoch]
+        warmup = trial.config.get(WARMUP, 0)
+        crossed = [rung for rung in self._places if before < rung + warmup <= epoch]
         if crossed:
             schedule = self._schedule(trial, result)
             place = standing(losses, schedule, epoch, self.objective), to_fall(schedule, epoch)
@@ -146,7 +149,7 @@ class RestartAwareScheduler(FIFOScheduler):
         standings = credited(*zip(places[own], *others, strict=True))
         return keeps(standings[0], standings, self.reduction_factor)
 
-    def _schedule(self, trial: Trial, result: Config) -> WarmRestarts:
+    def _schedule(self, trial: Trial, result: Config) -> Schedule:
         """The schedule of a trial; the rate is 1 where it is not known. Raises ValueError without T_0."""
         config = trial.config
         if "T_0" not in config and "cycles" not in config:
@@ -156,7 +159,7 @@ class RestartAwareScheduler(FIFOScheduler):
             )
         known = {
             name: config[name]
-            for name in ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio")
+            for name in ("base_lr", "T_0", "cycles", "T_mult", "eta_ratio", WARMUP)
             if name in config
         }
         if "T_0" in result and "cycles" in known:  # what they came to in the range of the space

@@ -12,6 +12,7 @@ from ray.tune.search.sample import Domain
 from sgdr.errors import ArgumentError
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.space import Space
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 
 
@@ -24,7 +25,7 @@ def tune_space(
     """What a sweep samples of schedules with restarts, by the same names, bounds and scales.
 
     For `tune.Tuner(param_space=...)` and `OptunaSearch(space=...)`: base_lr, T_0 (in a closed space cycles
-    instead), T_mult, eta_ratio, and the workload's own values by their names.
+    instead), T_mult, eta_ratio, warmup where the space has one, and the workload's own values by their names.
 
     Args:
         space: what is searched; None: see `Space`.
@@ -41,10 +42,14 @@ def tune_space(
         budget = workload.budget
     _check_ends(space, workload is not None, budget)
     declared: Any = workload or SimpleNamespace(name="of no name", hparams=space.hparams)
-    # An open space whose T_0 is given needs no budget; its own longest cycle then cuts nothing off.
+    # An open space whose T_0 is given needs no budget; its own longest schedule then cuts nothing off.
     epochs = _longest(space) if budget is None else budget
     distributions = space.resolved(declared, epochs).distributions(epochs)
-    return {name: _domain(name, distribution) for name, distribution in distributions.items()}
+    domains = {name: _domain(name, distribution) for name, distribution in distributions.items()}
+    shortest, longest = space.warmups
+    if longest and shortest == longest:  # no sweep samples it, and here it has to be in the config
+        domains[WARMUP] = _domain(WARMUP, IntDistribution(longest, longest))
+    return domains
 
 
 def _check_ends(space: Space, has_workload: bool, budget: int | None) -> None:
@@ -62,8 +67,9 @@ def _check_ends(space: Space, has_workload: bool, budget: int | None) -> None:
 
 
 def _longest(space: Space) -> int:
+    """The longest warm-up and the longest first cycle together, in epochs."""
     assert space.T_0 is not None, "else the end is open"
-    return space.T_0 if isinstance(space.T_0, int) else space.T_0[1]
+    return space.warmups[1] + (space.T_0 if isinstance(space.T_0, int) else space.T_0[1])
 
 
 def _domain(name: str, distribution: BaseDistribution) -> Any:

@@ -14,7 +14,6 @@ from ray.air.constants import TRAINING_ITERATION
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from sgdr.choices import Objective
-from sgdr.schedule import WarmRestarts
 from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.backend.curves import Curves
 from sgdr.search.backend.devices import cores, share_gpu_memory
@@ -27,9 +26,12 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.functions import check_functions
 from sgdr.search.problem.objective import OBJECTIVES, sign, value
 from sgdr.search.problem.space import Space
+from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.tune.config import Config, hparams_of, schedule_of, seed_of
 from sgdr.search.tune.results import EPOCH, RATE, T_0, TAKEN, TROUGH, WORTH
+from sgdr.warmup import unwarmed
 
 CURVES = "curves.json"
 """The name of the file with the curves, beside the snapshot in a checkpoint."""
@@ -45,8 +47,9 @@ def trainable(
     """A class for `tune.Tuner`, of the workload's name, that trains one trial an epoch a step.
 
     Its config has base_lr, T_0 in epochs (or cycles, of a closed space), T_mult (else 1), eta_ratio (else 0),
-    the workload's own values by their names or in a dict `hparams`, and perhaps a `seed`: without one, equal
-    configs give equal trials. Each result has the workload's values by their names, and
+    warmup in epochs (else the shortest of the space), the workload's own values by their names or in a dict
+    `hparams`, and perhaps a `seed`: without one, equal configs give equal trials. Each result has the
+    workload's values by their names, and
 
     - `objective`: what the trial is worth so far, infinitely bad where it diverges, as its metric then is;
     - `epoch`: the completed ones, as `training_iteration`; `done` at the end of the budget, of a closed
@@ -130,10 +133,11 @@ class _WorkloadTrainable(tune.Trainable):
         if 0 < gpus < 1:  # else JAX takes most of a GPU as soon as it begins
             share_gpu_memory(gpus)
         self._workload = self._held.get()
-        self._slots = self._make_slots(int(resources.get("CPU", 0)))
+        has_warmup = WARMUP in config or self._space.warmups[1] > 0
+        self._slots = self._make_slots(int(resources.get("CPU", 0)), has_warmup)
         self._begin(config)
 
-    def _make_slots(self, cpus: int) -> Population | ProcessSlots:
+    def _make_slots(self, cpus: int, any_schedule: bool) -> Population | ProcessSlots:
         workload = self._workload
         if isinstance(workload, CallableWorkload):
             return ProcessSlots(workload, 1, cpus or cores())
@@ -141,7 +145,7 @@ class _WorkloadTrainable(tune.Trainable):
 
         drawn = self._space.hparams
         check_functions(workload, hparams.examples(hparams.dtypes(workload, drawn)))
-        population = Population(workload, 1, jax.local_devices()[:1], drawn)
+        population = Population(workload, 1, jax.local_devices()[:1], drawn, any_schedule)
         population.compile()
         return population
 
@@ -182,23 +186,23 @@ class _WorkloadTrainable(tune.Trainable):
             result[metric] = result[WORTH] = sign(self._workload.direction) * math.inf
         else:
             result[WORTH] = self._worth(schedule)
-        trough = schedule.cycle(epoch).start == epoch
+        trough = epoch in schedule.troughs(budget=epoch)[-1:]
         return {
             **result,
             EPOCH: epoch,
             TRAINING_ITERATION: epoch,  # also where it began again
             TROUGH: trough,
             RATE: schedule(epoch - 1),
-            T_0: schedule.T_0,
+            T_0: unwarmed(schedule)[0].T_0,
             SHOULD_CHECKPOINT: trough and not diverged and isinstance(self._slots, Population),
             DONE: diverged or epoch >= self._epochs,
         }
 
-    def _worth(self, schedule: WarmRestarts) -> float:
+    def _worth(self, schedule: Schedule) -> float:
         curve = self._curves[self._workload.metric]
         select = self._curves.get(getattr(self._workload, "select_metric", None) or "")
         # Before its first trough a trial has none that could be the best: what it is now is all there is.
-        early = self._objective == Objective.BEST_TROUGH and len(curve) < schedule.T_0
+        early = self._objective == Objective.BEST_TROUGH and not schedule.troughs(budget=len(curve))
         objective = Objective.FINAL if early else self._objective
         return value(objective, curve, schedule, self._workload.direction, select)
 

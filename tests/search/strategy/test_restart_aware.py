@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from sgdr import WarmRestarts, search
+from sgdr import WarmRestarts, Warmup, relatives, search
 from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.strategy.restart_aware import (
     RestartAwarePruner,
@@ -600,3 +600,41 @@ def test_a_trial_of_somebody_else_without_its_first_cycle_does_not_harm_mine(the
     for epoch in range(1, BUDGET + 1):
         mine.report(0.5, epoch)
         assert not mine.should_prune()
+
+
+def test_a_trial_is_judged_so_many_epochs_after_its_warm_up():
+    pruner = RestartAwarePruner(BUDGET)
+    study = optuna.create_study(pruner=pruner)
+    bare = {"base_lr": 0.1, "T_0": BUDGET, "T_mult": 1, "eta_min": 0.0}
+    ended = {}
+    for number, (schedule, loss) in enumerate(
+        [*3 * [(bare, 0.1)], (Warmup(WarmRestarts(0.1, 35), 5).to_dict(), 9.0), (bare, 8.0)]
+    ):
+        trial = study.ask({})
+        trial.set_user_attr("schedule", schedule)
+        for epoch in range(1, BUDGET + 1):
+            trial.report(loss, epoch)
+            if trial.should_prune():
+                ended[number] = epoch
+                break
+        study.tell(trial, loss, state=TrialState.COMPLETE)
+    assert ended == {3: 5 + FIRST, 4: FIRST}
+
+
+def test_until_the_end_of_a_warm_up_the_whole_fall_of_the_rate_is_to_come():
+    bare, warm = WarmRestarts(0.1, 10, 1, 0.01), Warmup(WarmRestarts(0.1, 10, 1, 0.01), 4)
+    assert [to_fall(warm, epoch) for epoch in (1, 4, 9, 14)] == [
+        to_fall(bare, epoch) for epoch in (0, 0, 5, 10)
+    ]
+    losses = flat(1.0) | {14: 0.5}
+    assert standing(losses, warm, 16, "best-trough") == pytest.approx((0.5 + 2) / 3)
+    assert standing(losses, warm, 16, "final") == pytest.approx((0.5 + 2) / 3)
+
+
+def test_a_warm_up_beyond_the_budget_is_refused():
+    study = optuna.create_study(pruner=RestartAwarePruner(8))
+    trial = study.ask({})
+    trial.set_user_attr("schedule", Warmup(relatives.Linear(0.1, 3), 9).to_dict())
+    trial.report(1.0, 1)
+    with pytest.raises(ValueError, match="T_0"):
+        trial.should_prune()

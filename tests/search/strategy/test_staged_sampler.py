@@ -8,6 +8,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from sgdr import WarmRestarts, Warmup
 from sgdr.search.strategy.staged.sampler import StagedSampler
 
 SPACE = {
@@ -156,3 +157,12 @@ def test_no_trial_to_name():
 def test_budgets_that_are_none(budget):
     with pytest.raises(ValueError, match="budget"):
         StagedSampler(budget)
+
+
+def test_a_warm_up_is_searched_along_by_its_name():
+    space = {**SPACE, "warmup": IntDistribution(0, 10)}
+    study, sampler = searched(10, space=space)
+    first = study.trials[0].params
+    assert first["warmup"] == 5 and {trial.params["warmup"] for trial in study.trials} <= {0, 5, 10}
+    schedule, budget = sampler._schedule(first, "restarts")
+    assert budget == 60 and schedule == Warmup(WarmRestarts(first["base_lr"], 55, 1), 5)

@@ -234,3 +234,12 @@ def test_an_optuna_study_of_the_same_trials_by_parameters_alone_agrees() -> None
             if stopped[-1]:
                 break
     assert 5 < sum(stopped) < 30
+
+
+def test_rungs_are_counted_from_the_end_of_a_warm_up() -> None:
+    asked, first = scheduler(), rungs(BUDGET)[0]
+    others = [added(asked, CONFIG) for _ in range(3)]
+    assert not any(stops(asked, other, first, 0.1) for other in others)
+    warm = added(asked, {**CONFIG, "warmup": 4})
+    assert not any(stops(asked, warm, epoch, 9.0) for epoch in range(1, first + 4))
+    assert stops(asked, warm, first + 4, 9.0)

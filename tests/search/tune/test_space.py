@@ -180,3 +180,12 @@ def test_a_config_may_hold_numbers_of_numpy():
     assert seed_of({"seed": np.int64(5)}) == 5
     assert seed_of(drawn) == seed_of(config)
     assert tune_space(Space(base_lr=1.0), workload=Decaying(), budget=np.int64(8)).keys()  # type: ignore[arg-type]
+
+
+def test_a_warm_up_is_in_every_config_also_where_it_is_fixed() -> None:
+    searched = search.tune_space(Space(base_lr=0.1, T_0=(1, 20), warmup=(0, 5)))
+    assert converted(searched)["warmup"] == IntDistribution(0, 5) and converted(searched)["T_0"].high == 20
+    assert {sample["warmup"] for sample in drawn(searched, 100)} == set(range(6))
+    fixed = search.tune_space(Space(base_lr=0.1, warmup=5), budget=30)
+    assert {sample["warmup"] for sample in drawn(fixed, 5)} == {5} and converted(fixed)["T_0"].high == 25
+    assert "warmup" not in search.tune_space(Space(base_lr=0.1), budget=30)

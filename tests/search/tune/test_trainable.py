@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from ray.tune.trainable import Trainable
 
-from sgdr import WarmRestarts, search
+from sgdr import WarmRestarts, Warmup, search
 from sgdr.search.artifacts.snapshots import Snapshots
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.population import Population
@@ -383,3 +383,16 @@ def test_a_trial_that_has_trained_nothing_is_saved_as_one_to_begin(
     trial.restore(saved)
     assert rows(trial, 6) == whole
     assert np.isfinite([row["error"] for row in whole]).all()
+
+
+def test_a_warm_up_comes_before_the_schedule(tiny: ModuleType, start: Start) -> None:
+    schedule = Warmup(WarmRestarts(0.3, 2, 2, 0.03), 2)
+    objective = "best-trough"
+    reported = rows(start(search.trainable(tiny.Tiny(), budget=8, objective=objective), warmup=2, seed=7), 8)
+    assert [row["epoch"] for row in reported if row["trough"]] == [4, 8] == schedule.troughs(budget=8)
+    assert [row["lr"] for row in reported] == [schedule(epoch) for epoch in range(8)]
+    assert {row["T_0"] for row in reported} == {2} and reported[0]["error"] == reported[0]["objective"]
+    fixed = start(search.trainable(tiny.Tiny(), budget=8, space=search.Space(warmup=2)), seed=7)
+    assert rows(fixed, 8, ("error", "lr")) == [{key: row[key] for key in ("error", "lr")} for row in reported]
+    with pytest.raises(ValueError, match="warmup=8 leaves no epoch of the budget of 8"):
+        start(search.trainable(tiny.Tiny(), budget=8), warmup=8)

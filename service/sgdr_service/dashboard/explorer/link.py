@@ -8,7 +8,8 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 from sgdr.schedule import WarmRestarts
-from sgdr.warmup import Warmup
+from sgdr.search.problem.types import Schedule
+from sgdr.warmup import Warmup, unwarmed
 from sgdr_service.dashboard.auth_middleware import PREFIX
 from sgdr_service.dashboard.explorer import fields
 from sgdr_service.dashboard.explorer.fields import Faults, number, plain
@@ -18,13 +19,19 @@ PARTS = ("budget", "steps_per_epoch", "edited", "log", "schedule")
 FIELDS = tuple(field.name for field in fields.SCHEDULE)
 
 
+def is_explorable(schedule: Schedule) -> bool:
+    """Whether the explorer shows such a schedule: warm restarts without an end, also after a warm-up."""
+    restarts, _ = unwarmed(schedule)
+    return isinstance(restarts, WarmRestarts) and restarts.cycles is None
+
+
 def explorer_url(schedule: WarmRestarts | Warmup, budget: int, steps_per_epoch: int | None = None) -> str:
     """The URL of the explorer with that schedule, whose lengths and `budget` are in epochs.
 
     Raises ValueError for a warm-up before anything but a WarmRestarts, and for a limited number of cycles.
     """
-    restarts, warmup = (schedule.schedule, schedule.steps) if isinstance(schedule, Warmup) else (schedule, 0)
-    if not isinstance(restarts, WarmRestarts) or restarts.cycles is not None:
+    restarts, warmup = unwarmed(schedule)
+    if not is_explorable(schedule):
         raise ValueError(
             f"schedule must be a WarmRestarts with cycles=None, got {schedule!r}; give such a one"
         )

@@ -10,11 +10,11 @@ import numpy as np
 
 from sgdr.choices import Outcome, State
 from sgdr.cycles import cycles_of
-from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
+from sgdr.warmup import unwarmed
 from sgdr_service.dashboard.figures import style
 from sgdr_service.dashboard.figures.rows import is_number
-from sgdr_service.dashboard.figures.schedules import are_drawable
+from sgdr_service.dashboard.figures.schedules import Schedule, are_drawable
 from sgdr_service.dashboard.figures.style import Figure, numbers
 
 POINTS = 2000
@@ -29,7 +29,7 @@ class Drawn:
     number: int
     state: str
     arm: str
-    schedule: WarmRestarts | Formula
+    schedule: Schedule
     """The schedule, in epochs."""
     curve: Sequence[float | None] = field(repr=False)
     """A value an epoch."""
@@ -49,10 +49,13 @@ class Drawn:
         """The x of these epochs: aligned, the index of the cycle plus the fraction that is done."""
         if not aligned:
             return list(epochs)
-        assert isinstance(self.schedule, WarmRestarts), "others are not aligned"
-        cycles = cycles_of(self.schedule.T_0, self.schedule.T_mult)
-        index, left = cycles.locate_array(np.array(epochs, np.int64))
-        return [float(place) for place in index + 1.0 - left]
+        restarts, warmup = unwarmed(self.schedule)
+        assert isinstance(restarts, WarmRestarts), "others are not aligned"
+        cycles = cycles_of(restarts.T_0, restarts.T_mult)
+        done = np.array(epochs, np.int64) - warmup
+        index, left = cycles.locate_array(np.maximum(done, 0))
+        places = np.where(done < 0, done / restarts.T_0, index + 1.0 - left)  # a warm-up comes before 0
+        return [float(place) for place in places]
 
 
 def curves(
@@ -72,7 +75,7 @@ def curves(
     """
     drawn = [trial for trial in drawn if any(map(is_number, trial.curve))]
     if aligned:  # formulas have no cycles by which they could be
-        drawn = [trial for trial in drawn if isinstance(trial.schedule, WarmRestarts)]
+        drawn = [trial for trial in drawn if isinstance(unwarmed(trial.schedule)[0], WarmRestarts)]
     if not drawn:
         return style.empty("No trial has a learning curve yet: let the sweep run until one ends.")
     traces: list[dict[str, Any]] = []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
 from sgdr.cycles import FloatArray
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
-from sgdr.warmup import Warmup
+from sgdr.warmup import Warmup, unwarmed
 from sgdr_service.dashboard.figures import style
 from sgdr_service.dashboard.figures.style import Figure, numbers, text
 
@@ -74,15 +74,20 @@ def rates(schedule: Schedule, stop: float) -> tuple[FloatArray, FloatArray]:
     return x, schedule(x)
 
 
+def _has_cycles(schedule: Schedule) -> TypeGuard[WarmRestarts | Warmup]:
+    """Whether it has cycles to be told apart: formulas have none, also after a warm-up."""
+    return isinstance(unwarmed(schedule)[0], WarmRestarts)
+
+
 def are_drawable(schedule: Schedule, stop: float) -> bool:
     """Whether its restarts up to `stop` are few enough to be drawn one by one."""
-    return isinstance(schedule, Formula) or schedule.cycle(stop).index <= MOST_RESTARTS
+    return not _has_cycles(schedule) or schedule.cycle(stop).index <= MOST_RESTARTS
 
 
 def restarts_within(schedule: Schedule, stop: float) -> list[float]:
     """The places before `stop` where its cycles begin, but for the first; none where they are too many."""
     restarts: list[float] = []
-    if isinstance(schedule, Formula) or not are_drawable(schedule, stop):
+    if not _has_cycles(schedule) or not are_drawable(schedule, stop):
         return restarts
     cycle = schedule.cycle(0)
     while (end := cycle.start + cycle.length) < stop:

@@ -18,7 +18,7 @@ UNITS = (("s", 1.0, 100), ("min", 60.0, 100), ("h", 3600.0, 72), ("days", 86400.
 """Units of time: the name, its seconds, and below how many of them it is told in."""
 UNMEASURED = "How long that takes is not measured yet: the first sweep of this workload will tell."
 CONTROLS = {name: f"{shape.preposition} {shape.words}" for name, shape in SHAPES.items() if shape.is_control}
-SCALES = {"T_0": " epochs", "cycles": " cycles"}
+SCALES = {"T_0": " epochs", "cycles": " cycles", "warmup": " epochs"}
 
 
 def summary(asked: Possible, cost: Estimate, ahead: int) -> list[str]:

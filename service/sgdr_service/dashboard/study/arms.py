@@ -10,6 +10,7 @@ from sgdr.schedule import FIELDS
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.shapes import SHAPES
+from sgdr.warmup import unwarmed
 from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.arms import arms_figure
@@ -90,7 +91,7 @@ def candidate_row(candidate: Confirmed) -> dict[str, Any]:
     own = ("number", "mean", "low", "high", "searched", "failed")
     return {
         **{name: getattr(candidate, name) for name in own},
-        **{name: getattr(candidate.schedule, name, None) for name in FIELDS},
+        **{name: getattr(unwarmed(candidate.schedule)[0], name, None) for name in FIELDS},
         "arm": SHAPES[candidate.arm].words,
         "seeds": len(candidate.values),
     }

@@ -6,9 +6,10 @@ from nicegui import ui
 
 from sgdr.schedule import WarmRestarts
 from sgdr.search.study.study import Best, Study
+from sgdr.warmup import flat_fields
 from sgdr_service.dashboard.code_view import show_code
 from sgdr_service.dashboard.context import Here
-from sgdr_service.dashboard.explorer.link import explorer_url
+from sgdr_service.dashboard.explorer.link import explorer_url, is_explorable
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.history import history
 from sgdr_service.dashboard.figures.trial import best_figure
@@ -54,7 +55,7 @@ def _draw_best(study: Study, best: Best) -> None:
     with ui.element("div").classes("figure-head"):
         heading("Best schedule", 2)
         link(f"Trial {best.number}", trial_url(study.name, best.number))
-        if isinstance(best.schedule, WarmRestarts):
+        if is_explorable(best.schedule):
             steps = best.stepping.steps_per_epoch
             link("In the explorer", explorer_url(best.schedule, best.budget, steps))
     again = {}
@@ -65,7 +66,7 @@ def _draw_best(study: Study, best: Best) -> None:
             "Seeds": len(confirmed.values),
         }
     restarts = ", ".join(map(str, best.schedule.restarts(until=best.budget)[:12]))
-    fields = {name: written(value) for name, value in best.schedule.to_dict().items()}
+    fields = {name: written(value) for name, value in flat_fields(best.schedule).items()}
     value = f"{shown(best.value)} at epoch {best.epoch}"
     own = {name: str(value) for name, value in best.hparams.items()}
     last = {**again, **fields, "Restarts at epochs": restarts or "none"}

@@ -11,6 +11,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 
 from sgdr.search.model.settings import place_of
 from sgdr.search.problem.space import SCHEDULE_NAMES
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.strategy.quasi_random import at, spread
 
 PEAKS = 25
@@ -21,6 +22,8 @@ LENGTHS = (0.02, 0.05, 0.12, 0.4, 0.7)
 """Shares of the budget that T_0 may be beside."""
 HPARAM_POINTS = 8
 """Settings of what is searched beside the schedule, spread evenly."""
+WARMUPS = 3
+"""Lengths of the warm-up, evenly over their range, where nothing else is searched beside the schedule."""
 MOST_FACTORS = 4
 """Choices of T_mult that are tried, the smallest ones."""
 
@@ -31,13 +34,29 @@ Params = dict[str, Any]
 def points(distributions: Distributions, budget: int, seed: int) -> list[Params]:
     """The points of one shape's space, for a budget in epochs: parameters by name."""
     rates = _peaks(distributions)
-    rest = {name: held for name, held in distributions.items() if name not in SCHEDULE_NAMES}
-    settings = [spread(rest, index, seed) for index in range(HPARAM_POINTS)] if rest else [{}]
     return [
         {name: {**variant, **setting, **rate}[name] for name in distributions}
-        for variant, setting in itertools.product(_cycles(distributions, budget), settings)
+        for warmup, settings in _settings(distributions, seed).items()
+        for variant, setting in itertools.product(_cycles(distributions, budget - warmup), settings)
         for rate in rates
     ]
+
+
+def _settings(distributions: Distributions, seed: int) -> dict[int, list[Params]]:
+    """What is searched beside peak and cycles, by the epochs of warm-up that are among it."""
+    rest = {
+        name: held for name, held in distributions.items() if name == WARMUP or name not in SCHEDULE_NAMES
+    }
+    if not rest:
+        return {0: [{}]}
+    if rest.keys() == {WARMUP}:
+        lengths = dict.fromkeys(at(rest[WARMUP], place) for place in np.linspace(0, 1, WARMUPS).tolist())
+        return {int(length): [{WARMUP: length}] for length in lengths}
+    by_warmup: dict[int, list[Params]] = {}
+    for index in range(HPARAM_POINTS):
+        setting = spread(rest, index, seed)
+        by_warmup.setdefault(int(setting.get(WARMUP, 0)), []).append(setting)
+    return by_warmup
 
 
 def _peaks(distributions: Distributions) -> list[Params]:

@@ -16,6 +16,7 @@ from sgdr.search.model.prior import PRIOR
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.space import SCHEDULE_NAMES, distribution
 from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.warming import WARMUP, warmed
 from sgdr.search.strategy.quasi_random import at
 from sgdr.search.strategy.staged.grid import Params
 from sgdr.search.strategy.staged.staging import Seen, Staging
@@ -32,10 +33,11 @@ class StagedSampler(BaseSampler):
     """Searches the peak first, then shapes at that peak, then tries what leads again.
 
     The parameters are known by their names: `base_lr`, `T_0` in epochs (or `cycles`, with which the budget
-    closes), `T_mult`, `eta_ratio` (or `eta_min`), `shape` and what shapes have of their own; all others are
-    searched along. The same parameters are proposed again where luck may have decided: train them with
-    another seed then, such as one made of `trial.number`. `best_trial` names the trial to use. The study
-    needs no storage of its own, and the same trials give the same proposals.
+    closes), `T_mult`, `eta_ratio` (or `eta_min`), `warmup` in epochs, which the schedule comes after, `shape`
+    and what shapes have of their own; all others are searched along. The same parameters are proposed again
+    where luck may have decided: train them with another seed then, such as one made of `trial.number`.
+    `best_trial` names the trial to use. The study needs no storage of its own, and the same trials give the
+    same proposals.
     """
 
     def __init__(self, budget: int, seed: int = 0) -> None:
@@ -115,7 +117,7 @@ class StagedSampler(BaseSampler):
                 name
                 for shape, held in shapes.items()
                 for name in held
-                if name not in (*SCHEDULE_NAMES, "eta_min", *_own(shape))
+                if name == WARMUP or name not in (*SCHEDULE_NAMES, "eta_min", *_own(shape))
             }
             model = Staging(shapes, self._schedule, self.budget, self._seed, sorted(hparams))
             self._staging = shapes, model
@@ -123,18 +125,23 @@ class StagedSampler(BaseSampler):
 
     def _schedule(self, params: Params, shape: str) -> tuple[Schedule, int]:
         """The schedule of a trial, in epochs: what it does not say is as in the first trial."""
+        warmup = min(max(int(params.get(WARMUP, 0)), 0), self.budget - 1)
+        return warmed(lambda within, left: self._unwarmed(within, left, shape), params, self.budget, warmup)
+
+    def _unwarmed(self, params: Mapping[str, Any], budget: int, shape: str) -> tuple[Schedule, int]:
+        """`_schedule` for what a warm-up has left of the budget."""
         base_lr = max(float(params.get("base_lr", 1.0)), np.finfo(float).tiny)
         eta_min = params.get("eta_min", base_lr * float(params.get("eta_ratio", 0.0)))
         make = SHAPES[shape].make if shape in SHAPES else None
         if make is not None:
-            own = {name: first_value(name, held) for name, held in _own(shape, self.budget).items()}
-            return make({"base_lr": base_lr, "eta_ratio": 0.0, **own, **params}, self.budget), self.budget
+            own = {name: first_value(name, held) for name, held in _own(shape, budget).items()}
+            return make({"base_lr": base_lr, "eta_ratio": 0.0, **own, **params}, budget), budget
         T_mult = params.get("T_mult", 1)
         eta_min = min(float(eta_min), base_lr)
         if "cycles" in params:
-            closing = {"budget": self.budget, "cycles": params["cycles"], "T_mult": T_mult}
-            return WarmRestarts.closing(**closing, base_lr=base_lr, eta_min=eta_min), self.budget
-        return WarmRestarts(base_lr, params.get("T_0", self.budget), T_mult, eta_min), self.budget
+            closing = {"budget": budget, "cycles": params["cycles"], "T_mult": T_mult}
+            return WarmRestarts.closing(**closing, base_lr=base_lr, eta_min=eta_min), budget
+        return WarmRestarts(base_lr, params.get("T_0", budget), T_mult, eta_min), budget
 
 
 def first_value(name: str, distribution: BaseDistribution) -> Any:

@@ -68,9 +68,10 @@ class Staging:
         hparams: Sequence[str] = (),
         prior: Prior = PRIOR,
     ) -> None:
-        """`shapes` are what is searched of each by name, `hparams` the names that are none of a schedule's.
+        """`shapes` are what is searched of each by name, `hparams` the names that are none of a shape's.
 
-        `budget` is that of a trial, in epochs; `seed` shifts the settings that are spread evenly.
+        `budget` is that of a trial, in epochs, without a warm-up that is the same in all; `seed` shifts the
+        settings that are spread evenly.
         """
         self._shapes, self._make, self._budget, self._prior = dict(shapes), make, budget, prior
         self._hparams = tuple(hparams)
