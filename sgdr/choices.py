@@ -16,11 +16,17 @@ class Direction(StrEnum):
 
 
 class Objective(StrEnum):
-    """The epoch that a trial is read at: its best of all, the best of its troughs, or its last."""
+    """What a trial is worth (see `search.problem.objective`).
+
+    One model of it, of its best epoch, its best trough or its last epoch; what one would have on average, had
+    one stopped at any time; or the models at its last troughs together.
+    """
 
     BEST_EPOCH = "best-epoch"
     BEST_TROUGH = "best-trough"
     FINAL = "final"
+    ANYTIME = "anytime"
+    ENSEMBLE = "ensemble"
 
 
 class Decision(StrEnum):

@@ -56,7 +56,7 @@ def best_figure(study: Study) -> Figure:
     epochs = np.arange(1, best.budget + 1)
     for name in dict.fromkeys((stored.metric, stored.chosen_by)):
         below.plot(epochs, best.curves[name], label=name, linewidth=1.5 if name == stored.metric else 0.8)
-    below.plot(best.epoch, best.value, "o", color="black", label=f"{best.value:.4g} at epoch {best.epoch}")
+    below.plot(best.epoch, best.value, "o", color="black", label=f"{best.value:.4g} {best.reading}")
     _mark_restarts(below, best.schedule.restarts(until=best.budget))
     values = np.asarray(best.curves[stored.metric])
     if values.min() > 0 and values.max() > 10 * values.min():

@@ -27,6 +27,18 @@ class Tiny:
         return {"error": error, "select_error": error * (1 + 0.01 * jnp.sin(1e3 * error))}
 
 
+class Predicting(Tiny):
+    """Its models can be averaged."""
+
+    name = "predicting"
+
+    def predict(self, state: Any) -> Any:
+        return state
+
+    def score(self, predictions: Any) -> dict[str, jax.Array]:
+        return self.evaluate(predictions)
+
+
 class Maximized(Tiny):
     """Its metric is better the higher it is."""
 
@@ -73,6 +85,7 @@ class WrongBudget(Tiny):
 
 
 workload = Tiny()
+predicting = Predicting()
 no_workload = {"error": 0.1}
 
 

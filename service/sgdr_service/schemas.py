@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import Field, JsonValue
 from pydantic.config import JsonDict
 
-from sgdr.choices import Decision, Direction, Effect
+from sgdr.choices import Decision, Direction, Effect, Objective
 from sgdr.cycles import Cycle
 from sgdr.export.parity.report import Report
 from sgdr.search.problem.arms import ALL_ARMS
@@ -318,10 +318,13 @@ documented(
         "cost": 14.53,
         "metric": "error",
         "direction": "minimize",
+        "objective": "best-epoch",
+        "models": 1,
         "words": "Use restarts with base_lr 0.1548, T_0 4, T_mult 1, eta_min 0.00458 (trial 38), …",
     },
     interval={"anyOf": [PAIR, {"type": "null"}]},
     restarts={"anyOf": [{"type": "string", "enum": [*Effect]}, {"type": "null"}]},
     direction={"enum": [*Direction]},
+    objective={"enum": [*Objective]},
     **SCHEDULE_AND_SHAPE,
 )(Answer)

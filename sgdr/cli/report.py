@@ -235,7 +235,7 @@ def describe(study: Study, k: int) -> None:
         *fields.items(),
         *((_label(name, stored.metric, fields), _plain(value)) for name, value in best.hparams.items()),
         ("restarts", f"{at} {listed} of {best.budget}" if restarts else f"none in a budget of {best.budget}"),
-        (stored.metric, f"{number(best.value)} at epoch {best.epoch} ({stored.objective})"),
+        (stored.metric, f"{number(best.value)} {best.reading} ({stored.objective})"),
         ("on new seeds", confirmed(best.confirmed)),
     ]
     width = max(len(name) for name, _ in lines) + 2

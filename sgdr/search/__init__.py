@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sgdr.search.evaluation.comparison import Comparison as Comparison
     from sgdr.search.evaluation.confirm import confirm as confirm
     from sgdr.search.evaluation.race import ConfirmProgress as ConfirmProgress
+    from sgdr.search.problem.ensembles import Independent as Independent
     from sgdr.search.problem.space import Space as Space
     from sgdr.search.problem.supervised import Supervised as Supervised
     from sgdr.search.storage.connect import StorageError as StorageError
@@ -53,6 +54,7 @@ _HOME = {
     "Comparison": "evaluation.comparison",
     "Confirmed": "study.verdict",
     "ConfirmProgress": "evaluation.race",
+    "Independent": "problem.ensembles",
     "Progress": "sweeps.progress",
     "RestartAwarePruner": "strategy.restart_aware",
     "Result": "sweeps.launch",

@@ -20,7 +20,9 @@ from sgdr.search.backend.rate_table import Schedules
 from sgdr.search.backend.slot_states import SlotStates
 from sgdr.search.backend.slots import LONGEST_CALL
 from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.ensembles import EnsembleState, EnsembleWorkload, Independent
 from sgdr.search.problem.hparams import dtypes, fitted
+from sgdr.search.problem.objective import MEMBERS, members
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import State, Workload
 
@@ -88,7 +90,7 @@ class Population:
         self._options = CPU_OPTIONS if devices[0].platform == "cpu" else None
         self._steps_per_epoch = workload.steps_per_epoch
         self._types = dtypes(workload, hparams)
-        self._lanes = Lanes.idle(slots, self._types)
+        self._lanes = Lanes.idle(slots, self._types, isinstance(workload, EnsembleWorkload))
         self._schedules = Schedules(slots, workload.steps_per_epoch) if any_schedule else None
         self._look_up(epochs=1)
         self._state: State | None = None
@@ -152,6 +154,10 @@ class Population:
             steps = _plain(schedule).scaled(self._steps_per_epoch)
             for name in FIELDS:
                 getattr(lanes.schedule, name)[slot] = getattr(steps, name)
+        if lanes.members is not None and lanes.anew is not None:
+            epochs = members(schedule, budget)
+            lanes.members[slot] = epochs + [0] * (MEMBERS - len(epochs))
+            lanes.anew[slot] = isinstance(schedule, Independent)
         lanes.epoch[slot] = 0
         lanes.seed[slot] = seed
         for name, value in values.items():
@@ -192,6 +198,11 @@ class Population:
         if self._state is None:
             raise ValueError("the slots hold no state; advance them first")
         return self._rows.read(self._state, slot)
+
+    def model(self, slot: int) -> State:
+        """What `state` returns, without what a trial has of its ensemble: a state of the workload itself."""
+        state = self.state(slot)
+        return state.model if isinstance(state, EnsembleState) else state
 
     def restore(self, slot: int, state: State, epoch: int) -> None:
         """Puts a state that `state` gave, here or elsewhere, into `slot`, as of `epoch` completed epochs.

@@ -17,10 +17,12 @@ from jax.extend.core import jaxpr_as_fun
 from sgdr.schedule import WarmRestarts
 from sgdr.search.backend.rate_table import RateTable
 from sgdr.search.backend.slots import FINITE, LONGEST_CALL
+from sgdr.search.problem.ensembles import EnsembleWorkload
+from sgdr.search.problem.objective import MEMBERS
 from sgdr.search.problem.workload import State, Workload
 
 if TYPE_CHECKING:
-    from jaxtyping import Int32, Key, Num, UInt32
+    from jaxtyping import Bool, Int32, Key, Num, UInt32
 
 INITIAL = 2**32 - 1
 """The number that stands in place of a step for the key of the initial state; no step comes so far."""
@@ -37,9 +39,13 @@ class Lanes(NamedTuple):
     """The schedules, in steps: a `WarmRestarts` has T_0 and T_mult in int32, the others in float32."""
     hparams: dict[str, Num[Any, " slots"]]
     """The workload's own values by name: whole ones int32, the others float32."""
+    members: Int32[Any, "slots members"] | None = None
+    """The completed epochs at which a slot's model joins its ensemble, and 0; None without ensembles."""
+    anew: Bool[Any, " slots"] | None = None
+    """Whether a slot begins a new model after each of them."""
 
     @classmethod
-    def idle(cls, slots: int, hparams: Mapping[str, np.dtype[Any]]) -> Lanes:
+    def idle(cls, slots: int, hparams: Mapping[str, np.dtype[Any]], ensembles: bool) -> Lanes:
         """Rows for slots that have no trial: they compute, since all slots do, and nobody looks."""
         rate = np.zeros(slots, np.float32)
         count = np.ones(slots, np.int32)
@@ -48,6 +54,8 @@ class Lanes(NamedTuple):
             seed=np.zeros(slots, np.uint32),
             schedule=WarmRestarts(rate, count.copy(), count.copy(), rate.copy(), np.ones(slots, np.float32)),
             hparams={name: np.zeros(slots, dtype) for name, dtype in hparams.items()},
+            members=np.zeros((slots, MEMBERS), np.int32) if ensembles else None,
+            anew=np.zeros(slots, bool) if ensembles else None,
         )
 
 
@@ -95,12 +103,14 @@ def advance(
 
     def one_epoch(done: jax.Array, carry: tuple[State, Any]) -> tuple[State, Any]:
         state, values = carry
+        state = _begun_anew(workload, state, lanes, done)
         first = (lanes.epoch + done) * workload.steps_per_epoch
         steps = first + jnp.arange(workload.steps_per_epoch, dtype=jnp.int32)[:, None]
         # Rates and keys of the whole epoch at once: one kernel each instead of one a step.
         rates = jax.vmap(jax.vmap(lambda schedule, step: schedule(step)), (None, 0))(lanes.schedule, steps)
         keys = jax.vmap(jax.vmap(trial_key), (None, 0))(lanes.seed, steps)
         state, _ = jax.lax.scan(one_step, state, (rates, steps, keys))
+        state = _joined(workload, state, lanes, done + 1)
         now = epoch_values(workload, state)
         return state, {name: values[name].at[done].set(now[name]) for name in now}
 
@@ -108,6 +118,31 @@ def advance(
     buffer = {name: jnp.zeros((LONGEST_CALL, *leaf.shape), leaf.dtype) for name, leaf in shapes.items()}
     trained: tuple[State, Any] = jax.lax.fori_loop(0, epochs, one_epoch, (state, buffer))
     return trained
+
+
+def _joined(workload: Workload, state: State, lanes: Lanes, done: jax.Array) -> State:
+    """The states where models that are members of their ensembles have joined them, `done` epochs on."""
+    if not isinstance(workload, EnsembleWorkload):
+        return state
+    here = _at_member(lanes, done)
+    return jax.lax.cond(jnp.any(here), jax.vmap(workload.join), lambda state, here: state, state, here)
+
+
+def _begun_anew(workload: Workload, state: State, lanes: Lanes, done: jax.Array) -> State:
+    """The states where slots that begin anew after a member have done so, `done` epochs on."""
+    if not isinstance(workload, EnsembleWorkload):
+        return state
+    here = _at_member(lanes, done) & jnp.asarray(lanes.anew)
+    # Keys that no other model has: they count down from that of the first one, where no step comes.
+    epochs = (lanes.epoch + done).astype(jnp.uint32)
+    keys = jax.vmap(trial_key)(lanes.seed, jnp.uint32(INITIAL) - epochs)
+    return jax.lax.cond(
+        jnp.any(here), jax.vmap(workload.begin_anew), lambda state, here, keys: state, state, here, keys
+    )
+
+
+def _at_member(lanes: Lanes, done: jax.Array) -> Bool[jax.Array, " slots"]:
+    return jnp.any(lanes.members == (lanes.epoch + done)[:, None], axis=1)
 
 
 def epoch_values(workload: Workload, state: State) -> dict[str, Num[jax.Array, " slots"]]:

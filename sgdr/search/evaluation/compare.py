@@ -23,8 +23,9 @@ from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
 from sgdr.search.problem import hparams as numbers
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
+from sgdr.search.problem.ensembles import Independent, trained_for
 from sgdr.search.problem.functions import check_functions
-from sgdr.search.problem.objective import OBJECTIVES, chosen_epoch
+from sgdr.search.problem.objective import MEMBERS, OBJECTIVES, chosen_epoch, curve_of, value
 from sgdr.search.problem.seeds import comparison_seed
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import CallableWorkload, State, Workload, check_declaration, find
@@ -65,8 +66,10 @@ def compare(
         seeds: how many runs of each schedule. With more, the first stay the same.
         seed: decides everything random: the same seed gives the same table, with as many slots. With other
             numbers of them, sums are rounded in another order, from which trainings may drift apart.
-        objective: best-epoch, best-trough or final. Under best-trough, a schedule without a trough before the
-            end of the budget is read at its best epoch: one look would be no match for many.
+        objective: best-epoch, best-trough, final, anytime or ensemble. Under best-trough, a schedule without
+            a trough before the end of the budget is read at its best epoch: one look would be no match for
+            many. Under ensemble, `search.Independent` makes of a schedule the control whose models are
+            trained apart.
         hparams: the values of what the workload takes further, by name.
         slots: runs trained side by side; "auto" suits them to the devices.
         ensembles: numbers of models, those at a run's last troughs, whose mean prediction is scored; None:
@@ -86,6 +89,8 @@ def compare(
     count = None if slots == "auto" else whole("slots", slots, 1, " or 'auto'")
     one_of("objective", objective, OBJECTIVES)
     _check(workload, schedules, hparams, ensembles)
+    as_trained = trained_for(objective, workload)
+    _check_independent(schedules, objective, budget)
     drawn: dict[str, BaseDistribution] = {}
     if not isinstance(workload, CallableWorkload):
         drawn = {name: numbers.fixed(name, value) for name, value in hparams.items()}
@@ -108,7 +113,7 @@ def compare(
         callback.on_progress(CompareProgress(epochs, len(jobs) * budget))
 
     with terminate_as_interrupt():
-        driven = SlotAllocator(workload, count, len(jobs), drawn, callback, any_schedule=True).finish()
+        driven = SlotAllocator(as_trained, count, len(jobs), drawn, callback, any_schedule=True).finish()
         try:
             models = _Models(workload, driven, ensembles)
             trained = retrain(driven, jobs, on_epochs, models.watch)
@@ -137,7 +142,7 @@ class _Models:
         most = max((size for size in self._sizes if size is not None), default=1)
         ends = _troughs(job.schedule, job.budget)
         if trained.epochs in (ends if None in self._sizes else ends[-most:]):
-            self._states.setdefault(run, []).append(self._slots.state(slot))
+            self._states.setdefault(run, []).append(self._slots.model(slot))
         if trained.epochs < job.budget:
             return
         states = self._states.pop(run)
@@ -177,13 +182,29 @@ def _read(trained: Trained, name: str, workload: Workload | CallableWorkload, mo
         return Compared(name, job.seed, curves, None)
     select = curves[getattr(workload, "select_metric", None) or workload.metric]
     epoch = chosen_epoch(job.objective, select, job.schedule, workload.direction)
-    return Compared(name, job.seed, curves, epoch, models.scores.get((job.number, job.seed), {}))
+    curve = curves[curve_of(job.objective, workload.metric)]
+    worth = value(job.objective, curve, job.schedule, workload.direction, select)
+    ensembles = models.scores.get((job.number, job.seed), {})
+    return Compared(name, job.seed, curves, epoch, worth, ensembles)
 
 
 def _troughs(schedule: Schedule, budget: int) -> list[int]:
     """The ends of its cycles, in epochs; none of a schedule that has no cycles."""
     listed = getattr(schedule, "troughs", None)
     return listed(budget=budget) if listed else []
+
+
+def _check_independent(schedules: Mapping[str, Schedule], objective: str, budget: int) -> None:
+    """Raises ArgumentError where models are to be trained apart, and are no ensemble."""
+    for name, schedule in schedules.items():
+        if isinstance(schedule, Independent):
+            many = len(schedule.troughs(budget=budget))
+            if objective != Objective.ENSEMBLE:
+                reason = f"does not suit {name!r}, whose models begin anew at each restart"
+                raise ArgumentError("objective", objective, reason, "give ensemble")
+            if not 1 <= many <= MEMBERS:
+                reason = f"has {many} cycles in {budget} epochs, and an ensemble 1 to {MEMBERS} models"
+                raise ArgumentError(name, schedule, reason, "change T_0", within="schedules")
 
 
 def _check(

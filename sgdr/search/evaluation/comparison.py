@@ -28,7 +28,9 @@ class Compared:
     curves: Mapping[str, Sequence[float]] = field(repr=False)
     """The curves of the run by name, a value an epoch."""
     epoch: int | None
-    """The epoch, from 1, at which its value is read; None where it diverged."""
+    """The epoch, from 1, whose model has its value, under ensemble the newest one; None where it diverged."""
+    value: float = math.nan
+    """What the run is worth; NaN where it diverged."""
     ensembles: Mapping[str, float] = field(default_factory=dict)
     """What its models at its last troughs are worth together, by label."""
 
@@ -138,7 +140,7 @@ class Comparison:
         return to_loss * max(losses, default=math.nan)
 
     def _value(self, run: Compared) -> float:
-        return self._worst if run.epoch is None else float(run.curves[self.metric][run.epoch - 1])
+        return self._worst if run.epoch is None else run.value
 
     def _together(self, label: str) -> dict[tuple[str, int], float]:
         """An ensemble's values: of a diverged run the worst, where other seeds of the schedule have one."""

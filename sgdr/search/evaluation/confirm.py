@@ -22,6 +22,7 @@ from sgdr.search.evaluation.race import ConfirmProgress, Rounds
 from sgdr.search.evaluation.snapshot_recorder import SnapshotRecorder
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
+from sgdr.search.problem.ensembles import trained_for
 from sgdr.search.problem.workload import CallableWorkload, Workload, find
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
 from sgdr.search.storage.leases import Lease
@@ -88,7 +89,8 @@ def confirm(
             jobs = len(candidates) * sequential_test.looks(seeds)[0]
             others = any(SHAPES[arm].is_formula for arm in read.stored.arms)
             others |= not all(is_plain(candidate.best.schedule) for candidate in candidates)
-            driven = SlotAllocator(workload, count, jobs, hparams, callback, any_schedule=others).finish()
+            as_trained = trained_for(read.stored.objective, workload)
+            driven = SlotAllocator(as_trained, count, jobs, hparams, callback, any_schedule=others).finish()
             try:
                 recorder = None
                 if troughs and isinstance(driven, Population) and not isinstance(workload, CallableWorkload):

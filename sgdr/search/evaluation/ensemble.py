@@ -15,12 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgdr.search.backend.program import data_apart
-from sgdr.search.problem.workload import State
-
-
-def has_ensemble(workload: Any) -> bool:
-    """Whether models of the workload can be averaged: it has `predict` and `score`."""
-    return all(callable(getattr(workload, name, None)) for name in ("predict", "score"))
+from sgdr.search.problem.workload import State, has_ensemble
 
 
 class Ensemble:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sgdr.choices import Decision
+from sgdr.choices import Decision, Objective
 from sgdr.search.backend.slots import Slots
 from sgdr.search.evaluation import sequential_test
 from sgdr.search.evaluation.finalists import Candidate
 from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
 from sgdr.search.evaluation.snapshot_recorder import SnapshotRecorder
 from sgdr.search.problem.callback import Callback
-from sgdr.search.problem.objective import chosen_epoch, sign
+from sgdr.search.problem.objective import chosen_epoch, curve_of, measure, members, sign, value
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Confirmed, Verdict, in_words
 from sgdr.shapes import RESTARTS
@@ -117,8 +117,9 @@ class Rounds:
         """What a run is worth, and the epoch at which it is."""
         stored, job = self._study.stored, trained.job
         select = trained.curves[stored.chosen_by]
+        curve = trained.curves[curve_of(job.objective, stored.metric)]
         epoch = chosen_epoch(job.objective, select, job.schedule, stored.direction)
-        return float(trained.curves[stored.metric][epoch - 1]), epoch
+        return value(job.objective, curve, job.schedule, stored.direction, select), epoch
 
     def _group(self, restarts: bool) -> dict[int, sequential_test.Values]:
         """The losses by seed of the candidates with restarts, or of the controls, that did not fail.
@@ -175,8 +176,9 @@ class Rounds:
             if decision == Decision.UNDECIDED:
                 more = sequential_test.more_seeds(loss_difference, max(len(restarts), len(controls)))
             arm = next(candidate.arm for candidate in self._candidates if candidate.best.number == theirs)
-            remark = self._without_restart(ours) if decision == Decision.HELP else ""
-            words = in_words(decision, stored.metric, difference, arm, more, remark)
+            remark = self._remark(ours) if decision == Decision.HELP else ""
+            measured = measure(stored.objective, stored.metric)
+            words = in_words(decision, measured, difference, arm, more, remark)
         else:
             ours = sequential_test.leader(restarts) if restarts else None
             theirs = sequential_test.leader(controls) if controls else None
@@ -194,6 +196,15 @@ class Rounds:
             seeds=len(self._seeds),
             trials=self._study.finished,
         )
+
+    def _remark(self, number: int) -> str:
+        """What to know of the better schedule: that its ensemble costs more at prediction, or that it is read
+        before it restarts at all."""
+        leading = next(candidate.best for candidate in self._candidates if candidate.best.number == number)
+        models = len(members(leading.schedule, leading.budget))
+        if self._study.stored.objective == Objective.ENSEMBLE and models > 1:
+            return f"; its ensemble of the last {models} troughs takes {models} forward passes at prediction"
+        return self._without_restart(number)
 
     def _without_restart(self, number: int) -> str:
         """A remark where the better schedule is read before it restarts at all."""

@@ -12,11 +12,11 @@ from pathlib import Path
 from sgdr.choices import Objective
 from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.backend.population import Population
-from sgdr.search.evaluation.ensemble import Ensemble, has_ensemble
+from sgdr.search.evaluation.ensemble import Ensemble
 from sgdr.search.evaluation.fixed_runs import Job, Trained
 from sgdr.search.problem.callback import Callback
-from sgdr.search.problem.objective import chosen_epoch
-from sgdr.search.problem.workload import State, Workload
+from sgdr.search.problem.objective import chosen_epoch, members
+from sgdr.search.problem.workload import State, Workload, has_ensemble
 from sgdr.search.study.study import Study
 
 
@@ -56,7 +56,7 @@ class SnapshotRecorder:
         troughs = job.schedule.troughs(budget=job.budget) or [job.budget]
         trough = epoch in troughs[-self._troughs :]
         if best or trough:
-            state = self._population.state(slot)
+            state = self._population.model(slot)
             if best:
                 self._best[job.number] = epoch, state
             if trough:
@@ -70,6 +70,8 @@ class SnapshotRecorder:
         job = trained.job
         if job.objective == Objective.FINAL:
             return epoch == job.budget
+        if job.objective == Objective.ENSEMBLE:
+            return epoch == members(job.schedule, job.budget)[-1]
         if job.objective == Objective.BEST_TROUGH and not job.schedule.troughs(budget=epoch):
             return False
         select = trained.curves[stored.chosen_by]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgdr import checks
 from sgdr.search.problem.space import Range, Space, distribution
-from sgdr.search.problem.workload import CallableWorkload, Workload, check_declaration
+from sgdr.search.problem.workload import CallableWorkload, Workload, check_declaration, has_ensemble
 from sgdr.stepping import Interval
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Declaration:
     """The further values that it takes, by name."""
     interval: Interval | None
     """How often its rate changes; None for a callable workload that does not say."""
+    predicts: bool = False
+    """Whether its models can be averaged: it has `predict` and `score`."""
 
     @classmethod
     def of(cls, workload: Workload | CallableWorkload) -> Declaration:
@@ -56,6 +58,7 @@ class Declaration:
             select_metric=getattr(workload, "select_metric", None),
             hparams={name: distribution(name, form) for name, form in hparams.items()},
             interval=workload.interval if isinstance(workload, CallableWorkload) else "step",
+            predicts=has_ensemble(workload),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,23 +1,79 @@
-"""What a trial is worth: pure functions of its curve and its schedule."""
+"""What a trial is worth: pure functions of its curve and its schedule.
+
+- `best-epoch`, `best-trough`, `final`: the metric at one epoch, see `chosen_epoch`.
+- `anytime`: the mean of the metric that one would have had, had one stopped at any of the log-spaced budgets,
+  see `stopping_budgets`: at each, that of its best epoch so far, for that is the model which one would take.
+  Restarts would be punished by where in a cycle a budget falls, were the last epoch read.
+- `ensemble`: the metric of the mean prediction of the models at the last troughs, see `members`. It is no
+  function of the metric's curve, so it has a curve of its own, see `curve_of`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 
 from sgdr.choices import Direction, Objective
+from sgdr.errors import ArgumentError
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import one_of
 from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.workload import TOGETHER
 from sgdr.warmup import unwarmed
 
 OBJECTIVES = tuple(objective.value for objective in Objective)
+MEMBERS = 5
+"""The most models of an ensemble: those at a trial's last troughs."""
 
 
 def sign(direction: str) -> float:
     """1.0 to minimise, -1.0 to maximise: a value times this is a loss, everywhere."""
     return {Direction.MINIMIZE: 1.0, Direction.MAXIMIZE: -1.0}[Direction(direction)]
+
+
+def curve_of(objective: str, metric: str) -> str:
+    """The name of the curve from which a trial's value is read: the metric's, or its ensemble's own."""
+    return TOGETHER if objective == Objective.ENSEMBLE else metric
+
+
+def measure(objective: str, metric: str) -> str:
+    """The words for what the values of trials are, where it is more than the metric of one model."""
+    return f"{objective} {metric}" if objective in (Objective.ANYTIME, Objective.ENSEMBLE) else metric
+
+
+def check_predicts(objective: str, workload: str, predicts: bool) -> None:
+    """Raises ArgumentError where ensembles are asked for of a workload that does not predict."""
+    if objective == Objective.ENSEMBLE and not predicts:
+        reason = f"needs a workload with predict() and score(), which {workload!r} has not"
+        raise ArgumentError("objective", objective, reason, "choose another objective")
+
+
+def stopping_budgets(budget: int) -> list[int]:
+    """The log-spaced budgets at which one might stop: ceil(budget / 2^k) for k = 0, 1, … down to 1 epoch."""
+    budgets = [budget]
+    while budgets[-1] > 1:
+        budgets.append(-(-budgets[-1] // 2))
+    return budgets
+
+
+def members(schedule: Schedule, budget: int) -> list[int]:
+    """The completed epochs whose models are the ensemble: the last troughs within the budget, at most
+    `MEMBERS` of them; of a schedule without troughs the last epoch."""
+    troughs = getattr(schedule, "troughs", None)
+    listed: list[int] = troughs(budget=budget) if troughs else []
+    return (listed or [budget])[-MEMBERS:]
+
+
+def reading(objective: str, schedule: Schedule, budget: int, epoch: int) -> str:
+    """The words for where the value of a trial of that budget was read; `epoch` is its `chosen_epoch`."""
+    if objective == Objective.ANYTIME:
+        return f"on average over stopping after 1 to {budget} epochs"
+    if objective == Objective.ENSEMBLE:
+        count = len(members(schedule, budget))
+        return f"of {count} models together, the last at epoch {epoch}" if count > 1 else f"at epoch {epoch}"
+    return f"at epoch {epoch}"
 
 
 def chosen_epoch(
@@ -27,14 +83,17 @@ def chosen_epoch(
 
     `select` is the curve to choose by, one value an epoch: the select metric's where a workload has one.
     `schedule` is in epochs. best-epoch: the best of all; best-trough: the best of the ends of its cycles, of
-    a shape that has none the last; final: the last. Of equals the first. Raises ValueError for an unknown
-    objective, an empty curve, or one that reaches no trough.
+    a shape that has none the last; final: the last; anytime: the best of all, which one has at the end;
+    ensemble: the newest of its members. Of equals the first. Raises ValueError for an unknown objective, an
+    empty curve, or one that reaches no trough where the best is asked for.
     """
     one_of("objective", objective, OBJECTIVES)
     if not len(select):
         raise ValueError("a curve of no epochs has no value; train at least one epoch")
     if objective == Objective.FINAL:
         return len(select)
+    if objective == Objective.ENSEMBLE:
+        return int(members(schedule, len(select))[-1])
     epochs = np.arange(1, len(select) + 1)
     if objective == Objective.BEST_TROUGH:
         troughs = schedule.troughs(budget=len(select))
@@ -52,6 +111,11 @@ def value(
     direction: str = "minimize",
     select: Sequence[float] | None = None,
 ) -> float:
-    """What the trial is worth: its metric at the chosen epoch (see `chosen_epoch`)."""
-    epoch = chosen_epoch(objective, curve if select is None else select, schedule, direction)
-    return float(curve[epoch - 1])
+    """What the trial is worth, of the curve that `curve_of` names: its value at the chosen epoch (see
+    `chosen_epoch`), for anytime the mean of those chosen within each of the `stopping_budgets`."""
+    select = curve if select is None else select
+    if objective == Objective.ANYTIME and len(select):
+        best = Objective.BEST_EPOCH.value
+        parts = [select[:budget] for budget in stopping_budgets(len(select))]
+        return fmean(curve[chosen_epoch(best, part, schedule, direction) - 1] for part in parts)
+    return float(curve[chosen_epoch(objective, select, schedule, direction) - 1])

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "sgdr.workloads"
 FINITE = "_finite"
 """The name of a value of every epoch: 1.0 where all values and the whole state of the slot were finite."""
-RESERVED = ("number", "epoch", FINITE)
+TOGETHER = "ensemble"
+"""The name of a value of every epoch of a trial that is worth what its ensemble is: that of the models which
+have joined it so far, before the first that of the model alone."""
+RESERVED = ("number", "epoch", FINITE, TOGETHER)
 _HERE = str(Path(__file__).parents[1])
 _LIBRARIES = re.compile(rf"[/\\](?:site-packages|importlib)[/\\]|^<|^{re.escape(_HERE)}[/\\]")
 DIRECTIONS = tuple(direction.value for direction in Direction)
@@ -239,6 +242,11 @@ def _loaded(name: str, path: str) -> Any:
         raise  # its own words, as on missing data
     except Exception as error:
         raise ValueError(f"workload {name!r}: calling it failed: {told(error)}") from error
+
+
+def has_ensemble(workload: Any) -> bool:
+    """Whether models of the workload can be averaged: it has `predict` and `score`."""
+    return all(callable(getattr(workload, name, None)) for name in ("predict", "score"))
 
 
 def _attribute(module: str, path: str) -> Any:

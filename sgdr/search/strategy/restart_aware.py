@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sgdr.choices import Objective
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import one_of, whole
-from sgdr.search.problem.objective import OBJECTIVES
+from sgdr.search.problem.objective import OBJECTIVES, stopping_budgets
 from sgdr.search.problem.types import Schedule
 from sgdr.search.storage.schema import BEGUN
 from sgdr.shapes import SHAPES
@@ -50,8 +51,14 @@ LARGEST = 1e300
 COMPARED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
-def rungs(budget: int) -> tuple[int, ...]:
-    """The completed epochs, below the budget, at which trials are compared."""
+def rungs(budget: int, objective: str = "best-epoch") -> tuple[int, ...]:
+    """The completed epochs, below the budget, at which trials are compared.
+
+    Under ensemble there are none: a model on the way tells little of what its ensemble will be worth, which
+    gains the more the less its members agree.
+    """
+    if objective == Objective.ENSEMBLE:
+        return ()
     epochs = dict.fromkeys(max(1, round(share * budget)) for share in SHARES)
     return tuple(rung for rung in epochs if rung < budget)
 
@@ -62,12 +69,16 @@ def standing(losses: Mapping[int, float], schedule: Schedule, epoch: int, object
     `losses` are by epoch, every one or some; `schedule` is in epochs. best-epoch: the lowest mean of
     consecutive epochs so far. best-trough: the same at the ends of cycles only, or now before the first.
     final: the mean now or, in the upper half of the rates after a restart, at the end of the last cycle:
-    after a restart a trial is as good as it was before. Infinite where the last value is not finite.
+    after a restart a trial is as good as it was before. anytime: the mean of what best-epoch has at each of
+    the log-spaced budgets, were this the last of them. Infinite where the last value is not finite.
     """
     known = [at for at in sorted(losses) if at <= epoch]
     if not math.isfinite(losses[known[-1]]):
         return math.inf
     losses = {at: _held(losses[at]) for at in known}
+    if objective == Objective.ANYTIME:
+        stops = (max(stop, known[0]) for stop in stopping_budgets(epoch))
+        return fmean(standing(losses, schedule, stop, Objective.BEST_EPOCH) for stop in stops)
     troughs = [int(trough) for trough in schedule.troughs(budget=epoch)]
     ends = [at for at in known if at >= min(WINDOW, epoch)]
     if objective == Objective.BEST_TROUGH:
@@ -163,7 +174,7 @@ class RestartAwarePruner(BasePruner):
         reduction_factor = whole("reduction_factor", reduction_factor, 2)
         one_of("objective", objective, OBJECTIVES)
         self.budget, self.objective, self.reduction_factor = budget, objective, reduction_factor
-        self.rungs = rungs(budget)
+        self.rungs = rungs(budget, objective)
         self._memory: WeakKeyDictionary[BaseStorage, _Memory] = WeakKeyDictionary()
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgdr import checks
-from sgdr.choices import Effect
+from sgdr.choices import Effect, Objective
 from sgdr.errors import ArgumentError
-from sgdr.search.problem.objective import sign
+from sgdr.search.problem.objective import members, sign
 from sgdr.search.problem.types import Schedule
 from sgdr.search.study.answer_words import in_words
 from sgdr.search.study.evidence import evidence, tried
@@ -105,6 +105,10 @@ class Answer:
     """What the search has cost, in full trainings."""
     metric: str
     direction: str
+    objective: str = Objective.BEST_EPOCH.value
+    """What a value is, an `Objective`."""
+    models: int = 1
+    """How many models predict together, each at the cost of a forward pass: several under ensemble alone."""
     words: str = field(default="", repr=False)
 
     def __str__(self) -> str:
@@ -156,10 +160,17 @@ def answered(content: Content, cost: float, margin: float | None = None) -> Answ
     if margin is None and _is_margin(stored.margin):  # anybody may have written another
         margin = float(stored.margin)
     belief = Belief(evidence(schedules, stored.space))
-    return answer(belief, stored.metric, stored.direction, cost, margin)
+    return answer(belief, stored.metric, stored.direction, cost, margin, stored.objective)
 
 
-def answer(belief: Belief, metric: str, direction: str, cost: float, margin: float | None = None) -> Answer:
+def answer(
+    belief: Belief,
+    metric: str,
+    direction: str,
+    cost: float,
+    margin: float | None = None,
+    objective: str = "best-epoch",
+) -> Answer:
     """The answer that follows from what is believed; `margin` as of `checked_margin`."""
     toward, alone = sign(direction), belief.trainings == 1
     if margin is None and not alone:
@@ -190,6 +201,8 @@ def answer(belief: Belief, metric: str, direction: str, cost: float, margin: flo
         cost=cost,
         metric=metric,
         direction=direction,
+        objective=objective,
+        models=len(members(one.schedule, one.budget)) if objective == Objective.ENSEMBLE else 1,
     )
     return replace(reached, words=in_words(reached))
 

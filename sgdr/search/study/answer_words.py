@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sgdr.choices import Effect
+from sgdr.choices import Effect, Objective
+from sgdr.search.problem.objective import measure
 from sgdr.shapes import COSINE, SHAPES
 from sgdr.warmup import flat_fields
 
@@ -32,11 +33,26 @@ def _schedule(answer: Answer) -> str:
 
 
 def _value(answer: Answer) -> str:
-    expected = f"Its {answer.metric} is expected to be {answer.value:.4g}"
+    measured = _measured(answer)
+    if answer.objective == Objective.ENSEMBLE:
+        measured += f", that of {_models(answer.models)},"
+    if answer.objective == Objective.ANYTIME:
+        measured += ", its mean had one stopped at any of the budgets that halve the last,"
+    expected = f"Its {measured} is expected to be {answer.value:.4g}"
     if answer.interval is None:
         return f"{expected}: it was trained once, and nobody knows how much of that is luck."
     low, high = answer.interval
     return f"{expected} (95 % interval of its mean over seeds: {low:.4g} to {high:.4g})."
+
+
+def _measured(answer: Answer) -> str:
+    return measure(answer.objective, answer.metric)
+
+
+def _models(count: int) -> str:
+    if count == 1:
+        return "its last trough's model alone"
+    return f"the mean prediction of the models at its last {count} troughs, {count} forward passes each time"
 
 
 def _probability(answer: Answer) -> str:
@@ -78,7 +94,7 @@ def _cosine(answer: Answer) -> str:
     if gain is None or answer.shape == COSINE.name:
         return ""
     cosine = f"that of the best single cosine (trial {gain.number}, {_interval(gain)})"
-    return f"Its {answer.metric} is {_apart(gain)} than {cosine}."
+    return f"Its {_measured(answer)} is {_apart(gain)} than {cosine}."
 
 
 def _restarts(answer: Answer) -> str:
@@ -86,7 +102,7 @@ def _restarts(answer: Answer) -> str:
     if apart is None or answer.restarts is None:
         return ""
     other = f"the best without (trial {apart.number}, {_interval(apart)})"
-    facts = f"the {answer.metric} of the best with restarts is {_apart(apart)} than that of {other}"
+    facts = f"the {_measured(answer)} of the best with restarts is {_apart(apart)} than that of {other}"
     within = f"equal within ± {max(abs(apart.low), abs(apart.high)):.2g}"
     return {
         Effect.HELP: f"Restarts help: {facts}.",

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from sgdr import relatives
+from sgdr.choices import Objective
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
-from sgdr.search.problem.objective import chosen_epoch
+from sgdr.search.problem.objective import chosen_epoch, reading
 from sgdr.search.problem.types import Schedule
 from sgdr.search.storage.reader import Curve
 from sgdr.search.storage.schema import StudyAttributes, TrialAttributes
@@ -31,7 +32,8 @@ class Best:
     schedule: Schedule
     """The schedule, in epochs: a `WarmRestarts`, or one of `sgdr.relatives`."""
     epoch: int
-    """The epoch, from 1, whose model has the value."""
+    """The epoch, from 1, whose model has the value; of an ensemble the newest of its models, under anytime
+    the best of all."""
     budget: int
     """Epochs trained."""
     hparams: Mapping[str, Any]
@@ -42,10 +44,17 @@ class Best:
     """One of `arms.ALL_ARMS`."""
     confirmed: Confirmed | None
     """What it gave on other seeds; None where it was not trained on any: its value is partly luck then."""
+    objective: str = Objective.BEST_EPOCH.value
+    """What the value is, an `Objective`."""
     stepping: Stepping = field(default=Stepping(), repr=False)
     """How many optimizer updates its epochs have, and how often its rate changes."""
     start: bool = False
     """Whether its schedule is one that the user had before the sweep."""
+
+    @property
+    def reading(self) -> str:
+        """The words for where the value was read."""
+        return reading(self.objective, self.schedule, self.budget, self.epoch)
 
     def to_dict(self) -> dict[str, Any]:
         """The trial in plain JSON values, without the curves; T_0, restarts and the epoch are in epochs."""
@@ -123,6 +132,7 @@ def as_best(trial: FrozenTrial, curves: Curve, summary: Summary) -> Best | None:
         # Older studies do not name it.
         arm=attributes.arm if attributes.arm in ALL_ARMS else arm_of(schedule, len(select)),
         confirmed=summary.confirmed.get(trial.number),
+        objective=study.objective,
         stepping=stepping_of(attributes, study),
         start=attributes.start is not None,
     )

@@ -19,6 +19,7 @@ from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.slots import Slots
 from sgdr.search.problem.arms import Places, is_of
 from sgdr.search.problem.callback import SILENT, Callback
+from sgdr.search.problem.ensembles import trained_for
 from sgdr.search.problem.seeds import sampler_seed
 from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage.schema import BEGUN, ENQUEUED, RETRY_OF
@@ -63,6 +64,7 @@ def work(
     """
     compiled_before = compilations()
     with timer.phase("setup"):
+        workload = trained_for(settings.objective, workload)
         hparams = settings.space.hparams
         allocator = SlotAllocator(
             workload, settings.slots, settings.most_at_once, hparams, callback, settings.any_schedule

@@ -16,6 +16,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from sgdr.errors import ArgumentError
 from sgdr.search.problem import hparams
 from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.objective import check_predicts
 from sgdr.search.problem.space import Space, bad_hparam_name
 from sgdr.search.problem.starts import Start, start_of
 from sgdr.search.problem.warming import WARMUP
@@ -201,6 +202,7 @@ def resolve(workload: Declaration, config: SweepConfig) -> Settings:
     _check_extent(config, starts)
     space = widened(asked, starts, budget, arms_of(config))
     _check_shapes(config, space)
+    check_predicts(config.objective, workload.name, workload.predicts)
     if workload.kind == "arrays":
         hparams.check(workload, space.hparams)
     if isinstance(config.sampler, BaseSampler):

@@ -18,7 +18,7 @@ from sgdr.search.backend.curves import Curves, Pace
 from sgdr.search.backend.slots import LONGEST_CALL, Pending, Restorable, Slots
 from sgdr.search.problem.arms import arm_of
 from sgdr.search.problem.callback import SILENT, Callback
-from sgdr.search.problem.objective import value
+from sgdr.search.problem.objective import curve_of, value
 from sgdr.search.problem.seeds import trial_seed
 from sgdr.search.storage.schema import BEGUN, DIVERGED_AT, ERROR, SEED, TrialAttributes
 from sgdr.search.strategy.enumeration import Exhausted
@@ -240,7 +240,8 @@ class Worker:
     def _complete(self, slot: int) -> None:
         workload, training = self._settings.workload, self._training[slot]
         select = training.curves[workload.select_metric] if workload.select_metric else None
-        curve, objective = training.curves[workload.metric], self._settings.objective
+        objective = self._settings.objective
+        curve = training.curves[curve_of(objective, workload.metric)]
         worth = value(objective, curve, training.schedule, workload.direction, select)
         self._end(slot, TrialState.COMPLETE, worth, {})
 

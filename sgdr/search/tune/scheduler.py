@@ -62,7 +62,9 @@ class RestartAwareScheduler(FIFOScheduler):
         self._metric, self._mode, self._time_attr = metric, mode, time_attr
         self._losses: dict[str, dict[int, float]] = {}
         """The losses by trial and epoch."""
-        self._places: dict[int, dict[str, tuple[float, float]]] = {rung: {} for rung in rungs(budget)}
+        self._places: dict[int, dict[str, tuple[float, float]]] = {
+            rung: {} for rung in rungs(budget, objective)
+        }
         """A trial's standing, and how far its rate had yet to fall, by rung and trial. They do not change."""
         self._failed: set[str] = set()
         self._stopped = 0

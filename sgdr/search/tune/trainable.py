@@ -23,8 +23,9 @@ from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem import hparams
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.ensembles import trained_for
 from sgdr.search.problem.functions import check_functions
-from sgdr.search.problem.objective import OBJECTIVES, sign, value
+from sgdr.search.problem.objective import OBJECTIVES, check_predicts, curve_of, sign, value
 from sgdr.search.problem.space import Space
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.warming import WARMUP
@@ -68,7 +69,7 @@ def trainable(
         workload: an object, or a registered name, which is then looked up on the workers.
         budget: epochs of one trial; None: the workload's own.
         space: of which T_0 bounds what `cycles` may come to, and `hparams` may fix values; None: see `Space`.
-        objective: what a trial is worth: best-epoch, best-trough or final.
+        objective: what a trial is worth: best-epoch, best-trough, final, anytime or ensemble.
 
     Raises ValueError for bad arguments. What a config lacks, or a workload's functions, fails its trial.
     """
@@ -79,6 +80,7 @@ def trainable(
             "it in a module that they can import"
         )
     one_of("objective", objective, OBJECTIVES)
+    check_predicts(objective, declared.name, declared.predicts)
     for name in declared.hparams:
         if name in ("seed", "hparams"):
             raise ValueError(
@@ -132,7 +134,10 @@ class _WorkloadTrainable(tune.Trainable):
         gpus = resources.get("GPU", 0)
         if 0 < gpus < 1:  # else JAX takes most of a GPU as soon as it begins
             share_gpu_memory(gpus)
-        self._workload = self._held.get()
+        workload = self._held.get()
+        if not isinstance(workload, CallableWorkload):
+            check_functions(workload, hparams.examples(hparams.dtypes(workload, self._space.hparams)))
+        self._workload = trained_for(self._objective, workload)
         has_warmup = WARMUP in config or self._space.warmups[1] > 0
         self._slots = self._make_slots(int(resources.get("CPU", 0)), has_warmup)
         self._begin(config)
@@ -143,9 +148,7 @@ class _WorkloadTrainable(tune.Trainable):
             return ProcessSlots(workload, 1, cpus or cores())
         import jax
 
-        drawn = self._space.hparams
-        check_functions(workload, hparams.examples(hparams.dtypes(workload, drawn)))
-        population = Population(workload, 1, jax.local_devices()[:1], drawn, any_schedule)
+        population = Population(workload, 1, jax.local_devices()[:1], self._space.hparams, any_schedule)
         population.compile()
         return population
 
@@ -199,7 +202,7 @@ class _WorkloadTrainable(tune.Trainable):
         }
 
     def _worth(self, schedule: Schedule) -> float:
-        curve = self._curves[self._workload.metric]
+        curve = self._curves[curve_of(self._objective, self._workload.metric)]
         select = self._curves.get(getattr(self._workload, "select_metric", None) or "")
         # Before its first trough a trial has none that could be the best: what it is now is all there is.
         early = self._objective == Objective.BEST_TROUGH and not schedule.troughs(budget=len(curve))

@@ -221,10 +221,10 @@ def test_where_all_diverged_there_is_no_value() -> None:
 
 def test_a_diverged_run_is_the_worst_of_an_ensemble_too() -> None:
     runs = (
-        Compared("a", 1, {"error": [3.0, 1.0]}, 2, {"ensemble of 1": 0.5}),
+        Compared("a", 1, {"error": [3.0, 1.0]}, 2, 1.0, {"ensemble of 1": 0.5}),
         Compared("a", 2, {"error": [2.0, math.inf]}, None),
-        Compared("b", 1, {"error": [5.0, 4.0]}, 2),
-        Compared("b", 2, {"error": [5.0, 4.0]}, 2),
+        Compared("b", 1, {"error": [5.0, 4.0]}, 2, 4.0),
+        Compared("b", 2, {"error": [5.0, 4.0]}, 2, 4.0),
     )
     result = Comparison(runs, "error", "minimize", "final", 2, ("ensemble of 1",))
     assert result.values["a"].tolist() == [1.0, 5.0]
@@ -325,7 +325,10 @@ def test_ctrl_c_leaves_nothing_behind(module: ModuleType) -> None:
         ({"seeds": 0}, "seeds=0 must be a whole number"),
         ({"seed": -1}, "seed=-1 must be a whole number"),
         ({"slots": 0}, "slots=0 must be a whole number .* or 'auto'"),
-        ({"objective": "best"}, "objective='best' must be one of best-epoch, best-trough, final"),
+        (
+            {"objective": "best"},
+            "objective='best' must be one of best-epoch, best-trough, final, anytime, ensemble",
+        ),
         ({"hparams": {"decay": 0.1}}, r"hparams=\{'decay': 0\.1\} must have a value for each .*: none; "),
         ({"workload": Rising()}, r"hparams=\{\} must have a value for each of the workload's: bonus; "),
         ({"ensembles": (0,)}, "ensembles=0 must be a whole number of at least 1"),

@@ -13,7 +13,6 @@ import pytest
 from sgdr import search
 from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.evaluation.finalists import fresh_seeds
-from sgdr.search.problem.objective import OBJECTIVES
 from tests.search.evaluation.known import Known, confirm, copied, luck, sweep
 
 
@@ -140,7 +139,10 @@ def test_a_failed_training_is_told_in_a_line_and_tried_again_next_time(swept_fun
 
 @pytest.mark.parametrize(
     "objective",
-    ["best-epoch", *(pytest.param(objective, marks=pytest.mark.slow) for objective in OBJECTIVES[1:])],
+    [
+        "best-epoch",
+        *(pytest.param(objective, marks=pytest.mark.slow) for objective in ("best-trough", "final")),
+    ],
 )
 def test_models_at_the_last_troughs_and_of_the_value_are_kept_and_restore_to_it(tiny, tmp_path, objective):
     url, workload = f"sqlite:///{tmp_path}/s.db", tiny.workload

@@ -26,6 +26,8 @@ from sgdr.search.strategy.restart_aware import (
 BUDGET = 40
 FIRST, SECOND, THIRD = 1, 10, 20
 """The rungs of that budget."""
+PRUNED_BY = tuple(objective for objective in OBJECTIVES if objective != "ensemble")
+"""The objectives under which trials are compared on the way."""
 
 values_ = st.floats(-100, 100).map(lambda value: round(value, 3))
 lengths = st.one_of(st.integers(1, 50), st.floats(0.5, 50))
@@ -116,6 +118,24 @@ def test_final_is_now_in_the_lower_half_of_the_rates_and_else_the_last_trough():
     assert standing(losses, schedule, 12, "final") == pytest.approx((1 / 10 + 1 / 11 + 1 / 12) / 3)
 
 
+def test_anytime_is_the_mean_of_what_best_epoch_has_at_every_stopping_budget():
+    losses = {epoch: 1 / epoch for epoch in range(1, 21)}
+    schedule = WarmRestarts(1.0, 8)
+    stops = [standing(losses, schedule, stop, "best-epoch") for stop in (12, 6, 3, 2, 1)]
+    assert standing(losses, schedule, 12, "anytime") == pytest.approx(sum(stops) / 5)
+    assert standing({4: 0.5, 12: 0.3}, schedule, 12, "anytime") == pytest.approx((0.3 + 4 * 0.5) / 5)
+
+
+def test_of_an_ensemble_nothing_ends_but_what_is_not_finite():
+    study = optuna.create_study(pruner=RestartAwarePruner(BUDGET, "ensemble"))
+    trials = [study.ask({}) for _ in range(6)]
+    for worth, trial in enumerate(trials):
+        trial.set_user_attr("schedule", {"T_0": 7})
+        for epoch in range(1, BUDGET):
+            trial.report(math.nan if worth == 5 else worth, epoch)
+    assert [trial.should_prune() for trial in trials] == [False] * 5 + [True]
+
+
 @settings(deadline=None)
 @given(
     st.dictionaries(st.integers(1, 60), values_, min_size=1),
@@ -187,7 +207,7 @@ def test_a_restart_at_a_rung_does_not_end_the_best_trial(objective):
     assert 0 in decide(trials, BUDGET, objective)
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", PRUNED_BY)
 def test_a_truly_bad_trial_ends_at_its_first_rung(objective):
     study = optuna.create_study(pruner=RestartAwarePruner(BUDGET, objective))
     trials = [study.ask({}) for _ in range(6)]
@@ -301,7 +321,7 @@ def test_in_plain_optuna_bad_trials_are_pruned_and_the_best_is_not(direction, jo
 
 
 @pytest.mark.parametrize(("every", "asked"), [(5, 1), (5, 5), (1, 5), (7, 3)])
-@pytest.mark.parametrize("kind", OBJECTIVES)
+@pytest.mark.parametrize("kind", PRUNED_BY)
 def test_values_and_questions_now_and_then_are_enough(every, asked, kind):
     sampler = optuna.samplers.RandomSampler(seed=3)
     study = optuna.create_study(sampler=sampler, pruner=RestartAwarePruner(BUDGET, kind))
@@ -552,7 +572,7 @@ def test_a_sweep_takes_it_as_an_object(tiny, tmp_path):
         ({"budget": 9, "reduction_factor": 2.5}, "reduction_factor=2.5 must be a whole number"),
         (
             {"budget": 9, "objective": "best"},
-            "objective='best' must be one of best-epoch, best-trough, final",
+            "objective='best' must be one of best-epoch, best-trough, final, anytime, ensemble",
         ),
     ],
 )

@@ -207,7 +207,7 @@ def test_a_result_without_epoch_or_metric_is_refused() -> None:
         ({"budget": 9, "reduction_factor": 1}, "reduction_factor=1 must be a whole number of at least 2"),
         (
             {"budget": 9, "objective": "best"},
-            "objective='best' must be one of best-epoch, best-trough, final",
+            "objective='best' must be one of best-epoch, best-trough, final, anytime, ensemble",
         ),
         ({"budget": 9, "mode": "minimize"}, "mode='minimize' must be 'min' or 'max'"),
     ],

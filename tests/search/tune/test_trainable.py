@@ -19,7 +19,7 @@ from sgdr import WarmRestarts, Warmup, search
 from sgdr.search.artifacts.snapshots import Snapshots
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.population import Population
-from sgdr.search.problem.objective import OBJECTIVES, value
+from sgdr.search.problem.objective import OBJECTIVES, curve_of, value
 
 CONFIG = {"base_lr": 0.3, "T_0": 2, "T_mult": 2, "eta_ratio": 0.1}
 KEYS = ("error", "select_error", "objective", "epoch", "trough", "lr", "T_0", "should_checkpoint", "done")
@@ -116,14 +116,16 @@ def test_a_result_says_where_the_trial_is_and_what_it_is_worth(
     tiny: ModuleType, start: Start, objective: str
 ) -> None:
     schedule = WarmRestarts(0.3, 2, 2, 0.03)
-    reported = rows(start(search.trainable(tiny.Tiny(), budget=8, objective=objective)), 8)
+    keys = (*KEYS, *(["ensemble"] if objective == "ensemble" else []))
+    reported = rows(start(search.trainable(tiny.Predicting(), budget=8, objective=objective)), 8, keys)
     troughs = [row["epoch"] for row in reported if row["trough"]]
     assert troughs == [2, 6] == schedule.troughs(budget=8)
     for epoch, row in enumerate(reported, 1):
         assert row["epoch"] == epoch and row["T_0"] == 2 and row["lr"] == schedule(epoch - 1)
         assert row["should_checkpoint"] == row["trough"] and row["done"] == (epoch == 8)
         curve, select = (
-            [earlier[name] for earlier in reported[:epoch]] for name in ("error", "select_error")
+            [earlier[name] for earlier in reported[:epoch]]
+            for name in (curve_of(objective, "error"), "select_error")
         )
         by = "final" if objective == "best-trough" and epoch < 2 else objective
         assert row["objective"] == value(by, curve, schedule, "minimize", select)

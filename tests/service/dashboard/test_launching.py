@@ -67,7 +67,7 @@ requests = st.fixed_dictionaries(
             for name, ends in {"base_lr": rates, "T_0": lengths, "eta_ratio": ratios}.items()
         },
         "T_mult": lengths | st.lists(lengths, min_size=1, max_size=4),
-        "objective": st.sampled_from(["best-epoch", "best-trough", "final"]),
+        "objective": st.sampled_from(["best-epoch", "best-trough", "final", "anytime"]),
         "pruner": st.sampled_from(["restart-aware", "hyperband", "median", "none"]),
         "sampler": st.sampled_from(["tpe", "random"]),
         "slots": st.just("auto") | lengths,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sgdr.choices import State
 from sgdr.search.study.best import Best
@@ -14,10 +14,20 @@ from sgdr_service.dashboard.figures.schedules import rate_line, rates
 from sgdr_service.dashboard.figures.style import Figure, numbers, text
 
 
+class Chosen(NamedTuple):
+    """What a completed trial is worth."""
+
+    epoch: int
+    """The epoch, from 1, that was chosen."""
+    value: float
+    reading: str
+    """The words for where the value was read."""
+
+
 def best_figure(best: Best, metric: str, select_metric: str | None) -> Figure:
     """`trial_figure` of a completed trial, with the epoch that was chosen."""
     drawn = Drawn(best.number, State.COMPLETE, best.arm, best.schedule, best.curves[metric])
-    chosen = best.epoch, best.value
+    chosen = Chosen(best.epoch, best.value, best.reading)
     return trial_figure(drawn, best.curves, metric, select_metric, best.budget, chosen)
 
 
@@ -27,12 +37,12 @@ def trial_figure(
     metric: str,
     select_metric: str | None,
     budget: int,
-    chosen: tuple[int, float] | None = None,
+    chosen: Chosen | None = None,
 ) -> Figure:
     """The rate of a trial over its budget in epochs, and under it what there is of its curves.
 
-    `select_metric`: what an epoch is chosen by, where it is another than `metric`. `chosen`: that epoch, from
-    1, and its value.
+    `select_metric`: what an epoch is chosen by, where it is another than `metric`. `chosen`: what it
+    is worth.
     """
     x, y = rates(drawn.schedule, budget)
     names = [name for name in dict.fromkeys((metric, select_metric or metric)) if name in curves]
@@ -40,7 +50,7 @@ def trial_figure(
     log = bool(values) and min(values) > 0 and max(values) > 10 * min(values)
     traces = [rate_line(x, y, "learning rate", "epoch")]
     traces += [_curve(name, place, curves[name]) for place, name in enumerate(names)]
-    traces += [] if chosen is None else [_chosen(*chosen)]
+    traces += [] if chosen is None else [_chosen(chosen)]
     x_axis = style.axis("epoch", anchor="y2", **style.whole(budget))
     y_axis = style.axis("learning rate", domain=[0.6, 1], rangemode="tozero")
     y_below = style.axis(metric, log=log, domain=[0, 0.54])
@@ -49,9 +59,9 @@ def trial_figure(
     return style.figure(traces, summary, x_axis, y_axis, yaxis2=y_below, shapes=restarts)
 
 
-def _summary(drawn: Drawn, metric: str, budget: int, chosen: tuple[int, float] | None) -> str:
+def _summary(drawn: Drawn, metric: str, budget: int, chosen: Chosen | None) -> str:
     restarts = len(drawn.restarts)
-    worth = "" if chosen is None else f"{metric} {chosen[1]:.4g} at epoch {chosen[0]}, "
+    worth = "" if chosen is None else f"{metric} {chosen.value:.4g} {chosen.reading}, "
     return (
         f"Trial {drawn.number}: {worth}{len(drawn.curve)} of {budget} epochs, with "
         f"{restarts} restart{'s' * (restarts != 1)}"
@@ -73,7 +83,8 @@ def _curve(name: str, place: int, curve: Sequence[float | None]) -> dict[str, An
     )
 
 
-def _chosen(epoch: int, value: float) -> dict[str, Any]:
-    name = f"{value:.4g} at epoch {epoch}"
+def _chosen(chosen: Chosen) -> dict[str, Any]:
+    name, at = f"{chosen.value:.4g} {chosen.reading}", [chosen.epoch]
     star = {"color": style.PINK, "symbol": "star", "size": 12}
-    return style.trace("chosen", name, [epoch], numbers([value]), f"chosen: {name}", yaxis="y2", marker=star)
+    shown = numbers([chosen.value])
+    return style.trace("chosen", name, at, shown, f"chosen: {name}", yaxis="y2", marker=star)

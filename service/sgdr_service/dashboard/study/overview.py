@@ -67,7 +67,7 @@ def _draw_best(study: Study, best: Best) -> None:
         }
     restarts = ", ".join(map(str, best.schedule.restarts(until=best.budget)[:12]))
     fields = {name: written(value) for name, value in flat_fields(best.schedule).items()}
-    value = f"{shown(best.value)} at epoch {best.epoch}"
+    value = f"{shown(best.value)} {best.reading}"
     own = {name: str(value) for name, value in best.hparams.items()}
     last = {**again, **fields, "Restarts at epochs": restarts or "none"}
     facts(told({}, (stored.metric, value), own, last))
