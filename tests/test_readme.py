@@ -177,6 +177,7 @@ def test_sweep_and_snapshots_in_python(tmp_path: Path) -> None:
     for command in (
         [sys.executable, "-c", block("sweep") + "print(len(study.trials()))"],
         [sys.executable, "-c", block("answer")],
+        [sys.executable, "-c", block("start") + "assert result.study.answer.gain_over_start is not None"],
         confirm,
         [sys.executable, "-c", block("snapshots") + "print(state is not None)"],
     ):

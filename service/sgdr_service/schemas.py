@@ -58,6 +58,7 @@ class BestTrial:
     hparams: dict[str, Any]
     seed: int
     arm: Arm
+    start: Annotated[bool, Field(description="Whether its schedule is one that was there before the sweep.")]
     confirmed: Annotated[ConfirmedValue | None, Field(description="None: its value is partly luck.")]
 
 
@@ -71,6 +72,7 @@ BEST: JsonDict = {
     "hparams": {},
     "seed": 3217684,
     "arm": "restarts",
+    "start": False,
     "confirmed": CONFIRMED,
 }
 

@@ -29,6 +29,7 @@ TRIAL: JsonDict = {
     "diverged_at": None,
     "retry_of": None,
     "seconds": 1.2,
+    "start": False,
     "started": "2026-11-21T09:12:46.104000",
     "error": None,
     "foreign": False,

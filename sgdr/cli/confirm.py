@@ -53,8 +53,9 @@ def confirm(
 ) -> None:
     """Train the best schedules again on new seeds, and say whether restarts help.
 
-    The best trials of each arm (restarts, one cosine cycle, a constant rate) are trained side by side on
-    seeds that the search has not seen. The study keeps the result; a confirmation that was cut off goes on.
+    The best trials of each arm (restarts, one cosine cycle, a constant rate), and the schedules that the
+    search started from, are trained side by side on seeds that the search has not seen. The study keeps the
+    result; a confirmation that was cut off goes on.
     """
     count = options.slots("--slots", slots)
     with importing():

@@ -244,7 +244,7 @@ def describe(study: Study, k: int) -> None:
     rows = [
         [
             str(trial.number),
-            trial.arm,
+            f"{trial.arm}, a start" if trial.start else trial.arm,
             number(trial.value),
             confirmed(trial.confirmed),
             *schedule_cells,

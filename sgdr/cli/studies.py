@@ -45,7 +45,8 @@ def answer(
     """Say which schedule to use, how sure that is, and whether restarts help.
 
     What each schedule is truly worth is worked out from all trainings that the study has seen, those on new
-    seeds too. It names others that cannot be told from it, and the gain over one cosine, with 95 % intervals.
+    seeds too. It names others that cannot be told from it, and the gain over the schedule that
+    the search started from and over one cosine, with 95 % intervals.
     """
     from sgdr.cli import report
     from sgdr.search.study.lookup import load

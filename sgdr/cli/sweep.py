@@ -30,6 +30,8 @@ EXAMPLES = """
 
   sgdr sweep --workload digits --cost 16
 
+  sgdr sweep --workload digits --cost 16 --start "cosine base_lr=0.03"
+
   sgdr sweep --workload digits --trials 64 --sampler tpe
 
   sgdr sweep --workload mnist1d --budget 60 --T-0 5:60 --T-mult 1,2 --pruner hyperband --timeout 30m
@@ -126,7 +128,7 @@ def _again() -> str:
 
 def _print(result: Result, verdict: Verdict | None, workload: str, url: str, json: bool) -> None:
     from sgdr.cli import report
-    from sgdr.schedule import WarmRestarts
+    from sgdr.schedule import FIELDS, WarmRestarts
     from sgdr.search.storage.connect import shown
 
     study = result.study
@@ -183,7 +185,7 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
                 f"  sgdr lr --base-lr {best.base_lr:g} --T-0 {best.T_0} --T-mult {best.T_mult}"
                 f" --eta-min {best.eta_min:g} --steps 0:{study.best.budget}"
             ]
-            if isinstance(best, WarmRestarts)
+            if isinstance(best, WarmRestarts) and best.to_dict().keys() == {*FIELDS}
             else []
         ),
     )

@@ -102,6 +102,12 @@ def test_ranges_that_cannot_be(inside, tmp_path, option, text):
         (("--no-such-option",), ("--no-such-option", "--help")),
         (("extra",), ("extra", "--help")),
         (("--T-0", "4:6", "--T-mult", "1", "--closed", "--budget", "3"), ("T_0=(4, 6)", "budget of 3")),
+        (("--start", ""), ("start=''", "must begin with a shape")),
+        (("--start", "cosin base_lr=1"), ("start='cosin base_lr=1'", "restarts, cosine")),
+        (("--start", "cosine base_lr=x"), ("start='cosine base_lr=x'", "must be a number")),
+        (("--start", "cosine base_lr=1 decay=0"), ("has decay, which is none of base_lr, eta_min",)),
+        (("--start", "restarts base_lr=1 T_0=7"), ("T_0=7, which does not fit the budget of 6",)),
+        (("--start", "cosine base_lr=1") * 3, ("trials=2 is less than the 3 starts",)),
         (("--T-0", "4", "--closed", "--budget", "7"), ("T_0=4:4", "closes no budget")),
     ],
 )

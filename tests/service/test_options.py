@@ -30,7 +30,8 @@ def test_every_option_is_where_it_says_and_nothing_else_is():
     fields = {name.partition(".")[0] for name in empty()}
     assert shown_at(Place.FORM) == fields - {"workload"}
     known = inspect.signature(search.sweep).parameters.keys()
-    assert next(iter(known)) == "workload" and known - {"workload", "callback"} == vars(SweepConfig()).keys()
+    own = {"workload", "callback", "start"}  # the last is the space's elsewhere
+    assert next(iter(known)) == "workload" and known - own == vars(SweepConfig()).keys()
 
 
 @pytest.mark.parametrize("name", sorted(shown_at(Place.COMMAND | Place.REST)))
@@ -76,6 +77,7 @@ VALUES = {
     Kind.SWITCH: (True, "no", {}, "must be True or False"),
     Kind.CHOICE: ("a", "c", {"choices": ("a", "b")}, "must be one of a, b"),
     Kind.NAMES: (("a",), ("c",), {"choices": ("a", "b")}, "must be one of a, b"),
+    Kind.SCHEDULES: (({"shape": "linear", "base_lr": 1},), 3, {}, "must be schedules; give e.g. .*"),
 }
 """For each kind a value that is taken, one that is not, what the option says besides, and why it is not."""
 
@@ -93,7 +95,9 @@ def test_an_option_of_any_kind_needs_no_bounds_and_no_default(kind):
         "Help"
     )
     assert options.parameter(declared).default is None
-    if kind in (*options.READ, Kind.TEXT, Kind.CHOICE):
+    if kind is Kind.SCHEDULES:  # of which a command takes several
+        assert declared.checked(options.read(declared, [declared.text(good)])) == good
+    elif kind in (*options.READ, Kind.TEXT, Kind.CHOICE):
         read = options.read(declared, declared.text(good))
         assert (tuple(read) if kind is Kind.NAMES else read) == ((good,) if kind is Kind.WHOLES else good)
 

@@ -48,7 +48,7 @@ def confirm(
     troughs: int = 5,
     callback: Callback = SILENT,
 ) -> Verdict:
-    """Trains the best trials of each arm again on new seeds, and says whether restarts help.
+    """Trains the best trials of each arm, and all starts, again on new seeds; says whether restarts help.
 
     The verdict falls by paired t tests at a few looks, each of which spends a part of the error: Kim & DeMets
     1987, "Design and analysis of group sequential tests", Biometrika 74 (see `sequential_test`).
@@ -58,7 +58,7 @@ def confirm(
             that asks for more seeds, goes on from there.
         storage: URL of its storage; None: `$SGDR_STORAGE`, else `sqlite:///sgdr.db`.
         workload: what it trained; None: the registered workload of the name that the study has.
-        top: candidates of each arm.
+        top: candidates of each arm, beside the starts.
         seeds: the most per candidate; those that are clearly behind get fewer, and all do once it is decided.
             A verdict on fewer than the study's own is returned, and not kept.
         slots: trained side by side; "auto" suits them to the devices.

@@ -267,7 +267,7 @@ _CHECKS: Mapping[Kind, Callable[[Option, Any], Any]] = {
     Kind.CHOICE: _choice,
     Kind.NAMES: _names,
     Kind.SWITCH: _switch,
-    Kind.SCHEDULES: lambda about, value: starts.all_said(value),
+    Kind.SCHEDULES: lambda about, value: starts.all_said(value, about.name),
     Kind.RANGE: _plain,
     Kind.WHOLE_RANGE: _plain,
     Kind.WHOLES: _plain,

@@ -57,16 +57,20 @@ class Start:
         return cls(relatives.from_dict(stated.get("schedule", {})), dict(hparams))
 
 
-def all_said(value: Any) -> tuple[Said, ...]:
-    """What is said of each of several schedules, or of one. Raises ArgumentError for what is of no shape."""
+def all_said(value: Any, name: str = NAME) -> tuple[Said, ...]:
+    """What is said of each of several schedules, or of one, in the argument `name`.
+
+    Raises ArgumentError for what is of no shape.
+    """
     if value is None:
         return ()
     single = isinstance(value, str | Mapping) or callable(value)
     if not single and not isinstance(value, Iterable):
-        raise ArgumentError(NAME, value, "must be schedules", EXAMPLE)
+        raise ArgumentError(name, value, "must be schedules", EXAMPLE)
     listed: list[Said] = []
     for one in [value] if single else value:
-        listed += map(said, split(one)) if isinstance(one, str) else [said(one)]
+        parts = split(one) if isinstance(one, str) else [one]
+        listed += [said(part, name) for part in parts]
     return tuple(listed)
 
 
@@ -75,19 +79,19 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(BETWEEN) if part.strip()] or [text]
 
 
-def said(value: Any) -> Said:
+def said(value: Any, name: str = NAME) -> Said:
     """What a text, a mapping or a schedule says. Raises ArgumentError for what is of no shape."""
     if isinstance(value, str):
-        return _of_text(value)
+        return _of_text(value, name)
     if isinstance(value, WarmRestarts | Formula):
         value = value.to_dict()
-    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise ArgumentError(NAME, value, "must be a text, a mapping, or a schedule of a shape", EXAMPLE)
-    values = {name: checks.plain(one) for name, one in value.items()}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ArgumentError(name, value, "must be a text, a mapping, or a schedule of a shape", EXAMPLE)
+    values = {key: checks.plain(one) for key, one in value.items()}
     shape = values.pop(SHAPE if SHAPE in values else "kind", RESTARTS.name)
     if shape not in SHAPES:
-        raise ArgumentError(NAME, value, f"has shape {shape!r}, which must be one of {', '.join(SHAPES)}")
-    return {SHAPE: shape, **{name: one for name, one in values.items() if one is not None}}
+        raise ArgumentError(name, value, f"has shape {shape!r}, which must be one of {', '.join(SHAPES)}")
+    return {SHAPE: shape, **{key: one for key, one in values.items() if one is not None}}
 
 
 def text(said: Mapping[str, Any]) -> str:
@@ -121,16 +125,16 @@ def start_of(said: Mapping[str, Any], hparams: Mapping[str, BaseDistribution], b
     return Start(schedule, {name: _as_held(said, name, value, hparams[name]) for name, value in own.items()})
 
 
-def _of_text(text: str) -> Said:
+def _of_text(text: str, argument: str) -> Said:
     shape, *words = text.split() or [""]
     if shape not in SHAPES:
-        raise ArgumentError(NAME, text, f"must begin with a shape, one of {', '.join(SHAPES)}", EXAMPLE)
+        raise ArgumentError(argument, text, f"must begin with a shape, one of {', '.join(SHAPES)}", EXAMPLE)
     values: Said = {SHAPE: shape}
     for word in words:
         name, equals, value = word.partition("=")
         if not name or not equals or not value or name in values:
             reason = f"has {word!r}, where each value must be given once, as name=value"
-            raise ArgumentError(NAME, text, reason, EXAMPLE)
+            raise ArgumentError(argument, text, reason, EXAMPLE)
         values[name] = _value(value)
     return values
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sgdr import relatives
-from sgdr.search.storage.schema import BEGUN, ENQUEUED
+from sgdr.search.storage.schema import ARM, BEGUN, ENQUEUED
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.claim_queue import TrialPlan
 from sgdr.search.sweeps.coordinator import Begun
@@ -61,7 +61,8 @@ class Chooser:
         for arm in self._arms.values():
             if arm.searches(trial):
                 return Chosen(arm, arm.ask(trial.params))
-        if trial.params.keys() != self._no_arm.distributions.keys():
+        # A sweep names the shape of all that it begins, which others who write a trial may not.
+        if ARM not in trial.user_attrs or trial.params.keys() != self._no_arm.distributions.keys():
             raise Refused(f"it is to repeat trial {trial.number}, whose parameters are those of no arm")
         return Chosen(self._no_arm, self._no_arm.ask(trial.params), trial.user_attrs[BEGUN])
 

@@ -132,6 +132,30 @@ def test_of_those_within_the_margin_the_simplest_is_recommended():
     assert named[0].gain_over_cosine is None and "cosine" not in str(named[0])
 
 
+FROM = "that of the schedule that you started from"
+
+
+@pytest.mark.parametrize(
+    ("starts", "direction", "said"),
+    [
+        ((1, 2), "minimize", f"Its error is 0.1 lower than {FROM} (trial 1, "),
+        ((2,), "maximize", f"Its error is 0.2 higher than {FROM} (trial 2, "),
+        ((0, 1), "minimize", "It is the schedule that you started from: keep it."),
+    ],
+)
+def test_what_is_gained_over_a_start_is_told(starts, direction, said):
+    tried = [
+        Tried(
+            number, "cosine", WarmRestarts(peak, BUDGET), {}, BUDGET, [loss] * 9, loss, [], number in starts
+        )
+        for number, (peak, loss) in enumerate([(0.1, 0.1), (0.3, 0.2), (0.9, 0.3)])
+    ]
+    reached = answer(Belief(evidence(tried, SPACE)), "error", direction, 3, margin=0)
+    gain = reached.gain_over_start
+    assert reached.number == 0 and gain.number == min(starts) and gain.low <= gain.difference <= gain.high
+    assert said in str(reached) and reached.to_dict()["gain_over_start"] == vars(gain)
+
+
 @pytest.mark.parametrize("margin", [-0.1, math.nan, math.inf, "0.1", True, 10**400])
 def test_a_margin_is_a_finite_number(margin):
     with pytest.raises(ArgumentError, match="must be a finite number of at least 0"):

@@ -26,9 +26,10 @@ from sgdr_service.sweeps.sweeps import Sweeps
 
 from sgdr.cli import app, options
 from sgdr.search.problem.declaration import Declaration
+from sgdr.search.problem.starts import all_said
 from sgdr.search.storage.connect import StorageError
 from sgdr.search.sweeps.cluster import Cluster
-from sgdr.search.sweeps.config import SweepConfig
+from sgdr.search.sweeps.config import OPTIONS, SweepConfig
 from sgdr.search.sweeps.create_study import create_study
 from sgdr.search.sweeps.settings import resolve
 from sgdr.shapes import SHAPES
@@ -45,6 +46,12 @@ LIMITS = {
     "max_workers": 4,
 }
 KNOWN = {"arrays": ARRAYS, "function": FUNCTION}
+
+STARTS = [
+    "cosine base_lr=0.03",
+    "step-decay base_lr=0.1 gamma=0.5 milestones=3,",
+    {"shape": "restarts", "base_lr": 0.1, "T_0": 2.5, "decay": 1e-4},
+]
 
 numbers = st.floats(-1e30, 1e30) | st.integers(-(10**9), 10**9)
 rates, lengths, ratios = st.floats(1e-30, 1e30), st.integers(1, 10**6), st.floats(0, 1)
@@ -77,6 +84,7 @@ requests = st.fixed_dictionaries(
         "gpus_per_worker": st.floats(0, 1e9) | lengths,
         "controls": st.floats(0, 1, exclude_max=True),
         "shapes": st.lists(st.sampled_from([*SHAPES]), min_size=1, unique=True),
+        "start": st.lists(st.sampled_from(STARTS), min_size=1, max_size=3),
         "seed": st.integers(0, 2**32 - 1),
         "timeout": st.floats(1e-9, 1e9),
         **dict.fromkeys(("closed", "confirm", "resume"), st.booleans()),
@@ -117,6 +125,7 @@ def meant(request):
         if fields[name] is not None and not isinstance(fields[name], list):
             fields[name] = [fields[name]] * 2
     fields["T_mult"] = fields["T_mult"] if isinstance(fields["T_mult"], list) else [fields["T_mult"]]
+    fields["start"] = all_said(fields["start"])
     return json.dumps(fields, sort_keys=True)
 
 
@@ -495,6 +504,22 @@ def test_the_summary_tells_all_of_it(sweeps):
     assert any("cycles from 1 to 4 cycles, T_mult at 2" in line for line in closed)
 
 
+def test_the_form_says_what_is_started_from_and_that_the_space_is_widened(sweeps):
+    start = "cosine base_lr=3 decay=1e-3 depth=2; linear base_lr=0.1 decay=1e-3 depth=2"
+    asked = as_json(filled(start=start, budget="20"), ARRAYS)
+    assert asked["start"] == start.split("; ")
+    possible = sweeps.check(SweepRequest.model_validate(asked))
+    words = summary(possible, estimate(possible.settings, possible.study, []), 0)
+    assert words[2] == (
+        "It trains first, and to the end, the 2 schedules that you start from; "
+        "the space is widened to hold what it is to start from: base_lr to 0.01:3."
+    )
+    with pytest.raises(Invalid, match="which does not fit the budget of 2 epochs") as refused:
+        short = as_json(filled(start="restarts base_lr=0.1 T_0=3 decay=1e-3 depth=2", budget="2"), ARRAYS)
+        sweeps.check(SweepRequest.model_validate(short))
+    assert told(refused.value, ()).keys() == {"start"}
+
+
 def test_times_are_in_units_that_suit_them():
     assert [duration(seconds) for seconds in (0.2, 1.25, 99, 150, 5 * 3600.0, 1e7)] == [
         "less than 1 s",
@@ -557,6 +582,7 @@ def parse(words):
         **{name: list(value) if isinstance(value, tuple) else value for name, value in ranges.items()},
         "T_mult": list(options.whole_numbers("T_mult", params["T_mult"])),
         **{name: params[name] and params[name].split(",") for name in ("shapes", "relatives")},
+        "start": [*options.read(OPTIONS["start"], params["start"])] or None,
         "slots": options.slots("--slots", params["slots"]),
         "timeout": options.seconds("--timeout", params["timeout"]),
     }

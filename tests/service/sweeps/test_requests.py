@@ -72,6 +72,7 @@ def asked(**arguments):
             [[], None, "decay", {3: 4}, {"decay": object()}, {"decay": math.nan}, {"decay": [0, math.inf]}],
         ),
         ("objective", [None, 3]),
+        ("start", [3, "cosine base_lr=0.1", [3], [{"base_lr": math.nan}], {"shape": "cosine"}]),
         ("slots", [1.5, None, True, "many", "4"]),
         ("controls", [-0.1, 1, 1.0, "0.5", None, True, math.nan, math.inf]),
         ("seed", [-1, 1.5, "0", None, True, 2**32, 10**30]),
@@ -134,6 +135,9 @@ def test_a_request_that_is_too_large_is_refused():
         ({"base_lr": 1e300}, "base_lr", "must lie from 1e-36 to 1e"),
         ({"T_0": [7, 9]}, "T_0", r"T_0=\(7, 9\) begins above the budget of 6"),
         ({"T_0": 0}, "T_0", "must be whole epochs from 1"),
+        ({"start": ["cosine base_lr=fast decay=0 depth=1"]}, "start", "base_lr must be a number"),
+        ({"start": [{"shape": "cosine", "base_lr": 0.1}]}, "start", "lacks decay, depth"),
+        ({"start": [{"shape": "zigzag"}]}, "start", "has shape 'zigzag'"),
         ({"T_mult": []}, "T_mult", "must be whole numbers of at least 1"),
         ({"T_mult": [0]}, "T_mult", "must be whole numbers of at least 1"),
         ({"T_mult": 10**20}, "T_mult", "must be below 2"),
@@ -176,6 +180,24 @@ def test_a_cost_takes_the_place_of_the_trials_of_a_sweep_that_is_resumed_and_the
     assert extent(resume=True) == (None, 8)
     assert extent(resume=True, trials=9) == (9, None)
     assert extent(resume=True, trials=None, cost=None) == (None, 16)
+
+
+def test_what_is_started_from_waits_in_the_queue_once(sweeps):
+    start = ["cosine base_lr=3 decay=2 depth=1", {"kind": "linear", "base_lr": 0.1, "decay": 0, "depth": 4}]
+    sweeps.submit(asked(start=start))
+    sweeps.cancel("arrays")
+    sweeps.submit(asked(resume=True, trials=9))
+    with sweeps.storage() as storage:
+        (study,) = storage.get_all_studies()
+        trials = storage.get_all_trials(study._study_id)
+    assert [trial.state.name for trial in trials] == ["WAITING"] * 2
+    assert [trial.system_attrs["fixed_params"]["base_lr"] for trial in trials] == [3.0, 0.1]
+    assert study.user_attrs["space"]["base_lr"] == [0.001, 3.0]
+    assert study.user_attrs["unwidened"]["base_lr"] == [0.001, 1.0]
+    assert [stated["hparams"] for stated in study.user_attrs["start"]] == [
+        {"decay": 2.0, "depth": 1},
+        {"decay": 0.0, "depth": 4},
+    ]
 
 
 def test_an_option_and_a_value_of_the_workload_may_have_one_name(sweeps):

@@ -38,6 +38,8 @@ RANGES = _named(Kind.RANGE, Kind.WHOLE_RANGE)
 """Each has a field for its low end and one for its high end: base_lr.0 and base_lr.1."""
 LISTS = _named(Kind.WHOLES, Kind.NAMES)
 """Fields of several values, with commas between."""
+SCHEDULES = _named(Kind.SCHEDULES)
+"""Fields of several schedules, with semicolons between."""
 CHOICES = {name: FORM[name].choices for name in _named(Kind.CHOICE)}
 SWITCHES = _named(Kind.SWITCH)
 TEXTS = tuple(name for name in FORM if name not in (*RANGES, *CHOICES, *SWITCHES))
@@ -86,7 +88,7 @@ def as_json(values: Values, declared: Declaration) -> dict[str, Any]:
         text = values[name].strip()
         if FORM[name].kind is Kind.TEXT:
             asked |= {name: values[name]} if values[name] else {}
-        elif FORM[name].kind is Kind.SCHEDULES:
+        elif name in SCHEDULES:
             asked |= {name: split(text)} if text else {}
         elif text:
             parts = [_number(part.strip()) for part in text.split(",") if part.strip()]
@@ -173,7 +175,7 @@ def _text(value: float | str) -> str:
 
 def _text_of(name: str, value: Any) -> str:
     """The value of an option as one would type it."""
-    return FORM[name].text(value) if FORM[name].kind is Kind.SCHEDULES else _typed(value)
+    return FORM[name].text(value) if name in SCHEDULES else _typed(value)
 
 
 def _typed(value: Any) -> str:

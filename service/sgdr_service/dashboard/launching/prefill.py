@@ -17,8 +17,9 @@ from sgdr_service.sweeps.request import OF_RAY
 from sgdr_service.sweeps.sweeps import engines
 
 PRUNER_NAMES = {type(named_pruner(name, 2, "best-epoch")).__name__: name for name in PRUNERS}
-KEPT = tuple(part.name for part in fields(StudyAttributes) if part.name in FORM)
-"""The options that a study keeps as they were asked for, but for the pruner and the space."""
+KEPT = tuple(part.name for part in fields(StudyAttributes) if part.name in FORM and part.name != "start")
+"""The options that a study keeps as they were asked for, but for the pruner, the space and the starts, with
+which it goes on by itself."""
 MORE_TRIALS = 64
 """Trials beyond the finished ones, for a study that does not say how many were asked for."""
 

@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from sgdr.search.strategy.named import STAGED
 from sgdr.search.sweeps.cluster import Cluster
 from sgdr.search.sweeps.settings import Settings
+from sgdr.search.sweeps.starts import widening
 from sgdr.shapes import SHAPES
 from sgdr_service.dashboard.launching.estimate import Estimate
 from sgdr_service.dashboard.layout import shown
@@ -31,6 +32,7 @@ def summary(asked: Possible, cost: Estimate, ahead: int) -> list[str]:
     sentences = [
         _trials(settings, cost),
         _arms(settings, cost),
+        *([_starts(settings)] if settings.starts else []),
         f"It searches {_searched(settings)}.",
         f"As many trials are trained side by side as suit the devices{of_each}."
         if settings.slots is None
@@ -95,6 +97,12 @@ def _arms(settings: Settings, cost: Estimate) -> str:
     which = "all" if settings.cost is None else "the first"
     share = f"{100 * controls / trials:.0f} %"
     return f"{share} of {which} {trials:,} trials are controls without restarts: {arms}."
+
+
+def _starts(settings: Settings) -> str:
+    wider = widening(settings.asked, settings.space)
+    which = f"the {counted(len(settings.starts), 'schedule')} that you start from"
+    return f"It trains first, and to the end, {which}{f'; {wider}' if wider else ''}."
 
 
 def _workers(cluster: Cluster) -> str:

@@ -66,7 +66,7 @@ class StagedArms:
         arm = next((name for name, arm in self._arms.items() if arm.searches(trial)), None)
         if arm is not None:
             return Seen.of(trial, arm, trial.params, self._direction)
-        if trial.params.keys() != set(self._hparams) or BEGUN not in trial.user_attrs:
+        if trial.params.keys() != set(self._hparams) or not trial.user_attrs.keys() >= {ARM, BEGUN}:
             return None
         stated = trial.user_attrs[BEGUN]
         params = {"base_lr": stated["base_lr"], **trial.params, STATED: json.dumps(stated, sort_keys=True)}
