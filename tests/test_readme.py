@@ -104,6 +104,13 @@ def test_the_staged_sampler_in_a_study_of_ones_own() -> None:
     assert 0.03 < names["study"].sampler.best_trial(names["study"]).params["base_lr"] < 0.3
 
 
+def test_an_ensemble_beside_its_controls() -> None:
+    code = block("ensembles").replace("seeds=16", "seeds=2").replace("T_0=12", "T_0=1").replace("60", "5")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["result"].values.shape == (2, 3) and names["result"].objective == "ensemble"
+
+
 def test_searches_that_are_replayed_on_tables() -> None:
     planted = table("cosine/0", noise=0.01)
     names: dict[str, Any] = {"MySampler": lambda seed, cost: search.StagedSampler(60, seed)}

@@ -67,6 +67,18 @@ def test_json_is_the_only_thing_on_stdout_and_holds_the_result(sgdr):
     assert result["epochs"] == 4 * 6 and result["timing"]["wall"] > 0
 
 
+@pytest.mark.parametrize(
+    ("objective", "said"),
+    [("anytime", "on average over stopping after 1 to 6 "), ("ensemble", "forward pass")],
+)
+def test_what_a_trial_is_worth_is_said_of_the_best_and_in_the_answer(sgdr, objective, said):
+    asked = ("sweep", "--workload", "tiny:predicting", "--cost", "3", "--slots", "2", "--T-0", "1:2")
+    done = sgdr(*asked, "--objective", objective)
+    assert done.returncode == 0, done.stderr
+    assert f"({objective})" in done.stdout and f"{objective} error" in done.stdout
+    assert said in done.stdout or "models together, the last at epoch" in done.stdout
+
+
 def test_a_cost_is_what_all_trials_together_may_train(sgdr):
     done = sgdr(*SWEEP, "--cost", "2.5")
     assert done.returncode == 0, done.stderr

@@ -106,7 +106,7 @@ class Answer:
     metric: str
     direction: str
     objective: str = Objective.BEST_EPOCH.value
-    """What a value is, an `Objective`."""
+    """What a value is: the objective of the study."""
     models: int = 1
     """How many models predict together, each at the cost of a forward pass: several under ensemble alone."""
     words: str = field(default="", repr=False)

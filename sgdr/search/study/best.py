@@ -45,7 +45,7 @@ class Best:
     confirmed: Confirmed | None
     """What it gave on other seeds; None where it was not trained on any: its value is partly luck then."""
     objective: str = Objective.BEST_EPOCH.value
-    """What the value is, an `Objective`."""
+    """What the value is: the objective of the study."""
     stepping: Stepping = field(default=Stepping(), repr=False)
     """How many optimizer updates its epochs have, and how often its rate changes."""
     start: bool = False

@@ -144,6 +144,7 @@ def test_a_request_that_is_too_large_is_refused():
         ({"T_0": 5, "T_mult": 2, "closed": True, "budget": 3}, "T_0", "begins above the budget"),
         ({"eta_ratio": [0.0, 2.0]}, "eta_ratio", "must lie from 0 to 1"),
         ({"objective": "best"}, "objective", "objective='best' must be one of"),
+        ({"objective": "ensemble"}, "objective", r"needs a workload with predict\(\) and score\(\)"),
         ({"pruner": "sharp"}, "pruner", "pruner='sharp' must be one of"),
         ({"sampler": "oracle"}, "sampler", "sampler='oracle' must be one of"),
         ({"hparams": {"nope": 1}}, "hparams", "hparams nope: workload 'arrays' takes decay, depth"),

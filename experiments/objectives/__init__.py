@@ -1,0 +1,1 @@
+"""What restarts are good for beside one best model: models at any time, and ensembles."""
