@@ -102,7 +102,7 @@ def test_a_full_disk_is_remarked_and_what_was_kept_stays(
 
 def sweep(tiny: Any, folder: Path, name: str, **more: Any) -> pd.DataFrame:
     storage = f"sqlite:///{folder}/s.db"
-    options = {"trials": 6, "budget": 12, "slots": 2, "pruner": "none", "seed": 5}
+    options = {"trials": 6, "budget": 12, "slots": 2, "pruner": "none", "sampler": "tpe", "seed": 5}
     space = search.Space(T_0=(2, 5), T_mult=(1,))
     search.sweep(tiny.workload, study=name, storage=storage, space=space, **options, **more)
     return search.load(name, storage).trials()

@@ -192,7 +192,7 @@ def test_trial_whose_process_died_is_trained_again(
     module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MARKERS", str(tmp_path))
-    how = {"pruner": "none", "slots": 2, "controls": 0.5, "shapes": EARLIER}
+    how = {"pruner": "none", "sampler": "tpe", "slots": 2, "controls": 0.5, "shapes": EARLIER}
     study = search.sweep(module.dies_once, trials=4, storage=storage(tmp_path), **how).study
     trials = study.trials()
     assert (trials.state == "COMPLETE").sum() == 4

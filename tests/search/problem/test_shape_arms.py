@@ -55,7 +55,8 @@ class Rising(Tiny):
 
 def sweep(folder, trials=40, name="s", **how):
     space = Space(T_0=(1, 4), eta_ratio=(0.5, 0.9))
-    arguments = {"shapes": ALL_ARMS, "controls": 0.6, "space": space, "slots": 8, "pruner": "none", **how}
+    shares = {"sampler": "tpe", "shapes": ALL_ARMS, "controls": 0.6}
+    arguments = {**shares, "space": space, "slots": 8, "pruner": "none", **how}
     url = f"sqlite:///{folder}/{name}.db"
     return search.sweep(Rising(), trials=trials, storage=url, **arguments).study
 
@@ -182,7 +183,7 @@ def test_the_pruner_that_knows_restarts_judges_other_shapes_but_for_those_that_r
 
 def test_who_asks_for_a_shape_with_too_few_trials_is_told(tmp_path):
     said = []
-    options = {"trials": 8, "storage": f"sqlite:///{tmp_path}/s.db", "slots": 4}
+    options = {"trials": 8, "storage": f"sqlite:///{tmp_path}/s.db", "sampler": "tpe", "slots": 4}
     callback = search.Callback(on_remark=said.append)
     search.sweep(Tiny(), **options, callback=callback)  # where nothing is asked for, nothing is missed
     assert not said
@@ -204,7 +205,7 @@ def test_relatives_are_shapes_beside_the_others_with_a_warning(tmp_path):
     with pytest.warns(
         DeprecationWarning, match=r"give shapes=\(.*'constant', 'one-cycle', 'cyclic'\)"
     ) as warned:
-        how = {"storage": url, "slots": 8, "space": Space(T_0=(1, 2))}
+        how = {"storage": url, "sampler": "tpe", "slots": 8, "space": Space(T_0=(1, 2))}
         study = search.sweep(Tiny(), trials=24, relatives=("cyclic", "one-cycle"), **how).study
     assert [warning.filename for warning in warned] == [__file__]
     assert study.attributes["shapes"] == [*DEFAULT_SHAPES, "one-cycle", "cyclic"]

@@ -15,7 +15,15 @@ SHAPES = ("restarts", "cosine", "constant")
 
 def swept(tiny: ModuleType, folder: Path, objective: str, **options: Any) -> search.Study:
     space = search.Space(base_lr=(0.05, 0.5), T_0=(1, 3))
-    asked = {"trials": 6, "slots": 2, "shapes": SHAPES, "space": space, "budget": 8, **options}
+    asked = {
+        "trials": 6,
+        "slots": 2,
+        "sampler": "tpe",
+        "shapes": SHAPES,
+        "space": space,
+        "budget": 8,
+        **options,
+    }
     url = f"sqlite:///{folder}/s.db"
     return search.sweep(tiny.predicting, study="s", storage=url, objective=objective, **asked).study
 

@@ -37,7 +37,7 @@ class Follows(Tiny):
 
 def sweep(folder, warmup, trials=24, **how):
     space = Space(warmup=warmup, **how.pop("space", {}))
-    arguments = {"controls": 0.6, "slots": 4, "pruner": "none", "study": "s", **how}
+    arguments = {"sampler": "tpe", "controls": 0.6, "slots": 4, "pruner": "none", "study": "s", **how}
     url = f"sqlite:///{folder}/s.db"
     return search.sweep(Follows(), trials=trials, storage=url, space=space, **arguments).study
 

@@ -283,7 +283,7 @@ def test_a_config_that_cannot_be_is_refused_by_name(start: Start) -> None:
         ({"decay": None}, "has no decay, which the workload takes"),
         (
             {"lr": 0.1},
-            "config has lr, which nobody takes; give base_lr, T_0, cycles, T_mult, eta_ratio, seed",
+            "config has lr, which nobody takes; give base_lr, T_0, cycles, T_mult, eta_ratio, warmup, seed",
         ),
     ]
     for change, said in cases:

@@ -573,7 +573,7 @@ def parse(words):
     params = command.make_context("sweep", words[2:]).params
     ranges = {
         name: options.numbers(name, params.pop(name), kind)
-        for name, kind in (("base_lr", float), ("T_0", int), ("eta_ratio", float))
+        for name, kind in (("base_lr", float), ("T_0", int), ("eta_ratio", float), ("warmup", int))
     }
     for name in ("json", "address", "checkpoints"):
         assert not params.pop(name)

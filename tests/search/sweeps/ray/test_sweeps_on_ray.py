@@ -197,7 +197,7 @@ def left_behind(folder: Path) -> list[psutil.Process]:
 
 def test_two_workers_share_a_study(sweep: Sweep) -> None:
     sweep.environment["HOME"] = str(sweep.folder)
-    shapes = ("--shapes", "restarts,cosine,constant")
+    shapes = ("--sampler", "tpe", "--shapes", "restarts,cosine,constant")
     sweep.begin(12, "--workers", "2", "--json", *shapes, workload="ray_workloads:quick")
     out, err = sweep.end()
     told = json.loads(out)
