@@ -43,6 +43,11 @@ def cosine_annealing(base_lr: Field, length: Field, eta_min: Field = 0.0) -> War
     return WarmRestarts(base_lr, length, 1, eta_min, cycles=1)
 
 
+def constant(base_lr: Field) -> WarmRestarts:
+    """The rate `base_lr` at every step. Raises ValueError for a bad field."""
+    return WarmRestarts(base_lr, 1, 1, base_lr, cycles=1)
+
+
 @dataclass(frozen=True)
 class OneCycle(Formula):
     """Up to the peak `base_lr`, and down to far below the start: over `length`, after which it stays there.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sgdr.decays import FALLS, Linear, Power, StableDecay
 from sgdr.formula import Formula
-from sgdr.relatives import ANNEALS, MODES, Cyclic, OneCycle, StepDecay
+from sgdr.relatives import ANNEALS, KINDS, MODES, Cyclic, OneCycle, StepDecay, constant, cosine_annealing
 from sgdr.schedule import WarmRestarts
+from sgdr.warmup import Warmup
 
 MILESTONES = (30, 60, 80)
 """Percent of the budget, of the steps in the paper of warm restarts (Loshchilov & Hutter 2017)."""
@@ -184,6 +185,17 @@ EARLIER = (RESTARTS.name, COSINE.name, CONSTANT.name)
 def in_order(names: Collection[str]) -> tuple[str, ...]:
     """The names that are those of shapes, each once, in the order of `SHAPES`."""
     return tuple(name for name in SHAPES if name in names)
+
+
+Schedule: TypeAlias = WarmRestarts | Formula | Warmup
+"""Any schedule of the library."""
+MAKERS: dict[str, Callable[..., Schedule]] = {
+    RESTARTS.name: WarmRestarts,
+    COSINE.name: cosine_annealing,
+    CONSTANT.name: constant,
+    **KINDS,
+}
+"""What makes a schedule of each kind by its fields, for whoever names one: also of those not searched."""
 
 
 class Meaning(NamedTuple):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sgdr import WarmRestarts, export
+from sgdr import WarmRestarts, Warmup, export
+from sgdr.decays import Linear
 from sgdr.export import parity
 from sgdr.export.parity import own
 
@@ -168,7 +169,7 @@ def test_extreme_schedules_are_described_without_delay(target):
     ("arguments", "options", "message"),
     [
         ((WHOLE, "tensorflow"), {}, "target must be one of torch, optax"),
-        (({"T_0": 1}, "torch"), {}, "schedule must be a WarmRestarts, got dict"),
+        (({"T_0": 1}, "torch"), {}, "schedule must be a WarmRestarts, Linear, .*, got dict"),
         ((WarmRestarts(np.ones(2), 10), "torch"), {}, "schedule must have numbers as fields"),
         ((WHOLE, "torch"), {"budget": 0}, "budget must be an int >= 1, got 0"),
         ((WHOLE, "torch"), {"steps_per_epoch": 1.5}, "steps_per_epoch must be an int >= 1, got 1.5"),
@@ -183,6 +184,13 @@ def test_bad_arguments_are_named_in_one_line(arguments, options, message):
 def test_where_there_is_no_code_there_is_nothing_to_say():
     report = parity.report(WarmRestarts(1e40, 10), "keras")
     assert report.to_dict() == {"cannot": [], "nearest": None} and report.comments() == ""
+
+
+@pytest.mark.parametrize("target", export.TARGETS)
+def test_of_other_shapes_and_of_a_warm_up_nothing_is_said(target):
+    for schedule in (Linear(0.1, 9), Warmup(WHOLE, 2)):
+        report = parity.report(schedule, target, steps_per_epoch=2)
+        assert report == parity.Report((), None) and report.comments() == ""
 
 
 def test_what_told_to_measure_is_deprecated():

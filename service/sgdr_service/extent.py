@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from sgdr.cycles import CYCLES_IN_FLOATS, Cycles, cycles_of
 from sgdr.relatives import Chained, Cyclic, Joined, StepDecay
 from sgdr.schedule import WarmRestarts
+from sgdr.shapes import Schedule
 from sgdr.warmup import Warmup
-from sgdr_service.shapes import Schedule
 
 FAR_STEP, FAR_CYCLE = 2**53, 2**46
 """The step and the cycle from which on floats tell none apart, and each step is worked out alone, slowly."""

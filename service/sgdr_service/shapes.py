@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
@@ -12,16 +12,14 @@ from pydantic.json_schema import SkipJsonSchema
 from sgdr.cycles import Cycle
 from sgdr.errors import ArgumentError
 from sgdr.formula import Formula
-from sgdr.relatives import KINDS, cosine_annealing
 from sgdr.schedule import WarmRestarts
+from sgdr.shapes import MAKERS, Schedule
 from sgdr.warmup import Warmup, unwarmed
 from sgdr_service import problems
 from sgdr_service.parameter_types import MOST_PARTS, NUMBERS, Warming
 
-Schedule: TypeAlias = WarmRestarts | Formula | Warmup
-"""Any schedule of the library."""
 DEFAULT = "restarts"
-SHAPES: dict[str, Callable[..., Schedule]] = {DEFAULT: WarmRestarts, "cosine": cosine_annealing, **KINDS}
+SHAPES = MAKERS
 """What makes a schedule of each shape."""
 TAG = "shape:"
 """The prefix of the name of a shape, in pydantic's places of errors."""

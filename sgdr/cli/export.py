@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sgdr.cli import options
+from sgdr.cli import options, schedules
 from sgdr.cli.output import write
 from sgdr.outfile import write_whole
 from sgdr.search.study.spreadsheet import csv_text
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sgdr.export.parity import Job
-    from sgdr.schedule import WarmRestarts
     from sgdr.search.study.study import Best, Study
+    from sgdr.shapes import Schedule
 
 TABLES = ("json", "csv")
 STEPS = "0:100"
@@ -35,12 +35,15 @@ EXAMPLES = """
 
   sgdr export --base-lr 0.1 --T-0 10 --T-mult 2 --to optax --steps-per-epoch 500 --budget 150
 
+  sgdr export --shape wsd --base-lr 0.1 --length 95 --warmup 5 --to torch --steps-per-epoch 500 --budget 100
+
   sgdr export digits --to csv --curves -o curves.csv
 
   sgdr export --base-lr 0.1 --T-0 10 --T-mult 2 --to csv --steps 0:1000:10
 """
 
 
+@schedules.taking_schedule
 def export(
     to: Annotated[
         str, typer.Option(help="torch, optax, keras, braintools or transformers: code; json or csv: a table.")
@@ -52,29 +55,23 @@ def export(
     trial: Annotated[
         int | None, typer.Option(help="The study's trial of that number, in place of its best.")
     ] = None,
-    base_lr: options.BaseLr = None,
-    T_0: options.T0 = None,
-    T_mult: options.TMult = 1,
-    eta_min: options.EtaMin = 0.0,
-    peak_decay: options.PeakDecay = 1.0,
-    cycles: options.CycleCount = None,
     steps_per_epoch: Annotated[
         int | None,
         typer.Option(
-            help="Optimizer updates in an epoch: T_0 counts epochs, and the code steps per batch.",
+            help="Optimizer updates in an epoch: lengths count epochs, and the code steps per batch.",
             show_default="the study's",
         ),
     ] = None,
     interval: Annotated[
         str | None,
         typer.Option(
-            help="step or epoch: T_0 counts epochs, and the rate changes at every update, or once an epoch.",
+            help="step or epoch: lengths count epochs, and rates change at every update, or once an epoch.",
             show_default="the study's",
         ),
     ] = None,
     budget: Annotated[
         int | None,
-        typer.Option(help="Length of the training, in the unit of T_0.", show_default="the trial's"),
+        typer.Option(help="Length of the training, in the unit of the lengths.", show_default="the trial's"),
     ] = None,
     steps: Annotated[
         str | None,
@@ -92,12 +89,13 @@ def export(
         bool | None, typer.Option("--measure/--no-measure", hidden=True, show_default=False)
     ] = None,
     storage: options.Storage = None,
+    **shaped: Any,
 ) -> None:
     """Write a schedule as code for another framework, or as a table of its rates.
 
     Of a study, the schedule is that of its best trial, and the tables are its trials or their curves. Code
-    needs no sgdr, and says in a comment whether it steps per batch or per epoch. Comments below it tell what
-    the framework's own scheduler cannot do of the schedule, and the nearest that it can.
+    needs no sgdr, and says in a comment whether it steps per batch or per epoch. Comments below that of warm
+    restarts tell what the framework's own scheduler cannot do of the schedule, and the nearest that it can.
 
     The code of a study changes the rate as its trials did. Of a function that has not said how many optimizer
     updates an epoch has, nobody knows: give --steps-per-epoch, or, for torch and braintools and where the
@@ -111,8 +109,8 @@ def export(
         typer.echo("sgdr: leave out --measure and --no-measure: no framework is run", err=True)
     if to not in (*exports.TARGETS, *TABLES):
         raise ValueError(f"--to {to!r} must be one of {', '.join((*exports.TARGETS, *TABLES))}")
-    if study is not None and not (base_lr is None and T_0 is None):
-        raise ValueError(f"give either the study {study!r} or a schedule by --base-lr and --T-0, not both")
+    if study is not None and (option := schedules.given(shaped)):
+        raise ValueError(f"give either the study {study!r} or a schedule by {option}, not both")
     if to in TABLES:
         meaningless = {"--steps-per-epoch": steps_per_epoch, "--interval": interval, "--budget": budget}
         _refuse(f"--to {to}", meaningless)
@@ -120,7 +118,7 @@ def export(
         _refuse(f"--to {to}", {"--steps": steps, "--curves": curves or None})
     if study is None:
         _refuse("a schedule", {"--trial": trial, "--curves": curves or None})
-        schedule = options.schedule(base_lr, T_0, T_mult, eta_min, peak_decay, cycles)
+        schedule = schedules.schedule(shaped)
         if to in TABLES:
             text = _encoded(_rates(schedule, options.steps(STEPS if steps is None else steps)), to)
         else:
@@ -133,7 +131,7 @@ def export(
         if to in TABLES:
             text = _encoded(_trials(loaded, trial, curves), to)
         else:
-            best = _with_code(loaded, trial)
+            best = _completed(loaded, trial)
             stepping = best.stepping.with_given(
                 checked_steps_per_epoch(steps_per_epoch), checked_interval(interval)
             )
@@ -146,7 +144,8 @@ def _code(job: Job) -> str:
     """The code, and below it what the framework's own scheduler can do of the schedule."""
     from sgdr.export.parity import report_of
 
-    return f"{job.code}\n{report_of(job).comments()}"
+    comments = report_of(job).comments()
+    return f"{job.code}\n{comments}" if comments else job.code
 
 
 def _refuse(what: str, values: Mapping[str, object]) -> None:
@@ -163,21 +162,6 @@ def _completed(study: Study, number: int | None) -> Best:
     if best is None:
         raise ValueError(
             f"--trial {number}: study {study.name!r} has no completed trial of that number; see sgdr best"
-        )
-    return best
-
-
-def _with_code(study: Study, number: int | None) -> Best:
-    """The given trial, or the best. Raises ValueError where no framework has code for its schedule."""
-    from sgdr.schedule import WarmRestarts
-
-    best = _completed(study, number)
-    if not isinstance(best.schedule, WarmRestarts):
-        others = (trial.number for trial in study.ranked() if isinstance(trial.schedule, WarmRestarts))
-        instead = next((f"export --trial {other}, the best of warm restarts, or " for other in others), "")
-        raise ValueError(
-            f"trial {best.number} of study {study.name!r} is a {type(best.schedule).__name__}, which is not "
-            f"written as code: {instead}follow it by sgdr.adapters.torch.WarmRestartsLR and the like"
         )
     return best
 
@@ -207,7 +191,7 @@ def _with_stated(study: Study) -> pd.DataFrame:
     return study.trials().reset_index().assign(**values)
 
 
-def _rates(schedule: WarmRestarts, steps: range) -> pd.DataFrame:
+def _rates(schedule: Schedule, steps: range) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 

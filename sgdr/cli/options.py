@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.options import PLAIN, Group, Kind, Option
 from sgdr.search.problem.starts import split
 from sgdr.search.sweeps.config import OPTIONS
@@ -35,19 +34,6 @@ def declared(option: Option) -> Any:
 
 Storage = Annotated[str | None, declared(OPTIONS["storage"])]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-BaseLr = Annotated[float | None, typer.Option("--base-lr", help="The peak rate.")]
-T0 = Annotated[float | None, typer.Option("--T-0", help="Length of the first cycle.")]
-TMult = Annotated[float, typer.Option("--T-mult", help="Each cycle is this many times longer than the last.")]
-EtaMin = Annotated[float, typer.Option("--eta-min", help="The lowest rate.")]
-PeakDecay = Annotated[
-    float, typer.Option("--peak-decay", help="Each restart's peak is the last one times this.")
-]
-CycleCount = Annotated[
-    int | None,
-    typer.Option(
-        "--cycles", help="After so many cycles the rate stays at the lowest.", show_default="no end"
-    ),
-]
 
 _SLOTS = "Runs trained side by side: a number, or auto, which suits them to the devices"
 SlotCount = Annotated[str, declared(replace(OPTIONS["slots"], help=_SLOTS))]
@@ -59,25 +45,6 @@ LARGEST_STEP = 2**63 - 1
 MOST_STEPS = 10_000_000
 """The most steps that are computed at once."""
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def schedule(
-    base_lr: float | None,
-    T_0: float | None,
-    T_mult: float,
-    eta_min: float,
-    peak_decay: float = 1.0,
-    cycles: int | None = None,
-) -> WarmRestarts:
-    """The schedule that the options name; whole numbers are whole."""
-    for name, value in (("--base-lr", base_lr), ("--T-0", T_0)):
-        if value is None:
-            raise ValueError(f"{name} is missing: a schedule needs --base-lr and --T-0")
-    return WarmRestarts(base_lr, _whole(T_0), _whole(T_mult), eta_min, peak_decay, cycles)
-
-
-def _whole(number: float | None) -> float | int | None:
-    return int(number) if number is not None and number.is_integer() else number
 
 
 def numbers(

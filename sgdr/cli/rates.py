@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sgdr.cli import options
+from sgdr.cli import options, schedules
 from sgdr.cli.output import write
 
 
+@schedules.taking_schedule
 def lr(
-    base_lr: options.BaseLr = None,
-    T_0: options.T0 = None,
-    T_mult: options.TMult = 1,
-    eta_min: options.EtaMin = 0.0,
-    peak_decay: options.PeakDecay = 1.0,
-    cycles: options.CycleCount = None,
     steps: Annotated[str, typer.Option(help="START:STOP, START:STOP:STRIDE, or one step.")] = "0:100",
     json: options.Json = False,
+    **shaped: Any,
 ) -> None:
-    """Print the learning rate at steps, in the unit of T_0.
+    """Print the learning rate at steps, in the unit of the lengths, of a schedule of any shape.
 
-    Example: sgdr lr --base-lr 0.1 --T-0 10 --T-mult 2 --steps 0:200:20
+    Examples: sgdr lr --base-lr 0.1 --T-0 10 --T-mult 2 --steps 0:200:20, or
+    sgdr lr --shape linear --base-lr 0.1 --length 60 --warmup 5 --steps 0:60:10
     """
     import json as encoder
 
     import numpy as np
 
-    schedule = options.schedule(base_lr, T_0, T_mult, eta_min, peak_decay, cycles)
+    schedule = schedules.schedule(shaped)
     chosen = options.steps(steps)
     rates = schedule(np.arange(chosen.start, chosen.stop, chosen.step))
     if json:
@@ -41,6 +38,7 @@ def lr(
     )
 
 
+@schedules.taking_schedule
 def plot(
     study: Annotated[
         str | None,
@@ -49,14 +47,9 @@ def plot(
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write: .png, .svg or .pdf.")] = Path(
         "schedule.png"
     ),
-    base_lr: options.BaseLr = None,
-    T_0: options.T0 = None,
-    T_mult: options.TMult = 1,
-    eta_min: options.EtaMin = 0.0,
-    peak_decay: options.PeakDecay = 1.0,
-    cycles: options.CycleCount = None,
     steps: Annotated[str, typer.Option(help="START:STOP, without a study.")] = "0:100",
     storage: options.Storage = None,
+    **shaped: Any,
 ) -> None:
     """Plot a schedule, and under it the curve of the trial where it is a study's best.
 
@@ -65,11 +58,11 @@ def plot(
     from sgdr import plot as plots
 
     if study is None:
-        schedule = options.schedule(base_lr, T_0, T_mult, eta_min, peak_decay, cycles)
+        schedule = schedules.schedule(shaped)
         chosen = options.steps(steps)
         plots.save(plots.schedule_figure(schedule, chosen.start, chosen.stop), out)
-    elif base_lr is not None or T_0 is not None:
-        raise ValueError(f"give either the study {study!r} or a schedule by --base-lr and --T-0, not both")
+    elif option := schedules.given(shaped):
+        raise ValueError(f"give either the study {study!r} or a schedule by {option}, not both")
     else:
         from sgdr.search.study.lookup import load
 

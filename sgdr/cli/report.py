@@ -12,7 +12,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-import sgdr
 from sgdr.schedule import FIELDS
 from sgdr.search.storage.connect import DEFAULT_URL, shown
 from sgdr.search.study.columns import COLUMNS
@@ -170,14 +169,12 @@ def answer(reached: Answer) -> None:
 
 def pasted(reached: Answer, study: Study) -> None:
     """The recommended schedule in Python, and the command that gives code for frameworks, on stdout."""
-    schedule, out = reached.schedule, console()
-    kinds = dict.fromkeys((type(schedule), type(unwarmed(schedule)[0])))
-    homes = {kind.__name__: "sgdr" if kind.__name__ in dir(sgdr) else kind.__module__ for kind in kinds}
-    imports = "\n".join(f"from {home} import {name}" for name, home in homes.items())
-    out.print(f"\n{imports}\n\nschedule = {schedule!r}  # steps are epochs", soft_wrap=True)
-    if isinstance(schedule, sgdr.WarmRestarts):
-        command = f"sgdr export --to torch --trial {reached.number}{where(study.name, study.url)}"
-        out.print(f"\nCode for torch, and likewise for other frameworks:\n  {command}", soft_wrap=True)
+    from sgdr.export.python import expression
+
+    made = expression(reached.schedule)
+    console().print(f"\nimport sgdr\n\nschedule = {made}  # steps are epochs", soft_wrap=True)
+    command = f"sgdr export --to torch --trial {reached.number}{where(study.name, study.url)}"
+    console().print(f"\nCode for torch, and likewise for other frameworks:\n  {command}", soft_wrap=True)
 
 
 def where(name: str, url: str) -> str:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from sgdr.cli import confirm as confirmation
-from sgdr.cli import options
+from sgdr.cli import options, schedules
 from sgdr.cli.imports import imported, importing
 from sgdr.cli.progress import Shown, progress
 from sgdr.search.problem.options import Place
@@ -128,7 +128,6 @@ def _again() -> str:
 
 def _print(result: Result, verdict: Verdict | None, workload: str, url: str, json: bool) -> None:
     from sgdr.cli import report
-    from sgdr.schedule import FIELDS, WarmRestarts
     from sgdr.search.storage.connect import shown
 
     study = result.study
@@ -173,21 +172,14 @@ def _print(result: Result, verdict: Verdict | None, workload: str, url: str, jso
     report.describe(study, 5)
     if verdict:
         report.verdict(verdict, name)
-    best = study.best.schedule
+    best = schedules.options_of(study.best.schedule)
     lines = (
         "Go on with",
         *([] if verdict else [f"  {_command(_confirm(workload), name, url)}"]),
         f"  {_command('answer', name, url)}",
         f"  {_command('best -k 10', name, url)}",
         f"  {_command('plot -o ' + shlex.quote('./' + name + '.png'), name, url)}",
-        *(
-            [
-                f"  sgdr lr --base-lr {best.base_lr:g} --T-0 {best.T_0} --T-mult {best.T_mult}"
-                f" --eta-min {best.eta_min:g} --steps 0:{study.best.budget}"
-            ]
-            if isinstance(best, WarmRestarts) and best.to_dict().keys() == {*FIELDS}
-            else []
-        ),
+        *([f"  sgdr lr {best} --steps 0:{study.best.budget}"] if best else []),
     )
     out.print("\n".join(lines), soft_wrap=True)  # a command is one line, to be copied
     if shown(url) != url:

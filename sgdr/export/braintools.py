@@ -56,6 +56,7 @@ def _has_class(plan: Plan) -> bool:
 
 def _optimizer(plan: Plan, own: bool) -> str:
     s = plan.schedule
+    from_peak = not plan.warmup and s(0) == s.base_lr
     scheduler = [f"scheduler = {type(s).__name__}({s.base_lr!r})"]
     if own:
         scheduler = [
@@ -71,5 +72,7 @@ def _optimizer(plan: Plan, own: bool) -> str:
             *scheduler,
             "optimizer = braintools.optim.SGD(lr=scheduler)  # or another",
             "optimizer.register_trainable_weights(model.states(brainstate.ParamState))",
+            # An optimizer's current_lr is at first that of its scheduler, whatever the first rate is.
+            *["scheduler.apply(lambda rate: rate)  # the first rate is not the peak"] * (not from_peak),
         ]
     )

@@ -14,7 +14,7 @@ from sgdr.export.dialect import WIDTH
 from sgdr.export.formulas import FORMULAS
 from sgdr.formula import Formula, holds_array
 from sgdr.schedule import WarmRestarts
-from sgdr.shapes import SHAPES
+from sgdr.shapes import SHAPES, Schedule
 from sgdr.stepping import Interval, checked_interval, checked_steps_per_epoch
 from sgdr.warmup import Warmup
 
@@ -143,7 +143,7 @@ class Plan:
 
 
 def planned(
-    schedule: WarmRestarts | Formula | Warmup,
+    schedule: Schedule,
     target: str,
     steps_per_epoch: int | None,
     budget: int | None,

@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 from sgdr.export import braintools, keras, optax, torch, transformers
 from sgdr.export.plan import Plan, planned
-from sgdr.formula import Formula
-from sgdr.schedule import WarmRestarts
+from sgdr.shapes import Schedule
 from sgdr.stepping import Interval
-from sgdr.warmup import Warmup
 
 _WRITERS: dict[str, Callable[[Plan], str]] = {
     "torch": torch.code,
@@ -22,7 +20,7 @@ TARGETS = tuple(_WRITERS)
 
 
 def code(
-    schedule: WarmRestarts | Formula | Warmup,
+    schedule: Schedule,
     target: str,
     *,
     steps_per_epoch: int | None = None,

@@ -273,6 +273,20 @@ def test_unknown_studies_name_the_known(swept, command):
         (("lr", "--base-lr", "0.1", "--T-0", "3", "--steps", "first"), ("--steps 'first'",)),
         (("lr", "--base-lr", "0.1", "--T-0", "3", "--steps", f"0:{10**12}"), ("--steps", "STRIDE")),
         (("lr", "--base-lr", "0.1", "--T-0", "3", "--steps", str(10**20)), ("--steps", str(10**20))),
+        (
+            ("lr", "--shape", "wsd", "--base-lr", "1"),
+            ("--length is missing", "wsd needs --base-lr and --length"),
+        ),
+        (
+            ("lr", "--shape", "linear", "--power", "2"),
+            ("--power has no meaning for --shape linear", "--length"),
+        ),
+        (("lr", "--shape", "square", "--base-lr", "1"), ("--shape 'square'", "restarts, cosine", "linear")),
+        (
+            ("lr", "--shape", "step-decay", "--base-lr", "1", "--milestones", "3,x"),
+            ("--milestones '3,x'", "30,60"),
+        ),
+        (("lr", "--base-lr", "0.1", "--T-0", "3", "--warmup", "-1"), ("steps must be an int >= 0, got -1",)),
         (("plot",), ("--base-lr is missing",)),
         (("plot", "tiny", "--base-lr", "0.1", "-o", "a.png"), ("'tiny'", "not both")),
         (("plot", "tiny", "--T-0", "3", "-o", "a.png"), ("'tiny'", "not both")),

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sgdr import WarmRestarts, export, search
+from sgdr import WarmRestarts, Warmup, export, relatives, search
 from sgdr.cli.export import _encoded
+from sgdr.decays import Linear
+from sgdr.relatives import StepDecay
 
 SCHEDULE = ("--base-lr", "0.1", "--T-0", "10", "--T-mult", "2", "--eta-min", "0.001")
 TYPICAL = WarmRestarts(0.1, 10, 2, 0.001)
@@ -83,17 +85,35 @@ def test_a_study_whose_epochs_have_no_known_length_is_exported_where_that_is_sai
     assert code == with_words(schedule, "keras", budget=3, steps_per_epoch=10)
 
 
-def test_a_formula_is_not_code_and_the_best_of_restarts_is_named(sgdr, tiny, tmp_path):
+def test_trials_of_every_shape_are_code(sgdr, tiny, tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     options = {"trials": 16, "storage": url, "controls": 0.6, "slots": 4, "pruner": "none"}
-    search.sweep(tiny.workload, study="s", shapes=["restarts", "cyclic"], **options)
+    space = search.Space(warmup=1)
+    search.sweep(tiny.workload, study="s", shapes=["restarts", "cyclic"], space=space, **options)
     study = search.load("s", url)
     trials = study.trials()
     number = trials.index[(trials.arm == "cyclic") & (trials.state == "COMPLETE")][0]
-    done = sgdr("export", "s", "--to", "torch", "--trial", str(number), "--storage", url)
-    assert done.returncode != 0 and done.stdout == ""
-    other = next(best.number for best in study.ranked() if best.arm != "cyclic")
-    assert f"trial {number} of study 's' is a Cyclic" in done.stderr and f"--trial {other}" in done.stderr
+    schedule = study.schedule(number)
+    assert isinstance(schedule.schedule, relatives.Cyclic)
+    code = output(sgdr("export", "s", "--to", "optax", "--trial", str(number), "--storage", url))
+    assert code == export.code(schedule, "optax", steps_per_epoch=2, budget=6)
+
+
+@pytest.mark.parametrize(
+    ("options", "schedule"),
+    [
+        (
+            ("--shape", "linear", "--base-lr", "0.1", "--length", "60", "--warmup", "5"),
+            Warmup(Linear(0.1, 60), 5),
+        ),
+        (("--shape", "step-decay", "--base-lr", "1", "--milestones", "3,9.5"), StepDecay(1, (3, 9.5))),
+        (("--shape", "constant", "--base-lr", "0.1"), relatives.constant(0.1)),
+    ],
+)
+def test_a_schedule_of_any_shape_is_code(swept, options, schedule):
+    assert output(swept("export", *options, "--to", "torch")).startswith(export.code(schedule, "torch"))
+    rates = json.loads(output(swept("export", *options, "--to", "json")))
+    assert [row["lr"] for row in rates] == schedule(np.arange(100)).tolist()
 
 
 def test_tables_of_a_study_are_its_trials(swept, trials):
@@ -188,6 +208,11 @@ def test_a_file_is_written_whole_or_not_at_all(swept, tmp_path):
         (("--to", "torch"), ("--base-lr is missing",)),
         (("--base-lr", "0.1", "--to", "csv"), ("--T-0 is missing",)),
         (("tiny", *SCHEDULE, "--to", "torch"), ("'tiny'", "not both")),
+        (("--shape", "joined", "--to", "torch"), ("--shape 'joined' must be one of restarts, cosine",)),
+        (
+            ("--shape", "wsd", "--base-lr", "1", "--length", "9", "--fall", "x", "--to", "csv"),
+            ("fall", "'x'"),
+        ),
         (("nope", "--to", "torch"), ("no study 'nope'", "'tiny'")),
         (("tiny", "--to", "torch", "--trial", "99"), ("--trial 99", "no completed trial", "sgdr best")),
         (("tiny", "--to", "torch", "--trial", "-1"), ("--trial -1", "no completed trial")),

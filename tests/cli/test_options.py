@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sgdr.cli import options
+from sgdr.cli import options, schedules
 
 FEW = settings(deadline=None, max_examples=30)
 FLOATS = st.floats(allow_nan=False)
@@ -81,6 +81,7 @@ def test_times_that_cannot_be(text):
 @FEW
 @given(st.integers(1, 10**6), st.integers(1, 9))
 def test_whole_lengths_make_an_exact_schedule(T_0, T_mult):
-    schedule = options.schedule(0.1, float(T_0), float(T_mult), 0.0)
+    typed = {"base_lr": 0.1, "T_0": float(T_0), "T_mult": float(T_mult)}
+    schedule = schedules.schedule(typed)
     assert type(schedule.T_0) is type(schedule.T_mult) is int
     assert schedule(T_0) == 0.1

@@ -7,7 +7,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from sgdr import WarmRestarts
+from sgdr import WarmRestarts, Warmup
+from sgdr.decays import Linear
 
 SCHEDULE = ("--base-lr", "0.1", "--T-0", "10", "--T-mult", "2", "--eta-min", "0.001")
 
@@ -47,6 +48,23 @@ def test_lr_takes_what_the_routes_take(swept):
     assert answer["lr"] == WarmRestarts(0.1, 10, 2, 0.001, 0.5, 2)(np.arange(0, 40, 5)).tolist()
     refused = swept("lr", *SCHEDULE, "--cycles", "0")
     assert refused.returncode == 2 and "cycles must be an int >= 1 or None, got 0" in refused.stderr
+
+
+def test_lr_takes_any_shape_after_a_warm_up(swept):
+    options = (
+        "--shape",
+        "linear",
+        "--base-lr",
+        "0.1",
+        "--length",
+        "60",
+        "--warmup",
+        "5",
+        "--steps",
+        "0:60:10",
+    )
+    answer = json.loads(swept("lr", *options, "--json").stdout)
+    assert answer["lr"] == Warmup(Linear(0.1, 60), 5)(np.arange(0, 60, 10)).tolist()
 
 
 def test_lr_ends_quietly_when_its_reader_has_seen_enough(tmp_path):

@@ -48,6 +48,13 @@ def test_shapes_are_asked_for_by_name_and_told_with_their_fields(sgdr):
     assert "shapes='square' must be one of restarts, cosine, linear, " in refused.stderr
 
 
+def test_the_rates_of_the_best_are_printed_by_a_command_whatever_its_shape(sgdr):
+    done = sgdr(*SWEEP, "--trials", "2", "--shapes", "wsd", "--warmup", "1")
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("  sgdr lr "))
+    assert line.startswith("  sgdr lr --shape wsd ") and " --warmup 1 " in line
+    assert sgdr(*line.split()[1:]).returncode == 0
+
+
 def test_relatives_are_still_taken_and_said_to_be_deprecated(sgdr):
     done = sgdr(*SWEEP, "--trials", "16", "--sampler", "tpe", "--controls", "0.5", "--relatives", "cyclic")
     assert done.returncode == 0 and "cyclic 1" in done.stdout and "constant 1" in done.stdout

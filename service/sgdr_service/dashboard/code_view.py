@@ -6,7 +6,7 @@ from nicegui import ui
 
 from sgdr import export
 from sgdr.export.parity import report_of
-from sgdr.schedule import WarmRestarts
+from sgdr.search.problem.types import Schedule
 from sgdr.stepping import Stepping
 from sgdr_service.dashboard.layout import code_block, heading
 from sgdr_service.presenters import code_of, jobs_of
@@ -20,8 +20,8 @@ FRAMEWORKS = {
 }
 
 
-def show_code(schedule: WarmRestarts, stepping: Stepping, budget: int) -> None:
-    """A tab for each framework, with what its own scheduler can do of the schedule below the code."""
+def show_code(schedule: Schedule, stepping: Stepping, budget: int) -> None:
+    """A tab for each framework, with what its own scheduler can do of warm restarts below the code."""
     heading("Code", 3)
     with ui.tabs().props('no-caps dense align=left aria-label="Frameworks"') as tabs:
         for target in export.TARGETS:

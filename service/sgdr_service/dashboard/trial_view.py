@@ -79,8 +79,7 @@ def show_trial(study: Study, row: dict[str, Any]) -> None:
     if isinstance(unwarmed(schedule)[0], WarmRestarts):
         cycles = cycles_of(schedule, curve or [None] * budget, stored.direction)
         Table("Cycles", f"{file}-cycles", COLUMNS, cycles, key="cycle")
-    if isinstance(schedule, WarmRestarts):
-        show_code(schedule, stepping, budget)
+    show_code(schedule, stepping, budget)
 
 
 def cycles_of(schedule: Schedule, curve: Sequence[float | None], direction: str) -> list[dict[str, Any]]:

@@ -59,8 +59,8 @@ def best(
 ) -> Response:
     """The k best schedules with code for every framework; the confirmed ones first.
 
-    Parity says in words what the framework's own scheduler cannot do of the schedule, and the nearest that
-    it can.
+    Parity says in words what the framework's own scheduler cannot do of warm restarts, and the nearest that
+    it can; nothing of other shapes.
 
     Code changes the rate as the trial did: at every step, or once an epoch. Where a study does not know how
     many steps an epoch has, the code that needs it is a comment that says so: give `steps_per_epoch`, or, for

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from sgdr.cycles import Cycle
 from sgdr.schedule import WarmRestarts
+from sgdr.shapes import Schedule
 from sgdr_service import problems
 from sgdr_service.documented import documented
 from sgdr_service.etag import pure
@@ -23,7 +24,7 @@ from sgdr_service.extent import cycles_until, is_far, parts
 from sgdr_service.parameter_types import LARGEST_STEP, MOST_PARTS, Step, Whole
 from sgdr_service.routes.studies import answer
 from sgdr_service.shape_query import ScheduleQuery
-from sgdr_service.shapes import AnyShape, Schedule, cycle_at
+from sgdr_service.shapes import AnyShape, cycle_at
 from sgdr_service.strict_params import StrictRoute
 
 MOST_IN_RANGE = 1_000_000

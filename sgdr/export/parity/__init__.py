@@ -10,16 +10,14 @@ import warnings
 from sgdr import checks
 from sgdr.export.parity.job import Job
 from sgdr.export.parity.report import Report, report_of
-from sgdr.formula import Formula
-from sgdr.schedule import WarmRestarts
+from sgdr.shapes import Schedule
 from sgdr.stepping import Interval
-from sgdr.warmup import Warmup
 
 __all__ = ["Job", "Report", "report", "report_of"]
 
 
 def report(
-    schedule: WarmRestarts | Formula | Warmup,
+    schedule: Schedule,
     target: str,
     *,
     steps_per_epoch: int | None = None,
@@ -29,6 +27,8 @@ def report(
     timeout: float | None = None,
 ) -> Report:
     """What the own scheduler of `target` makes of `schedule`, with the arguments of `export.code`.
+
+    Of other schedules than warm restarts, and of a warm-up, it says nothing.
 
     `measure` and `timeout` are deprecated, and do nothing: no framework is run.
 

@@ -9,17 +9,15 @@ from sgdr.export.parity.looked import Looked, looked_at
 from sgdr.export.parity.own import Own, nearest
 from sgdr.export.plan import Plan, planned
 from sgdr.export.writers import check_target, code
-from sgdr.formula import Formula
-from sgdr.schedule import WarmRestarts
+from sgdr.shapes import Schedule
 from sgdr.stepping import Interval
-from sgdr.warmup import Warmup
 
 
 @dataclass(frozen=True)
 class Job:
     """The arguments of `export.code`, and what follows from them, which raises ValueError as that does."""
 
-    schedule: WarmRestarts | Formula | Warmup
+    schedule: Schedule
     target: str
     steps_per_epoch: int | None
     budget: int | None

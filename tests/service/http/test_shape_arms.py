@@ -41,7 +41,8 @@ def test_every_answer_knows_them(study):
         kinds = {item["arm"]: item["schedule"].get("kind") for item in top}
         assert kinds.items() >= {name: name for name in FORMULAS}.items() and kinds["cosine"] is None
         for item in top:
-            assert item["code"]["torch"].startswith("# schedule must be") is (item["arm"] in FORMULAS)
+            assert "import torch" in item["code"]["torch"] and "import optax" in item["code"]["optax"]
+            assert (item["parity"]["torch"]["nearest"] is None) is (item["arm"] in FORMULAS)
         candidates = client.get("/v1/studies/shapes/verdict").json()["candidates"]
         assert {candidate["arm"] for candidate in candidates} == set(ALL_ARMS)
         table = pd.read_csv(io.StringIO(client.get("/v1/studies/shapes/trials.csv").text))

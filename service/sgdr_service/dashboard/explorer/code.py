@@ -1,4 +1,4 @@
-"""A schedule as code: for this library, with its warm-up, and for the frameworks."""
+"""A schedule as code: for this library, and for the frameworks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ OWN = "sgdr"
 
 
 def code(explored: Explored, target: str, steps_per_epoch: int | None, budget: int) -> str:
-    """The schedule for that target; for frameworks without its warm-up, and without the epochs of it."""
+    """The schedule for that target."""
     if target != OWN:
-        trained = max(budget - explored.warmup, 0) or None
         interval: Interval = "epoch" if steps_per_epoch is None else "step"
-        return code_of(Job(explored.restarts, target, steps_per_epoch, trained, interval))
+        return code_of(Job(explored.schedule, target, steps_per_epoch, budget, interval))
     listed = ", ".join(f"{name}={plain(value)}" for name, value in explored.restarts.to_dict().items())
     restarts = f"WarmRestarts({listed})"
     names, schedule = "WarmRestarts", restarts

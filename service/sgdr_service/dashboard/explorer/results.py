@@ -88,7 +88,6 @@ class Code:
     def __init__(self, now: Now) -> None:
         self._now = now
         heading("Code", 3)
-        self._left_out = ui.label().classes("faint")
         with ui.tabs(on_change=self.show) as self._tabs:
             for target, name in {OWN: OWN, **FRAMEWORKS}.items():
                 ui.tab(target, name)
@@ -99,10 +98,6 @@ class Code:
     async def show(self) -> None:
         """Shows the code for the target."""
         now = self._now()
-        warmup = now.current.warmup
-        left = max(now.budget - warmup, 0)
-        only = f"Only the code for sgdr has the warm-up; the others train the {left} epochs after it."
-        self._left_out.text = only if warmup else ""
         text = await run_in_threadpool(
             code, now.current, str(self._tabs.value), now.steps_per_epoch, now.budget
         )

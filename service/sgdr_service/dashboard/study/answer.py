@@ -6,12 +6,12 @@ from typing import Any
 
 from nicegui import ui
 
-from sgdr.schedule import WarmRestarts
 from sgdr.search.study.study import Answer, Study
 from sgdr.shapes import SHAPES
+from sgdr.warmup import flat_fields
 from sgdr_service.dashboard.code_view import show_code
 from sgdr_service.dashboard.context import Here
-from sgdr_service.dashboard.explorer.link import explorer_url
+from sgdr_service.dashboard.explorer.link import explorer_url, is_explorable
 from sgdr_service.dashboard.layout import heading, link, trial_url, written
 from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.table import Table, column
@@ -59,14 +59,13 @@ def _draw(study: Study, answer: Answer) -> None:
     with ui.element("div").classes("figure-head"):
         heading("Which schedule to use", 2)
         link(f"Trial {answer.number}", trial_url(study.name, answer.number))
-        if isinstance(answer.schedule, WarmRestarts):
+        if is_explorable(answer.schedule):
             link("In the explorer", explorer_url(answer.schedule, answer.budget, stepping.steps_per_epoch))
     with ui.element("div").classes("answer"):
         for sentence in answer.words.splitlines():
             ui.label(sentence)
-    if isinstance(answer.schedule, WarmRestarts):
-        with ui.expansion("As code").classes("more"):
-            show_code(answer.schedule, stepping, answer.budget)
+    with ui.expansion("As code").classes("more"):
+        show_code(answer.schedule, stepping, answer.budget)
     if answer.equal:
         title = "Cannot be told from it"
         Table(title, f"{study.name}-equal", EQUAL, equal_rows(answer), key="number")
@@ -76,8 +75,7 @@ def equal_rows(answer: Answer) -> list[dict[str, Any]]:
     """A row for each schedule that cannot be told from the recommended one, the best first."""
     rows = []
     for peer in answer.equal:
-        fields = {name: value for name, value in peer.schedule.to_dict().items() if name != "kind"}
-        said = {**fields, **peer.hparams}
+        said = {**flat_fields(peer.schedule), **peer.hparams}
         told = (f"{name} {written(value)}" for name, value in said.items() if value is not None)
         row = {name: getattr(peer, name) for name in ("number", "value", "low", "high")}
         rows.append({**row, "shape": SHAPES[peer.shape].words, "schedule": ", ".join(told)})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from sgdr.schedule import WarmRestarts
 from sgdr.search.study.study import Best, Study
 from sgdr.warmup import flat_fields
 from sgdr_service.dashboard.code_view import show_code
@@ -76,5 +75,4 @@ def _draw_best(study: Study, best: Best) -> None:
     title = "Best schedule's learning rate over its validation curve"
     figure = best_figure(best, stored.metric, stored.select_metric)
     Figure(title, f"{study.name}-best", height="30rem").show(figure)
-    if isinstance(best.schedule, WarmRestarts):
-        show_code(best.schedule, best.stepping, best.budget)
+    show_code(best.schedule, best.stepping, best.budget)
