@@ -20,8 +20,8 @@ FIELDS = tuple(field.name for field in fields.SCHEDULE)
 
 
 def is_explorable(schedule: Schedule) -> bool:
-    """Whether the explorer shows such a schedule: warm restarts without an end, also after a warm-up."""
-    restarts, _ = unwarmed(schedule)
+    """Whether the explorer shows such a schedule: warm restarts without an end, also after one warm-up."""
+    restarts = schedule.schedule if isinstance(schedule, Warmup) else schedule
     return isinstance(restarts, WarmRestarts) and restarts.cycles is None
 
 
