@@ -10,7 +10,7 @@ def test_the_answer_is_told_in_sentences_and_with_code_to_paste(swept):
     assert done.returncode == 0 and done.stderr == ""
     for said in ("Use ", "is expected to be", "cannot be told from it", "The search has cost 8.0"):
         assert said in done.stdout
-    code = done.stdout[done.stdout.index("from sgdr import") : done.stdout.index("Code for torch")]
+    code = done.stdout[done.stdout.index("import sgdr") : done.stdout.index("Code for torch")]
     names = {}
     exec(code, names)
     reached = json.loads(swept("answer", "tiny", "--json").stdout)
