@@ -21,9 +21,12 @@ from sgdr.search.model.surrogate import Surrogate
 
 def search(replay: Replay) -> Iterator[int]:
     """The row that the model would use, after each trial; every trial is trained to its end."""
-    table = replay.table
-    model, schedules = _model(table)
-    first = np.array(rows_of(table, "cosine", "0"))
+    return planned(replay, *_model(replay.table))
+
+
+def planned(replay: Replay, model: Surrogate, schedules: Candidates) -> Iterator[int]:
+    """The same with a given model of the table's schedules."""
+    first = np.array(rows_of(replay.table, "cosine", "0"))
     rows, losses = list[int](), list[float]()
     while True:
         posterior = model.posterior(rows, losses)

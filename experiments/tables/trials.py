@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -46,6 +46,11 @@ class Replay:
     def left(self) -> float:
         """What may still be spent."""
         return self.cost - self.spent
+
+    @property
+    def worths(self) -> Mapping[int, Sequence[float]]:
+        """What the trials of each row that have ended are worth."""
+        return self._worths
 
     def seeds_left(self, row: int) -> int:
         """On how many more seeds a schedule can be begun."""

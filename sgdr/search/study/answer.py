@@ -20,13 +20,13 @@ from sgdr.errors import ArgumentError
 from sgdr.search.problem.objective import members, sign
 from sgdr.search.problem.types import Schedule
 from sgdr.search.study.answer_words import in_words
+from sgdr.search.study.belief import Belief
 from sgdr.search.study.evidence import evidence, tried
 from sgdr.search.study.stated import all_stated
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
 
 if TYPE_CHECKING:
     from sgdr.search.storage.reader import Content
-    from sgdr.search.study.belief import Belief
 
 MARGIN = 0.2
 """The margin, in standard deviations between seeds near the best, where none is given."""
@@ -153,9 +153,6 @@ def answered(content: Content, cost: float, margin: float | None = None) -> Answ
     schedules = tried(content)
     if not any(np.isfinite(one.best) for one in schedules):
         return None
-    # SciPy takes as long to import as much else that reads a study: it waits until an answer is asked for.
-    from sgdr.search.study.belief import Belief
-
     stored = content.stored
     if margin is None and _is_margin(stored.margin):  # anybody may have written another
         margin = float(stored.margin)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sgdr.search.model.draws import Seen, drawn
+from sgdr.search.model.prior import PRIOR, Prior
 from sgdr.search.study.evidence import Evidence, Tried
 from sgdr.shapes import SHAPES
 from sgdr.warmup import unwarmed
@@ -26,10 +27,10 @@ class Belief:
     out where there are others.
     """
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, prior: Prior = PRIOR) -> None:
         whole = [row for row, one in enumerate(evidence.tried) if np.isfinite(one.best)]
         rows = [row for row in whole if not evidence.tried[row].has_failed] or whole
-        draws = drawn(evidence.candidates, Seen.of(evidence.losses))
+        draws = drawn(evidence.candidates, Seen.of(evidence.losses), prior)
         self.tried = [evidence.tried[row] for row in rows]
         self.complete = evidence.complete
         """How many schedules were trained to their end, with those that the model has not seen."""
