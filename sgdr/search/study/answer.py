@@ -20,7 +20,7 @@ from sgdr.errors import ArgumentError
 from sgdr.search.problem.objective import members, sign
 from sgdr.search.problem.types import Schedule
 from sgdr.search.study.answer_words import in_words
-from sgdr.search.study.belief import Belief
+from sgdr.search.study.belief import QUANTILES, SURE, Belief
 from sgdr.search.study.evidence import evidence, tried
 from sgdr.search.study.stated import all_stated
 from sgdr.shapes import COSINE, RESTARTS, SHAPES
@@ -190,7 +190,7 @@ def answer(
         equal=tuple(_peer(belief, row, other, toward) for other in belief.equal(row)),
         gain_over_start=None if start is None else _difference(belief, row, start, toward),
         gain_over_cosine=None if cosine is None else _difference(belief, row, cosine, toward),
-        restarts=None if apart is None else effect(apart, margin or 0.0, toward).value,
+        restarts=None if sides is None else _restarts(belief, *sides, margin or 0.0, toward).value,
         restarts_difference=apart,
         margin=margin,
         leader=belief.tried[belief.leader].number,
@@ -221,8 +221,15 @@ def _sides(belief: Belief) -> tuple[int, int] | None:
     return None if restarts is None or other is None else (restarts, other)
 
 
-def _difference(belief: Belief, row: int, other: int, toward: float) -> Difference:
-    low, median, high = sorted(toward * end for end in belief.difference(row, other))
+def _restarts(belief: Belief, row: int, other: int, margin: float, toward: float) -> Effect:
+    """Whether restarts help, by the best row with them and the best without."""
+    return effect(_difference(belief, row, other, toward, SURE), margin, toward)
+
+
+def _difference(
+    belief: Belief, row: int, other: int, toward: float, quantiles: Sequence[float] = QUANTILES
+) -> Difference:
+    low, median, high = sorted(toward * end for end in belief.difference(row, other, quantiles))
     return Difference(belief.tried[other].number, median, low, high)
 
 
