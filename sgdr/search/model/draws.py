@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 UNITS = np.geomspace(0.01, 0.64, 7)
 """The units that are tried, in shares of the range of the losses."""
+LONGEST = 30.0
+"""The longest range that counts, in middling distances from the best: a schedule that came to nothing is to
+make no difference between those that did not."""
 NOISES = np.array([0.17, 0.3, 0.55, 1.0, 1.7, 3.0])
 """The standard deviations between seeds that are tried, in those that were learned."""
 NOISE_SURPRISE = 0.7
@@ -120,7 +123,10 @@ def _log_prior(factor: Any, surprise: float) -> Any:
 
 def _units(seen: Seen) -> Float64[np.ndarray, " units"]:
     """The units that are tried; where all losses are equal, a small share of them."""
-    spread = float(np.ptp(seen.means) + 2 * np.sqrt((seen.squares / seen.counts).max()))
+    luck = 2 * np.sqrt((seen.squares / seen.counts).max())
+    spread = float(np.ptp(seen.means) + luck)
+    typical = float(np.median(seen.means) - seen.means.min() + luck)
+    spread = min(spread, LONGEST * typical) if typical > 0 else spread
     return spread * UNITS if spread > 0 else np.array([1e-9 + 1e-3 * abs(float(seen.means[0]))])
 
 
