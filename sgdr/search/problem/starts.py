@@ -1,6 +1,7 @@
 """Schedules that a search starts from: those that the user has today, as texts, mappings or schedules.
 
-All three say the same: a shape of `sgdr.shapes`, fields of its schedules, and values of the workload's own.
+All three say the same: a shape of `sgdr.shapes`, fields of its schedules, the epochs of a warm-up before it,
+and values of the workload's own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from sgdr.errors import ArgumentError
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.warming import WARMUP
 from sgdr.shapes import CONSTANT, COSINE, MILESTONES, RESTARTS, SHAPES
+from sgdr.warmup import Warmup, unwarmed, unwarmed_fields
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -33,6 +36,9 @@ SHORTEST = 0.01
 RATES = (1e-36, 1e36)
 """What float32 holds with room on both sides."""
 _BARE = re.compile(r"[^\s\",;=\[\]{}]+")
+
+_OF_WARMUP = ("kind", "schedule", "steps")
+"""The keys of the fields of a `Warmup`."""
 
 Said = dict[str, Any]
 """What is said of a schedule: its shape by the key `SHAPE`, and values by name."""
@@ -83,11 +89,15 @@ def said(value: Any, name: str = NAME) -> Said:
     """What a text, a mapping or a schedule says. Raises ArgumentError for what is of no shape."""
     if isinstance(value, str):
         return _of_text(value, name)
-    if isinstance(value, WarmRestarts | Formula):
+    if isinstance(unwarmed(value)[0], WarmRestarts | Formula):
         value = value.to_dict()
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+    inner, warmup = unwarmed_fields(value)
+    if not isinstance(inner, Mapping) or not all(isinstance(key, str) for key in (*inner, *value)):
         raise ArgumentError(name, value, "must be a text, a mapping, or a schedule of a shape", EXAMPLE)
-    values = {key: checks.plain(one) for key, one in value.items()}
+    values = {key: checks.plain(one) for key, one in inner.items()}
+    if warmup:
+        beside = {key: checks.plain(one) for key, one in value.items() if key not in _OF_WARMUP}
+        values |= {**beside, WARMUP: warmup}
     shape = values.pop(SHAPE if SHAPE in values else "kind", RESTARTS.name)
     if shape not in SHAPES:
         raise ArgumentError(name, value, f"has shape {shape!r}, which must be one of {', '.join(SHAPES)}")
@@ -108,9 +118,10 @@ def start_of(said: Mapping[str, Any], hparams: Mapping[str, BaseDistribution], b
     """
     shape, given = said[SHAPE], {name: value for name, value in said.items() if name != SHAPE}
     names, needed = _fields(shape)
+    warmup, left = _warmup(said, given.pop(WARMUP, 0), budget)
     unknown = [name for name in given if name not in names and name not in hparams]
     if unknown:
-        known = ", ".join([*names, *(name for name in hparams if name not in names)])
+        known = ", ".join([*names, WARMUP, *(name for name in hparams if name not in names)])
         raise _bad(said, f"has {unknown[0]}, which is none of {known}")
     own = {name: given.get(name, _only(held)) for name, held in hparams.items()}
     lacking = [name for name in needed if name not in given]
@@ -118,11 +129,12 @@ def start_of(said: Mapping[str, Any], hparams: Mapping[str, BaseDistribution], b
     if lacking:
         raise _bad(said, f"lacks {', '.join(lacking)}", f"add e.g. {lacking[0]}=…")
     try:
-        schedule = _schedule(shape, {name: given[name] for name in names if name in given}, budget)
+        schedule = _schedule(shape, {name: given[name] for name in names if name in given}, left)
     except ValueError as error:
         raise _bad(said, f"is no schedule: {error}") from error
-    _check_fit(said, schedule, budget)
-    return Start(schedule, {name: _as_held(said, name, value, hparams[name]) for name, value in own.items()})
+    _check_fit(said, schedule, budget, warmup)
+    values = {name: _as_held(said, name, value, hparams[name]) for name, value in own.items()}
+    return Start(Warmup(schedule, warmup) if warmup else schedule, values)
 
 
 def _of_text(text: str, argument: str) -> Said:
@@ -186,15 +198,24 @@ def _schedule(shape: str, values: Said, budget: int) -> WarmRestarts | Formula:
     return made
 
 
-def _check_fit(said: Mapping[str, Any], schedule: Schedule, budget: int) -> None:
+def _warmup(said: Mapping[str, Any], value: Any, budget: int) -> tuple[int, int]:
+    """The epochs of the warm-up, and what they leave of the budget. Raises ArgumentError."""
+    number = checks.number(value)
+    if number is None or not 0 <= number < budget or number != int(number):
+        raise _bad(said, f"has {WARMUP}={value!r}, which must be whole epochs from 0 to {budget - 1}")
+    return int(number), budget - int(number)
+
+
+def _check_fit(said: Mapping[str, Any], schedule: Schedule, budget: int, warmup: int) -> None:
     low, high = RATES
     if not low <= schedule.base_lr <= high:
         raise _bad(said, f"has base_lr={schedule.base_lr!r}, which must lie from {low:g} to {high:g}")
     for name in getattr(schedule, "lengths", ("T_0",)):
         length = getattr(schedule, name)
         for epochs in length if isinstance(length, tuple) else [] if length is None else [length]:
-            if epochs > budget:
+            if epochs > budget - warmup:
                 reason = f"has {name}={epochs!r}, which does not fit the budget of {budget} epochs"
+                reason += " less its warm-up" if warmup else ""
                 raise _bad(said, reason, "shorten it, or raise budget")
             if epochs < SHORTEST:
                 raise _bad(said, f"has {name}={epochs!r}, which must be at least {SHORTEST} epochs")

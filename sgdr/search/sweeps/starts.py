@@ -24,8 +24,13 @@ from sgdr.errors import ArgumentError
 from sgdr.search.problem.arms import arm_of, effect
 from sgdr.search.problem.space import Space
 from sgdr.search.problem.starts import NAME, Start
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.sweeps.enqueued import FIXED, START, held
 from sgdr.shapes import SHAPES
+from sgdr.warmup import unwarmed
+
+RANGES = ("base_lr", "T_0", "T_mult", "eta_ratio", WARMUP)
+"""What a space may be widened in, beside the workload's own values."""
 
 
 def widened(space: Space, starts: Sequence[Start], budget: int, shapes: Sequence[str]) -> Space:
@@ -45,6 +50,10 @@ def widened(space: Space, starts: Sequence[Start], budget: int, shapes: Sequence
             wider["T_0"] = _around(space.T_0, T_0)
             if isinstance(T_mult := values["T_mult"], int):
                 wider["T_mult"] = tuple(dict.fromkeys((*_factors(space), T_mult)))
+        if not space.closed and arm in shapes:
+            # A shorter warm-up than is asked for is the start's own.
+            shortest, longest = space.warmups
+            wider[WARMUP] = shortest, max(longest, unwarmed(schedule)[1])
         hparams = {name: _holding(name, space.hparams[name], value) for name, value in start.hparams.items()}
         space = replace(space, **wider, hparams=hparams)
     return space
@@ -52,8 +61,8 @@ def widened(space: Space, starts: Sequence[Start], budget: int, shapes: Sequence
 
 def space_of(stored: Mapping[str, Any], asked: Space) -> Space:
     """The space that a study keeps, as of `Space.to_dict`, for a sweep that asks for that one."""
-    names, texts = ("base_lr", "T_0", "T_mult", "eta_ratio"), stored["hparams"]
-    ends: dict[str, Any] = {name: tuple(stored[name]) for name in names}
+    texts = stored["hparams"]
+    ends: dict[str, Any] = {name: tuple(stored[name]) for name in RANGES if name in stored}
     return replace(asked, **ends, hparams={name: json_to_distribution(texts[name]) for name in texts})
 
 
@@ -61,7 +70,7 @@ def widening(narrow: Space, wide: Space) -> str:
     """What is said of a resolved space that was widened to hold the starts; empty where it was not."""
     parts = [
         f"{name} to {_shown(getattr(wide, name))}"
-        for name in ("base_lr", "T_0", "T_mult", "eta_ratio")
+        for name in RANGES
         if getattr(narrow, name) != getattr(wide, name)
     ]
     parts += [
@@ -129,12 +138,15 @@ def needs_table(starts: Sequence[Start], space: Space, budget: int, shapes: Sequ
 
 def _values(name: str, schedule: Any, budget: int) -> Iterator[Any]:
     """The values of a searched parameter that may mean the schedule, the likeliest first."""
-    if name == "eta_ratio":
+    schedule, warmup = unwarmed(schedule)
+    if name == WARMUP:
+        yield warmup
+    elif name == "eta_ratio":
         ratio = schedule.eta_min / schedule.base_lr
         # The quotient times base_lr may differ from eta_min in its last bit.
         yield from (ratio, math.nextafter(ratio, 1.0), math.nextafter(ratio, 0.0))
     elif name == "cycles":
-        yield len(schedule.troughs(budget=budget))
+        yield len(schedule.troughs(budget=budget - warmup))
     else:
         value = getattr(schedule, "up" if name == "half_cycle" else name, None)
         yield int(value) if isinstance(value, float) and value.is_integer() and name != "base_lr" else value

@@ -26,7 +26,7 @@ HELD = {
 NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=False)
 WORDS = NUMBERS | st.booleans() | st.text(min_size=1, max_size=8)
 NAMES = st.from_regex(r"[a-z][a-zA-Z_0-9]{0,8}", fullmatch=True).filter(
-    lambda name: name not in ("shape", "kind")
+    lambda name: name not in ("shape", "kind", "warmup")
 )
 VALUES = st.dictionaries(NAMES, WORDS | st.lists(NUMBERS, min_size=1, max_size=3), max_size=4)
 
@@ -56,6 +56,8 @@ def test_a_text_says_what_it_was_made_of(shape, values):
         ("step-decay base_lr=0.1", StepDecay(0.1, (18.0, 36.0, 48.0))),
         ("step-decay base_lr=0.1 milestones=30, gamma=0.2", StepDecay(0.1, (30,), 0.2)),
         ("cyclic base_lr=0.1 up=5 down=3", Cyclic(0.1, 5, 3)),
+        ("cosine base_lr=0.1 warmup=5", Warmup(WarmRestarts(0.1, 55), 5)),
+        ("linear base_lr=0.1 warmup=2.0", Warmup(Linear(0.1, 58), 2)),
     ],
 )
 def test_a_shape_and_its_values_are_a_schedule(typed, meant):
@@ -107,7 +109,7 @@ def test_values_of_the_workload_come_in_its_types():
         ("cosine base_lr=-0.1", "base_lr must be a number > 0"),
         ("cosine base_lr=1e60", "must lie from 1e-36 to 1e\\+36"),
         ("cosine base_lr=0.1 eta_min=0.2", "eta_min must not exceed"),
-        ("cosine base_lr=0.1 T_0=20", "has T_0, which is none of base_lr, eta_min"),
+        ("cosine base_lr=0.1 T_0=20", "has T_0, which is none of base_lr, eta_min, warmup"),
         ("restarts base_lr=0.1", "lacks T_0"),
         ("restarts base_lr=0.1 T_0=90", "has T_0=90, which does not fit the budget of 60 epochs; shorten it"),
         ("restarts base_lr=0.1 T_0=1e-9", "must be at least 0.01 epochs"),
@@ -119,7 +121,10 @@ def test_values_of_the_workload_come_in_its_types():
         ({1: 2}, "must be a text, a mapping, or a schedule of a shape"),
         (3, "must be schedules"),
         ([3], "must be a text, a mapping, or a schedule of a shape"),
-        (Warmup(WarmRestarts(0.1, 5), 2), "must be a text, a mapping, or a schedule of a shape"),
+        ("cosine base_lr=0.1 warmup=60", "has warmup=60, which must be whole epochs from 0 to 59"),
+        ("cosine base_lr=0.1 warmup=1.5", "has warmup=1.5, which must be whole epochs"),
+        ("restarts base_lr=0.1 T_0=58 warmup=5", "does not fit the budget of 60 epochs less its warm-up"),
+        (Warmup(math.sin, 2), "must be a text, a mapping, or a schedule of a shape"),
         (math.sin, "must be a text, a mapping, or a schedule of a shape"),
     ],
 )
@@ -138,7 +143,7 @@ def test_what_is_no_start_is_refused_in_one_line(bad, words):
         ("decay=much depth=2 act=relu", "has decay='much', which must be a finite number"),
         (
             "decay=1 depth=2 act=relu width=3",
-            "has width, which is none of base_lr, eta_min, decay, depth, act",
+            "has width, which is none of base_lr, eta_min, warmup, decay, depth, act",
         ),
     ],
 )

@@ -107,6 +107,23 @@ def test_a_closed_space_finds_a_start_by_its_cycles():
     )
 
 
+def test_a_warm_up_is_searched_where_a_start_has_one(storage):
+    start = "restarts base_lr=0.1 T_0=2 warmup=2"
+    settings = settings_with(start, "power base_lr=0.1 warmup=1", trials=4, sampler="staged")
+    assert settings.space.warmups == (0, 2) and settings.asked.warmups == (0, 0)
+    searched(storage, settings)
+    trials = trials_of(storage)
+    assert trials[0].params == {"base_lr": 0.1, "T_0": 2, "T_mult": 1, "eta_ratio": 0.0, "warmup": 2}
+    assert [trial.user_attrs["schedule"] for trial in trials[:2]] == [
+        start.schedule.to_dict() for start in settings.starts
+    ]
+    assert trials[1].params == {} and trials[1].user_attrs["arm"] == "power"
+    # Without one, where the search has one always, it is trained as it is.
+    own = settings_with("cosine base_lr=0.1", trials=2, space={"warmup": 2})
+    searched(storage, own, "t")
+    assert own.space == own.asked and trials_of(storage, "t")[0].user_attrs["schedule"]["T_0"] == 6
+
+
 def test_a_start_is_never_ended_early(storage):
     more = {"pruner": "median", "sampler": "tpe", "slots": 1, "trials": 16}
     searched(storage, settings_with("constant base_lr=0.1", LAGGING, budget=24, shapes=["constant"], **more))

@@ -14,6 +14,7 @@ from sgdr.search.storage.schema import ARM, BEGUN
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.strategy.staged.grid import Params
 from sgdr.search.strategy.staged.staging import Make, Seen, Staging
+from sgdr.warmup import unwarmed_fields
 
 STATED = ""
 """The parameter that stands for a whole schedule, as JSON, where a trial is of no arm: nothing searched is
@@ -69,5 +70,6 @@ class StagedArms:
         if trial.params.keys() != set(self._hparams) or not trial.user_attrs.keys() >= {ARM, BEGUN}:
             return None
         stated = trial.user_attrs[BEGUN]
-        params = {"base_lr": stated["base_lr"], **trial.params, STATED: json.dumps(stated, sort_keys=True)}
+        peak = unwarmed_fields(stated)[0]["base_lr"]
+        params = {"base_lr": peak, **trial.params, STATED: json.dumps(stated, sort_keys=True)}
         return Seen.of(trial, trial.user_attrs[ARM], params, self._direction)
