@@ -14,7 +14,7 @@ from experiments.objectives.measure import Row, measured
 from sgdr import search
 
 WORKLOADS = ("digits", "digits-noisy", "mnist1d")
-PEAKS = (0.05, 0.15, 0.45)
+PEAKS = (0.005, 0.015, 0.05, 0.15, 0.45)
 
 
 def main() -> None:

@@ -42,7 +42,12 @@ class Row:
 
 
 def measured(
-    workload: str, budget: int, peaks: Sequence[float], tuning: int, seeds: int, callback: search.Callback
+    workload: str | search.Workload,
+    budget: int,
+    peaks: Sequence[float],
+    tuning: int,
+    seeds: int,
+    callback: search.Callback,
 ) -> list[Row]:
     """Every schedule with restarts beside every control, by each objective; `workload` has errors."""
     everything = [(name, peak) for name in FAMILIES for peak in peaks]
@@ -75,7 +80,7 @@ def measured(
 
 
 def _trained(
-    workload: str,
+    workload: str | search.Workload,
     budget: int,
     schedules: Iterable[tuple[str, float]],
     seeds: int,
