@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgdr import WarmRestarts, Warmup, export
-from sgdr.decays import Linear, Power, StableDecay
-from sgdr.relatives import Chained, Cyclic, Joined, OneCycle, StepDecay
+from sgdr.decays import FALLS, Linear, Power, StableDecay
+from sgdr.relatives import ANNEALS, MODES, Chained, Cyclic, Joined, OneCycle, StepDecay
 from tests.exported import RUN, TOLERANCE, keras_rate, run_optax, run_torch
 
 LAST = 2**31 - 1
@@ -227,6 +227,28 @@ def test_any_schedule_in_optax(schedule, steps_per_epoch, budget, with_budget):
         schedule, "optax", steps_per_epoch=steps_per_epoch, budget=budget if with_budget else None
     )
     check("optax", run_optax(code, budget, steps_per_epoch), schedule, steps_per_epoch)
+
+
+LENGTHS = st.one_of(st.integers(1, 60), st.floats(0.5, 60))
+SHARES = st.floats(0.05, 0.95)
+ANY_FORMULA = st.one_of(
+    st.builds(Linear, st.floats(1e-6, 10), LENGTHS, st.floats(0, 1e-6)),
+    st.builds(Power, st.floats(1e-6, 10), LENGTHS, st.floats(1, 4), st.floats(0, 1e-6)),
+    st.builds(StableDecay, st.floats(1e-6, 10), LENGTHS, SHARES, st.just(1e-7), st.sampled_from(FALLS)),
+    st.builds(OneCycle, st.floats(1e-6, 10), LENGTHS, SHARES, anneal=st.sampled_from(ANNEALS)),
+    st.builds(Cyclic, st.just(0.1), LENGTHS, LENGTHS, st.just(0.01), st.sampled_from(MODES), SHARES),
+)
+
+
+@settings(deadline=None)
+@given(ANY_FORMULA, st.integers(0, 9), st.integers(1, 9))
+def test_the_function_of_any_formula_is_exact(formula, warmup, steps_per_epoch):
+    schedule = Warmup(formula, warmup)
+    code = export.code(schedule, "torch", steps_per_epoch=steps_per_epoch)
+    before = code.split("\noptimizer =")[0].splitlines()
+    names = {}
+    exec("\n".join(line for line in before if "torch" not in line), names)
+    check("torch", [names["learning_rate"](step) for step in range(150)], schedule, steps_per_epoch)
 
 
 def definitions(code, end):

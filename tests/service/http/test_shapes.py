@@ -8,14 +8,14 @@ import pytest
 from sgdr_service.shapes import MODELS, SHAPES
 
 import sgdr
-from sgdr import relatives
-from sgdr.relatives import KINDS
+from sgdr.shapes import MAKERS
 
 RESTARTS = {"base_lr": 0.1, "T_0": 10}
 DECAY = {"base_lr": 0.5, "milestones": [20, 40.5], "gamma": 0.3}
 ASKED = {
     "restarts": {**RESTARTS, "T_mult": 2, "eta_min": 1e-4, "peak_decay": 0.9, "cycles": 2},
     "cosine": {"base_lr": 0.1, "length": 50, "eta_min": 0.001},
+    "constant": {"base_lr": 0.1},
     "one-cycle": {"base_lr": 0.1, "length": 50, "pct_final": 0.8, "anneal": "linear"},
     "cyclic": {"base_lr": 0.1, "up": 5, "down": 15, "eta_min": 0.01, "mode": "triangular2"},
     "step-decay": DECAY,
@@ -41,8 +41,7 @@ def library_schedule(shape, fields):
         for name, value in fields.items()
         if name not in ("shape", "kind")
     }
-    make = {"restarts": sgdr.WarmRestarts, "cosine": relatives.cosine_annealing, **KINDS}[shape]
-    return make(**values)
+    return MAKERS[shape](**values)
 
 
 def as_query(fields):
@@ -58,7 +57,7 @@ def as_query(fields):
 
 
 def test_every_shape_of_the_library_is_tried_here_with_all_its_fields():
-    assert ASKED.keys() == MODELS.keys() == {"restarts", "cosine", *KINDS}
+    assert ASKED.keys() == MODELS.keys() == MAKERS.keys()
     for shape, model in MODELS.items():
         assert set(model.model_fields) - {"shape", "warmup"} == set(
             inspect.signature(SHAPES[shape]).parameters
@@ -78,7 +77,7 @@ def test_both_methods_and_restarts_answer_for_every_shape(sqlite_client, shape, 
     for step in STEPS[:5]:
         one = sqlite_client.get("/v1/lr", params={**query, "step": step})
         assert one.status_code == 200 and one.json()["lr"] == schedule(step), one.text
-        has_cycles = shape in ("restarts", "cosine")
+        has_cycles = shape in ("restarts", "cosine", "constant")
         assert one.json()["cycle"] == (schedule.cycle(step).to_dict() if has_cycles else None)
         assert one.headers["etag"]
     answer = sqlite_client.get("/v1/restarts", params={**query, "until": 60}).json()
@@ -104,7 +103,7 @@ def test_a_schedule_is_sent_as_the_library_writes_it(sqlite_client):
 @pytest.mark.parametrize(
     ("fields", "location", "words"),
     [
-        ({"shape": "wave"}, "shape", "'restarts', 'cosine', 'one-cycle'"),
+        ({"shape": "wave"}, "shape", "'restarts', 'cosine', 'constant', 'one-cycle'"),
         ({"shape": "one-cycle", "base_lr": 0.1}, "length", "is missing"),
         ({"shape": "one-cycle", "base_lr": 0.1, "length": -1}, "length", "greater than 0"),
         ({"shape": "one-cycle", "base_lr": 1, "length": 9, "pct_final": 0.1}, "pct_final", "must exceed"),
