@@ -26,6 +26,11 @@ UNITS = np.geomspace(0.005, 0.64, 8)
 """The units that are tried, in shares of the range of the losses that were seen."""
 NOISES = np.array([0.1, 0.3, 1.0, 2.0])
 """The noises between seeds that are tried, in shares of the prior's."""
+EXPECTED = 0.3
+"""The noise that is expected, in the same. A handful of trials, each at another peak, cannot tell noise from
+a steep rise: left to them, the best peak would count as luck where the next one is far too high."""
+SURPRISE = 1.0
+"""The standard deviation, in natural logarithms, of the noise about that."""
 WEAKEST = 0.15
 """Noise far from the best, where differences count little, is at least this share of that near it."""
 OFFSET = 3.0
@@ -75,7 +80,8 @@ class Surrogate:
             noise = self._prior.noise
             return Posterior(self._mean, noise, 1.0, 0.0, self._left(seen, values, running, noise))
         fits = self._fits(seen, values)
-        best = int(np.argmax(fits.likelihood))
+        shares = fits.noise / self._prior.noise
+        best = int(np.argmax(fits.likelihood - 0.5 * (np.log(shares / EXPECTED) / SURPRISE) ** 2))
         noises, offset = fits.noises[best], fits.offset[best]
         mean = self._mean + offset + self._kernel[:, seen] @ fits.weights[best]
         noise, unit = float(fits.noise[best]), float(fits.unit[best])

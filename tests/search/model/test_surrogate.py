@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgdr.schedule import WarmRestarts
 from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.policy import best_row, gradients, next_row
 from sgdr.search.model.prior import PRIOR
@@ -50,6 +51,16 @@ def test_the_unit_of_the_losses_does_not_matter(model, factor, shift):
     assert other.mean == pytest.approx(posterior.mean, abs=1e-4)
     loss, scaled = (known.lowest + known.unit * np.sinh(1.0) for known in (posterior, other))
     assert scaled == pytest.approx(factor * loss + shift, rel=1e-4, abs=1e-4)
+
+
+def test_the_best_peak_is_known_though_the_next_one_is_far_too_high():
+    peaks = np.geomspace(1e-4, 1e-1, 13)
+    cosine = [(WarmRestarts(peak, 60), 60) for peak in peaks]
+    candidates = Candidates.of(peaks.tolist(), np.linspace(0, 1, 13).tolist(), cosine, [()] * 13)
+    seen = [5, 8, 10, 12]
+    for last in (0.1, 0.3, 1.0):
+        posterior = Surrogate(candidates, PRIOR).posterior(seen, [0.0735, 0.0733, 0.0432, last])
+        assert best_row(posterior, seen) == 10
 
 
 def test_what_is_running_is_known_better_and_expected_no_different(model):

@@ -112,6 +112,22 @@ def test_what_failed_diverged_or_was_enqueued():
     assert math.isfinite(sampler.best_trial(study).value)
 
 
+def test_peaks_that_diverge_are_left_alone():
+    sampler = StagedSampler(60)
+    study = optuna.create_study(sampler=sampler)
+    for _ in range(6):
+        trial = study.ask(SPACE)
+        off = math.log(trial.params["base_lr"] / 5e-3)
+        if off > 0.7:
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, 0.3 + 0.1 * off**2)
+    states = [trial.state for trial in study.trials]
+    assert states[0] == TrialState.PRUNED
+    assert states.count(TrialState.PRUNED) <= 3
+    assert 2e-3 < sampler.best_trial(study).params["base_lr"] < 1.2e-2
+
+
 def test_trials_that_are_trained_side_by_side_differ():
     sampler = StagedSampler(60)
     study = optuna.create_study(sampler=sampler)

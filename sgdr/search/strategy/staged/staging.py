@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -103,8 +104,23 @@ class Staging:
         """The shape and the parameters of the trial to begin next."""
         posterior, rows = self._posterior(trials)
         allowed = allowed_rows(posterior, self._candidates.peaks, self._first, list(rows.values()))
+        allowed = self._below_nothing(allowed, [(rows[place], trials[place].loss) for place in rows])
         shape, params = self._points[next_row(posterior, allowed)]
         return shape, dict(params)
+
+    def _below_nothing(
+        self, allowed: Int[np.ndarray, " allowed"], seen: Sequence[tuple[int, float | None]]
+    ) -> Int[np.ndarray, " lower"]:
+        """The rows at lower peaks than any that was `seen`, as long as all of those came to nothing.
+
+        Without a single value the model cannot tell on which side it is better; but higher rates diverge too.
+        """
+        peaks = self._candidates.peaks
+        ended = [(peaks[row], loss) for row, loss in seen if loss is not None]
+        if not ended or any(loss < math.inf for _, loss in ended):
+            return allowed
+        lower = allowed[peaks[allowed] < min(peak for peak, _ in ended)]
+        return lower if len(lower) else allowed
 
     def best(self, trials: Sequence[Seen]) -> int:
         """Which of the trials to use, by its place: of the lowest mean, and of several of that the best.
@@ -123,7 +139,7 @@ class Staging:
     def _posterior(self, trials: Sequence[Seen]) -> tuple[Posterior, dict[int, int]]:
         """What is known of every point, and the rows of the trials that the model has, by their places."""
         losses = sorted(trial.loss for trial in trials if trial.loss is not None)[:MOST_SEEN]
-        worst = max((loss for loss in losses if loss < math.inf), default=1.0)
+        nothing = _of_nothing([loss for loss in losses if loss < math.inf])
         kept = {
             place: trial
             for place, trial in enumerate(trials)
@@ -132,7 +148,7 @@ class Staging:
         self._add(list(kept.values()))
         rows = {place: self._rows[self._key(trial.shape, trial.params)] for place, trial in kept.items()}
         ended = [
-            (rows[place], min(trial.loss, worst)) for place, trial in kept.items() if trial.loss is not None
+            (rows[place], min(trial.loss, nothing)) for place, trial in kept.items() if trial.loss is not None
         ]
         posterior = self._surrogate.posterior(
             [row for row, _ in ended],
@@ -177,3 +193,11 @@ class Staging:
             distribution = next(held[name] for held in self._shapes.values() if name in held)
             places += numbers(distribution, params.get(name))
         return places
+
+
+def _of_nothing(losses: Sequence[float]) -> float:
+    """What a trial that came to nothing counts as, beside these finite losses: clearly worse than all."""
+    if not losses:
+        return 1.0
+    best, worst = min(losses), max(losses)
+    return min(worst + (worst - best or abs(worst) or 1.0), sys.float_info.max)
