@@ -75,7 +75,7 @@ def test_help_of_a_sweep_shows_examples_and_says_what_prunes(swept):
         "--json",
     ):
         assert option in said
-    assert "restart-aware, hyperband, median or none" in said
+    assert "auto, restart-aware, hyperband, median or none" in said
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 PRUNERS = ("restart-aware", "hyperband", "median", "none")
 """The names, which the help of the command lists: that is why Optuna is not imported with this module."""
 
+AUTO = "auto"
+"""The name of the pruner that suits the sampler."""
+
 STAGED = "staged"
 """The name of the search that chooses among all arms by one model."""
 
@@ -20,6 +23,14 @@ CHECKS = 20
 
 FIRST_SHARE = 1 / 27
 """The share of the budget before Hyperband's first rung; its factor is 3."""
+
+
+def suiting(sampler: object) -> str:
+    """The name of the pruner that suits a sampler, which is known by its name or is one of Optuna's.
+
+    The staged search trains little that lags behind: what any rule saves of it is what may win.
+    """
+    return "none" if sampler == STAGED else "restart-aware"
 
 
 def named_pruner(name: str | BasePruner, budget: int, objective: str) -> BasePruner:

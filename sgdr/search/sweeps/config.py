@@ -15,7 +15,7 @@ from sgdr.search.problem.objective import OBJECTIVES
 from sgdr.search.problem.options import Group, Kind, Option, Place, option, options_of
 from sgdr.search.problem.space import Space
 from sgdr.search.storage.connect import DEFAULT_URL
-from sgdr.search.strategy.named import PRUNERS, STAGED
+from sgdr.search.strategy.named import AUTO, PRUNERS, STAGED
 from sgdr.shapes import DEFAULT_SHAPES, SHAPES, in_order
 
 if TYPE_CHECKING:  # neither is needed for the help of the command, which lists the options
@@ -90,10 +90,10 @@ class SweepConfig:
         wrong="must be a finite number of at least 0, in the unit of the metric",
     )
     pruner: str | BasePruner = option(
-        "restart-aware",
+        AUTO,
         Kind.CHOICE,
-        "What ends trials that lag behind",
-        choices=PRUNERS,
+        "What ends trials that lag behind; auto is none for the staged sampler, and restart-aware for others",
+        choices=(AUTO, *PRUNERS),
         instances="optuna.pruners:BasePruner",
         also=", or an Optuna pruner",
     )

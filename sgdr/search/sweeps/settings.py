@@ -22,7 +22,7 @@ from sgdr.search.problem.starts import Start, start_of
 from sgdr.search.problem.warming import WARMUP
 from sgdr.search.storage.schema import SAID_LATER, StudyAttributes
 from sgdr.search.strategy.enumeration import check_enumerable
-from sgdr.search.strategy.named import STAGED, named_pruner, rungs
+from sgdr.search.strategy.named import AUTO, STAGED, named_pruner, rungs, suiting
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.strategy.staged.arms import StagedArms
@@ -207,12 +207,13 @@ def resolve(workload: Declaration, config: SweepConfig) -> Settings:
         hparams.check(workload, space.hparams)
     if isinstance(config.sampler, BaseSampler):
         check_enumerable(config.sampler, space.distributions(budget))
+    pruner = suiting(config.sampler) if config.pruner == AUTO else config.pruner
     resolved = {
         "budget": budget,
         "space": space,
         "asked": asked,
         "starts": starts,
-        "pruner": named_pruner(config.pruner, budget, config.objective),
+        "pruner": named_pruner(pruner, budget, config.objective),
         "slots": None if config.slots == "auto" else config.slots,
         "controls": float(config.controls),
         # Settings go to every worker; where the study and the cluster are, with passwords, does not go along.

@@ -171,8 +171,9 @@ def test_sweep_of_a_function(module: ModuleType, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_same_seed_same_sweep_with_pruning(module: ModuleType, tmp_path: Path) -> None:
+    how = {"trials": 12, "slots": 3, "seed": 4, "pruner": "restart-aware"}
     tables = [
-        search.sweep(module.good, trials=12, storage=f"sqlite:///{tmp_path}/{n}.db", slots=3, seed=4)
+        search.sweep(module.good, storage=f"sqlite:///{tmp_path}/{n}.db", **how)
         .study.trials()
         .drop(columns=["started", "seconds"])
         for n in range(2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 
 from sgdr.search.problem.objective import OBJECTIVES
-from sgdr.search.strategy.named import CHECKS, PRUNERS, named_pruner, rungs
+from sgdr.search.strategy.named import CHECKS, PRUNERS, named_pruner, rungs, suiting
 from sgdr.search.strategy.restart_aware import RestartAwarePruner
 
 
@@ -24,6 +24,12 @@ from sgdr.search.strategy.restart_aware import RestartAwarePruner
 )
 def test_names_mean_pruners(name, kind):
     assert type(named_pruner(name, 60, "final")) is kind
+
+
+def test_the_staged_search_alone_has_no_pruner_of_its_own():
+    assert suiting("staged") == "none"
+    for sampler in ("tpe", "random", optuna.samplers.RandomSampler()):
+        assert suiting(sampler) == "restart-aware"
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

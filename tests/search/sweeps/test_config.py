@@ -5,11 +5,13 @@ import math
 
 import optuna
 import pytest
+from optuna.pruners import MedianPruner, NopPruner
 from optuna.trial import TrialState
 
 from sgdr import search
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.strategy.quasi_random import spread
+from sgdr.search.strategy.restart_aware import RestartAwarePruner
 from sgdr.search.sweeps.config import DEFAULT_EXTENT, OPTIONS, SweepConfig
 from sgdr.search.sweeps.extent import CostExtent, TrialExtent
 from sgdr.search.sweeps.settings import EVENLY, Settings, differences, resolve
@@ -179,6 +181,15 @@ def test_arms_have_their_own_parameters_and_the_same_pruner(tiny):
     assert all(arm.study.pruner is settings.pruner for arm in arms)
     assert [arm.study.study_name for arm in arms] == list(ARMS)
     assert checked(tiny.Maximized(), **GOOD).arm("cosine", 0, 1).study.direction.name == "MAXIMIZE"
+
+
+def test_the_pruner_suits_the_sampler_where_none_is_named(tiny):
+    arguments = {name: value for name, value in GOOD.items() if name != "pruner"}
+    kinds = {"tpe": RestartAwarePruner, "random": RestartAwarePruner, "staged": NopPruner}
+    for sampler, kind in kinds.items():
+        assert type(checked(tiny.workload, **{**arguments, "sampler": sampler}).pruner) is kind
+        named = checked(tiny.workload, **{**arguments, "sampler": sampler, "pruner": "median"})
+        assert type(named.pruner) is MedianPruner
 
 
 def test_controls_are_judged_right_at_the_start_only(tiny):

@@ -81,9 +81,8 @@ def test_a_cost_counts_the_whole_study_when_it_is_resumed():
 
 @pytest.mark.slow
 def test_what_is_pruned_leaves_its_room_to_others(tiny, tmp_path):
-    study = search.sweep(
-        tiny.workload, cost=4, budget=24, slots=4, storage=f"sqlite:///{tmp_path}/s.db"
-    ).study
+    how = {"budget": 24, "slots": 4, "pruner": "restart-aware", "storage": f"sqlite:///{tmp_path}/s.db"}
+    study = search.sweep(tiny.workload, cost=4, **how).study
     assert study.finished > 4 and study.counts["PRUNED"] and 3 < study.spent <= 4
 
 

@@ -592,9 +592,9 @@ def test_what_changes_by_going_on_is_said(tmp_path, tiny):
     search.sweep(tiny.workload, trials=4, **asked)
     search.sweep(tiny.workload, trials=8, resume=True, **asked)
     assert not heard
-    search.sweep(tiny.workload, trials=12, resume=True, pruner="none", controls=0.5, **asked)
+    search.sweep(tiny.workload, trials=12, resume=True, pruner="median", controls=0.5, **asked)
     assert heard == [
-        "the study was begun with pruner RestartAwarePruner; its trials from here on have NopPruner",
+        "the study was begun with pruner NopPruner; its trials from here on have MedianPruner",
         "the study was begun with controls 0.25; its trials from here on have 0.5",
     ]
 

@@ -75,7 +75,7 @@ requests = st.fixed_dictionaries(
         },
         "T_mult": lengths | st.lists(lengths, min_size=1, max_size=4),
         "objective": st.sampled_from(["best-epoch", "best-trough", "final", "anytime"]),
-        "pruner": st.sampled_from(["restart-aware", "hyperband", "median", "none"]),
+        "pruner": st.sampled_from(["auto", "restart-aware", "hyperband", "median", "none"]),
         "sampler": st.sampled_from(["tpe", "random"]),
         "slots": st.just("auto") | lengths,
         "engine": st.sampled_from(["local", "ray"]),
