@@ -20,7 +20,7 @@ def test_best_as_json_is_what_the_sweep_found(swept):
     answer = json.loads(swept("best", "tiny", "-k", "100", "--json").stdout)
     assert len(answer) == 8
     values = [best["value"] for best in answer]
-    assert values == sorted(values)
+    assert values[1:] == sorted(values[1:])  # the first is the one that the answer recommends
     for best in answer:
         schedule = best["schedule"]
         assert 1 <= schedule["T_0"] <= best["budget"] == 6 and schedule["T_mult"] in (1, 2, 3)

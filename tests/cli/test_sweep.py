@@ -80,7 +80,7 @@ def test_json_is_the_only_thing_on_stdout_and_holds_the_result(sgdr):
 )
 def test_what_a_trial_is_worth_is_said_of_the_best_and_in_the_answer(sgdr, objective, said):
     asked = ("sweep", "--workload", "tiny:predicting", "--cost", "3", "--slots", "2", "--T-0", "1:2")
-    done = sgdr(*asked, "--objective", objective)
+    done = sgdr(*asked, "--objective", objective, "--shapes", "restarts")
     assert done.returncode == 0, done.stderr
     assert f"({objective})" in done.stdout and f"{objective} error" in done.stdout
     assert said in done.stdout or "models together, the last at epoch" in done.stdout

@@ -9,8 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 
 def place_of(distribution: BaseDistribution, value: Any) -> float:
-    """How far through a distribution a value lies, from 0 to 1: the inverse of `quasi_random.at` but for
-    rounding.
+    """How far through a distribution a value lies, from 0 to 1.
 
     Values outside count as the nearest end. Raises TypeError for a distribution that is not Optuna's.
     """

@@ -364,7 +364,8 @@ def test_epochs_of_a_study_older_than_that_attribute_are_the_lengths_of_its_curv
 
 
 def test_a_sweep_writes_how_many_epochs_each_trial_has_trained(url, tiny):
-    study = search.sweep(tiny.workload, trials=20, storage=url, study="s", slots=4).study
+    how = {"storage": url, "study": "s", "pruner": "restart-aware", "slots": 4}
+    study = search.sweep(tiny.workload, trials=20, **how).study
     epochs = {trial.number: trial.user_attrs["epochs"] for trial in study.frozen}
     assert epochs == study.curves().groupby("number").size().to_dict()
     assert len(set(epochs.values())) > 1

@@ -562,6 +562,7 @@ def test_a_resumed_sweep_finds_what_a_sampler_has_noted(tmp_path: Path) -> None:
 def test_an_interrupt_between_two_notes_leaves_nothing_running(tmp_path, monkeypatch, moment, at):
     """The slot is filled after the trial is noted, and emptied before its end is."""
     url, calls = f"sqlite:///{tmp_path}/s.db", 0
+    how = {"trials": 12, "pruner": "restart-aware", "slots": 4, "storage": url, "study": "s"}
     call = getattr(population.Population, moment)
 
     def interrupted(*arguments):
@@ -574,10 +575,10 @@ def test_an_interrupt_between_two_notes_leaves_nothing_running(tmp_path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(population.Population, moment, interrupted)
         with pytest.raises(KeyboardInterrupt):
-            search.sweep(Valley(), trials=12, slots=4, storage=url, study="s")
+            search.sweep(Valley(), **how)
     stopped = search.load("s", url).trials()
     assert set(stopped.state) <= {"COMPLETE", "PRUNED", "FAIL"} and (stopped.state == "FAIL").any()
-    table = search.sweep(Valley(), trials=12, slots=4, storage=url, study="s", resume=True).study.trials()
+    table = search.sweep(Valley(), **how, resume=True).study.trials()
     assert table.state.isin(["COMPLETE", "PRUNED"]).sum() == 12
     assert set(table.retry_of.dropna()) == set(table.index[table.state == "FAIL"])
 

@@ -103,4 +103,12 @@ def _lengths(distributions: Distributions, budget: int, factor: int) -> list[Par
         return [{}]
     closing = [budget // sum(factor**cycle for cycle in range(count)) for count in CYCLES]
     wanted = [max(1, round(T_0)) for T_0 in (*closing, *(share * budget for share in LENGTHS))]
-    return [{"T_0": T_0} for T_0 in dict.fromkeys(at(length, place_of(length, T_0)) for T_0 in wanted)]
+    return [{"T_0": T_0} for T_0 in dict.fromkeys(_nearest(length, T_0) for T_0 in wanted)]
+
+
+def _nearest(length: BaseDistribution, T_0: int) -> Any:
+    """The length next to that one which the distribution has."""
+    if not isinstance(length, IntDistribution):
+        return at(length, place_of(length, T_0))
+    steps = round((min(max(T_0, length.low), length.high) - length.low) / length.step)
+    return length.low + steps * length.step

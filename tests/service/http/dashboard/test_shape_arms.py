@@ -37,9 +37,9 @@ def test_every_view_of_the_study_shows_them(visit, server):
         ("cyclic", "up"),
     ],
 )
-def test_a_trial_has_its_fields_and_its_rate_and_no_code(visit, server, arm, own):
+def test_a_trial_has_its_fields_and_its_rate_and_its_code(visit, server, arm, own):
     trials = server[1].trials()
     page = visit(server[0].url).open(f"/study/shapes/trial/{trials.index[trials.arm == arm][0]}")
     page.locator(".figure svg.main-svg").first.wait_for()
     assert page.get_by_text(own, exact=True).is_visible()
-    assert page.get_by_role("heading", name="Code").count() == 0
+    assert page.get_by_role("heading", name="Code").count() == 1
