@@ -22,6 +22,7 @@ from experiments.tables.table import Table, names, read
 from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.prior import Prior
 from sgdr.search.model.surrogate import Surrogate
+from sgdr.search.model.traits import traits
 
 SAMPLES = 16
 """Samples of trials a table."""
@@ -67,8 +68,8 @@ def candidates(table: Table) -> Candidates:
     rates = [schedule.base_lr for schedule in schedules]
     low, high = np.log(table.about.base_lr)
     places = (np.log(rates) - low) / (high - low)
-    budgets = [(schedule, table.about.budget) for schedule in schedules]
-    return Candidates.of(rates, places.tolist(), budgets, [()] * len(rates))
+    of_each = [traits(schedule, table.about.budget) for schedule in schedules]
+    return Candidates.of(rates, places.tolist(), of_each, [()] * len(rates))
 
 
 def samples(table: Table, seed: int, count: int = SAMPLES) -> list[Sample]:

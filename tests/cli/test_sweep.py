@@ -79,7 +79,19 @@ def test_json_is_the_only_thing_on_stdout_and_holds_the_result(sgdr):
     [("anytime", "on average over stopping after 1 to 6 "), ("ensemble", "forward pass")],
 )
 def test_what_a_trial_is_worth_is_said_of_the_best_and_in_the_answer(sgdr, objective, said):
-    asked = ("sweep", "--workload", "tiny:predicting", "--cost", "3", "--slots", "2", "--T-0", "1:2")
+    asked = (
+        "sweep",
+        "--workload",
+        "tiny:predicting",
+        "--cost",
+        "3",
+        "--slots",
+        "2",
+        "--T-0",
+        "1:2",
+        "--T-mult",
+        "1",
+    )
     done = sgdr(*asked, "--objective", objective, "--shapes", "restarts")
     assert done.returncode == 0, done.stderr
     assert f"({objective})" in done.stdout and f"{objective} error" in done.stdout

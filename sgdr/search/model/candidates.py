@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from sgdr.search.model.traits import traits
-from sgdr.search.problem.types import Schedule
 
 if TYPE_CHECKING:
     from jaxtyping import Float64, Int
@@ -32,14 +29,14 @@ class Candidates:
         cls,
         rates: Sequence[float],
         places: Sequence[float],
-        schedules: Iterable[tuple[Schedule, int]],
+        traits: Sequence[Float64[np.ndarray, " traits"]],
         hparams: Sequence[Sequence[float]],
     ) -> Candidates:
-        """The candidates with these peak rates, a row each; every schedule with its budget, in epochs."""
+        """The candidates with these peak rates, a row each; `traits` as of `traits.traits`."""
         return cls(
             peaks=np.log(np.maximum(rates, np.finfo(float).tiny)),
             places=np.array(places),
-            traits=np.stack([traits(schedule, budget) for schedule, budget in schedules]),
+            traits=np.stack(traits),
             hparams=np.array(hparams, float).reshape(len(rates), -1),
         )
 

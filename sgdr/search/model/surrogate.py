@@ -66,7 +66,7 @@ class Surrogate:
     def __init__(self, candidates: Candidates, prior: Prior) -> None:
         self._prior = prior
         self._mean = prior.mean(candidates)
-        self._kernel = prior.covariance(candidates, candidates)
+        self._kernel = _Kernel(candidates, prior)
 
     def posterior(
         self, rows: Sequence[int], losses: Sequence[float], running: Sequence[int] = ()
@@ -83,7 +83,7 @@ class Surrogate:
         shares = fits.noise / self._prior.noise
         best = int(np.argmax(fits.likelihood - 0.5 * (np.log(shares / EXPECTED) / SURPRISE) ** 2))
         noises, offset = fits.noises[best], fits.offset[best]
-        mean = self._mean + offset + self._kernel[:, seen] @ fits.weights[best]
+        mean = self._mean + offset + self._kernel.columns(seen) @ fits.weights[best]
         noise, unit = float(fits.noise[best]), float(fits.unit[best])
         left = self._left(seen, noises, running, noise)
         return Posterior(mean, noise, unit, float(values.min()), left)
@@ -102,9 +102,7 @@ class Surrogate:
         slope = 1 / np.sqrt(1 + (above / unit[:, None]) ** 2)
         noises = noise[:, None] * np.maximum(slope, WEAKEST)
         left = np.arcsinh(above / unit[:, None]) - self._mean[seen]
-        factor = np.linalg.cholesky(
-            self._kernel[np.ix_(seen, seen)] + noises[:, :, None] ** 2 * np.eye(len(seen))
-        )
+        factor = np.linalg.cholesky(self._kernel.among(seen) + noises[:, :, None] ** 2 * np.eye(len(seen)))
         solved = np.linalg.solve(factor, np.stack([np.ones_like(left), left], 2))
         ones, rest = solved[:, :, 0], solved[:, :, 1]
         precision = (ones**2).sum(1) + OFFSET**-2
@@ -127,17 +125,48 @@ class Surrogate:
     ) -> _Left:
         known = np.concatenate([seen, np.asarray(running, int)])
         noises = np.concatenate([noises, np.full(len(running), noise)])
-        factor = np.linalg.cholesky(self._kernel[np.ix_(known, known)] + np.diag(noises**2))
-        explained = np.linalg.solve(factor, self._kernel[known])
+        columns = self._kernel.columns(known)
+        factor = np.linalg.cholesky(columns[known] + np.diag(noises**2))
+        explained = np.linalg.solve(factor, columns.T)
         ones = np.linalg.solve(factor, np.ones(len(known)))
         return _Left(self._kernel, explained, 1 - explained.T @ ones, float(ones @ ones) + OFFSET**-2)
+
+
+class _Kernel:
+    """The covariance of all candidates before anything is seen, of which only what is asked for is worked
+    out: where much is searched, the whole of it would fill the memory."""
+
+    def __init__(self, candidates: Candidates, prior: Prior) -> None:
+        self._candidates, self._prior = candidates, prior
+        self._columns: dict[int, Float64[np.ndarray, " rows"]] = {}
+        self.variance = float(self.among(np.array([0]))[0, 0])
+        """That of every candidate, since the covariance depends on distances alone."""
+
+    def columns(self, rows: Int[np.ndarray, " some"]) -> Float64[np.ndarray, "rows some"]:
+        """The columns of some candidates.
+
+        Each is worked out alone, so that it is the same to the last bit whatever else was asked for.
+        """
+        for row in rows.tolist():
+            if row not in self._columns:
+                one = self._candidates.some(np.array([row]))
+                self._columns[row] = self._prior.covariance(self._candidates, one)[:, 0]
+        columns = np.empty((len(self._candidates), len(rows)))
+        for place, row in enumerate(rows.tolist()):
+            columns[:, place] = self._columns[row]
+        return columns
+
+    def among(self, rows: Int[np.ndarray, " some"]) -> Float64[np.ndarray, "some some"]:
+        """The covariance of some candidates."""
+        some = self._candidates.some(rows)
+        return self._prior.covariance(some, some)
 
 
 @dataclass(frozen=True, eq=False)
 class _Left:
     """The covariance that is left, when those that are running have ended too."""
 
-    kernel: Float64[np.ndarray, "rows rows"]
+    kernel: _Kernel
     explained: Float64[np.ndarray, "known rows"]
     offset: Float64[np.ndarray, " rows"]
     """How much of the offset, what all have in common, is in each."""
@@ -146,13 +175,13 @@ class _Left:
 
     def variance(self) -> Float64[np.ndarray, " rows"]:
         """The variance of each row."""
-        return np.asarray(np.diag(self.kernel) - (self.explained**2).sum(0) + self.offset**2 / self.precision)
+        return np.asarray(self.kernel.variance - (self.explained**2).sum(0) + self.offset**2 / self.precision)
 
     def covariance(self, rows: Int[np.ndarray, " some"]) -> Float64[np.ndarray, "some some"]:
         """The covariance of some rows."""
         explained, offset = self.explained[:, rows], self.offset[rows]
         common = np.outer(offset, offset) / self.precision
-        return np.asarray(self.kernel[np.ix_(rows, rows)] - explained.T @ explained + common)
+        return np.asarray(self.kernel.among(rows) - explained.T @ explained + common)
 
 
 @dataclass(frozen=True, eq=False)

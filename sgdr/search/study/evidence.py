@@ -16,6 +16,7 @@ from sgdr import relatives
 from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.prior import PRIOR
 from sgdr.search.model.settings import numbers, place_of
+from sgdr.search.model.traits import traits
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.objective import sign
 from sgdr.search.problem.types import Schedule
@@ -182,4 +183,4 @@ def _candidates(tried: Sequence[Tried], space: Mapping[str, Any]) -> Candidates:
         for values in searched
     ]
     places = [place_of(rates, peak) if low < high else PRIOR.place for peak in peaks]
-    return Candidates.of(peaks, places, [(one.schedule, one.budget) for one in tried], settings)
+    return Candidates.of(peaks, places, [traits(one.schedule, one.budget) for one in tried], settings)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 """The model against the textbook's formulas, and what has to hold of it whatever the losses are."""
 
 import numpy as np
@@ -10,6 +12,7 @@ from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.policy import best_row, gradients, next_row
 from sgdr.search.model.prior import PRIOR
 from sgdr.search.model.surrogate import OFFSET, Surrogate
+from sgdr.search.model.traits import traits
 
 ROWS = 40
 
@@ -55,7 +58,7 @@ def test_the_unit_of_the_losses_does_not_matter(model, factor, shift):
 
 def test_the_best_peak_is_known_though_the_next_one_is_far_too_high():
     peaks = np.geomspace(1e-4, 1e-1, 13)
-    cosine = [(WarmRestarts(peak, 60), 60) for peak in peaks]
+    cosine = [traits(WarmRestarts(peak, 60), 60) for peak in peaks]
     candidates = Candidates.of(peaks.tolist(), np.linspace(0, 1, 13).tolist(), cosine, [()] * 13)
     seen = [5, 8, 10, 12]
     for last in (0.1, 0.3, 1.0):
@@ -102,3 +105,16 @@ def test_the_best_is_of_those_that_were_trained(model):
     assert best_row(posterior, SEEN) == min((3, 7), key=lambda row: posterior.mean[row])
     with pytest.raises(ValueError, match="no candidate"):
         best_row(posterior, [])
+
+
+def test_many_candidates_take_no_more_memory_than_what_is_seen_of_them():
+    count = 20_000  # of which the whole covariance would take 3 GB
+    shape = traits(WarmRestarts(0.1, 60), 60)
+    rates, places = np.geomspace(1e-3, 1, count), np.linspace(0, 1, count)
+    many = Candidates.of(rates.tolist(), places.tolist(), [shape] * count, [()] * count)
+    tracemalloc.start()
+    posterior = Surrogate(many, PRIOR).posterior([5, 9_000, 19_000], [0.3, 0.1, 0.2])
+    next_row(posterior, np.arange(count))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert posterior.deviation.shape == (count,) and peak < 100e6

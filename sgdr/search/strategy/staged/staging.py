@@ -16,14 +16,15 @@ from sgdr.search.model.policy import allowed_rows, best_row, next_row
 from sgdr.search.model.prior import PRIOR, Prior
 from sgdr.search.model.settings import numbers, place_of
 from sgdr.search.model.surrogate import Posterior, Surrogate
-from sgdr.search.model.traits import TRAITS
+from sgdr.search.model.traits import TRAITS, traits
 from sgdr.search.problem.objective import sign
 from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.strategy.staged.grid import Distributions, Params, points
 from sgdr.shapes import COSINE
 
 if TYPE_CHECKING:
-    from jaxtyping import Int
+    from jaxtyping import Float64, Int
     from optuna.trial import FrozenTrial
 
 MOST_SEEN = 120
@@ -81,6 +82,7 @@ class Staging:
             for shape, distributions in self._shapes.items()
             for params in points(distributions, budget, seed)
         ]
+        self._known_traits: dict[tuple[Any, ...], Float64[np.ndarray, " traits"]] = {}
         self._rows = {self._key(*point): row for row, point in enumerate(self._points)}
         self._candidates = self._described(self._points)
         self._surrogate = Surrogate(self._candidates, prior)
@@ -176,9 +178,20 @@ class Staging:
         return Candidates.of(
             [float(params.get("base_lr", 1.0)) for _, params in points],
             [self._place(shape, params) for shape, params in points],
-            [self._make(params, shape) for shape, params in points],
+            [self._traits(shape, params) for shape, params in points],
             [self._settings(params) for _, params in points],
         )
+
+    def _traits(self, shape: str, params: Params) -> Float64[np.ndarray, " traits"]:
+        """The traits of a point's schedule, which are shares of the peak: those at one peak are those at all,
+        but where the floor is a rate of its own."""
+        others = {"base_lr", *self._hparams} - {WARMUP}
+        key = self._key(
+            shape, {name: params[name] for name in params if name not in others or "eta_min" in params}
+        )
+        if key not in self._known_traits:
+            self._known_traits[key] = traits(*self._make(params, shape))
+        return self._known_traits[key]
 
     def _place(self, shape: str, params: Params) -> float:
         # A trial may be of a shape that is not searched; peaks are searched alike in all.
