@@ -1,6 +1,6 @@
-import tracemalloc
-
 """The model against the textbook's formulas, and what has to hold of it whatever the losses are."""
+
+import tracemalloc
 
 import numpy as np
 import pytest
