@@ -45,7 +45,7 @@ class Ended:
     trials: int = 0
     ended: int = 0
     saved: float = 0.0
-    """Of full trainings."""
+    """The full trainings that it would have saved."""
     good: list[bool] = field(default_factory=list)
     """Whether it ended each of the good ones."""
     leading: list[bool] = field(default_factory=list)

@@ -27,7 +27,7 @@ class Planted:
     """A quadratic in the logarithm of the peak; restarts differ from all others by a constant."""
 
     gain: float
-    """By how much the loss of restarts is higher than that of the others."""
+    """The loss of restarts minus that of all others."""
     noise: float
     """The standard deviation between seeds."""
     uneven: bool = False

@@ -140,7 +140,7 @@ class _Kernel:
         self._candidates, self._prior = candidates, prior
         self._columns: dict[int, Float64[np.ndarray, " rows"]] = {}
         self.variance = float(self.among(np.array([0]))[0, 0])
-        """That of every candidate, since the covariance depends on distances alone."""
+        """The variance of every candidate, for the covariance depends on distances alone."""
 
     def columns(self, rows: Int[np.ndarray, " some"]) -> Float64[np.ndarray, "rows some"]:
         """The columns of some candidates.

@@ -450,13 +450,14 @@ def test_controls_of_a_closed_space_train_the_whole_budget(closed: search.Study)
 def test_a_resumed_sweep_keeps_the_shares(tmp_path: Path) -> None:
     url = storage(tmp_path)
     for trials in (3, 8, 21, 32):
-        study = search.sweep(Valley(), trials=trials, storage=url, slots=4, resume=True, shapes=ARMS).study
+        how = {"storage": url, "sampler": "tpe", "slots": 4, "resume": True, "shapes": ARMS}
+        study = search.sweep(Valley(), trials=trials, **how).study
     assert searched(study) == {"restarts": 24, "cosine": 4, "constant": 4}
 
 
 @pytest.mark.slow
 def test_a_resumed_sweep_goes_on_from_the_even_points_of_its_own_seed(tmp_path: Path) -> None:
-    settings = {"pruner": "none", "slots": 4}
+    settings = {"pruner": "none", "sampler": "tpe", "slots": 4}
     whole = search.sweep(Valley(), trials=16, storage=storage(tmp_path, "whole"), seed=5, **settings).study
     url = storage(tmp_path)
     search.sweep(Valley(), trials=8, storage=url, seed=5, **settings)

@@ -93,7 +93,8 @@ class Sweep:
         self, count: int, *options: str, workload: str = "ray_workloads:slow", by: str = "--trials"
     ) -> None:
         command = [sys.executable, "-m", "sgdr", "sweep", "--workload", workload, by, str(count)]
-        command += ["--study", "swept", "--pruner", "none", "--slots", "2", "--engine", "ray", *options]
+        command += ["--study", "swept", "--pruner", "none", "--sampler", "tpe", "--slots", "2"]
+        command += ["--engine", "ray", *options]
         self.process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -197,7 +198,7 @@ def left_behind(folder: Path) -> list[psutil.Process]:
 
 def test_two_workers_share_a_study(sweep: Sweep) -> None:
     sweep.environment["HOME"] = str(sweep.folder)
-    shapes = ("--sampler", "tpe", "--shapes", "restarts,cosine,constant")
+    shapes = ("--shapes", "restarts,cosine,constant")
     sweep.begin(12, "--workers", "2", "--json", *shapes, workload="ray_workloads:quick")
     out, err = sweep.end()
     told = json.loads(out)
