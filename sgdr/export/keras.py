@@ -44,7 +44,8 @@ def code(plan: Plan) -> str:
 def _own(plan: Plan) -> list[str] | None:
     """A call of Keras' own schedule, where it has one that is right."""
     s = plan.schedule
-    if plan.bare and (isinstance(s, Linear) or (isinstance(s, Power) and s.power >= 1)):
+    # What is left is rounded, to less than nothing at the end: a power that is not whole would be NaN.
+    if plan.bare and (isinstance(s, Linear) or (isinstance(s, Power) and s.power % 1 == 0)):
         name = "PolynomialDecay"
         settings = {
             "initial_learning_rate": repr(s.base_lr),

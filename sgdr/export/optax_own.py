@@ -61,7 +61,7 @@ def _call(plan: Plan, cycles: int | None) -> list[str] | None:
         return _written("linear_schedule", settings)
     if isinstance(s, Linear):
         return _written("linear_schedule", settings | {"transition_steps": s.length})
-    if s.power < 1:  # where little is left it would be the root of a rounded difference
+    if s.power % 1:  # what is left is rounded, to less than nothing at the end, which has no such power
         return None
     return _written("polynomial_schedule", settings | {"power": s.power, "transition_steps": s.length})
 

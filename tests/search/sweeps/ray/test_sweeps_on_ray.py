@@ -304,9 +304,9 @@ def test_a_killed_driver_is_resumed_at_once(sweep: Sweep) -> None:
     sweep.process.kill()
     sweep.process.communicate()
     # Many more, so that all that was cut off is trained again: the workers go on for a moment by themselves.
-    sweep.begin(len(complete) + 12, "--workers", "2", "--resume", workload=SLOWER)
+    sweep.begin(len(complete) + 24, "--workers", "2", "--resume", workload=SLOWER)
     sweep.end()
-    table = sweep.check(max(len(complete) + 12, (sweep.trials().state == "COMPLETE").sum()))
+    table = sweep.check(max(len(complete) + 24, (sweep.trials().state == "COMPLETE").sum()))
     check_unchanged(table, complete)
 
 
