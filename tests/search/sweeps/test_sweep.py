@@ -563,7 +563,8 @@ def test_a_resumed_sweep_finds_what_a_sampler_has_noted(tmp_path: Path) -> None:
 def test_an_interrupt_between_two_notes_leaves_nothing_running(tmp_path, monkeypatch, moment, at):
     """The slot is filled after the trial is noted, and emptied before its end is."""
     url, calls = f"sqlite:///{tmp_path}/s.db", 0
-    how = {"trials": 12, "pruner": "restart-aware", "slots": 4, "storage": url, "study": "s"}
+    how = {"trials": 12, "pruner": "restart-aware", "sampler": "tpe", "slots": 4}
+    how |= {"storage": url, "study": "s"}
     call = getattr(population.Population, moment)
 
     def interrupted(*arguments):
