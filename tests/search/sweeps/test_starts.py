@@ -156,7 +156,8 @@ def test_a_start_that_was_cut_off_is_trained_again_as_one(storage):
     assert all(trial.user_attrs["start"] for trial in again) and len(trials) == 6
 
 
-def test_the_staged_search_sees_starts_and_trains_them_again_where_they_lead(storage, monkeypatch):
+@pytest.mark.parametrize("warmup", [0, (0, 2)])
+def test_the_staged_search_sees_starts_and_trains_them_again_where_they_lead(storage, monkeypatch, warmup):
     fill = Falling.fill
 
     def fill_better(self, slot, schedule, budget, seed, hparams):
@@ -165,7 +166,7 @@ def test_the_staged_search_sees_starts_and_trains_them_again_where_they_lead(sto
         self._peaks[slot] = luck + (0.5 if isinstance(schedule, Power) else 1.0)
 
     monkeypatch.setattr(Falling, "fill", fill_better)
-    more = {"sampler": "staged", "shapes": ["restarts", "cosine"], "trials": 24}
+    more = {"sampler": "staged", "shapes": ["restarts", "cosine"], "trials": 24, "space": {"warmup": warmup}}
     searched(storage, settings_with(NO_ARM, NOT_SEARCHED, **more))
     trials = trials_of(storage)
     again = [trial for trial in trials[2:] if trial.user_attrs["arm"] == "power"]

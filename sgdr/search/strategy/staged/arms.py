@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sgdr import relatives
 from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.warming import WARMUP
 from sgdr.search.storage.schema import ARM, BEGUN
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.strategy.staged.grid import Params
@@ -49,7 +50,8 @@ class StagedArms:
             stated = params.get(STATED)
             return make(params, arm) if stated is None else (relatives.from_dict(json.loads(stated)), budget)
 
-        self._hparams = tuple(hparams)
+        self._own = tuple(name for name in hparams if name != WARMUP)
+        """The workload's own values, which are all the parameters of a trial of no arm."""
         shapes = {name: arm.distributions for name, arm in arms.items()}
         self._staging = Staging(shapes, schedule_of, budget, seed, hparams)
 
@@ -60,14 +62,14 @@ class StagedArms:
         stated = params.pop(STATED, None)
         if stated is None:
             return Proposal(arm, params, None)
-        return Proposal(arm, {name: params[name] for name in self._hparams}, json.loads(stated))
+        return Proposal(arm, {name: params[name] for name in self._own}, json.loads(stated))
 
     def _seen(self, trial: FrozenTrial) -> Seen | None:
         """The trial as the model takes it; None where it is of no arm, nor has a schedule of its own."""
         arm = next((name for name, arm in self._arms.items() if arm.searches(trial)), None)
         if arm is not None:
             return Seen.of(trial, arm, trial.params, self._direction)
-        if trial.params.keys() != set(self._hparams) or not trial.user_attrs.keys() >= {ARM, BEGUN}:
+        if trial.params.keys() != set(self._own) or not trial.user_attrs.keys() >= {ARM, BEGUN}:
             return None
         stated = trial.user_attrs[BEGUN]
         peak = unwarmed_fields(stated)[0]["base_lr"]
