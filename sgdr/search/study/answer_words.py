@@ -86,7 +86,7 @@ def _start(answer: Answer) -> str:
     if gain.number == answer.number:
         return "It is the schedule that you started from: keep it."
     start = f"that of the schedule that you started from (trial {gain.number}, {_interval(gain)})"
-    return f"Its {answer.metric} is {_apart(gain)} than {start}."
+    return f"Its {_measured(answer)} is {_apart(gain)} than {start}."
 
 
 def _cosine(answer: Answer) -> str:

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from sgdr.schedule import FIELDS
 from sgdr.search.study.study import Study
+from sgdr.warmup import flat_fields
 from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.history import compared
@@ -105,7 +106,8 @@ def compared_row(study: Study) -> dict[str, Any]:
     }
     if best is not None:
         row |= {"value": best.value, "trial": best.number, "arm": best.arm}
-        row |= {name: getattr(best.schedule, name, None) for name in FIELDS}
+        fields = flat_fields(best.schedule)
+        row |= {name: fields.get(name) for name in FIELDS}
         if best.confirmed is not None:
             row |= {name: getattr(best.confirmed, name) for name in ("mean", "low", "high")}
     return row

@@ -10,7 +10,7 @@ from sgdr.schedule import FIELDS
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.shapes import SHAPES
-from sgdr.warmup import unwarmed
+from sgdr.warmup import flat_fields
 from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.arms import arms_figure
@@ -89,9 +89,10 @@ def found_by_arm(study: Study) -> list[dict[str, Any]]:
 def candidate_row(candidate: Confirmed) -> dict[str, Any]:
     """A candidate of a verdict as a row."""
     own = ("number", "mean", "low", "high", "searched", "failed")
+    fields = flat_fields(candidate.schedule)
     return {
         **{name: getattr(candidate, name) for name in own},
-        **{name: getattr(unwarmed(candidate.schedule)[0], name, None) for name in FIELDS},
+        **{name: fields.get(name) for name in FIELDS},
         "arm": SHAPES[candidate.arm].words,
         "seeds": len(candidate.values),
     }
