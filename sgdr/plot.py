@@ -16,10 +16,10 @@ with needed_by("sgdr.plot"):
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-from sgdr.formula import Formula
 from sgdr.outfile import write_whole
 from sgdr.schedule import WarmRestarts
-from sgdr.warmup import Warmup, unwarmed
+from sgdr.shapes import Schedule
+from sgdr.warmup import unwarmed
 
 if TYPE_CHECKING:
     from sgdr.search.study.study import Study
@@ -33,9 +33,7 @@ WIDTH, HEIGHT = 8.0, 3.2
 """The width and height of one panel, in inches."""
 
 
-def schedule_figure(
-    schedule: WarmRestarts | Formula | Warmup, start: float, stop: float, unit: str = "step"
-) -> Figure:
+def schedule_figure(schedule: Schedule, start: float, stop: float, unit: str = "step") -> Figure:
     """The rate from `start` to `stop`, with its restarts marked."""
     figure = Figure((WIDTH, HEIGHT), layout="constrained")
     _draw_schedule(figure.subplots(), schedule, start, stop, unit)
@@ -75,9 +73,7 @@ def save(figure: Figure, path: Path) -> None:
     write_whole(path, partial(figure.savefig, dpi=150, format=path.suffix[1:]))
 
 
-def _draw_schedule(
-    axes: Axes, schedule: WarmRestarts | Formula | Warmup, start: float, stop: float, unit: str
-) -> None:
+def _draw_schedule(axes: Axes, schedule: Schedule, start: float, stop: float, unit: str) -> None:
     inner, warmup = unwarmed(schedule)
     if isinstance(inner, WarmRestarts):
         _check_drawable(inner, max(start - warmup, 0), max(stop - warmup, 0))

@@ -6,6 +6,7 @@ A sweep has an arm of each shape that it is asked for. Whoever adds a shape give
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -196,6 +197,10 @@ MAKERS: dict[str, Callable[..., Schedule]] = {
     **KINDS,
 }
 """What makes a schedule of each kind by its fields, for whoever names one: also of those not searched."""
+PARAMETERS: dict[str, Mapping[str, inspect.Parameter]] = {
+    kind: inspect.signature(make).parameters for kind, make in MAKERS.items()
+}
+"""These fields by name, by the name of the kind."""
 
 
 class Meaning(NamedTuple):

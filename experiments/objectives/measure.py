@@ -31,7 +31,7 @@ class Row:
     """The peak of each, the best of those tried on other seeds."""
     means: tuple[float, float]
     difference: Difference
-    """With restarts, minus the control."""
+    """The error with restarts minus that of the control."""
 
     @property
     def verdict(self) -> str:

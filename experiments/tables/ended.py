@@ -25,9 +25,7 @@ from experiments.tables.judging import LEVEL, Repeats, floor, noise
 from experiments.tables.table import Table, names, read
 from experiments.tables.trials import Replay, Trial, course
 from sgdr.search.storage.schema import BEGUN
-from sgdr.search.strategy.named import PRUNERS, named_pruner, rungs
-from sgdr.search.strategy.restart_aware import RestartAwarePruner
-from sgdr.shapes import SHAPES
+from sgdr.search.strategy.named import PRUNERS, named_pruner, rungs_of
 
 WINDOW = 3
 """Epochs whose mean is taken."""
@@ -66,13 +64,11 @@ def _asked(table: Table, trial: Trial, pruner: BasePruner, arms: dict[str, optun
     entry, budget = table.entries[trial.row], table.about.budget
     if entry.shape not in arms:
         arms[entry.shape] = optuna.create_study(study_name=entry.shape, pruner=pruner)
-    study, epochs = arms[entry.shape], sorted(rungs(pruner, budget))
+    study = arms[entry.shape]
     asked = study.ask()
     asked.set_user_attr(BEGUN, entry.schedule.to_dict())
-    if isinstance(pruner, RestartAwarePruner) and SHAPES[entry.shape].is_control:
-        epochs = epochs[:1]  # as a sweep has it
     reported = 0
-    for epoch in epochs:
+    for epoch in sorted(rungs_of(entry.shape, pruner, budget)):
         for at in range(reported, epoch):
             asked.report(float(trial.losses[at]), at + 1)
         reported = epoch

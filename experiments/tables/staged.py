@@ -25,7 +25,7 @@ def search(replay: Replay) -> Iterator[int]:
 
 
 def planned(replay: Replay, model: Surrogate, schedules: Candidates) -> Iterator[int]:
-    """The same with a given model of the table's schedules."""
+    """The row as of `search`, by a given model of the table's schedules."""
     first = np.array(rows_of(replay.table, "cosine", "0"))
     rows, losses = list[int](), list[float]()
     while True:

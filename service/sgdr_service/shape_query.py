@@ -14,10 +14,10 @@ from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import from_json
 from starlette.datastructures import QueryParams
 
-from sgdr.shapes import Schedule
+from sgdr.shapes import PARAMETERS, Schedule
 from sgdr_service.parameter_types import Step
 from sgdr_service.problems import invalid
-from sgdr_service.shapes import DEFAULT, MODELS, NESTED, PARAMETERS, AnyShape, Shaped
+from sgdr_service.shapes import DEFAULT, MODELS, NESTED, AnyShape, Shaped
 
 LISTS = {
     name

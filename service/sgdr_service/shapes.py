@@ -13,20 +13,18 @@ from sgdr.cycles import Cycle
 from sgdr.errors import ArgumentError
 from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
-from sgdr.shapes import MAKERS, Schedule
+from sgdr.shapes import MAKERS, PARAMETERS, RESTARTS, Schedule
 from sgdr.warmup import Warmup, unwarmed
 from sgdr_service import problems
 from sgdr_service.parameter_types import MOST_PARTS, NUMBERS, Warming
 
-DEFAULT = "restarts"
-SHAPES = MAKERS
-"""What makes a schedule of each shape."""
+DEFAULT = RESTARTS.name
 TAG = "shape:"
 """The prefix of the name of a shape, in pydantic's places of errors."""
 
 
 class Shaped(BaseModel):
-    """A schedule of one of the `SHAPES`. Its fields are the parameters of what makes it, and `warmup`."""
+    """A schedule of one of the `MAKERS`. Its fields are the parameters of what makes it, and `warmup`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -34,7 +32,7 @@ class Shaped(BaseModel):
         """The library's schedule. Raises a problem, at its place below `location`, for fields that do not go
         together."""
         fields = self.__dict__
-        make = SHAPES[fields["shape"]]
+        make = MAKERS[fields["shape"]]
         values = {name: fields[name] for name in PARAMETERS[fields["shape"]]}
         if "schedule" in values:
             values["schedule"] = values["schedule"].to_schedule(f"{location}.schedule")
@@ -53,7 +51,7 @@ def _shape_of(asked: Any) -> str:
     """The tag of the model by which a schedule is read: without the name of a shape, that of restarts."""
     if isinstance(asked, Mapping):
         named = asked.get("shape", asked.get("kind", DEFAULT))
-        return TAG + named if isinstance(named, str) and named in SHAPES else f"{TAG}unknown"
+        return TAG + named if isinstance(named, str) and named in MAKERS else f"{TAG}unknown"
     return TAG + (asked.__dict__["shape"] if isinstance(asked, Shaped) else DEFAULT)
 
 
@@ -65,14 +63,10 @@ _NESTED: dict[str, Any] = {
 }
 NESTED = frozenset(_NESTED)
 """The fields that are schedules themselves."""
-PARAMETERS: dict[str, dict[str, inspect.Parameter]] = {
-    shape: dict(inspect.signature(make).parameters) for shape, make in SHAPES.items()
-}
-"""The fields of each shape by name, as the library has them."""
 
 
 def _model(shape: str) -> type[Shaped]:
-    make = SHAPES[shape]
+    make = MAKERS[shape]
     fields: dict[str, Any] = {
         "shape": (
             Literal[shape],
@@ -100,14 +94,14 @@ def _model(shape: str) -> type[Shaped]:
     return create_model(name, __base__=Shaped, __doc__=words, __module__=__name__, **fields)
 
 
-MODELS = {shape: _model(shape) for shape in SHAPES}
+MODELS = {shape: _model(shape) for shape in MAKERS}
 
 
 class _Unknown(BaseModel):
     """Says which shapes there are, where another is asked for."""
 
     shape: Annotated[
-        Literal[tuple(SHAPES)],  # type: ignore[valid-type]
+        Literal[tuple(MAKERS)],  # type: ignore[valid-type]
         Field(validation_alias=AliasChoices("shape", "kind")),
     ]
 

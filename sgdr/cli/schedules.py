@@ -8,17 +8,17 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from sgdr.shapes import FIELDS, MAKERS, Meaning, Schedule
+from sgdr import shapes
+from sgdr.shapes import FIELDS, MAKERS, RESTARTS, Meaning, Schedule
 from sgdr.warmup import Warmup
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-DEFAULT = "restarts"
+DEFAULT = RESTARTS.name
 WARMUP = "warmup"
 """The option of the warm-up, whose own field is the length in steps."""
-PARAMETERS = {shape: inspect.signature(make).parameters for shape, make in MAKERS.items()}
+PARAMETERS = {shape: fields for shape, fields in shapes.PARAMETERS.items() if fields.keys() <= FIELDS.keys()}
 """The fields of each shape that has numbers and words alone, not schedules."""
-PARAMETERS = {shape: fields for shape, fields in PARAMETERS.items() if fields.keys() <= FIELDS.keys()}
 LENGTHS = ("length", "half length", "half length or none", "factor")
 """What is an int where it is whole: then boundaries are exact."""
 

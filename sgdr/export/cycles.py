@@ -38,7 +38,7 @@ def number(value: Number) -> str:
 
 
 def python(plan: Plan) -> tuple[list[str], list[str], str]:
-    """In plain Python, exact for every int step: constants beside the fields, lines, and then the rate."""
+    """The rate in plain Python, exact for every int step: constants beside the fields, lines, the rate."""
     s = plan.schedule
     head = []
     if s.T_mult == 1:

@@ -37,7 +37,7 @@ class Plan:
     schedule: Any
     """A `WarmRestarts` or a formula, without its warm-up; whole lengths and T_mult are ints."""
     given: Any
-    """The same as it was given, its lengths in epochs where `steps_per_epoch` is known."""
+    """The schedule as it was given, its lengths in epochs where `steps_per_epoch` is known."""
     steps_per_epoch: int | None
     budget: int | None
     """The budget in the unit of the given lengths."""

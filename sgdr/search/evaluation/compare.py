@@ -25,7 +25,7 @@ from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.ensembles import Independent, trained_for
 from sgdr.search.problem.functions import check_functions
-from sgdr.search.problem.objective import MEMBERS, OBJECTIVES, chosen_epoch, curve_of, value
+from sgdr.search.problem.objective import MEMBERS, OBJECTIVES, chosen_epoch, curve_of, troughs_within, value
 from sgdr.search.problem.seeds import comparison_seed
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import CallableWorkload, State, Workload, check_declaration, find
@@ -140,7 +140,7 @@ class _Models:
         assert self._ensemble is not None and isinstance(self._slots, Population)
         job, run = trained.job, (trained.job.number, trained.job.seed)
         most = max((size for size in self._sizes if size is not None), default=1)
-        ends = _troughs(job.schedule, job.budget)
+        ends = troughs_within(job.schedule, job.budget)
         if trained.epochs in (ends if None in self._sizes else ends[-most:]):
             self._states.setdefault(run, []).append(self._slots.model(slot))
         if trained.epochs < job.budget:
@@ -162,9 +162,9 @@ def _job(
     objective: str,
     ensembles: bool,
 ) -> Job:
-    one_look = not _troughs(schedule, budget - 1)
+    one_look = not troughs_within(schedule, budget - 1)
     read_by = Objective.BEST_EPOCH.value if objective == Objective.BEST_TROUGH and one_look else objective
-    watched = ensembles and bool(_troughs(schedule, budget))
+    watched = ensembles and bool(troughs_within(schedule, budget))
     return Job(number, schedule, budget, seed, hparams, read_by, watched)
 
 
@@ -186,12 +186,6 @@ def _read(trained: Trained, name: str, workload: Workload | CallableWorkload, mo
     worth = value(job.objective, curve, job.schedule, workload.direction, select)
     ensembles = models.scores.get((job.number, job.seed), {})
     return Compared(name, job.seed, curves, epoch, worth, ensembles)
-
-
-def _troughs(schedule: Schedule, budget: int) -> list[int]:
-    """The ends of its cycles, in epochs; none of a schedule that has no cycles."""
-    listed = getattr(schedule, "troughs", None)
-    return listed(budget=budget) if listed else []
 
 
 def _check_independent(schedules: Mapping[str, Schedule], objective: str, budget: int) -> None:

@@ -53,8 +53,7 @@ class SnapshotRecorder:
             self._snapshots.clear(job.number, job.seed)
             self._paths[job.number] = []
         best = self._is_best(trained)
-        troughs = job.schedule.troughs(budget=job.budget) or [job.budget]
-        trough = epoch in troughs[-self._troughs :]
+        trough = epoch in members(job.schedule, job.budget, self._troughs)
         if best or trough:
             state = self._population.model(slot)
             if best:

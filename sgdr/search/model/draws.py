@@ -39,7 +39,7 @@ FARTHEST = np.array([WEAKEST, 1.0])
 SHAPES = (1.0, 3.0, 10.0)
 """How much what a schedule does makes of a difference, in what was learned."""
 SHAPE_SURPRISE = 1.0
-"""Their standard deviation in the same way."""
+"""How far `SHAPES` differ from one workload to another, as of `NOISE_SURPRISE`."""
 OWN = (0.0, 1.0)
 """The standard deviations of what a schedule has of its own, which no other tells of, in `Prior.both`."""
 DRAWS = 4000
@@ -85,7 +85,7 @@ class Draws:
 def drawn(candidates: Candidates, seen: Seen, prior: Prior = PRIOR) -> Draws:
     """The true losses of all the candidates, drawn together; the same for the same trainings.
 
-    The first candidates are to be the best.
+    The first candidates, by which the numbers are weighed, are to be the starts and then the best.
     """
     mean = prior.mean(candidates)
     fits = [

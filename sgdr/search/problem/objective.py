@@ -58,22 +58,24 @@ def stopping_budgets(budget: int) -> list[int]:
     return budgets
 
 
-def members(schedule: Schedule, budget: int) -> list[int]:
-    """The completed epochs whose models are the ensemble: the last troughs within the budget, at most
-    `MEMBERS` of them; of a schedule without troughs the last epoch."""
+def troughs_within(schedule: Schedule, budget: int) -> list[int]:
+    """The ends of the cycles of a schedule, in epochs; none of a callable that tells none."""
     troughs = getattr(schedule, "troughs", None)
-    listed: list[int] = troughs(budget=budget) if troughs else []
-    return (listed or [budget])[-MEMBERS:]
+    return troughs(budget=budget) if troughs else []
+
+
+def members(schedule: Schedule, budget: int, most: int = MEMBERS) -> list[int]:
+    """The completed epochs whose models are the ensemble: the last troughs within the budget, at most so
+    many; of a schedule without troughs the last epoch."""
+    return (troughs_within(schedule, budget) or [budget])[-most:]
 
 
 def reading(objective: str, schedule: Schedule, budget: int, epoch: int) -> str:
     """The words for where the value of a trial of that budget was read; `epoch` is its `chosen_epoch`."""
     if objective == Objective.ANYTIME:
         return f"on average over stopping after 1 to {budget} epochs"
-    if objective == Objective.ENSEMBLE:
-        count = len(members(schedule, budget))
-        return f"of {count} models together, the last at epoch {epoch}" if count > 1 else f"at epoch {epoch}"
-    return f"at epoch {epoch}"
+    count = len(members(schedule, budget)) if objective == Objective.ENSEMBLE else 1
+    return f"of {count} models together, the last at epoch {epoch}" if count > 1 else f"at epoch {epoch}"
 
 
 def chosen_epoch(

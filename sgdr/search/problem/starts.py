@@ -53,7 +53,7 @@ class Start:
     hparams: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same in plain JSON values."""
+        """The start in plain JSON values."""
         return {"schedule": self.schedule.to_dict(), "hparams": dict(self.hparams)}
 
     @classmethod

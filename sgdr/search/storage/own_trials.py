@@ -17,6 +17,9 @@ from sgdr.search.storage.schema import BEGUN, EPOCHS, FORMS, SEED, WORKER, Attrs
 from sgdr.shapes import SHAPES
 from sgdr.warmup import unwarmed
 
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+"""The states of trials that count: others were cut off, failed, or have not ended."""
+
 
 def is_foreign(trial: FrozenTrial, study: StudyAttributes | None) -> bool:
     """Whether a trial is not of the sweep whose study that is; None: of a study that does not say it yet.

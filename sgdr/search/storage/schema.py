@@ -69,7 +69,7 @@ class StudyAttributes:
     space: Annotated[Mapping[str, Any], Needed(_is_space)]
     """`Space.to_dict()`; the workload's own values, `hparams`, as JSON of Optuna's distributions."""
     unwidened: Any = None
-    """The same as it was asked for, where it was widened to hold the starts."""
+    """The space as it was asked for, where it was widened to hold the starts."""
     start: Any = ()
     """What the user has today, a `Start.to_dict()` each."""
     objective: Annotated[str, Needed(tuple(Objective).__contains__)]
@@ -173,7 +173,7 @@ class TrialAttributes:
     retry_of: Annotated[int | None, OfType(int)] = None
     """The number of the trial that it repeats."""
     start: bool | None = None
-    """True of a trial of a schedule that the user has today: it was in the queue before the sweep began."""
+    """Whether the user has its schedule today: it was in the queue before the sweep began. True or None."""
     withdrawn: bool | None = None
     """True where it was claimed and was one too many."""
     lost: bool | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sgdr.errors import ArgumentError
+from sgdr.shapes import SHAPES
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -81,6 +82,21 @@ def rungs(pruner: BasePruner, budget: int) -> frozenset[int]:
             first *= 3
         return frozenset(epochs)
     return frozenset(range(_ceil(budget / CHECKS), budget, _ceil(budget / CHECKS)))
+
+
+def rungs_of(arm: str, pruner: BasePruner, budget: int) -> frozenset[int]:
+    """The epochs after which the pruner is asked about trials of an arm: for controls, the restart-aware one
+    right at the start only.
+
+    Where all rates fall together, the high ones lag until late and win in the end. A control that was
+    ended for that would leave restarts a weaker one to be compared with.
+    """
+    from sgdr.search.strategy.restart_aware import RestartAwarePruner
+
+    epochs = rungs(pruner, budget)
+    if isinstance(pruner, RestartAwarePruner) and SHAPES[arm].is_control:
+        return frozenset(sorted(epochs)[:1])
+    return epochs
 
 
 def _ceil(x: float) -> int:

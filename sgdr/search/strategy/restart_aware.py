@@ -267,7 +267,7 @@ def _schedule(trial: FrozenTrial, budget: int) -> Schedule:
 
 
 def _restarts(trial: FrozenTrial, stated: Any, budget: int) -> WarmRestarts:
-    """The same without the warm-up, of which these are the fields."""
+    """The schedule without the warm-up, of which these are the fields."""
     if isinstance(stated, Mapping) and stated.get("kind") in SHAPES:
         return WarmRestarts(1.0, budget)
     named = stated if isinstance(stated, Mapping) and "T_0" in stated else trial.params

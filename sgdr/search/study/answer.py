@@ -87,9 +87,9 @@ class Answer:
     equal: Sequence[Peer]
     """Others that cannot be told from it, the best first."""
     gain_over_start: Difference | None
-    """Against the best of the schedules that the user had before; None where none was trained to its end."""
+    """The gain over the best schedule that the user had before; None where none was trained to its end."""
     gain_over_cosine: Difference | None
-    """Against the best single cosine; None where none was trained to its end."""
+    """The gain over the best single cosine; None where none was trained to its end."""
     restarts: str | None
     """Whether restarts help, an `Effect`; None where only one side was trained to its end."""
     restarts_difference: Difference | None

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 QUANTILES = (0.025, 0.5, 0.975)
 """The ends of an interval of 95 %, and the median."""
 SURE = (0.01, 0.5, 0.99)
-"""The same of 98 %, which decides whether restarts help: at 95 % one verdict of twelve on planted truths was
-wrong, since where there is nothing to decide it is the wrong ones that are decided."""
+"""The ends of an interval of 98 %, and the median. It decides whether restarts help: at 95 % one verdict of
+twelve on planted truths was wrong, since where there is nothing to decide the wrong ones are decided."""
 
 
 class Belief:

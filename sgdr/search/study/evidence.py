@@ -21,6 +21,7 @@ from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.objective import sign
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.warming import WARMUP
+from sgdr.search.storage.own_trials import FINISHED
 from sgdr.search.storage.schema import ARM, DIVERGED_AT, EPOCHS, START, StudyAttributes
 from sgdr.shapes import RESTARTS
 from sgdr.warmup import unwarmed
@@ -76,7 +77,7 @@ def tried(content: Content) -> list[Tried]:
     confirmed = dict(_confirmed(content.stored.confirmation))
     found: dict[Any, Tried] = {}
     for trial in content.own:
-        if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+        if trial.state not in FINISHED:
             continue
         hparams = {name: trial.params[name] for name in content.stored.space["hparams"]}
         key = json.dumps(trial.user_attrs["schedule"], sort_keys=True), tuple(hparams.values())

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from sgdr.choices import Outcome, State
 from sgdr.search.problem.arms import ALL_ARMS
 from sgdr.search.problem.objective import sign
+from sgdr.search.storage.own_trials import FINISHED
 from sgdr.search.storage.schema import ARM, DIVERGED_AT, ERROR, epochs_trained
 from sgdr.search.strategy.named import STAGED
 from sgdr.search.study.answer import Answer, answered
@@ -79,15 +80,13 @@ class Summary:
     @cached_property
     def arms(self) -> dict[str, int]:
         """Finished trials by arm."""
-        finished = (TrialState.COMPLETE, TrialState.PRUNED)
-        arms = [trial.user_attrs.get(ARM) for trial in self.own if trial.state in finished]
+        arms = [trial.user_attrs.get(ARM) for trial in self.own if trial.state in FINISHED]
         return {arm: arms.count(arm) for arm in ALL_ARMS if arm in arms}
 
     @cached_property
     def epochs(self) -> int:
         """Epochs trained by the finished trials."""
-        finished = (TrialState.COMPLETE, TrialState.PRUNED)
-        return sum(epochs_trained(trial.user_attrs) for trial in self.own if trial.state in finished)
+        return sum(epochs_trained(trial.user_attrs) for trial in self.own if trial.state in FINISHED)
 
     @property
     def spent(self) -> float:
@@ -109,9 +108,8 @@ class Summary:
     @cached_property
     def _basis(self) -> Basis:
         """All that the answer follows from: finished trials stay as they are."""
-        finished = (TrialState.COMPLETE, TrialState.PRUNED)
         stored = self.content.stored
-        numbers = tuple(trial.number for trial in self.own if trial.state in finished)
+        numbers = tuple(trial.number for trial in self.own if trial.state in FINISHED)
         return numbers, stored.confirmation, stored.margin
 
     @cached_property

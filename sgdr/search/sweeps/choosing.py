@@ -25,7 +25,7 @@ class Chosen(NamedTuple):
 
     arm: Arm
     sampled: Trial
-    """Its parameters, as a trial of the arm."""
+    """The parameters, as a trial of the arm."""
     schedule: Mapping[str, Any] | None = None
     """The schedule, in plain JSON values, where the parameters do not say it."""
 

@@ -22,8 +22,7 @@ from sgdr.search.problem.starts import Start, start_of
 from sgdr.search.problem.warming import WARMUP
 from sgdr.search.storage.schema import SAID_LATER, StudyAttributes
 from sgdr.search.strategy.enumeration import check_enumerable
-from sgdr.search.strategy.named import AUTO, STAGED, named_pruner, rungs, suiting
-from sgdr.search.strategy.restart_aware import RestartAwarePruner
+from sgdr.search.strategy.named import AUTO, STAGED, named_pruner, rungs_of, suiting
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.strategy.staged.arms import StagedArms
 from sgdr.search.sweeps.config import SweepConfig
@@ -51,7 +50,7 @@ class Settings(SweepConfig):
     space: Space = field()
     """What is searched, widened to hold the starts."""
     asked: Space = field()
-    """The same as it was asked for."""
+    """The space as it was asked for."""
     starts: tuple[Start, ...] = ()
     """What the user has today, which is trained first."""
     pruner: BasePruner = field()
@@ -125,7 +124,7 @@ class Settings(SweepConfig):
             self.space.distributions(self.budget, name),
             sampler=self._sampler(name, sampler_seed),
             pruner=self.pruner,
-            rungs=self._rungs(name),
+            rungs=rungs_of(name, self.pruner, self.budget),
             direction=self.workload.direction,
             evenly=EVENLY[name] if self._spreads(name) else 0,
             seed=seed,
@@ -152,17 +151,6 @@ class Settings(SweepConfig):
             [*([WARMUP] if is_searched else []), *sorted(space.hparams)],
             self.workload.direction,
         )
-
-    def _rungs(self, arm: str) -> frozenset[int]:
-        """The epochs at which trials of an arm are judged: controls only right at the start.
-
-        Where all rates fall together, the high ones lag until late and win in the end. A control that was
-        ended for that would leave restarts a weaker one to be compared with.
-        """
-        epochs = rungs(self.pruner, self.budget)
-        if isinstance(self.pruner, RestartAwarePruner) and SHAPES[arm].is_control:
-            return frozenset(sorted(epochs)[:1])
-        return epochs
 
     def _spreads(self, arm: str) -> bool:
         """Whether the trials of an arm begin evenly spread: not where the user says how they are sampled."""

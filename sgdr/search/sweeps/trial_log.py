@@ -24,6 +24,7 @@ from sgdr.search.backend.interrupts import uninterrupted
 from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.storage.claims import LIVE, ClaimedTrial, claims
 from sgdr.search.storage.leases import Lease
+from sgdr.search.storage.own_trials import FINISHED
 from sgdr.search.storage.reader import reader
 from sgdr.search.storage.retry import Retrying
 from sgdr.search.storage.schema import ENQUEUED, ERROR, RETRY_OF, WORKER, epochs_trained
@@ -32,7 +33,6 @@ from sgdr.search.storage.writer import writer
 from sgdr.search.sweeps.claim_queue import TrialPlan
 from sgdr.search.sweeps.extent import Tally
 
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 BATCH = 16
 """Trials that are written together: a commit costs about as much as the rows of a trial."""
 

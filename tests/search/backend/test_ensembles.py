@@ -14,10 +14,10 @@ from sgdr.search.backend.compilations import compilations
 from sgdr.search.backend.devices import local_devices
 from sgdr.search.backend.population import Population
 from sgdr.search.backend.program import INITIAL, trial_key
-from sgdr.search.backend.slots import FINITE
 from sgdr.search.problem.ensembles import EnsembleWorkload, Independent, trained_for
 from sgdr.search.problem.objective import members
 from sgdr.search.problem.workload import TOGETHER
+from tests.search.backend.advanced import curves
 
 BUDGET = 12
 SCHEDULES = [
@@ -34,17 +34,6 @@ def population(tiny: ModuleType) -> Population:
     made = Population(EnsembleWorkload(tiny.predicting), 2 * len(devices), devices, any_schedule=True)
     made.compile()
     return made
-
-
-def curves(population: Population, slot: int, epochs: int) -> dict[str, list[float]]:
-    """The values of a slot, advanced in calls of different lengths."""
-    rows: dict[str, list[float]] = {}
-    while epochs:
-        call = min(epochs, 1 + len(rows.get(FINITE, ())) % 3)
-        for name, values in population.advance(call).read().items():
-            rows.setdefault(name, []).extend(values[:, slot].tolist())
-        epochs -= call
-    return rows
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=str)

@@ -16,6 +16,7 @@ from sgdr.search.backend.population import Population
 from sgdr.search.backend.program import INITIAL, trial_key
 from sgdr.search.backend.slots import FINITE, LONGEST_CALL
 from sgdr.search.problem.workload import find
+from tests.search.backend.advanced import curves
 
 SCHEDULES = [
     WarmRestarts(0.1, 2, 2, 0.001),
@@ -65,13 +66,7 @@ def made(
 def trained(population: Population, slot: int, trial: tuple[Any, ...], epochs: int) -> dict[str, Any]:
     """The curves of a trial in a slot, advanced in calls of different lengths."""
     population.fill(slot, *trial)
-    rows: dict[str, list[float]] = {}
-    while epochs:
-        call = min(epochs, 1 + len(rows.get(FINITE, ())) % 3)
-        for name, values in population.advance(call).read().items():
-            rows.setdefault(name, []).extend(values[:, slot].tolist())
-        epochs -= call
-    return rows
+    return curves(population, slot, epochs)
 
 
 def functions(workload: Any) -> tuple[Any, ...]:

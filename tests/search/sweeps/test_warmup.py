@@ -17,7 +17,7 @@ from tests.tiny import Tiny
 
 
 class Follows(Tiny):
-    """Its error is the mean rate so far, so that each trial tells its rates."""
+    """The error is the mean rate so far, so that each trial tells its rates."""
 
     name = "follows"
     select_metric = None

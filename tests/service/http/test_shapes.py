@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from sgdr_service.shapes import MODELS, SHAPES
+from sgdr_service.shapes import MODELS
 
 import sgdr
 from sgdr.shapes import MAKERS
@@ -60,7 +60,7 @@ def test_every_shape_of_the_library_is_tried_here_with_all_its_fields():
     assert ASKED.keys() == MODELS.keys() == MAKERS.keys()
     for shape, model in MODELS.items():
         assert set(model.model_fields) - {"shape", "warmup"} == set(
-            inspect.signature(SHAPES[shape]).parameters
+            inspect.signature(MAKERS[shape]).parameters
         )
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from sgdr.choices import Outcome, State
 from sgdr.cycles import cycles_of
 from sgdr.schedule import WarmRestarts
+from sgdr.shapes import Schedule
 from sgdr.warmup import unwarmed
 from sgdr_service.dashboard.figures import style
 from sgdr_service.dashboard.figures.rows import is_number
-from sgdr_service.dashboard.figures.schedules import Schedule, are_drawable
+from sgdr_service.dashboard.figures.schedules import are_drawable
 from sgdr_service.dashboard.figures.style import Figure, numbers
 
 POINTS = 2000

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from sgdr.cycles import FloatArray
-from sgdr.formula import Formula
 from sgdr.schedule import WarmRestarts
+from sgdr.shapes import Schedule
 from sgdr.warmup import Warmup, unwarmed
 from sgdr_service.dashboard.figures import style
 from sgdr_service.dashboard.figures.style import Figure, numbers, text
-
-Schedule: TypeAlias = WarmRestarts | Warmup | Formula
 
 POINTS = 2000
 """The most points of a drawn schedule."""
