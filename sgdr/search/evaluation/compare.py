@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +19,13 @@ from sgdr.search.backend.rate_table import rates
 from sgdr.search.backend.slots import FINITE, Slots
 from sgdr.search.evaluation.comparison import Compared, Comparison
 from sgdr.search.evaluation.ensemble import Ensemble
-from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
+from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain, worth
 from sgdr.search.problem import hparams as numbers
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.ensembles import Independent, trained_for
 from sgdr.search.problem.functions import check_functions
-from sgdr.search.problem.objective import MEMBERS, OBJECTIVES, chosen_epoch, curve_of, troughs_within, value
+from sgdr.search.problem.objective import MEMBERS, OBJECTIVES, troughs_within
 from sgdr.search.problem.seeds import comparison_seed
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import CallableWorkload, State, Workload, check_declaration, find
@@ -105,13 +105,7 @@ def compare(
         for run_seed in run_seeds
         for number, schedule in enumerate(schedules.values())
     ]
-    epochs = 0
-
-    def on_epochs(more: int) -> None:
-        nonlocal epochs
-        epochs += more
-        callback.on_progress(CompareProgress(epochs, len(jobs) * budget))
-
+    on_epochs = progress_of(jobs, callback.on_progress)
     with terminate_as_interrupt():
         driven = SlotAllocator(as_trained, count, len(jobs), drawn, callback, any_schedule=True).finish()
         try:
@@ -123,6 +117,18 @@ def compare(
     runs = [_read(run, names[run.job.number], workload, models) for run in trained]
     labels = tuple(map(_label, ensembles))
     return Comparison(tuple(runs), workload.metric, workload.direction, objective, budget, labels)
+
+
+def progress_of(jobs: Sequence[Job], tell: Callable[[CompareProgress], None]) -> Callable[[int], None]:
+    """Counts the epochs of jobs that it is told of, and tells how far they are."""
+    epochs, planned = 0, sum(job.budget for job in jobs)
+
+    def on_epochs(more: int) -> None:
+        nonlocal epochs
+        epochs += more
+        tell(CompareProgress(epochs, planned))
+
+    return on_epochs
 
 
 class _Models:
@@ -180,12 +186,10 @@ def _read(trained: Trained, name: str, workload: Workload | CallableWorkload, mo
         raise RuntimeError(f"schedule {name!r} could not be trained on seed {job.seed}: {why}")
     if trained.diverged_at is not None:
         return Compared(name, job.seed, curves, None)
-    select = curves[getattr(workload, "select_metric", None) or workload.metric]
-    epoch = chosen_epoch(job.objective, select, job.schedule, workload.direction)
-    curve = curves[curve_of(job.objective, workload.metric)]
-    worth = value(job.objective, curve, job.schedule, workload.direction, select)
+    chosen_by = getattr(workload, "select_metric", None) or workload.metric
+    value, epoch = worth(trained, workload.metric, chosen_by, workload.direction)
     ensembles = models.scores.get((job.number, job.seed), {})
-    return Compared(name, job.seed, curves, epoch, worth, ensembles)
+    return Compared(name, job.seed, curves, epoch, value, ensembles)
 
 
 def _check_independent(schedules: Mapping[str, Schedule], objective: str, budget: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sgdr.search.backend.curves import Curves, Pace
 from sgdr.search.backend.slots import MOST_ATTEMPTS, Slots
+from sgdr.search.problem.objective import chosen_epoch, curve_of, value
 from sgdr.search.problem.types import Schedule
 
 
@@ -54,11 +55,13 @@ def retrain(
     jobs: Sequence[Job],
     on_epochs: Callable[[int], None] = lambda epochs: None,
     on_watched: Callable[[int, Trained], None] = lambda slot, trained: None,
+    on_ended: Callable[[Sequence[Trained]], None] = lambda ended: None,
 ) -> list[Trained]:
     """Trains all jobs, and returns them in their order.
 
     `on_epochs` hears how many epochs have been trained since it was last called, over all jobs. `on_watched`
-    is called after every epoch of a job that is `watched`, with its slot, until it diverges.
+    is called after every epoch of a job that is `watched`, with its slot, until it diverges. `on_ended` is
+    called with those that have come to their end, or diverged, at the same time.
     """
     done = [Trained(job) for job in jobs]
     queue = deque(done)
@@ -75,6 +78,7 @@ def retrain(
         with pace.timing(call):
             pending = slots.advance(call)
             values, failed = pending.read(), pending.failed()
+        ended: list[Trained] = []
         for slot, run in list(training.items()):
             run.curves.extend(values, slot)
             if slot in failed:
@@ -85,10 +89,22 @@ def retrain(
                 on_watched(slot, run)
             if run.epochs >= run.job.budget or run.diverged_at is not None:
                 del training[slot]
+                ended.append(run)
                 if run.epochs < run.job.budget:
                     slots.end(slot)
+        if ended:
+            on_ended(ended)
         on_epochs(call * busy)
     return done
+
+
+def worth(trained: Trained, metric: str, chosen_by: str, direction: str) -> tuple[float, int]:
+    """What a run that came to its end is worth by its job's objective, and the epoch at which it is."""
+    job = trained.job
+    select = trained.curves[chosen_by]
+    curve = trained.curves[curve_of(job.objective, metric)]
+    epoch = chosen_epoch(job.objective, select, job.schedule, direction)
+    return value(job.objective, curve, job.schedule, direction, select), epoch
 
 
 def _failed(run: Trained, error: str | None, queue: deque[Trained]) -> None:

@@ -11,10 +11,10 @@ from sgdr.choices import Decision, Objective
 from sgdr.search.backend.slots import Slots
 from sgdr.search.evaluation import sequential_test
 from sgdr.search.evaluation.finalists import Candidate
-from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain
+from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain, worth
 from sgdr.search.evaluation.snapshot_recorder import SnapshotRecorder
 from sgdr.search.problem.callback import Callback
-from sgdr.search.problem.objective import chosen_epoch, curve_of, measure, members, sign, value
+from sgdr.search.problem.objective import measure, members, sign
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Confirmed, Verdict, in_words
 from sgdr.shapes import RESTARTS
@@ -109,17 +109,11 @@ class Rounds:
         elif trained.diverged_at is not None:
             candidate.failed = f"diverged at epoch {trained.diverged_at} on seed {trained.job.seed}"
         else:
-            candidate.values[trained.job.seed], candidate.epochs[trained.job.seed] = self._read(trained)
+            stored, seed = self._study.stored, trained.job.seed
+            read = worth(trained, stored.metric, stored.chosen_by, stored.direction)
+            candidate.values[seed], candidate.epochs[seed] = read
             if trained.job.watched and self._recorder:
                 candidate.ensemble = self._recorder.ensemble(trained.job, trained.curves)
-
-    def _read(self, trained: Trained) -> tuple[float, int]:
-        """What a run is worth, and the epoch at which it is."""
-        stored, job = self._study.stored, trained.job
-        select = trained.curves[stored.chosen_by]
-        curve = trained.curves[curve_of(job.objective, stored.metric)]
-        epoch = chosen_epoch(job.objective, select, job.schedule, stored.direction)
-        return value(job.objective, curve, job.schedule, stored.direction, select), epoch
 
     def _group(self, restarts: bool) -> dict[int, sequential_test.Values]:
         """The losses by seed of the candidates with restarts, or of the controls, that did not fail.

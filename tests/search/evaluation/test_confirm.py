@@ -8,7 +8,7 @@ import pytest
 
 from sgdr import search
 from sgdr.search.evaluation import confirm as confirmation
-from sgdr.search.evaluation import sequential_test
+from sgdr.search.evaluation import sequential_test, study_slots
 from sgdr.search.evaluation.finalists import finalists, fresh_seeds
 from sgdr.search.storage.connect import open_storage
 from sgdr.search.storage.leases import Lease
@@ -247,7 +247,7 @@ def test_a_workload_that_is_not_registered_is_asked_for(url):
 
 
 def test_a_registered_workload_is_found_by_the_name_that_the_study_has(url, monkeypatch):
-    monkeypatch.setattr(confirmation, "find", {"known": Known(effect=-0.5)}.__getitem__)
+    monkeypatch.setattr(study_slots, "find", {"known": Known(effect=-0.5)}.__getitem__)
     assert confirm(url, None, seeds=16).decision == "restarts help"
 
 
