@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
-from sgdr.cli import confirm, export, options, rates, studies, sweep
+from sgdr.cli import compare, confirm, export, options, rates, studies, sweep
 
 BAD_INPUT = 2
 ENTRY_POINTS = "sgdr.commands"
@@ -55,6 +55,7 @@ app = typer.Typer(
 )
 app.command("sweep", epilog=sweep.EXAMPLES)(sweep.sweep)
 app.command("confirm", epilog=confirm.EXAMPLES)(confirm.confirm)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("answer")(studies.answer)
 app.command("best")(studies.best)
 app.command("lr")(rates.lr)

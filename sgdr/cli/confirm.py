@@ -38,15 +38,7 @@ def confirm(
     seeds: Annotated[
         int, typer.Option(help="The most per candidate; fewer where it is clear sooner.")
     ] = SEEDS,
-    workload: Annotated[
-        str | None,
-        typer.Option(
-            "--workload",
-            "-w",
-            help="A registered name, or package.module:object.",
-            show_default="the study's",
-        ),
-    ] = None,
+    workload: options.StudyWorkload = None,
     storage: options.Storage = None,
     slots: options.SlotCount = "auto",
     json: options.Json = False,

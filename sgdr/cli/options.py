@@ -35,6 +35,16 @@ def declared(option: Option) -> Any:
 Storage = Annotated[str | None, declared(OPTIONS["storage"])]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
+StudyWorkload = Annotated[
+    str | None,
+    typer.Option(
+        "--workload",
+        "-w",
+        help="A registered name, or package.module:object.",
+        show_default="the study's",
+    ),
+]
+
 _SLOTS = "Runs trained side by side: a number, or auto, which suits them to the devices"
 SlotCount = Annotated[str, declared(replace(OPTIONS["slots"], help=_SLOTS))]
 

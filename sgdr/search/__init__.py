@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from sgdr.search.artifacts.snapshots import load_snapshot as load_snapshot
     from sgdr.search.evaluation.compare import CompareProgress as CompareProgress
     from sgdr.search.evaluation.compare import compare as compare
+    from sgdr.search.evaluation.compare_study import compare_study as compare_study
     from sgdr.search.evaluation.comparison import Comparison as Comparison
     from sgdr.search.evaluation.confirm import confirm as confirm
     from sgdr.search.evaluation.race import ConfirmProgress as ConfirmProgress
+    from sgdr.search.evaluation.study_comparison import StudyComparison as StudyComparison
     from sgdr.search.problem.ensembles import Independent as Independent
     from sgdr.search.problem.space import Space as Space
     from sgdr.search.problem.supervised import Supervised as Supervised
@@ -63,10 +65,12 @@ _HOME = {
     "Stepping": "study.best",
     "StorageError": "storage.connect",
     "Study": "study.study",
+    "StudyComparison": "evaluation.study_comparison",
     "Supervised": "problem.supervised",
     "TooManyFailures": "sweeps.worker",
     "Verdict": "study.verdict",
     "compare": "evaluation.compare",
+    "compare_study": "evaluation.compare_study",
     "confirm": "evaluation.confirm",
     "delete": "study.lookup",
     "load": "study.lookup",

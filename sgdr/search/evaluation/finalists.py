@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sgdr.choices import Objective
-from sgdr.search.problem.arms import ALL_ARMS, arm_of, effect
+from sgdr.search.evaluation.records import identity
+from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.seeds import confirmation_seed
 from sgdr.search.storage.schema import SEED
 from sgdr.search.study.study import Best, Study
@@ -32,10 +33,8 @@ class Candidate:
     """See `verdict.Confirmed`."""
 
     def objective(self, of_study: str) -> str:
-        """The objective by which to read it: the study's, but for a control best-epoch where others choose
-        among their troughs: it has one alone, and arms are compared with equally many looks."""
-        one_look = of_study == Objective.BEST_TROUGH and self.arm != RESTARTS.name
-        return Objective.BEST_EPOCH.value if one_look else of_study
+        """The objective by which to read it."""
+        return read_by(of_study, self.arm)
 
     def results(self) -> dict[str, Any]:
         """What the candidate gave so far, in plain JSON values, for `recall`."""
@@ -52,6 +51,13 @@ class Candidate:
         self.failed, self.ensemble = earlier.get("failed"), earlier.get("ensemble")
 
 
+def read_by(of_study: str, arm: str) -> str:
+    """The objective by which to read a schedule of that arm: the study's, but for a control best-epoch where
+    others choose among their troughs: it has one alone, and arms are compared with equally many looks."""
+    one_look = of_study == Objective.BEST_TROUGH and arm != RESTARTS.name
+    return Objective.BEST_EPOCH.value if one_look else of_study
+
+
 def finalists(study: Study, top: int) -> list[Candidate]:
     """The `top` best completed trials of each arm and all starts, what does the same within the budget once.
 
@@ -60,7 +66,7 @@ def finalists(study: Study, top: int) -> list[Candidate]:
     chosen: list[Candidate] = []
     seen = set()
     for best in study.ranked():
-        key = (effect(best.schedule, best.budget), best.budget, tuple(best.hparams.items()))
+        key = identity(best.schedule, best.budget, best.hparams)
         arm = arm_of(best.schedule, best.budget)
         wanted = best.start or sum(candidate.arm == arm for candidate in chosen) < top
         if key not in seen and wanted:

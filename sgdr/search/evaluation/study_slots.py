@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.storages import BaseStorage
 
 from sgdr.errors import ArgumentError
@@ -76,17 +75,12 @@ def slots_for(
     others = any(SHAPES[arm].is_formula for arm in study.stored.arms)
     others |= not all(map(is_plain, schedules))
     as_trained = trained_for(study.stored.objective, workload)
-    searched = searched_hparams(study)
-    driven = SlotAllocator(as_trained, slots, jobs, searched, callback, any_schedule=others).finish()
+    hparams = study.stored.hparams
+    driven = SlotAllocator(as_trained, slots, jobs, hparams, callback, any_schedule=others).finish()
     try:
         yield driven
     finally:
         driven.close()
-
-
-def searched_hparams(study: Study) -> dict[str, BaseDistribution]:
-    """What the study draws the workload's own values from, by name."""
-    return {name: json_to_distribution(text) for name, text in study.stored.space["hparams"].items()}
 
 
 def workload_of(

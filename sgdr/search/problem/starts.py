@@ -68,16 +68,21 @@ def all_said(value: Any, name: str = NAME) -> tuple[Said, ...]:
 
     Raises ArgumentError for what is of no shape.
     """
+    return tuple(said(part, name) for part in parts(value, name))
+
+
+def parts(value: Any, name: str = NAME) -> list[Any]:
+    """Each of several schedules, or of one, as the argument `name` has it; a text may have several.
+
+    Raises ArgumentError for what is no list of any kind.
+    """
     if value is None:
-        return ()
+        return []
     single = isinstance(value, str | Mapping) or callable(value)
     if not single and not isinstance(value, Iterable):
         raise ArgumentError(name, value, "must be schedules", EXAMPLE)
-    listed: list[Said] = []
-    for one in [value] if single else value:
-        parts = split(one) if isinstance(one, str) else [one]
-        listed += [said(part, name) for part in parts]
-    return tuple(listed)
+    listed = [value] if single else value
+    return [part for one in listed for part in (split(one) if isinstance(one, str) else [one])]
 
 
 def split(text: str) -> list[str]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 from sgdr.choices import Direction, Objective
 from sgdr.shapes import EARLIER, in_order
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 Attrs: TypeAlias = Mapping[str, Any]
 """User attributes of a study or of a trial, as a storage holds them."""
@@ -95,6 +98,8 @@ class StudyAttributes:
     """What candidates gave on fresh seeds so far, by the number of their trial (see `Candidate.results`)."""
     verdict: Any = None
     """`Verdict.attribute()`, once there is one."""
+    comparison: Any = ()
+    """What schedules gave that were compared on the same seeds, a `Record.to_dict()` each."""
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -106,6 +111,13 @@ class StudyAttributes:
         """The shortest and the longest warm-up that is searched, in epochs; none in older studies."""
         shortest, longest = self.space.get("warmup", (0, 0))
         return shortest, longest
+
+    @property
+    def hparams(self) -> dict[str, BaseDistribution]:
+        """What the workload's own values are drawn from, by name."""
+        from optuna.distributions import json_to_distribution
+
+        return {name: json_to_distribution(text) for name, text in self.space["hparams"].items()}
 
     @property
     def chosen_by(self) -> str:
@@ -126,7 +138,7 @@ class StudyAttributes:
 
 
 _STUDY = tuple(field.name for field in fields(StudyAttributes))
-_LATER = ("unwidened", "start", "shapes", "relatives", "margin", "confirmation", "verdict")
+_LATER = ("unwidened", "start", "shapes", "relatives", "margin", "confirmation", "verdict", "comparison")
 """What a study has only where there is some."""
 _NOTHING: tuple[Any, ...] = (None, (), [], {})
 """The values of these where there is none."""
@@ -139,6 +151,8 @@ MARGIN = "margin"
 """The attribute that a sweep which goes on with a study writes anew, where it is given."""
 CONFIRMATION, VERDICT = "confirmation", "verdict"
 """The attributes that `confirm` writes."""
+COMPARISON = "comparison"
+"""The attribute that `compare_study` writes."""
 
 
 def made_by_sweep(attrs: Attrs) -> bool:

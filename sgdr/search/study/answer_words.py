@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgdr.choices import Effect, Objective
 from sgdr.search.problem.objective import measure
+from sgdr.search.problem.types import Schedule
 from sgdr.shapes import COSINE, SHAPES
 from sgdr.warmup import flat_fields
 
@@ -24,11 +25,14 @@ def in_words(answer: Answer) -> str:
     return "\n".join(sentence for sentence in sentences if sentence)
 
 
+def described(shape: str, schedule: Schedule, hparams: Mapping[str, Any]) -> str:
+    """A schedule of that shape with its fields, and what else is searched with it."""
+    plain = {name: value for name, value in flat_fields(schedule).items() if value is not None}
+    return f"{SHAPES[shape].words} with {_listed({**plain, **hparams})}"
+
+
 def _schedule(answer: Answer) -> str:
-    fields = flat_fields(answer.schedule)
-    plain = {name: value for name, value in fields.items() if value is not None}
-    said = _listed({**plain, **answer.hparams})
-    what = f"{SHAPES[answer.shape].words} with {said}"
+    what = described(answer.shape, answer.schedule, answer.hparams)
     return f"Use {what} (trial {answer.number}), trained for {answer.budget} epochs."
 
 
