@@ -29,6 +29,7 @@ PRELOADED = (
     "sgdr.export.parity",
     "sgdr.search.sweeps.launch",
     "sgdr.search.evaluation.confirm",
+    "sgdr.search.evaluation.compare_study",
     "sgdr.search.backend.population",
     "sgdr.search.backend.processes",
     # What commands import only when they come to it.

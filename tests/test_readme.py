@@ -186,6 +186,7 @@ def test_sweep_and_snapshots_in_python(tmp_path: Path) -> None:
         [sys.executable, "-c", block("answer")],
         [sys.executable, "-c", block("start") + "assert result.study.answer.gain_over_start is not None"],
         confirm,
+        [sys.executable, "-c", block("compare") + "assert len(result.schedules) == 3"],
         [sys.executable, "-c", block("snapshots") + "print(state is not None)"],
     ):
         done = subprocess.run(

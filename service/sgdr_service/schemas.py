@@ -14,6 +14,7 @@ from pydantic.config import JsonDict
 from sgdr.choices import Decision, Direction, Effect, Objective
 from sgdr.cycles import Cycle
 from sgdr.export.parity.report import Report
+from sgdr.search.evaluation.study_comparison import ComparedSchedule, PairedDifference, StudyComparison
 from sgdr.search.problem.arms import ALL_ARMS
 from sgdr.search.study.answer import Answer, Difference, Peer
 from sgdr.search.study.verdict import Confirmed, Verdict
@@ -330,3 +331,32 @@ documented(
     objective={"enum": [*Objective]},
     **SCHEDULE_AND_SHAPE,
 )(Answer)
+
+documented({"mean": 0.0012, "low": -0.0004, "high": 0.0028, "seeds": 16, "clear": False})(PairedDifference)
+documented(**SCHEDULE_AND_SHAPE)(ComparedSchedule)
+documented(
+    {
+        "schedules": [
+            {
+                "number": 38,
+                "shape": "restarts",
+                "schedule": SCHEDULE,
+                "hparams": {},
+                "budget": 20,
+                "values": {"1000": 0.0152, "2000": 0.0149},
+                "diverged": {},
+                "mean": 0.01505,
+                "low": 0.0131,
+                "high": 0.017,
+                "difference": None,
+                "words": "restarts with base_lr 0.1548, T_0 4, T_mult 1, eta_min 0.00458",
+            }
+        ],
+        "metric": "error",
+        "direction": "minimize",
+        "objective": "best-epoch",
+        "words": "On the same seeds, at 95 %, schedule 2 cannot be told from schedule 1, the …",
+    },
+    direction={"enum": [*Direction]},
+    objective={"enum": [*Objective]},
+)(StudyComparison)

@@ -10,6 +10,7 @@ import pytest
 COMMANDS = (
     "sweep",
     "confirm",
+    "compare",
     "answer",
     "best",
     "lr",

@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 
 from sgdr.choices import State
+from sgdr.search.evaluation.study_comparison import StudyComparison, kept_comparison
 from sgdr.search.study.answer import Answer
 from sgdr.search.study.columns import COLUMNS
 from sgdr.search.study.study import Study
@@ -214,6 +215,23 @@ def which(
         return answer(read.answer_within(margin).to_dict())
     except ValueError as error:
         raise Problem(404, str(error)) from None
+
+
+@router.get(
+    "/{study}/comparison",
+    response_model=StudyComparison,
+    responses=problems.responses(404, 422, 503),
+    summary="Schedules on the same seeds",
+)
+def comparison(study: Name, library: Studies) -> Response:
+    """What `sgdr compare` has kept, the recommended schedule first; 404 with the reason before."""
+    try:
+        kept = kept_comparison(library.study(study))
+    except ValueError as error:
+        raise Problem(404, str(error)) from None
+    if kept is None:
+        raise Problem(404, f"study {study!r} keeps no comparison yet; `sgdr compare` makes one")
+    return answer(kept.to_dict())
 
 
 def answer(content: Any, status: int = 200, **headers: str) -> Response:

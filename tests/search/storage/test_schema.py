@@ -42,6 +42,7 @@ def test_a_study_is_written_in_the_words_and_the_order_in_which_it_is_read():
     early = StudyAttributes.from_attrs(STUDY | {"relatives": ["cyclic"]})
     assert early.arms == ("restarts", "cosine", "constant", "cyclic")
     later = STUDY | {"shapes": ["linear"], "confirmation": {"3": {}}, "verdict": {"decision": "undecided"}}
+    later["comparison"] = [{"values": {"1": 0.5}}]
     assert StudyAttributes.from_attrs(later).to_attrs() == later
 
 
@@ -79,7 +80,9 @@ def test_the_names_that_loops_look_for_are_those_of_the_attributes():
     assert {schema.BEGUN, schema.WORKER, schema.ENQUEUED, schema.CURVE} <= names
     assert {schema.RETRY_OF, schema.WITHDRAWN, schema.LOST, *schema.FORMS} <= names
     assert {schema.ARM, schema.SEED, schema.EPOCHS, schema.DIVERGED_AT, schema.ERROR} <= names
-    assert {schema.CONFIRMATION, schema.VERDICT} <= {field.name for field in fields(StudyAttributes)}
+    assert {schema.CONFIRMATION, schema.VERDICT, schema.COMPARISON} <= {
+        field.name for field in fields(StudyAttributes)
+    }
 
 
 def test_every_state_of_optuna_has_a_name_and_an_outcome():

@@ -50,6 +50,8 @@ def sqlite_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
     how: dict[str, Any] = {"pruner": "none", "controls": 0.5, "slots": 4, "shapes": EARLIER}
     search.sweep(tiny.workload, trials=12, storage=url, study="tiny", **how)
     search.confirm("tiny", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
+    compared: dict[str, Any] = {"workload": tiny.workload, "seeds": 2, "slots": 4}
+    search.compare_study("tiny", "cosine base_lr=0.1", storage=url, **compared)
     search.sweep(tiny.Maximized(), trials=4, storage=url, study=ODD_NAME, **how)
     create_study(open_storage(url, create=True), "empty", settings_of(1, epochs=20, seed=0), resume=False)
     optuna.create_study(study_name="not ours", storage=url)
@@ -139,6 +141,8 @@ def shapes_url(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> str:
     how: dict[str, Any] = {"trials": 12, "storage": url, "pruner": "none", "sampler": "tpe", "slots": 4}
     search.sweep(tiny.workload, study="shapes", shapes=[*SHAPES], controls=0.7, **how)
     search.confirm("shapes", storage=url, workload=tiny.workload, top=1, seeds=2, slots=4)
+    compared: dict[str, Any] = {"workload": tiny.workload, "seeds": 2, "slots": 4}
+    search.compare_study("shapes", "one-cycle base_lr=0.1 warmup=1", storage=url, **compared)
     return url
 
 

@@ -24,6 +24,7 @@ from sgdr_service.tokens import hashed
 
 from experiments.bench.filled import DIGITS
 from sgdr.relatives import OneCycle
+from sgdr.search.evaluation.records import Record
 from sgdr.search.study.verdict import Confirmed, Verdict
 
 METHODS = ("get", "post", "delete")
@@ -168,6 +169,7 @@ def test_the_document_has_all_routes(document):
         "GET /v1/studies/{study}/trials/{number}",
         "GET /v1/studies/{study}/verdict",
         "GET /v1/studies/{study}/answer",
+        "GET /v1/studies/{study}/comparison",
         "GET /v1/studies/{study}/best",
         "GET /v1/studies/{study}/best/lr",
         "GET /v1/best",
@@ -256,6 +258,8 @@ def odd_url(copied):
     )
     optuna.load_study(study_name="digits", storage=url).set_user_attr("verdict", verdict.attribute())
     study = optuna.load_study(study_name="tiny", storage=url)
+    kept = Record(OneCycle(0.1, 5), {}, 6, diverged={1: 1, 2: 3})
+    study.set_user_attr("comparison", [kept.to_dict(), 3])
     study.add_trial(create_trial(value=math.inf))
     study.add_trial(
         create_trial(state=TrialState.PRUNED, user_attrs={"diverged_at": "soon", "seconds": math.nan})
@@ -298,7 +302,7 @@ def hold_all(client):
     for path, answer in answers(client, document):
         statuses[path].add(held(document, path, "get", answer))
     assert all(200 in of_path for of_path in statuses.values()), statuses
-    assert len(statuses) == 17 and {404, 422} < set.union(*statuses.values())
+    assert len(statuses) == 18 and {404, 422} < set.union(*statuses.values())
     for body, status in ((RATE, 200), (RATE | {"steps": {"stop": 3}}, 200), (RATE | {"steps": []}, 422)):
         assert held(document, "/v1/lr", "post", client.post("/v1/lr", json=body)) == status
 

@@ -65,7 +65,16 @@ def test_a_name_is_one_percent_encoded_segment(client, odd_name):
     ["nothing", "Digits", "digits ", "%2e%2e", "%00", "di%00gits", "%FF%FE", "%ED%A0%80", "🙈", "x" * 5000],
 )
 def test_an_unknown_study_is_not_found(client, is_problem, name):
-    for rest in ("", "/trials", "/trials/0", "/trials.csv", "/curves.csv", "/verdict", "/best"):
+    for rest in (
+        "",
+        "/trials",
+        "/trials/0",
+        "/trials.csv",
+        "/curves.csv",
+        "/verdict",
+        "/comparison",
+        "/best",
+    ):
         is_problem(client.get(f"/v1/studies/{name}{rest}"), 404, "there is no study")
 
 
@@ -177,6 +186,13 @@ def test_the_answer_is_that_of_the_library(client, is_problem, sqlite_url):
     assert given == study.answer_within(0.5).to_dict() and given["margin"] == 0.5
     for margin in ("-1", "nan", "inf", "much"):
         is_problem(client.get(f"/v1/studies/tiny/answer?margin={margin}"), 422)
+
+
+def test_what_is_kept_of_comparisons_or_why_there_is_none(client, is_problem, sqlite_url):
+    answer = client.get("/v1/studies/tiny/comparison").json()
+    assert answer == search.compare_study("tiny", storage=sqlite_url).to_dict()
+    assert answer["schedules"][1]["schedule"]["base_lr"] == 0.1
+    is_problem(client.get("/v1/studies/digits/comparison"), 404, "`sgdr compare` makes one")
 
 
 def test_trials_as_csv_are_those_of_the_pages(client):
