@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol
 from unittest.mock import patch
@@ -23,6 +25,17 @@ class Away(Exception):
 
 class Killed(BaseException):
     """The worker that made the call is no more."""
+
+
+def places(calls: Sequence[str], most: int) -> list[int]:
+    """Some places of these calls, from 1, in rising order: of each kind, with the first and the last of it.
+
+    Of each kind there are `most`, 2 or more, or all where they are fewer.
+    """
+    found = defaultdict[str, list[int]](list)
+    for place, call in enumerate(calls, 1):
+        found[re.sub(r"(\?, )+\?", "?", call)].append(place)  # of any number of variables
+    return sorted({of[i * (len(of) - 1) // (most - 1)] for of in found.values() for i in range(most)})
 
 
 def nothing() -> None:
