@@ -417,18 +417,12 @@ def run(make: Callable[[], Faults], examples: int) -> None:
     )
 
 
-FEW_OR_MANY = pytest.mark.parametrize(
-    "share", [1, pytest.param(10, marks=pytest.mark.slow)], ids=["few", "many"]
-)
-
-
-@FEW_OR_MANY
 @pytest.mark.slow
-def test_by_optunas_own_calls(share: int) -> None:
-    run(in_memory, 100 * share)
+def test_by_optunas_own_calls() -> None:
+    run(in_memory, 300)
 
 
-@FEW_OR_MANY
-def test_by_statements(share: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("examples", [4, pytest.param(30, marks=pytest.mark.slow)], ids=["few", "many"])
+def test_by_statements(examples: int, tmp_path: Path) -> None:
     close_storage(open_storage(f"sqlite:///{tmp_path}/template.db", create=True))
-    run(partial(on_sqlite, tmp_path), 4 if share == 1 else 80)
+    run(partial(on_sqlite, tmp_path), examples)
