@@ -89,6 +89,14 @@ def quiet_optuna() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_storages() -> None:
+    """Thousands of storages are opened."""
+    from tests.command_server import read_schema_steps_once
+
+    read_schema_steps_once()
+
+
 @pytest.fixture(scope="session")
 def tiny() -> ModuleType:
     """The module of tiny workloads, see `tests/tiny.py`."""
