@@ -15,7 +15,7 @@ from experiments.parity.tally import EARLY, LATE, OTHER, RESUMED, ROUNDED, Way
 from sgdr import WarmRestarts
 
 ROOT = Path(__file__).parents[1]
-MANY = ("--T-0", "1:12", "--T-mult", "1:10", "--steps", "100000")
+MANY = ("--T-0", "1:5", "--T-mult", "1:4", "--steps", "30000")
 
 
 @pytest.mark.parametrize("fields", [Fields(1, 1), Fields(7, 1), Fields(1, 2), Fields(5, 3), Fields(100, 10)])

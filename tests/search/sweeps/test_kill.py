@@ -174,13 +174,13 @@ def trials_there(folder: Path) -> int:
 def test_kills_at_random_moments(folder: Path, workload: str) -> None:
     chance = random.Random(1)
     done: dict[int, Any] = {}
-    for place in range(6):
+    for place in range(4):
         known = trials_there(folder)
         process = begin(folder, workload, 40, "--resume")
         # Every other time it is at its trials by then, however slowly it starts.
         while place % 2 and trials_there(folder) == known and process.poll() is None:
             time.sleep(0.05)
-        time.sleep(chance.uniform(0.0, 4.0))
+        time.sleep(chance.uniform(0.0, 3.0))
         process.kill()
         process.communicate()
         try:
