@@ -21,7 +21,7 @@ from sgdr.search.storage.leases import leases
 from tests.trial_tables import check_repeated, check_unchanged
 
 pytest.importorskip("ray")
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SECONDS = 300.0
 """How long a busy machine may take for what a test waits for: a cluster and its workers start in each."""
 
@@ -221,7 +221,6 @@ def test_two_workers_share_a_study(sweep: Sweep) -> None:
     assert not left_behind(sweep.folder)
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_trials_however_many_train_them(tmp_path: Path) -> None:
     tables = []
     for name, options in (("local", ["--engine", "local"]), ("ray", ["--workers", "2"])):
@@ -238,14 +237,12 @@ def test_the_same_seed_gives_the_same_trials_however_many_train_them(tmp_path: P
     pd.testing.assert_frame_equal(tables[0][told], tables[1][told])
 
 
-@pytest.mark.slow
 def test_functions_are_trained_by_processes_of_the_workers(sweep: Sweep) -> None:
     sweep.begin(10, "--workers", "2", workload="ray_workloads:function")
     sweep.end()
     sweep.check(10)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "workload", "words"),
     [
@@ -261,7 +258,6 @@ def test_bad_input_is_one_clear_line(sweep: Sweep, options: list[str], workload:
     assert len([line for line in err.splitlines() if line.startswith("sgdr: ")]) == 1
 
 
-@pytest.mark.slow
 def test_a_workload_that_kills_its_workers_ends_the_sweep(sweep: Sweep) -> None:
     sweep.begin(4, workload="ray_workloads:deadly")
     _, err = sweep.end(1)
@@ -269,7 +265,6 @@ def test_a_workload_that_kills_its_workers_ends_the_sweep(sweep: Sweep) -> None:
     assert not sweep.workers()
 
 
-@pytest.mark.slow
 def test_interrupt_ends_cleanly_and_resume_goes_on(sweep: Sweep) -> None:
     sweep.begin(1000, "--workers", "2", workload=SLOWER)
     sweep.wait_for(4)
@@ -286,7 +281,6 @@ def test_interrupt_ends_cleanly_and_resume_goes_on(sweep: Sweep) -> None:
     check_unchanged(table, complete)
 
 
-@pytest.mark.slow
 def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep) -> None:
     """In a sweep to a cost; workers of one to a number of trials die with their node, below."""
     sweep.begin(16, "--workers", "2", workload=SLOWER, by="--cost")
@@ -300,7 +294,6 @@ def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep) -> None:
     assert (table.state == "FAIL").any() and sweep.study().spent == 16
 
 
-@pytest.mark.slow
 def test_a_killed_driver_is_resumed_at_once(sweep: Sweep) -> None:
     sweep.begin(1000, "--workers", "2", workload=SLOWER)
     sweep.wait_for(4)
@@ -316,7 +309,6 @@ def test_a_killed_driver_is_resumed_at_once(sweep: Sweep) -> None:
     check_unchanged(table, complete)
 
 
-@pytest.mark.slow
 def test_a_worker_that_hangs_loses_its_trials_to_the_others(sweep: Sweep) -> None:
     sweep.begin(1000, "--workers", "2", workload="hasty:hasty")
     sweep.wait_for(2)
@@ -333,7 +325,6 @@ def test_a_worker_that_hangs_loses_its_trials_to_the_others(sweep: Sweep) -> Non
     assert set(sweep.trials().state) <= {"COMPLETE", "FAIL"}
 
 
-@pytest.mark.slow
 def test_workers_wait_for_a_database_that_is_away_for_longer_than_they_are_waited_for(
     tmp_path: Path, postgres_server: Any
 ) -> None:
@@ -362,7 +353,6 @@ def cluster() -> Iterator[Any]:
     started.shutdown()
 
 
-@pytest.mark.slow
 def test_nodes_of_a_cluster_come_and_go_and_sqlite_is_reached_by_the_proxy(
     sweep: Sweep, cluster: Any
 ) -> None:
@@ -381,7 +371,6 @@ def test_nodes_of_a_cluster_come_and_go_and_sqlite_is_reached_by_the_proxy(
         cluster.remove_node(node)
 
 
-@pytest.mark.slow
 def test_a_cluster_that_has_a_token_is_joined_by_its_address(sweep: Sweep) -> None:
     home = sweep.folder / "home"
     leave_token(home)

@@ -8,6 +8,8 @@ import pytest
 from sgdr import search
 from sgdr.search.storage.connect import sqlite_file
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, serve_in, shapes_url):
@@ -18,7 +20,6 @@ def server(tmp_path_factory, serve_in, shapes_url):
     return served, search.load("shapes", shapes_url)
 
 
-@pytest.mark.slow
 def test_every_view_of_the_study_shows_them(visit, server):
     page = visit(server[0].url).open("/study/shapes")
     for tab in ("Overview", "Curves", "Search space", "Arms", "Trials"):
@@ -30,12 +31,7 @@ def test_every_view_of_the_study_shows_them(visit, server):
 
 
 @pytest.mark.parametrize(
-    ("arm", "own"),
-    [
-        pytest.param("one-cycle", "pct_start", marks=pytest.mark.slow),
-        pytest.param("step-decay", "milestones", marks=pytest.mark.slow),
-        ("cyclic", "up"),
-    ],
+    ("arm", "own"), [("one-cycle", "pct_start"), ("step-decay", "milestones"), ("cyclic", "up")]
 )
 def test_a_trial_has_its_fields_and_its_rate_and_its_code(visit, server, arm, own):
     trials = server[1].trials()
