@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from optuna.storages import BaseStorage
 
-from sgdr.search.backend.slots import FINITE
+from sgdr.search.backend.slots import FINITE, LONGEST_CALL, Ended
 from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.sweeps.config import SweepConfig
@@ -44,12 +44,17 @@ class Computed:
     def failed(self) -> dict[int, str | None]:
         return {}
 
+    def ended(self) -> dict[int, Ended]:
+        return {}
+
     def said(self) -> dict[int, dict[str, Any]]:
         return {}
 
 
 class Falling:
     """Slots whose error falls with every epoch, to a value that the peak rate says."""
+
+    longest_call = LONGEST_CALL
 
     def __init__(self, slots: int) -> None:
         self.slots = slots

@@ -24,7 +24,7 @@ from optuna.trial import TrialState
 from experiments.bench.tables import BASE_LR, METRICS, Table
 from sgdr.choices import Direction, Objective
 from sgdr.schedule import WarmRestarts
-from sgdr.search.backend.slots import FINITE
+from sgdr.search.backend.slots import FINITE, LONGEST_CALL, Ended
 from sgdr.search.evaluation.finalists import Candidate
 from sgdr.search.evaluation.race import Rounds
 from sgdr.search.problem.arms import DEFAULT_SHARE, Places, arm_of
@@ -118,6 +118,8 @@ def _key(schedule: WarmRestarts) -> tuple[float, ...]:
 class TableSlots:
     """Slots whose trials are looked up, for the product's own worker."""
 
+    longest_call = LONGEST_CALL
+
     def __init__(self, table: Table, grid: Grid, seed: int | None) -> None:
         """Every trial sees the seed of that number; None: each its own."""
         self.slots = SLOTS
@@ -164,6 +166,10 @@ class _Known:
         return self._values
 
     def failed(self) -> dict[int, str | None]:
+        return {}
+
+    def ended(self) -> dict[int, Ended]:
+        """Nothing: a table has all epochs."""
         return {}
 
     def said(self) -> dict[int, dict[str, Any]]:

@@ -18,7 +18,7 @@ import optuna
 from optuna.trial import TrialState
 
 from sgdr.schedule import WarmRestarts
-from sgdr.search.backend.slots import FINITE
+from sgdr.search.backend.slots import FINITE, LONGEST_CALL, Ended
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import open_storage
 from sgdr.search.sweeps.config import SweepConfig
@@ -49,6 +49,7 @@ class Sleeping:
     """One slot."""
 
     slots = 1
+    longest_call = LONGEST_CALL
 
     def fill(
         self, slot: int, schedule: WarmRestarts, budget: int, seed: int, hparams: Mapping[str, Any]
@@ -73,6 +74,10 @@ class Sleeping:
 
     def failed(self) -> dict[int, str | None]:
         """None."""
+        return {}
+
+    def ended(self) -> dict[int, Ended]:
+        """Nothing."""
         return {}
 
     def said(self) -> dict[int, dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sgdr.search.backend.slots import FINITE, LONGEST_CALL
+from sgdr.search.backend.slots import FINITE, LONGEST_CALL, Ended
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -21,10 +21,15 @@ CALL_SECONDS = 0.25
 class Curves(dict[str, list[float]]):
     """The values of one run by name, one an epoch."""
 
-    def extend(self, values: Mapping[str, Float[np.ndarray, "epochs slots"]], slot: int) -> None:
-        """Appends what a call has given in that slot."""
+    def extend(
+        self,
+        values: Mapping[str, Float[np.ndarray, "epochs slots"]],
+        slot: int,
+        ended: Ended | None = None,
+    ) -> None:
+        """Appends what a call has given in that slot, up to where its trial ended by itself."""
         for name, rows in values.items():
-            self.setdefault(name, []).extend(rows[:, slot].tolist())
+            self.setdefault(name, []).extend(rows[: ended.epochs if ended else None, slot].tolist())
 
     @property
     def epochs(self) -> int:

@@ -18,7 +18,7 @@ from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search.backend.program import Lanes, advance, data_apart, initial_state
 from sgdr.search.backend.rate_table import Schedules
 from sgdr.search.backend.slot_states import SlotStates
-from sgdr.search.backend.slots import LONGEST_CALL
+from sgdr.search.backend.slots import LONGEST_CALL, Ended
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.ensembles import EnsembleState, EnsembleWorkload, Independent
 from sgdr.search.problem.hparams import dtypes, fitted
@@ -55,6 +55,10 @@ class Values:
         """None: pure functions of arrays do not fail once they are compiled."""
         return {}
 
+    def ended(self) -> dict[int, Ended]:
+        """Nothing: pure functions of arrays are trained to the end of their budget."""
+        return {}
+
     def said(self) -> dict[int, dict[str, Any]]:
         """Nothing: pure functions of arrays have nobody to say it to."""
         return {}
@@ -65,6 +69,8 @@ class Population:
 
     A trial's values depend on its row of `Lanes` alone, bit for bit: not on its slot, nor on its neighbours.
     """
+
+    longest_call = LONGEST_CALL
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgdr.search.backend.slot_process import Message, serve
-from sgdr.search.backend.slots import FINITE
+from sgdr.search.backend.slots import FINITE, Ended
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import CallableWorkload
 
@@ -30,6 +30,8 @@ STOP_SECONDS = 5.0
 
 class ProcessSlots:
     """K slots, each a process."""
+
+    longest_call = 1
 
     def __init__(self, workload: CallableWorkload, slots: int, cores: int) -> None:
         """Starts nothing yet: a process starts with its first trial."""
@@ -64,7 +66,7 @@ class ProcessSlots:
         return _Reports(waiting, self._workload.metric, epochs, self.slots, self._took)
 
     def _took(self, slot: int, epochs: int | None) -> None:
-        """A trial has trained so many epochs; None: it has failed."""
+        """A trial has trained so many epochs; None: it has failed, or ended by itself."""
         self._left[slot] = 0 if epochs is None else self._left[slot] - epochs
         if epochs is None:
             self.end(slot)
@@ -100,6 +102,7 @@ class _Reports:
         self._values = np.full((epochs, slots), np.nan)
         self._count = dict.fromkeys(waiting, 0)
         self._failed: dict[int, str | None] = {}
+        self._ended: dict[int, Ended] = {}
         self._said: dict[int, dict[str, Any]] = {}
 
     def ready(self) -> bool:
@@ -113,6 +116,9 @@ class _Reports:
 
     def failed(self) -> dict[int, str | None]:
         return self._failed
+
+    def ended(self) -> dict[int, Ended]:
+        return self._ended
 
     def said(self) -> dict[int, dict[str, Any]]:
         return self._said
@@ -138,6 +144,10 @@ class _Reports:
             if row + 1 == len(self._values):
                 del self._waiting[slot]
                 self._took(slot, row + 1)
+        elif message[0] in ("ended", "pruned"):
+            self._ended[slot] = Ended(self._count[slot], pruned=message[0] == "pruned")
+            del self._waiting[slot]
+            self._took(slot, None)
         elif message[0] == "said":
             self._said.setdefault(slot, {}).update(message[1])
         elif message[0] == "error":

@@ -22,7 +22,7 @@ from sgdr.search.problem.types import Schedule
 
 Message = tuple[str, Any]
 """The kind and the content of a message. To a process: train, grant, stop. From it, behind the serial number
-of the trial: value, said, error, idle."""
+of the trial: value, said, ended, pruned, error, idle."""
 
 
 class _Run:
@@ -42,6 +42,8 @@ class _Run:
         self._connection, self._serial = connection, serial
         self._steps_per_epoch = steps_per_epoch
         self._granted = 0
+        self._over: Exception | None = None
+        """What is raised at every report once the trial is over, should the function catch it and go on."""
         self.reported = 0
 
     @property
@@ -62,6 +64,8 @@ class _Run:
 
     def report(self, epoch: int, value: float) -> None:
         """See `sgdr.search.problem.workload.Run.report`."""
+        if self._over is not None:
+            raise self._over
         epoch = checks.plain(epoch)
         if epoch != self.reported + 1:
             raise ValueError(
@@ -78,6 +82,11 @@ class _Run:
         if self._granted == epoch < self.budget:
             self._wait()
 
+    def stop(self) -> None:
+        """See `sgdr.search.problem.workload.Run.stop`."""
+        self._over = self._over or _Done()
+        raise self._over
+
     def say(self, kind: str, content: Any) -> None:
         """Sends the worker a message about this trial."""
         self._connection.send((self._serial, (kind, content)))
@@ -86,12 +95,17 @@ class _Run:
         """Waits for the verdict: epochs to go on with, or the end."""
         kind, epochs = self._connection.recv()
         if kind == "stop":
-            raise _Stopped
+            self._over = _Stopped()
+            raise self._over
         self._granted = self.reported + epochs
 
 
 class _Stopped(optuna.TrialPruned):
     """The worker has ended the trial."""
+
+
+class _Done(optuna.TrialPruned):
+    """The function has ended the trial, which is complete: it passes where a pruned trial's end would."""
 
 
 def serve(packed: bytes, connection: Connection, lifeline: Connection, threads: int) -> None:
@@ -136,22 +150,23 @@ class _Failing:
 
 def _train(workload: Callable[[_Run], None], run: _Run) -> None:
     try:
-        workload(run)
+        with contextlib.suppress(_Done):
+            workload(run)
     except _Stopped:
         run.say("idle", None)
         return
     except optuna.TrialPruned:
-        error = "it raised TrialPruned by itself; let report() decide"
-    except Exception as raised:
-        error = _told(raised)
+        run.say("pruned", None)
+    except (Exception, SystemExit) as raised:
+        run.say("error", _told(raised))
     else:
-        if run.reported == run.budget:
-            return
-        error = f"it returned after {run.reported} of {run.budget} reported epochs; report after every epoch"
-    run.say("error", error)
+        if not run.reported:
+            run.say("error", "it returned without a report; call run.report(epoch, value) after every epoch")
+        elif run.reported < run.budget:
+            run.say("ended", None)
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """What it says in one line, and below where it came from."""
     line = " ".join(f"{type(error).__name__}: {error}".split())
     return f"{line}\n" + "".join(traceback.format_tb(error.__traceback__, limit=-5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +21,16 @@ MOST_ATTEMPTS = 3
 """How often a run is begun whose process dies."""
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How a trial ended by itself before its budget, as by early stopping of its own."""
+
+    epochs: int
+    """Epochs of the call that it has trained."""
+    pruned: bool
+    """Whether it says that it was not worth going on with, and not that it has come to its end."""
+
+
 class Pending(Protocol):
     """The values of a call, while or after they are computed."""
 
@@ -32,6 +43,9 @@ class Pending(Protocol):
     def failed(self) -> dict[int, str | None]:
         """The slots whose trial failed, and its error, after `read`; None where the process died."""
 
+    def ended(self) -> dict[int, Ended]:
+        """The slots whose trial has ended by itself before its budget, after `read`."""
+
     def said(self) -> dict[int, dict[str, Any]]:
         """What the trials said of themselves, by slot, after `read`: attributes to be kept with them."""
 
@@ -40,12 +54,15 @@ class Slots(Protocol):
     """K slots that advance in lockstep."""
 
     slots: int
+    longest_call: int
+    """Epochs that one call can advance at most: 1 where a trial may end by itself, since what comes next is
+    to depend on the epochs at which trials end, and not on how many of them a call happened to have."""
 
     def fill(self, slot: int, schedule: Schedule, budget: int, seed: int, hparams: Mapping[str, Any]) -> None:
         """Puts a new trial into a slot. `schedule` and `budget` are in epochs."""
 
     def advance(self, epochs: int) -> Pending:
-        """Trains every slot for so many epochs, 1 to `LONGEST_CALL`; may return before that is done."""
+        """Trains every slot for so many epochs, 1 to `longest_call`; may return before that is done."""
 
     def end(self, slot: int) -> None:
         """Ends the trial of a slot that has not come to its budget."""

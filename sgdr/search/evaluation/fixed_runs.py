@@ -74,20 +74,24 @@ def retrain(
                 slots.fill(slot, run.job.schedule, run.job.budget, run.job.seed, run.job.hparams)
         watched = any(run.job.watched for run in training.values())
         left = 1 if watched else min(run.job.budget - run.epochs for run in training.values())
-        call, busy = pace.epochs(left), len(training)
+        call, busy = pace.epochs(min(left, slots.longest_call)), len(training)
         with pace.timing(call):
             pending = slots.advance(call)
-            values, failed = pending.read(), pending.failed()
+            values, failed, stopped = pending.read(), pending.failed(), pending.ended()
         ended: list[Trained] = []
         for slot, run in list(training.items()):
-            run.curves.extend(values, slot)
+            run.curves.extend(values, slot, stopped.get(slot))
             if slot in failed:
                 del training[slot]
                 _failed(run, failed[slot], queue)
                 continue
+            if slot in stopped and not run.epochs:
+                del training[slot]
+                run.error = "it ended before its first report"
+                continue
             if run.job.watched and run.diverged_at is None:
                 on_watched(slot, run)
-            if run.epochs >= run.job.budget or run.diverged_at is not None:
+            if run.epochs >= run.job.budget or run.diverged_at is not None or slot in stopped:
                 del training[slot]
                 ended.append(run)
                 if run.epochs < run.job.budget:
@@ -104,7 +108,7 @@ def worth(trained: Trained, metric: str, chosen_by: str, direction: str) -> tupl
     select = trained.curves[chosen_by]
     curve = trained.curves[curve_of(job.objective, metric)]
     epoch = chosen_epoch(job.objective, select, job.schedule, direction)
-    return value(job.objective, curve, job.schedule, direction, select), epoch
+    return value(job.objective, curve, job.schedule, direction, select, job.budget), epoch
 
 
 def _failed(run: Trained, error: str | None, queue: deque[Trained]) -> None:

@@ -17,11 +17,9 @@ import numpy as np
 
 from sgdr.choices import Direction, Objective
 from sgdr.errors import ArgumentError
-from sgdr.schedule import WarmRestarts
 from sgdr.search.problem.arguments import one_of
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import TOGETHER
-from sgdr.warmup import unwarmed
 
 OBJECTIVES = tuple(objective.value for objective in Objective)
 MEMBERS = 5
@@ -84,10 +82,10 @@ def chosen_epoch(
     """The epoch, counted from 1, whose model counts.
 
     `select` is the curve to choose by, one value an epoch: the select metric's where a workload has one.
-    `schedule` is in epochs. best-epoch: the best of all; best-trough: the best of the ends of its cycles, of
-    a shape that has none the last; final: the last; anytime: the best of all, which one has at the end;
-    ensemble: the newest of its members. Of equals the first. Raises ValueError for an unknown objective, an
-    empty curve, or one that reaches no trough where the best is asked for.
+    `schedule` is in epochs. best-epoch: the best of all; best-trough: the best of the ends of its cycles, or
+    the last where it has none or the curve ends before; final: the last; anytime: the best of all, which one
+    has at the end; ensemble: the newest of its members. Of equals the first. Raises ValueError for an unknown
+    objective or an empty curve.
     """
     one_of("objective", objective, OBJECTIVES)
     if not len(select):
@@ -98,10 +96,7 @@ def chosen_epoch(
         return int(members(schedule, len(select))[-1])
     epochs = np.arange(1, len(select) + 1)
     if objective == Objective.BEST_TROUGH:
-        troughs = schedule.troughs(budget=len(select))
-        if not troughs and isinstance(unwarmed(schedule)[0], WarmRestarts):
-            raise ValueError(f"{schedule} has no trough in {len(select)} epochs; choose another objective")
-        epochs = np.array(troughs or [len(select)], int)
+        epochs = np.array(schedule.troughs(budget=len(select)) or [len(select)], int)
     losses = sign(direction) * np.asarray(select, float)[epochs - 1]
     return int(epochs[np.argmin(losses)])
 
@@ -112,12 +107,16 @@ def value(
     schedule: Schedule,
     direction: str = "minimize",
     select: Sequence[float] | None = None,
+    budget: int | None = None,
 ) -> float:
     """What the trial is worth, of the curve that `curve_of` names: its value at the chosen epoch (see
-    `chosen_epoch`), for anytime the mean of those chosen within each of the `stopping_budgets`."""
+    `chosen_epoch`), for anytime the mean of those chosen within each of the `stopping_budgets`.
+
+    `budget` is that of the trial where its curve may end before; None: the length of the curve.
+    """
     select = curve if select is None else select
     if objective == Objective.ANYTIME and len(select):
         best = Objective.BEST_EPOCH.value
-        parts = [select[:budget] for budget in stopping_budgets(len(select))]
+        parts = [select[:budget] for budget in stopping_budgets(budget or len(select))]
         return fmean(curve[chosen_epoch(best, part, schedule, direction) - 1] for part in parts)
     return float(curve[chosen_epoch(objective, select, schedule, direction) - 1])

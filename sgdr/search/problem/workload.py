@@ -102,8 +102,15 @@ class Run(Protocol):
     def report(self, epoch: int, value: float) -> None:
         """Tells the value after `epoch` completed epochs, counted from 1.
 
-        Raises `optuna.TrialPruned` when the trial is to end: let it pass through; ValueError for an epoch out
-        of turn or past the budget.
+        Raises `optuna.TrialPruned` when the trial is to end: let it pass through (where it is caught, it is
+        raised again at every further report, and the process is killed after a few seconds); ValueError for
+        an epoch out of turn or past the budget.
+        """
+
+    def stop(self) -> None:
+        """Ends the trial as complete, with what it has reported so far, as returning from the function does.
+
+        It raises `optuna.TrialPruned`: let it pass through.
         """
 
 
@@ -158,7 +165,9 @@ def workload(
     """Makes a training function a workload.
 
     Returns a decorator. The function calls `run.report(epoch, value)` once after every epoch; `value` is
-    named `metric` in tables.
+    named `metric` in tables. One that returns before its budget, as by early stopping of its own, has come to
+    its end: its trial is complete with what was reported. One that raises `optuna.TrialPruned` is pruned; any
+    other exception, and `sys.exit`, fails that trial alone.
 
     Its schedules are in epochs. Code for frameworks that count optimizer updates needs to know how many of
     them an epoch has: `steps_per_epoch`, where it is the same in all trials; else the function sets

@@ -11,7 +11,7 @@ import numpy as np
 from optuna.trial import FrozenTrial, Trial
 
 from sgdr.search.backend.curves import Curves
-from sgdr.search.backend.slots import FINITE
+from sgdr.search.backend.slots import FINITE, Ended
 from sgdr.search.problem.types import Schedule
 from sgdr.search.storage.schema import SEED, TrialAttributes
 from sgdr.search.strategy.samplers import Arm
@@ -41,6 +41,9 @@ class Training:
     checkpointed: float = field(default_factory=time.monotonic)
     """The time at which the trial's state was last kept in a checkpoint, or the trial was begun."""
     began: float = field(default_factory=time.monotonic)
+
+    ended: Ended | None = None
+    """How it has ended by itself, before its budget."""
 
     @property
     def epochs(self) -> int:

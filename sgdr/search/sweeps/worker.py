@@ -172,24 +172,28 @@ class Worker:
     def _advance(self, epochs: int) -> None:
         """Trains all slots for that many epochs, in calls that are short enough to be interrupted."""
         while epochs:
-            call = self._pace.epochs(epochs)
+            call = self._pace.epochs(min(epochs, self._slots.longest_call))
             with self._timer.phase("train"), self._pace.timing(call):
                 pending = self._slots.advance(call)
                 with self._timer.phase("storage"):
                     self._coordinator.write(until=partial(self._may_leave_storage, pending))
                 values = pending.read()
-                failed, said = pending.failed(), pending.said()
+                failed, ended, said = pending.failed(), pending.ended(), pending.said()
             self._in_float32 = {name for name, rows in values.items() if rows.dtype == np.float32}
             epochs -= call
             for slot, training in self._training.items():
-                training.curves.extend(values, slot)
+                training.ended = ended.get(slot)
+                self.epochs -= training.epochs
+                training.curves.extend(values, slot, training.ended)
+                self.epochs += training.epochs
                 training.said.update(said.get(slot, {}))
-            self.epochs += call * len(self._training)
             for slot, error in failed.items():
                 if slot in self._training:
                     self._fail(slot, error)
             self._keep()
             self._show()
+            if ended:  # their slots are free
+                break
 
     def _keep(self) -> None:
         """Keeps the state of what stands at a trough, where there is enough to be lost by now."""
@@ -206,14 +210,17 @@ class Worker:
         return len(self._log.unwritten) <= self._slots.slots and pending.ready()
 
     def _settle(self) -> None:
-        """Ends what has diverged, come to its budget, or lags behind at a rung."""
+        """Ends what has diverged, come to its end or its budget, or lags behind at a rung."""
         judged = []
         self._hear()
         for slot, training in list(self._training.items()):
             diverged_at = training.curves.diverged_at
             if diverged_at is not None:
                 self._diverged(slot, diverged_at)
-            elif training.epochs >= training.budget:
+            elif training.ended is not None and training.ended.pruned:
+                self._report(training)
+                self._end(slot, TrialState.PRUNED, None, {})
+            elif training.ended is not None or training.epochs >= training.budget:
                 self._complete(slot)
             elif training.epochs in training.rungs:
                 self._report(training)
@@ -229,7 +236,7 @@ class Worker:
 
     def _report(self, training: Training) -> None:
         """Tells the pruner every epoch; how many of them are written, the coordinator decides."""
-        curve = training.curves[self._settings.workload.metric]
+        curve = training.curves.get(self._settings.workload.metric, [])
         values = {epoch: curve[epoch - 1] for epoch in range(training.reported + 1, training.epochs + 1)}
         self._coordinator.reported(training.trial, values)
         with self._timer.phase("sampler"):
@@ -242,7 +249,7 @@ class Worker:
         select = training.curves[workload.select_metric] if workload.select_metric else None
         objective = self._settings.objective
         curve = training.curves[curve_of(objective, workload.metric)]
-        worth = value(objective, curve, training.schedule, workload.direction, select)
+        worth = value(objective, curve, training.schedule, workload.direction, select, training.budget)
         self._end(slot, TrialState.COMPLETE, worth, {})
 
     def _diverged(self, slot: int, epoch: int) -> None:
@@ -263,7 +270,7 @@ class Worker:
 
     def _end(self, slot: int, state: TrialState, worth: float | None, attributes: dict[str, int]) -> None:
         training = self._training.pop(slot)
-        if training.epochs < training.budget:
+        if training.epochs < training.budget and training.ended is None:
             self._slots.end(slot)
         self._log.end(training.trial, state, worth, {**training.ending(self._in_float32), **attributes})
         training.arm.tell(training.sampled, state, worth)

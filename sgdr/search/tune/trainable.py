@@ -13,13 +13,12 @@ from ray import tune
 from ray.air.constants import TRAINING_ITERATION
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
-from sgdr.choices import Objective
 from sgdr.search.artifacts.snapshots import Snapshots, load_snapshot
 from sgdr.search.backend.curves import Curves
 from sgdr.search.backend.devices import cores, share_gpu_memory
 from sgdr.search.backend.population import Population
 from sgdr.search.backend.processes import ProcessSlots
-from sgdr.search.backend.slots import FINITE
+from sgdr.search.backend.slots import FINITE, Ended
 from sgdr.search.problem import hparams
 from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.declaration import Declaration
@@ -163,6 +162,7 @@ class _WorkloadTrainable(tune.Trainable):
         values = hparams_of(config, self._space)
         self._seed = seed_of(config) if seed is None else seed
         self._curves = Curves()
+        self._ended: Ended | None = None
         self._slots.end(0)
         self._slots.fill(0, self._schedule, self._epochs, self._seed, values)
 
@@ -177,7 +177,8 @@ class _WorkloadTrainable(tune.Trainable):
                 f"workload {self._workload.name!r} reports {', '.join(taken)}, which names a part of the "
                 "results; rename it"
             )
-        self._curves.extend(values, 0)
+        self._ended = pending.ended().get(0)
+        self._curves.extend(values, 0, self._ended)
         return self._result()
 
     def _result(self) -> dict[str, Any]:
@@ -198,16 +199,13 @@ class _WorkloadTrainable(tune.Trainable):
             RATE: schedule(epoch - 1),
             T_0: unwarmed(schedule)[0].T_0,
             SHOULD_CHECKPOINT: trough and not diverged and isinstance(self._slots, Population),
-            DONE: diverged or epoch >= self._epochs,
+            DONE: diverged or epoch >= self._epochs or self._ended is not None,
         }
 
     def _worth(self, schedule: Schedule) -> float:
         curve = self._curves[curve_of(self._objective, self._workload.metric)]
         select = self._curves.get(getattr(self._workload, "select_metric", None) or "")
-        # Before its first trough a trial has none that could be the best: what it is now is all there is.
-        early = self._objective == Objective.BEST_TROUGH and not schedule.troughs(budget=len(curve))
-        objective = Objective.FINAL if early else self._objective
-        return value(objective, curve, schedule, self._workload.direction, select)
+        return value(self._objective, curve, schedule, self._workload.direction, select)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Writes a snapshot and the curves; nothing where the trial could only begin again."""

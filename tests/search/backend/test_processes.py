@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import optuna
 import psutil
 import pytest
 
@@ -19,8 +20,10 @@ from sgdr.shapes import EARLIER
 MODULE = '''
 import os
 import signal
+import sys
 import time
 import numpy as np
+import optuna
 from sgdr import search
 
 def value(run, epoch):
@@ -44,8 +47,26 @@ def late(run):
     raise RuntimeError("after the last report")
 
 @search.workload(metric="error", direction="minimize", budget=5)
-def short(run):
+def stops_early(run):
+    for epoch in range(1, 3 + run.seed % 3):
+        run.report(epoch, value(run, epoch))
+    if run.seed % 2:
+        run.stop()
+
+@search.workload(metric="error", direction="minimize", budget=5)
+def gives_up(run):
     run.report(1, 0.5)
+    run.report(2, 0.4)
+    raise optuna.TrialPruned
+
+@search.workload(metric="error", direction="minimize", budget=5)
+def exits(run):
+    run.report(1, 0.5)
+    sys.exit("the data is gone")
+
+@search.workload(metric="error", direction="minimize", budget=5)
+def silent(run):
+    pass
 
 @search.workload(metric="error", direction="minimize", budget=5)
 def skips(run):
@@ -58,11 +79,12 @@ def nan(run):
 
 @search.workload(metric="error", direction="minimize", budget=5)
 def deaf(run):
-    for epoch in range(1, run.budget + 1):
+    while True:
         try:
-            run.report(epoch, 1.0)
+            run.report(1, 1.0)
+            run.report(2, 1.0)
         except BaseException:
-            time.sleep(60)
+            time.sleep(0.1)
 
 @search.workload(metric="error", direction="minimize", budget=4)
 def dies_once(run):
@@ -119,7 +141,8 @@ def test_reports_come_by_epoch_and_slot(slots: ProcessSlots) -> None:
     ("slots", "text"),
     [
         ("raises", "no such data"),
-        pytest.param("short", "after 1 of 5", marks=pytest.mark.slow),
+        pytest.param("exits", "SystemExit: the data is gone", marks=pytest.mark.slow),
+        pytest.param("silent", "without a report", marks=pytest.mark.slow),
         pytest.param("skips", r"epoch=2\) after epoch 0", marks=pytest.mark.slow),
         ("late", None),
     ],
@@ -180,6 +203,28 @@ def test_same_seed_same_sweep_with_pruning(module: ModuleType, tmp_path: Path) -
     ]
     assert tables[0].equals(tables[1])
     assert "PRUNED" in set(tables[0].state)
+
+
+def test_a_function_that_returns_early_has_come_to_its_end(module: ModuleType, tmp_path: Path) -> None:
+    how = {"pruner": "none", "sampler": "random", "slots": 2, "shapes": EARLIER}
+    study = search.sweep(module.stops_early, trials=6, storage=storage(tmp_path), **how).study
+    trials = study.trials()
+    assert trials.state.tolist() == ["COMPLETE"] * 6
+    assert trials.epochs.tolist() == [2 + seed % 3 for seed in trials.seed] and trials.epochs.nunique() > 1
+    assert study.spent == trials.epochs.sum() / 5
+    for best in study.top(6):
+        curve = [best.schedule(e - 1) + best.seed % 7 + e / 100 for e in range(1, 3 + best.seed % 3)]
+        assert best.curves["error"] == curve and best.value == min(curve)
+    verdict = search.confirm("stops_early", storage=storage(tmp_path), workload=module.stops_early, seeds=2)
+    assert all(candidate.failed is None for candidate in verdict.candidates)
+
+
+def test_a_function_may_prune_its_trial_by_itself(module: ModuleType, tmp_path: Path) -> None:
+    study = search.sweep(module.gives_up, trials=2, storage=storage(tmp_path), pruner="none").study
+    assert study.trials().state.tolist() == ["PRUNED"] * 2
+    assert study.curve(0) == {"error": [0.5, 0.4]}
+    pruned = optuna.load_study(study_name="gives_up", storage=storage(tmp_path)).trials[0]
+    assert pruned.intermediate_values[2] == 0.4
 
 
 def test_not_a_number_is_divergence(module: ModuleType, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ class Reporting:
     """Slots whose trials all report these values."""
 
     slots = 1
+    longest_call = 20
 
     def __init__(self, values, dtype):
         self._values, self._dtype, self._epoch = values, dtype, 0
@@ -45,6 +46,9 @@ class Reporting:
         return {"error": self._rows, FINITE: np.ones(self._rows.shape)}
 
     def failed(self):
+        return {}
+
+    def ended(self):
         return {}
 
     def said(self):
