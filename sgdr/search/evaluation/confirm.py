@@ -68,6 +68,10 @@ def confirm(
     fresh = fresh_seeds(read, seeds)
     schedules = [candidate.best.schedule for candidate in candidates]
     jobs = len(candidates) * sequential_test.looks(seeds)[0]
+    callback.on_remark(
+        f"{len(candidates)} candidates are trained on up to {seeds} seeds: {jobs} full trainings at least, "
+        f"{len(candidates) * seeds} at most, less what earlier confirmations have"
+    )
     with held(read) as open_study:
         with slots_for(read, workload, schedules, count, jobs, callback) as driven:
             recorder = None

@@ -15,6 +15,7 @@ from sgdr.search.evaluation.fixed_runs import Job, Trained, retrain, worth
 from sgdr.search.evaluation.snapshot_recorder import SnapshotRecorder
 from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.objective import measure, members, sign
+from sgdr.search.strategy.named import STAGED
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Confirmed, Verdict, in_words
 from sgdr.shapes import RESTARTS
@@ -227,16 +228,18 @@ class Rounds:
                 f"undecided: no {which} is among the shapes of the study, so {other} have nothing to be "
                 "compared with; search another one with more --shapes"
             )
-        return (
-            f"undecided: no {which} was completed in the search, so {other} have nothing to be compared "
-            "with; give the study more trials by --resume, or another one a share of --controls"
-        )
+        more = "give the study more trials, or a higher cost, by --resume"
+        if self._study.stored.sampler != STAGED:
+            more += ", or another one a share of --controls"
+        lone = f"no {which} was completed in the search, so {other} have nothing to be compared with"
+        return f"undecided: {lone}; {more}"
 
     def _as_measured(self, difference: sequential_test.Difference) -> dict[str, float]:
         """The difference in units of the metric, restarts minus control."""
-        ends = sorted((self._sign * difference.low, self._sign * difference.high))
+        # Plus nothing, so that 0 is not -0.
+        ends = sorted(self._sign * end + 0.0 for end in (difference.low, difference.high))
         return {
-            "mean": self._sign * difference.mean,
+            "mean": self._sign * difference.mean + 0.0,
             "low": ends[0],
             "high": ends[1],
             "seeds": difference.seeds,

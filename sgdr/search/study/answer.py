@@ -42,7 +42,7 @@ class Difference:
     """The median, in the unit of the metric."""
     low: float
     high: float
-    """The 95 % interval."""
+    """The interval, of 95 % where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Peer:
 class Answer:
     """Which schedule to use, how sure that is, and against what. `str()` says it in words.
 
-    Values and differences are in the unit of the metric; all intervals are of 95 %.
+    Values and differences are in the unit of the metric; intervals are of 95 % where nothing else is said.
     """
 
     number: int
@@ -93,7 +93,7 @@ class Answer:
     restarts: str | None
     """Whether restarts help, an `Effect`; None where only one side was trained to its end."""
     restarts_difference: Difference | None
-    """The best schedule with restarts minus the best without."""
+    """The best schedule with restarts minus the best without; its interval, of 98 %, decides."""
     margin: float | None
     """Differences below it do not count: the simplest of such schedules is recommended. None where it is not
     given and a single training is all that was seen."""
@@ -176,7 +176,7 @@ def answer(
     low, high = sorted(toward * end for end in belief.interval(row))
     cosine, start = belief.best([COSINE.name]), belief.best_start
     sides = _sides(belief)
-    apart = None if sides is None else _difference(belief, *sides, toward)
+    apart = None if sides is None else _difference(belief, *sides, toward, SURE)
     one = belief.tried[row]
     reached = Answer(
         number=one.number,
@@ -190,7 +190,7 @@ def answer(
         equal=tuple(_peer(belief, row, other, toward) for other in belief.equal(row)),
         gain_over_start=None if start is None else _difference(belief, row, start, toward),
         gain_over_cosine=None if cosine is None else _difference(belief, row, cosine, toward),
-        restarts=None if sides is None else _restarts(belief, *sides, margin or 0.0, toward).value,
+        restarts=None if apart is None else effect(apart, margin or 0.0, toward).value,
         restarts_difference=apart,
         margin=margin,
         leader=belief.tried[belief.leader].number,
@@ -219,11 +219,6 @@ def _sides(belief: Belief) -> tuple[int, int] | None:
     restarts = belief.best([RESTARTS.name])
     other = belief.best([shape for shape in SHAPES if shape != RESTARTS.name])
     return None if restarts is None or other is None else (restarts, other)
-
-
-def _restarts(belief: Belief, row: int, other: int, margin: float, toward: float) -> Effect:
-    """Whether restarts help, by the best row with them and the best without."""
-    return effect(_difference(belief, row, other, toward, SURE), margin, toward)
 
 
 def _difference(

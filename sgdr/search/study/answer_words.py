@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sgdr.choices import Effect, Objective
 from sgdr.search.problem.objective import measure
 from sgdr.search.problem.types import Schedule
-from sgdr.shapes import COSINE, SHAPES
+from sgdr.search.problem.warming import WARMUP
+from sgdr.shapes import CONSTANT, COSINE, RESTARTS, SHAPES
 from sgdr.warmup import flat_fields
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def in_words(answer: Answer) -> str:
 def described(shape: str, schedule: Schedule, hparams: Mapping[str, Any]) -> str:
     """A schedule of that shape with its fields, and what else is searched with it."""
     plain = {name: value for name, value in flat_fields(schedule).items() if value is not None}
+    if shape == CONSTANT.name:  # whatever it is written as
+        plain = {name: value for name, value in plain.items() if name in ("base_lr", WARMUP)}
     return f"{SHAPES[shape].words} with {_listed({**plain, **hparams})}"
 
 
@@ -39,7 +42,7 @@ def _schedule(answer: Answer) -> str:
 def _value(answer: Answer) -> str:
     measured = _measured(answer)
     if answer.objective == Objective.ENSEMBLE:
-        measured += f", that of {_models(answer.models)},"
+        measured += f", that of {_models(answer)},"
     if answer.objective == Objective.ANYTIME:
         measured += ", its mean had one stopped at any of the budgets that halve the last,"
     expected = f"Its {measured} is expected to be {answer.value:.4g}"
@@ -53,9 +56,10 @@ def _measured(answer: Answer) -> str:
     return measure(answer.objective, answer.metric)
 
 
-def _models(count: int) -> str:
+def _models(answer: Answer) -> str:
+    count = answer.models
     if count == 1:
-        return "its last trough's model alone"
+        return "its last model alone"
     return f"the mean prediction of the models at its last {count} troughs, {count} forward passes each time"
 
 
@@ -104,15 +108,17 @@ def _cosine(answer: Answer) -> str:
 def _restarts(answer: Answer) -> str:
     apart = answer.restarts_difference
     if apart is None or answer.restarts is None:
-        return ""
-    other = f"the best without (trial {apart.number}, {_interval(apart)})"
+        missing = "none of them has any" if answer.shape != RESTARTS.name else "all of them have some"
+        more = "a study of a higher cost tries more"
+        return f"Whether restarts help cannot be told from these schedules, for {missing}: {more}."
+    other = f"the best without (trial {apart.number}, {_interval(apart, 98)})"
     facts = f"the {_measured(answer)} of the best with restarts is {_apart(apart)} than that of {other}"
-    within = f"equal within ± {max(abs(apart.low), abs(apart.high)):.2g}"
+    within = f"within ± {max(abs(apart.low), abs(apart.high)):.2g}"
     return {
         Effect.HELP: f"Restarts help: {facts}.",
         Effect.DO_NOT_HELP: f"Restarts do not help: {facts}.",
-        Effect.EQUAL: f"With restarts or without is {within}: {facts}.",
-        Effect.UNDECIDED: f"Whether restarts help is undecided; with or without is {within}: {facts}.",
+        Effect.EQUAL: f"With restarts or without is equal {within}, the margin: {facts}.",
+        Effect.UNDECIDED: f"Whether restarts help is undecided; any difference is {within}: {facts}.",
     }[Effect(answer.restarts)]
 
 
@@ -124,8 +130,8 @@ def _apart(apart: Difference) -> str:
     return f"{abs(apart.difference):.2g} {'higher' if apart.difference > 0 else 'lower'}"
 
 
-def _interval(apart: Difference) -> str:
-    return f"95 % interval {apart.low:+.2g} to {apart.high:+.2g}"
+def _interval(apart: Difference, percent: int = 95) -> str:
+    return f"{percent} % interval {apart.low:+.2g} to {apart.high:+.2g}"
 
 
 def _listed(values: Mapping[str, Any]) -> str:

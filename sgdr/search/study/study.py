@@ -192,8 +192,8 @@ class Study:
 
     @property
     def best(self) -> Best:
-        """The trial to use: the best confirmed one, else that which the answer of a staged search recommends,
-        else the best completed. Raises ValueError when there is none."""
+        """The trial to use: that which the answer of a staged search recommends; of others the best confirmed
+        one, else the best completed. Raises ValueError when there is none."""
         best = self.top(1)
         if not best:
             raise self._none_complete()
@@ -212,8 +212,8 @@ class Study:
         return "let it run, or give it more trials"
 
     def top(self, k: int) -> list[Best]:
-        """The k best completed trials, the one to use first: the confirmed ones in the order of their means,
-        then the others, and last those that failed on other seeds."""
+        """The k best completed trials, the one to use first (see `best`): the confirmed ones in the order of
+        their means, then the others, and last those that failed on other seeds."""
         if k < 1:
             raise ValueError(f"k={k} must be at least 1")
         now, bests = self._now, list[Best]()

@@ -142,17 +142,20 @@ class Summary:
     def preferred(self) -> list[FrozenTrial]:
         """The ranking, but first the confirmed in the order of their means, and last what failed there.
 
-        Before there are such, a staged search's first is the one that the answer recommends: it trains what
-        leads again on new seeds, so that the best single value of many is mostly luck.
+        Before all stands the one that the answer recommends, where the search is staged: it trains what leads
+        again on new seeds, so that the best single value of many is mostly luck, and the answer knows the
+        confirmation too.
         """
-        if self.verdict is None:
-            answer = self.answer if self.content.stored.sampler == STAGED else None
-            return sorted(self.ranking, key=lambda trial: answer is None or trial.number != answer.number)
-        order = {confirmed.number: place for place, confirmed in enumerate(self.verdict.candidates)}
-        failed = {confirmed.number for confirmed in self.verdict.candidates if confirmed.failed is not None}
-        return sorted(
-            self.ranking, key=lambda trial: (trial.number in failed, order.get(trial.number, len(order)))
-        )
+        candidates = () if self.verdict is None else self.verdict.candidates
+        answer = self.answer if self.content.stored.sampler == STAGED else None
+        order = {confirmed.number: place for place, confirmed in enumerate(candidates)}
+        failed = {confirmed.number for confirmed in candidates if confirmed.failed is not None}
+
+        def place(trial: FrozenTrial) -> tuple[bool, bool, int]:
+            is_other = answer is None or trial.number != answer.number
+            return is_other, trial.number in failed, order.get(trial.number, len(order))
+
+        return sorted(self.ranking, key=place)
 
     @cached_property
     def verdict(self) -> Verdict | None:

@@ -12,6 +12,8 @@ from sgdr.search.problem.types import Schedule
 from sgdr.search.study.stated import all_stated
 from sgdr.shapes import SHAPES
 
+WORTHWHILE = 100
+"""The most further seeds that anybody would spend on a verdict."""
 DECISIONS = tuple(decision.value for decision in Decision)
 
 
@@ -137,7 +139,8 @@ def in_words(
         return f"{decision}: {facts}{remark}"
     if mean and low == high and seeds > 1:
         return f"{decision}: {facts}; it is the same on every seed: see whether the workload uses its seed"
-    if more_seeds is None:
-        return f"{decision}: {facts}; these seeds do not tell how many more would decide"
+    within = f"any difference is within ± {max(abs(low), abs(high)):.2g}"
+    if more_seeds is None or more_seeds > WORTHWHILE:
+        return f"{decision}: {facts}; {within}"
     seeds_more = f"{more_seeds:,} more seed{'s' * (more_seeds != 1)}"
-    return f"{decision}: {facts}; about {seeds_more} would decide, were that the true difference"
+    return f"{decision}: {facts}; {within}, and about {seeds_more} would decide, were that the true one"

@@ -199,7 +199,10 @@ def test_a_confirmation_on_fewer_seeds_is_told_and_loses_nothing(url):
     fewer = confirm(url, Known(), seeds=4, top=1, callback=search.Callback(on_remark=remarks.append))
     study = search.load("s", url)
     assert fewer.seeds == 4 and study.verdict == verdict and study.attributes[CONFIRMATION] == before
-    assert remarks == ["the study keeps its verdict on up to 8 seeds"]
+    assert remarks[0].startswith(
+        "5 candidates are trained on up to 4 seeds: 20 full trainings at least, 20 at"
+    )
+    assert remarks[1:] == ["the study keeps its verdict on up to 8 seeds"]
 
 
 # Bad input

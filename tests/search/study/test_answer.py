@@ -95,6 +95,7 @@ def test_it_says_equal_where_restarts_change_nothing_that_counts():
     belief = Belief(evidence(tried, SPACE))
     wide = answer(belief, "error", "minimize", 4, margin=0.02)
     assert (wide.restarts, wide.shape) == ("equal", "cosine") and "is equal within ± 0.00" in str(wide)
+    assert "98 % interval" in str(wide)
     narrow = answer(belief, "error", "minimize", 4, margin=0)
     assert narrow.restarts == "undecided" and "undecided" in str(narrow)
     assert [peer.number for peer in narrow.equal] == [1 - narrow.number]
@@ -113,6 +114,21 @@ def test_an_effect_follows_from_the_interval(ends, margin, said):
     low, high = ends
     assert effect(Difference(0, 0.0, low, high), margin, 1.0) == said
     assert effect(Difference(0, 0.0, -high, -low), margin, -1.0) == said
+
+
+def test_what_was_not_tried_is_said_and_a_constant_rate_is_told_by_its_rate():
+    constant = WarmRestarts(0.1, BUDGET, 1, 0.1)
+    tried = [
+        Tried(0, "constant", constant, {}, BUDGET, [0.3, 0.31], 0.3),
+        Tried(1, "cosine", WarmRestarts(0.1, BUDGET), {}, BUDGET, [0.5, 0.51], 0.5),
+    ]
+    told = answer(Belief(evidence(tried, SPACE)), "error", "minimize", 4, objective="ensemble")
+    assert told.restarts is None and "Use a constant rate with base_lr 0.1 (trial 0)" in told.words
+    assert "cannot be told from these schedules, for none of them has any" in told.words
+    assert "that of its last model alone" in told.words
+    restarts = Tried(0, "restarts", WarmRestarts(0.1, 15), {}, BUDGET, [0.3, 0.31], 0.3)
+    told = answer(Belief(evidence([restarts], SPACE)), "error", "minimize", 2)
+    assert "for all of them have some" in told.words
 
 
 def test_of_those_within_the_margin_the_simplest_is_recommended():

@@ -121,19 +121,20 @@ def test_lower_and_higher_are_of_the_metric_itself(decision, mean, word):
     assert "more seeds" not in said
 
 
-def test_undecided_names_how_many_more_seeds_would_decide():
+def test_undecided_says_how_large_the_difference_may_be_and_which_seeds_would_decide():
     difference = {"mean": 0.001, "low": -0.01, "high": 0.012, "seeds": 64}
-    said = in_words("undecided", "error", difference, "cosine", 1234)
+    said = in_words("undecided", "error", difference, "cosine", 84)
     assert said.startswith("undecided: error is 0.001 higher with restarts than with one cosine cycle")
     assert "(95 % interval -0.01 to +0.012, 64 paired seeds)" in said
-    assert said.endswith("about 1,234 more seeds would decide, were that the true difference")
+    assert said.endswith("within ± 0.012, and about 84 more seeds would decide, were that the true one")
+    assert in_words("undecided", "error", difference, "cosine", 6271).endswith("is within ± 0.012")
 
 
 def test_undecided_where_no_number_of_seeds_would_decide_says_so():
     difference = {"mean": 0.0, "low": 0.0, "high": 0.0, "seeds": 64}
     said = in_words("undecided", "error", difference, "cosine", None)
     assert "error is no different with restarts" in said
-    assert said.endswith("these seeds do not tell how many more would decide")
+    assert said.endswith("(95 % interval +0 to +0, 64 paired seeds); any difference is within ± 0")
 
 
 def test_a_difference_that_is_the_same_on_every_seed_asks_whether_seeds_are_used():
@@ -144,7 +145,7 @@ def test_a_difference_that_is_the_same_on_every_seed_asks_whether_seeds_are_used
 
 def test_one_more_seed_is_not_more_seeds():
     said = in_words("undecided", "error", DIFFERENCE, "cosine", 1)
-    assert said.endswith("about 1 more seed would decide, were that the true difference")
+    assert said.endswith("about 1 more seed would decide, were that the true one")
 
 
 @pytest.mark.parametrize("decision", DECISIONS)
