@@ -14,8 +14,9 @@ from sgdr.search.study.flat_names import flat_name
 from sgdr.shapes import SHAPES
 
 Form: TypeAlias = Literal["number", "state", "arm", "real", "length", "whole", "text", "flag"]
-"""The form of a column's cells: a trial's number, state or arm, a float, a length in epochs (a whole number
-in tables), an int, a text, or a flag. Only numbers, states and flags are never None."""
+"""The form of a column's cells: a trial's number, state or arm, a float, a length in epochs (whole in
+tables where all of the column are), an int, a text, or a flag. Only numbers, states and flags are never
+None."""
 
 
 class Column(NamedTuple):

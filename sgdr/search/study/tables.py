@@ -14,7 +14,7 @@ from sgdr.schedule import FIELDS
 from sgdr.search.storage.reader import Content, Curve, Reader
 from sgdr.search.storage.schema import BEGUN, EPOCHS, START, TRIAL
 from sgdr.search.storage.statements import CHUNK
-from sgdr.search.study.columns import FIRST, REST, searched_column, searched_names, trial_columns
+from sgdr.search.study.columns import FIRST, REST, Column, searched_column, searched_names, trial_columns
 from sgdr.search.study.flat_names import flat_name
 from sgdr.search.study.stated import stated
 from sgdr.warmup import unwarmed_fields
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CURVE_COLUMNS = ("number", "epoch")
 """The columns of the table of curves, beside the metrics."""
 _TYPES = {"length": "Int64", "whole": "Int64", "real": "float64"}
-"""The types of pandas, by the form of a column."""
+"""The types of pandas, by the form of a column; see `_type`."""
 
 _NOTHING = dict.fromkeys([*(column.name for column in FIRST), "hparams", *(column.name for column in REST)])
 """A row of which nothing is known, in the order of rows."""
@@ -127,8 +127,18 @@ def trials_table(rows: TrialRows) -> pd.DataFrame:
         }
         for row, trial in zip(rows.rows, rows.content.trials, strict=True)
     ]
-    types = {column.name: _TYPES[column.form] for column in (*FIRST, *REST) if column.form in _TYPES}
+    types = {
+        column.name: _type(column, [row[column.name] for row in rows.rows])
+        for column in (*FIRST, *REST)
+        if column.form in _TYPES
+    }
     return pd.DataFrame(table, columns=columns).astype(types).set_index("number")
+
+
+def _type(column: Column, cells: Iterable[Any]) -> str:
+    """The type of that column: a search tries whole lengths, but a start may have one that is not."""
+    broken = column.form == "length" and any(isinstance(cell, float) and cell % 1 for cell in cells)
+    return _TYPES["real" if broken else column.form]
 
 
 def curves_table(curves: Iterable[tuple[int, Curve]]) -> pd.DataFrame:

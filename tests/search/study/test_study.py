@@ -22,6 +22,7 @@ from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError, open_storage
 from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.reader import BulkReader
+from sgdr.search.storage.schema import BEGUN
 from sgdr.search.storage.writer import writer
 from sgdr.search.strategy.quasi_random import spread
 from sgdr.search.study.columns import COLUMNS, flat_row
@@ -141,6 +142,15 @@ def test_tables_have_the_same_types_whatever_there_is(url, tiny, outcomes):
     assert {"state", "arm", "started", "error"} <= set(trials.columns)
     assert all(curves[name].dtype == "int64" for name in ("number", "epoch"))
     assert len(curves) == sum({1.0: 3, "pruned": 1}.get(outcome, 0) for outcome in outcomes)
+
+
+@pytest.mark.parametrize("others", [(), (0.5,)])
+def test_a_length_that_is_not_whole_makes_its_column_real(url, tiny, others):
+    study = write(url, tiny.workload, 1.0, *others)
+    study.frozen[0].user_attrs[BEGUN]["T_0"] = 2.5  # as of a start
+    trials = study.trials()
+    assert trials["T_0"].dtype == "float64" and trials["T_0"][0] == 2.5
+    assert trials["T_mult"].dtype == pd.Int64Dtype()
 
 
 def test_of_a_trial_that_has_everything_no_cell_is_empty(url, tiny):
