@@ -99,6 +99,8 @@ def sweep(**typed: Any) -> None:
         verdict = confirmation.run(name, trained, url, confirmation.TOP, confirmation.SEEDS, slots, again)
         result = replace(result, study=load(name, url))
     _print(result, verdict, workload, url, typed["json"])
+    if result.reached and not result.study.counts.get("COMPLETE"):
+        raise typer.Exit(options.FAILED)  # it has ended, and there is nothing that one could use
 
 
 sweep.__signature__ = inspect.Signature(_PARAMETERS)  # type: ignore[attr-defined]

@@ -149,6 +149,7 @@ def test_json_has_null_for_what_is_missing_or_not_finite(sgdr, tmp_path):
     )
     done = sgdr("sweep", "--workload", "far:far", "--trials", "2", "--pruner", "none")
     assert "diverged" in done.stdout + done.stderr
+    assert done.returncode == 1 and "No trial was completed; 2 diverged" in done.stdout
     rows = json.loads(output(sgdr("export", "far", "--to", "json")), parse_constant=pytest.fail)
     assert [row["value"] for row in rows] == [None, None] and rows[0]["diverged_at"] >= 1
     assert output(sgdr("export", "far", "--to", "csv")).count("\n") == 3

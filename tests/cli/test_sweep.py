@@ -226,6 +226,18 @@ def test_a_timeout_ends_it_and_says_how_to_go_on(sgdr):
     assert "Stopped at the timeout" in done.stdout and "--resume" in done.stdout
 
 
+def test_a_sweep_that_completes_no_trial_exits_1(sgdr, tmp_path):
+    (tmp_path / "nowhere.py").write_text(
+        "from sgdr import search\n\n\n"
+        "@search.workload(metric='error', direction='minimize', budget=1, base_lr=(0.1, 1.0))\n"
+        "def train(run):\n    run.report(1, float('nan'))\n"
+    )
+    done = sgdr("sweep", "--workload", "nowhere:train", "--trials", "2", "--json")
+    assert done.returncode == 1, done.stderr
+    result = json.loads(done.stdout)
+    assert result["best"] is None and result["trials"] == {"PRUNED": 2}
+
+
 def test_studies_may_have_names_of_any_script(sgdr):
     done = sgdr(*SWEEP, "--trials", "2", "--study", "学習率 é", "--closed")
     assert done.returncode == 0, done.stderr
