@@ -13,12 +13,14 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import optuna
 
 from sgdr import checks
 from sgdr.search.problem.types import Schedule
+from sgdr.search.problem.workload import own_frame
 
 Message = tuple[str, Any]
 """The kind and the content of a message. To a process: train, grant, stop. From it, behind the serial number
@@ -167,8 +169,10 @@ def _train(workload: Callable[[_Run], None], run: _Run) -> None:
 
 
 def _told(error: BaseException) -> str:
-    """What it says in one line, and below where it came from."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
+    """What it says and in which of the user's lines, in one line, and below how it came there."""
+    frame = own_frame(error)
+    where = f" ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
+    line = " ".join(f"{type(error).__name__}: {error}{where}".split())
     return f"{line}\n" + "".join(traceback.format_tb(error.__traceback__, limit=-5))
 
 

@@ -268,11 +268,15 @@ def _attribute(module: str, path: str) -> Any:
 
 def told(error: Exception) -> str:
     """An error of the user's code in one line: what, and the innermost of their lines that led there."""
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if not _LIBRARIES.search(frame.filename)
-    ]
-    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    frame = own_frame(error)
+    where = f" ({frame.filename}, line {frame.lineno})" if frame else ""
     return f"{type(error).__name__}: {error}{where}"
+
+
+def own_frame(error: BaseException) -> traceback.FrameSummary | None:
+    """The innermost of the user's own lines that led to an error; None where there is none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame for frame in reversed(frames) if not _LIBRARIES.search(frame.filename)), None)
 
 
 def check_declaration(workload: Workload | CallableWorkload) -> None:

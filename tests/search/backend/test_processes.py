@@ -140,7 +140,7 @@ def test_reports_come_by_epoch_and_slot(slots: ProcessSlots) -> None:
 @pytest.mark.parametrize(
     ("slots", "text"),
     [
-        ("raises", "no such data"),
+        ("raises", r"^RuntimeError: no such data \(\w+\.py, line 22\)\n"),
         pytest.param("exits", "SystemExit: the data is gone", marks=pytest.mark.slow),
         pytest.param("silent", "without a report", marks=pytest.mark.slow),
         pytest.param("skips", r"epoch=2\) after epoch 0", marks=pytest.mark.slow),
