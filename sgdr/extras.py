@@ -25,9 +25,14 @@ class MissingPackage(ImportError):
     """A package of an extra that is not installed."""
 
 
+def install(extra: str) -> str:
+    """How to install what `extra` names: no package index has sgdr, so pip takes it from its source."""
+    return f"pip install '.[{extra}]' in the folder of sgdr's source"
+
+
 def missing(user: str, package: str, extra: str) -> MissingPackage:
     """The error for `user`, what the caller asked for, without that package, naming the extra that has it."""
-    return MissingPackage(f"{user} needs {package}, which is not installed; pip install 'sgdr[{extra}]'")
+    return MissingPackage(f"{user} needs {package}, which is not installed; {install(extra)}")
 
 
 @contextmanager

@@ -151,7 +151,7 @@ def test_schedules_need_numpy_alone_and_the_rest_says_what_to_install(tmp_path):
         "sgdr.adapters.optax needs jax",
         *["a schedule whose fields are arrays needs jax"] * 3,
     )
-    said = "{}, which is not installed; pip install 'sgdr[search]'"
+    said = "{}, which is not installed; pip install '.[search]' in the folder of sgdr's source"
     assert done.stdout.splitlines() == [said.format(user) for user in users]
     assert done.stderr == f"sgdr: {said.format('the command sgdr needs typer')}\n"
 
@@ -170,7 +170,7 @@ def test_what_is_for_users_of_ray_says_what_to_install(tmp_path):
     done = python(code, tmp_path)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) == 3 and all("needs Ray Tune: pip install 'sgdr[ray]'" in line for line in lines)
+    assert len(lines) == 3 and all("needs Ray Tune: pip install '.[ray]'" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_alone_it_brings_schedules_and_numpy(wheel, tmp_path):
         "print(schedule(np.arange(3))[0], len(export.code(schedule, 'torch')) > 0)"
     )
     assert environment.python(used) == "0.1 True\n"
-    needs = "which is not installed; pip install 'sgdr[{}]'"
+    needs = "which is not installed; pip install '.[{}]' in the folder of sgdr's source"
     assert environment.refusals(
         "search.sweep", "import sgdr.adapters.torch", "import sgdr.adapters.keras"
     ) == [
@@ -163,13 +163,16 @@ def test_the_search_sweeps_into_a_file_and_says_what_it_lacks(searching):
     assert best.returncode == 0 and "Best schedule of study 'tiny'" in best.stdout
     refused = searching.sgdr("serve")
     assert refused.returncode == 2
-    assert refused.stderr == "sgdr: the service is not installed; pip install 'sgdr[service]'\n"
+    assert (
+        refused.stderr
+        == "sgdr: the service is not installed; pip install '.[service]' in the folder of sgdr's source\n"
+    )
     database, digits, tune = searching.refusals(
         "search.load('tiny', 'postgresql://host/db')", "search.find('digits')", "search.tune_space"
     )
-    assert "it needs psycopg; run pip install 'sgdr[postgres]'" in database
-    assert "scikit-learn, which carries them, is missing: pip install 'sgdr[workloads]'" in digits
-    assert tune.startswith("sgdr.search.tune needs Ray Tune: pip install 'sgdr[ray]'")
+    assert "it needs psycopg; run pip install '.[postgres]'" in database
+    assert "scikit-learn, which carries them, is missing: pip install '.[workloads]'" in digits
+    assert tune.startswith("sgdr.search.tune needs Ray Tune: pip install '.[ray]'")
 
 
 def test_postgres_is_swept_into(environment, postgres_database):
@@ -195,7 +198,7 @@ def test_the_service_serves(environment):
             server.terminate()
             server.communicate()
     refused = environment.sgdr("sweep", "--workload", "tiny:workload", "--engine", "ray")
-    assert refused.returncode == 2 and "pip install 'sgdr[ray]'" in refused.stderr
+    assert refused.returncode == 2 and "pip install '.[ray]'" in refused.stderr
 
 
 def test_keras_follows_a_schedule(environment):
@@ -212,4 +215,4 @@ def test_keras_follows_a_schedule(environment):
 def test_ray_sweeps(environment):
     environment.install("ray")
     swept(environment, "--engine", "ray")
-    assert "pip install 'sgdr[service]'" in environment.sgdr("serve").stderr
+    assert "pip install '.[service]'" in environment.sgdr("serve").stderr

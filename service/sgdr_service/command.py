@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from sgdr.cli import options
+from sgdr.extras import install
 
 app = typer.Typer()
 
@@ -98,4 +99,4 @@ def token(
 
 def _needs_service() -> None:
     if importlib.util.find_spec("fastapi") is None or importlib.util.find_spec("uvicorn") is None:
-        raise ValueError("the service is not installed; pip install 'sgdr[service]'")
+        raise ValueError(f"the service is not installed; {install('service')}")

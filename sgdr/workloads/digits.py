@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import optax
 
+from sgdr.extras import install
 from sgdr.search.problem.supervised import Supervised
 from sgdr.workloads import mlp
 from sgdr.workloads.noise import redrawn
@@ -55,9 +56,7 @@ def split() -> tuple[Examples, Examples]:
 def read() -> Examples:
     package = importlib.util.find_spec("sklearn")
     if package is None or package.origin is None:
-        raise ValueError(
-            "digits: scikit-learn, which carries them, is missing: pip install 'sgdr[workloads]'"
-        )
+        raise ValueError(f"digits: scikit-learn, which carries them, is missing: {install('workloads')}")
     # `import sklearn.datasets` takes seconds, reading the table that it would read takes none.
     table = Path(package.origin).parent / TABLE
     if table.exists():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import optax
 
+from sgdr.extras import install
 from sgdr.search.problem.supervised import Supervised
 from sgdr.workloads import mlp
 from sgdr.workloads.cache import Arrays, cached
@@ -67,7 +68,7 @@ def examples(count: int, seed: int) -> tuple[Float32[np.ndarray, "count 40"], In
         version = importlib.metadata.version("mnist1d")
     except importlib.metadata.PackageNotFoundError as error:
         raise ValueError(
-            "mnist1d: the package of this name, its generator, is missing: pip install 'sgdr[workloads]'"
+            f"mnist1d: the package of this name, its generator, is missing: {install('workloads')}"
         ) from error
     arrays = cached(f"mnist1d-{version}-{count}-{seed}", lambda: _generate(count, seed))
     return arrays["signals"], arrays["labels"]

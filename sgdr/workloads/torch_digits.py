@@ -7,6 +7,7 @@ import importlib.util
 import math
 from typing import TYPE_CHECKING
 
+from sgdr.extras import install
 from sgdr.search.problem.workload import CallableWorkload, Run, workload
 from sgdr.workloads import digits
 
@@ -22,7 +23,7 @@ def digits_torch() -> CallableWorkload:
     Imports PyTorch only where it trains. Raises ValueError where there is none.
     """
     if importlib.util.find_spec("torch") is None:
-        raise ValueError("digits-torch: PyTorch, which trains it, is missing: pip install 'sgdr[torch]'")
+        raise ValueError(f"digits-torch: PyTorch, which trains it, is missing: {install('torch')}")
     return train
 
 

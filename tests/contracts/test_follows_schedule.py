@@ -184,6 +184,7 @@ def test_an_adapter_without_its_framework_says_what_to_install() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        f"sgdr.adapters.{name} needs {package}, which is not installed; pip install 'sgdr[{name}]'"
+        f"sgdr.adapters.{name} needs {package}, which is not installed; pip install '.[{name}]'"
+        " in the folder of sgdr's source"
         for name, package in IMPORTS.items()
     ]

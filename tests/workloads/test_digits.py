@@ -60,7 +60,7 @@ def test_the_noisy_workload_differs_in_training_labels_alone() -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"scikit-learn.*pip install 'sgdr\[workloads\]'"):
+    with pytest.raises(ValueError, match=r"scikit-learn.*pip install '\.\[workloads\]'"):
         digits.digits()
 
 

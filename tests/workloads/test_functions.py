@@ -131,5 +131,5 @@ def test_a_missing_pytorch_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         return None if name == "torch" else find(name, *rest)
 
     monkeypatch.setattr(importlib.util, "find_spec", without_torch)
-    with pytest.raises(ValueError, match=r"PyTorch.*pip install 'sgdr\[torch\]'"):
+    with pytest.raises(ValueError, match=r"PyTorch.*pip install '\.\[torch\]'"):
         torch_digits.digits_torch()

@@ -78,5 +78,5 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", missing)
-    with pytest.raises(ValueError, match=r"mnist1d.*pip install 'sgdr\[workloads\]'"):
+    with pytest.raises(ValueError, match=r"mnist1d.*pip install '\.\[workloads\]'"):
         mnist1d.mnist1d()

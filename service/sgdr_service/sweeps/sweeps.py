@@ -14,6 +14,7 @@ from pathlib import Path
 
 from optuna.storages import BaseStorage
 
+from sgdr.extras import install
 from sgdr.search.backend.devices import cores
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.storage.connect import StorageError, storage_errors
@@ -239,7 +240,7 @@ class Sweeps:
         if request.engine not in engines():
             raise Invalid(
                 f"engine={request.engine!r} needs Ray, which is not installed where this service runs; "
-                "pip install 'sgdr[ray]' there, or leave engine out",
+                f"{install('ray')} there, or leave engine out",
                 "engine",
             )
         return cluster

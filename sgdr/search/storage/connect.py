@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sgdr.extras import install
 from sgdr.search.storage.outages import SAID_BY_SERVER, is_outage
 
 if TYPE_CHECKING:
@@ -141,9 +142,9 @@ def _open_remote(url: str, parsed: URL) -> BaseStorage:
 def _missing(url: URL) -> str:
     """What to install for URLs of that kind."""
     if url.drivername == "grpc":
-        return "it needs grpcio and protobuf; run pip install 'sgdr[ray]'"
+        return f"it needs grpcio and protobuf; run {install('ray')}"
     if url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
-        return "it needs psycopg; run pip install 'sgdr[postgres]'"
+        return f"it needs psycopg; run {install('postgres')}"
     return f"the driver of {url.drivername} is not installed; install it, or name another"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.storages import BaseStorage, RDBStorage
 
+from sgdr.extras import install
 from sgdr.search.storage.connect import close_storage, failures, open_storage, reason, shown
 from sgdr.search.storage.outages import is_outage
 
@@ -36,8 +37,7 @@ def serve(url: str, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         from optuna.storages._grpc.auto_generated.api_pb2_grpc import add_StorageServiceServicer_to_server
     except ImportError as error:
         raise ValueError(
-            f"storage {shown(url)!r} cannot be served: that needs grpcio and protobuf; run "
-            "pip install 'sgdr[ray]'"
+            f"storage {shown(url)!r} cannot be served: that needs grpcio and protobuf; run {install('ray')}"
         ) from error
     storage = open_storage(url, create=True)
     try:

@@ -14,6 +14,7 @@ from typing import Any
 from optuna.storages import BaseStorage
 
 from sgdr.errors import ArgumentError
+from sgdr.extras import install
 from sgdr.search.artifacts.snapshots import study_folder
 from sgdr.search.backend.devices import use_all_cores
 from sgdr.search.backend.interrupts import terminate_as_interrupt
@@ -105,7 +106,7 @@ def sweep(said: SweepArguments) -> Result:
     cluster = cluster_of(said)
     if cluster is not None:
         if importlib.util.find_spec("ray") is None:
-            raise ArgumentError("engine", "ray", "needs Ray: pip install 'sgdr[ray]'")
+            raise ArgumentError("engine", "ray", f"needs Ray: {install('ray')}")
         # A GPU of this machine is the workers', should JAX look at it here.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with timer.phase("setup"):

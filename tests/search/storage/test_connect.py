@@ -99,14 +99,14 @@ def test_a_file_may_have_any_name(tmp_path):
 @pytest.mark.parametrize(
     ("url", "absent", "said"),
     [
-        ("postgresql://host/db", "psycopg", "it needs psycopg; run pip install 'sgdr[postgres]'"),
-        ("postgres://host/db", "psycopg", "it needs psycopg; run pip install 'sgdr[postgres]'"),
-        ("grpc://host:13000", "grpc", "it needs grpcio and protobuf; run pip install 'sgdr[ray]'"),
+        ("postgresql://host/db", "psycopg", "it needs psycopg; run pip install '.[postgres]'"),
+        ("postgres://host/db", "psycopg", "it needs psycopg; run pip install '.[postgres]'"),
+        ("grpc://host:13000", "grpc", "it needs grpcio and protobuf; run pip install '.[ray]'"),
     ],
 )
 def test_an_extra_that_is_missing_is_named(monkeypatch, url, absent, said):
     monkeypatch.setitem(sys.modules, absent, None)
-    with pytest.raises(ValueError, match=f"cannot be opened: {re.escape(said)}$"):
+    with pytest.raises(ValueError, match=f"cannot be opened: {re.escape(said)} in the folder"):
         open_storage(url)
 
 

@@ -60,7 +60,7 @@ def test_nothing_is_served_where_it_cannot_be(tmp_path: Path) -> None:
 
 def test_what_is_missing_for_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "grpc", None)
-    with pytest.raises(ValueError, match=r"cannot be served: .* run pip install 'sgdr\[ray\]'"):
+    with pytest.raises(ValueError, match=r"cannot be served: .* run pip install '\.\[ray\]'"):
         serve(f"sqlite:///{tmp_path}/a.db").__enter__()
 
 

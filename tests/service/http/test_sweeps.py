@@ -127,7 +127,7 @@ def test_workers_on_ray_are_asked_for_and_kept_by_a_resumed_sweep(writer, is_pro
     again = {"workload": "digits", "trials": 70, "resume": True}
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "ray", None)
-        problem = is_problem(writer.post("/v1/sweeps", json=again), 422, "pip install 'sgdr[ray]'")
+        problem = is_problem(writer.post("/v1/sweeps", json=again), 422, "pip install '.[ray]'")
         assert [error["location"] for error in problem["errors"]] == ["body.engine"]
     resumed = writer.post("/v1/sweeps", json=again).json()["request"]
     assert resumed.items() >= {**asked, "trials": 70}.items()

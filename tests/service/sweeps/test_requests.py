@@ -251,7 +251,7 @@ def test_without_ray_only_the_local_engine_is_there(sweeps, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert engines() == ("local",)
     with pytest.raises(
-        Invalid, match=r"not installed where this service runs; pip install 'sgdr\[ray\]'"
+        Invalid, match=r"not installed where this service runs; pip install '\.\[ray\]'"
     ) as no:
         sweeps.check(asked(engine="ray", workers=2))
     assert no.value.field == "engine" and sweeps.check(asked()).cluster is None
