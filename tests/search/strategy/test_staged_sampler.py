@@ -149,7 +149,7 @@ def test_trials_that_are_trained_side_by_side_differ():
             "T_mult": IntDistribution(1, 3),
         },
         {"base_lr": FloatDistribution(1e-3, 1.0, log=True), "eta_min": FloatDistribution(0.0, 0.01)},
-        {"optimizer": CategoricalDistribution(("sgd", "adam", None))},
+        {"T_0": IntDistribution(1, 60, log=True), "T_mult": IntDistribution(1, 3)},
     ],
 )
 def test_spaces_of_all_kinds(space):
@@ -158,6 +158,24 @@ def test_spaces_of_all_kinds(space):
         trial = study.ask(space)
         assert trial.params.keys() == space.keys()
         study.tell(trial, float(number))
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"optimizer": CategoricalDistribution(("sgd", "adam", None))},
+        {"optimizer": CategoricalDistribution(("sgd", "adam")), "T_0": IntDistribution(1, 60)},
+    ],
+)
+def test_a_study_without_a_peak_is_searched_with_one_warning(space):
+    study = optuna.create_study(sampler=StagedSampler(60), study_name="odd")
+    with pytest.warns(UserWarning) as warned:
+        for number in range(4):
+            study.tell(study.ask(space), float(number))
+    (said,) = {str(warning.message) for warning in warned}
+    assert len(warned) == 1
+    assert said.startswith("study 'odd' has no parameter base_lr, ") and "but 'optimizer', of which" in said
+    assert "names that it knows are base_lr, T_0, cycles, T_mult, eta_ratio, eta_min, warmup, shape" in said
 
 
 def test_no_trial_to_name():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ SHAPE = "shape"
 """The parameter that names the shape, where a study has several: a choice of `sgdr.shapes.SHAPES`."""
 PLACES = {"base_lr": PRIOR.place, "T_0": 1.0, "cycles": 0.0, "T_mult": 0.0, "eta_ratio": 0.0, "eta_min": 0.0}
 """Where in its range a parameter is in the first trial, one cosine at a middling peak."""
+KNOWN = (*PLACES, WARMUP, SHAPE)
+"""The names of the parameters that say a schedule, beside those that shapes have of their own."""
 LEARNED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
@@ -34,8 +37,9 @@ class StagedSampler(BaseSampler):
 
     The parameters are known by their names: `base_lr`, `T_0` in epochs (or `cycles`, with which the budget
     closes), `T_mult`, `eta_ratio` (or `eta_min`), `warmup` in epochs, which the schedule comes after, `shape`
-    and what shapes have of their own; all others are searched along. The same parameters are proposed again
-    where luck may have decided: train them with another seed then, such as one made of `trial.number`.
+    and what shapes have of their own; all others are searched along, with a warning where there is no
+    `base_lr` among them. The same parameters are proposed again where luck may have decided: train them with
+    another seed then, such as one made of `trial.number`.
     `best_trial` names the trial to use. The study needs no storage of its own, and the same trials give the
     same proposals.
     """
@@ -46,6 +50,8 @@ class StagedSampler(BaseSampler):
         self._seed = whole("seed", seed, 0)
         self._staging: tuple[dict[str, dict[str, BaseDistribution]], Staging] | None = None
         self._proposals: dict[tuple[str, int], Params] = {}
+        self._warned_of: set[str] = set()
+        """The studies that it has warned of."""
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Nothing: every parameter is asked for by itself, so that a trial may have those that it likes."""
@@ -93,12 +99,32 @@ class StagedSampler(BaseSampler):
                 for other in study.get_trials(deepcopy=False)
                 if other.state in LEARNED and other.number != trial.number and other.params
             ]
+            self._warn_without_peak(study.study_name, others)
             staging = self._model(others)
             self._proposals[key] = {}
             if staging is not None:
                 shape, params = staging.propose(_seen(others, study.direction))
                 self._proposals[key] = {SHAPE: shape, **params}
         return self._proposals[key]
+
+    def _warn_without_peak(self, study: str, trials: Sequence[FrozenTrial]) -> None:
+        """Warns once of a study that has another parameter in the place of `base_lr`."""
+        ended = [trial for trial in trials if trial.state.is_finished()]  # others may still ask for more
+        names = dict.fromkeys(name for trial in ended for name in trial.params)
+        if "base_lr" in names or study in self._warned_of:
+            return
+        known = {*KNOWN, *(name for shape in SHAPES for name in _own(shape))}
+        others = [repr(name) for name in names if name not in known]
+        if not others:  # the peak is the same in all trials
+            return
+        self._warned_of.add(study)
+        warnings.warn(
+            f"study {study!r} has no parameter base_lr, the peak rate, which StagedSampler looks for first, "
+            f"but {', '.join(others)}, of which it knows nothing; the names that it knows are "
+            f"{', '.join(KNOWN)}: rename the peak, unless it is fixed",
+            UserWarning,
+            stacklevel=2,
+        )
 
     def _model(self, trials: Sequence[FrozenTrial]) -> Staging | None:
         """The model over what the trials show to be searched; None where they show nothing."""
