@@ -93,5 +93,9 @@ def factory() -> Tiny:
     return Tiny()
 
 
+def plain(run: Any) -> None:
+    run.report(1, 0.5)
+
+
 def broken_factory() -> Tiny:
     raise RuntimeError("the data is missing")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
 import re
 import traceback
 from collections.abc import Callable, Mapping
@@ -227,6 +228,11 @@ def find(name: str, *, allow_import: bool = False) -> Workload | CallableWorkloa
 def _loaded(name: str, path: str) -> Any:
     """The object at `path`, or what it returns where it is a class or a function without arguments."""
     module_name, _, attribute = path.partition(":")
+    if module_name.startswith(".") or module_name.endswith(".py") or "/" in module_name:
+        module = f"{Path(module_name).stem}:{attribute}"
+        raise ValueError(
+            f"workload {name!r}: {module_name!r} is no module; give {module}, from the folder where it lies"
+        )
     try:
         with needed_by(f"workload {name!r}"):
             target: Any = importlib.import_module(module_name)
@@ -245,12 +251,28 @@ def _loaded(name: str, path: str) -> Any:
     ready = isinstance(target, Workload | CallableWorkload) and not isinstance(target, type)
     if ready or not callable(target):
         return target
+    if not isinstance(target, type) and _takes_arguments(target):
+        raise ValueError(
+            f"workload {name!r}: {attribute}() takes arguments, and is no workload; decorate a training "
+            "function with @search.workload(metric=…, direction=…, budget=…)"
+        )
     try:
         return target()
     except ValueError:
         raise  # its own words, as on missing data
     except Exception as error:
         raise ValueError(f"workload {name!r}: calling it failed: {told(error)}") from error
+
+
+def _takes_arguments(function: Callable[..., Any]) -> bool:
+    """Whether it cannot be called without arguments."""
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return True
+    except ValueError:  # of one that is not in Python
+        return False
+    return False
 
 
 def has_ensemble(workload: Any) -> bool:

@@ -51,6 +51,10 @@ def test_objects_classes_and_functions_give_a_workload(module, attribute):
         ("", "has no ''"),
         ("no_workload", "is a dict without init, update and evaluate"),
         ("broken_factory", r"calling it failed: RuntimeError: the data is missing \(.*tiny.*py, line \d+\)"),
+        (
+            "plain",
+            r"plain\(\) takes arguments, .* decorate a training function with @search\.workload\(metric=",
+        ),
         ("WrongDirection", "direction='down' must be 'minimize' or 'maximize'"),
         ("WrongBudget", "budget=2.5 must be a whole number of at least 1"),
     ],
@@ -58,6 +62,12 @@ def test_objects_classes_and_functions_give_a_workload(module, attribute):
 def test_paths_that_lead_to_no_workload_are_refused(module, attribute, said):
     with pytest.raises(ValueError, match=said):
         find(f"{module}:{attribute}", allow_import=True)
+
+
+@pytest.mark.parametrize("path", ["./odd.py", "odd.py", "/a/folder/odd.py", "../odd"])
+def test_files_in_the_place_of_modules_are_refused_with_the_module(path):
+    with pytest.raises(ValueError, match=rf"'{path}' is no module; give odd:const, from the folder where it"):
+        find(f"{path}:const", allow_import=True)
 
 
 @pytest.mark.parametrize(
