@@ -67,6 +67,11 @@ def open_storage(url: str | None = None, *, create: bool = False) -> BaseStorage
             from sgdr.search.storage import postgres
 
             fix = postgres.fix(why, parsed, is_outage(error))
+        if path is not None and "unable to open" in why and not os.access(path.parent, os.W_OK):
+            why = (
+                f"its folder {str(path.parent)!r} cannot be written, which SQLite needs even to read ({why})"
+            )
+            fix = "copy the file into a folder of your own"
         raise ValueError(f"storage {shown(url)!r} cannot be opened: {why}; {fix}") from error
 
 

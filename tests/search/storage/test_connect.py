@@ -1,5 +1,6 @@
 """From a URL to a storage: what is opened, what is refused, and how a failure is told."""
 
+import os
 import re
 import sqlite3
 import sys
@@ -51,6 +52,23 @@ def test_a_storage_of_optunas_own_making_is_opened(tmp_path):
         assert [study.study_name for study in open_storage(url, create=create).get_all_studies()] == [
             "theirs"
         ]
+
+
+def test_a_folder_in_which_sqlite_cannot_even_read_is_named(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path}/a.db"
+    close_storage(open_storage(url, create=True))
+
+    def unable(*_):
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr("sgdr.search.storage.connect._connect", unable)
+    with pytest.raises(ValueError, match="unable to open database file; name another"):
+        open_storage(url)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK and access(path, mode))
+    said = f"its folder '{tmp_path}' cannot be written, which SQLite needs even to read (unable to open data"
+    with pytest.raises(ValueError, match=f"{re.escape(said)}.*; copy the file into a folder of your own$"):
+        open_storage(url)
 
 
 @pytest.mark.parametrize("create", [False, True])
