@@ -129,7 +129,7 @@ READ: Mapping[Kind, Callable[[str, Any], Any]] = {
     Kind.SLOTS: slots,
     Kind.TIME: seconds,
     Kind.SCHEDULES: lambda flag, texts: tuple(part for text in texts or () for part in split(text)),
-    Kind.NAMES: lambda flag, text: [name.strip() for name in text.split(",")] if text else (),
+    Kind.NAMES: lambda flag, text: () if text is None else [name.strip() for name in text.split(",")],
 }
 """How the texts of options are read."""
 

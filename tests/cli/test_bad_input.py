@@ -103,6 +103,7 @@ def test_ranges_that_cannot_be(inside, tmp_path, option, text):
         (("extra",), ("extra", "--help")),
         (("--T-0", "4:6", "--T-mult", "1", "--closed", "--budget", "3"), ("T_0=(4, 6)", "budget of 3")),
         (("--start", ""), ("start=''", "must begin with a shape")),
+        (("--shapes", ""), ("shapes=''", "must be one of restarts, cosine, ")),
         (("--start", "cosin base_lr=1"), ("start='cosin base_lr=1'", "restarts, cosine")),
         (("--start", "cosine base_lr=x"), ("start='cosine base_lr=x'", "must be a number")),
         (("--start", "cosine base_lr=1 decay=0"), ("has decay, which is none of base_lr, eta_min",)),
