@@ -16,6 +16,7 @@ from sgdr.schedule import FIELDS
 from sgdr.search.storage.connect import DEFAULT_URL, shown
 from sgdr.search.study.columns import COLUMNS
 from sgdr.search.study.flat_names import flat_name
+from sgdr.search.study.restarts import restart_epochs
 from sgdr.warmup import flat_fields, unwarmed
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def describe(study: Study, k: int) -> None:
     best = study.best
     stored = study.stored
     schedule = best.schedule
-    restarts = schedule.restarts(until=best.budget)
+    restarts = restart_epochs(schedule, best.budget)
     listed = ", ".join(map(str, restarts[:MOST_RESTARTS])) + (", …" if len(restarts) > MOST_RESTARTS else "")
     out = console()
     out.print(

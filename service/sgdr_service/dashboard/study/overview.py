@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from sgdr.search.study.restarts import restart_epochs
 from sgdr.search.study.study import Best, Study
 from sgdr.warmup import flat_fields
 from sgdr_service.dashboard.code_view import show_code
@@ -64,7 +65,7 @@ def _draw_best(study: Study, best: Best) -> None:
             "95 % interval": f"{shown(confirmed.low)} to {shown(confirmed.high)}",
             "Seeds": len(confirmed.values),
         }
-    restarts = ", ".join(map(str, best.schedule.restarts(until=best.budget)[:12]))
+    restarts = ", ".join(map(str, restart_epochs(best.schedule, best.budget)[:12]))
     fields = {name: written(value) for name, value in flat_fields(best.schedule).items()}
     value = f"{shown(best.value)} {best.reading}"
     own = {name: str(value) for name, value in best.hparams.items()}
