@@ -234,12 +234,6 @@ def test_the_workload_travels_with_its_class(tiny: ModuleType, start: Start) -> 
     assert len(cloudpickle.dumps(search.trainable("digits", budget=2))) < 5_000  # not its data
 
 
-@pytest.mark.slow
-def test_a_workload_of_a_name_is_found_where_its_class_arrives(start: Start) -> None:
-    named = cloudpickle.dumps(search.trainable("digits", budget=2))
-    assert rows(start(cloudpickle.loads(named)), 2, ("epoch", "done"))[-1] == {"epoch": 2, "done": True}
-
-
 def test_a_callable_workload_begins_again_where_it_is_restored(
     growing: search.CallableWorkload, start: Start, tmp_path: Path
 ) -> None:

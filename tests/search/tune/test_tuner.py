@@ -153,9 +153,8 @@ def test_tunes_own_asha(tiny: ModuleType, fit: Fit) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Consider boosting PBT performance")  # said where it is not
-@pytest.mark.parametrize("reuse", [True, False])
 def test_a_trial_is_perturbed_by_population_based_training_in_the_middle(
-    tiny: ModuleType, fit: Fit, heard: Heard, reuse: bool
+    tiny: ModuleType, fit: Fit, heard: Heard
 ) -> None:
     results = fit(
         search.trainable(tiny.Tiny(), budget=5),
@@ -168,7 +167,7 @@ def test_a_trial_is_perturbed_by_population_based_training_in_the_middle(
             custom_explore_fn=lambda config: {**config, "base_lr": 1e-9},
             synch=True,
         ),
-        reuse_actors=reuse,
+        reuse_actors=True,
     )
     assert not results.errors
     for epochs in heard.column("epoch"):
