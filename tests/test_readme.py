@@ -95,6 +95,15 @@ def test_what_was_found_drives_an_optimizer(
     assert optimizer.param_groups[0]["lr"] == names["schedule"](0)
 
 
+def test_what_is_searched_is_said_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(block("space").replace("cost=8", "cost=2, budget=8, slots=2"), names)
+    rows = names["result"].study.rows
+    assert len(rows) == 2 and all(0.003 <= row["base_lr"] <= 0.3 for row in rows)
+    assert all(0 <= row["hparams"]["warmup"] <= 5 for row in rows)
+
+
 def test_the_staged_sampler_in_a_study_of_ones_own() -> None:
     names: dict[str, object] = {
         "train": lambda base_lr, T_0, T_mult, seed: abs(math.log(base_lr / 0.1)) + 0.01 * (seed % 3)
