@@ -46,6 +46,14 @@ class Effect(StrEnum):
     UNDECIDED = "undecided"
 
 
+class Stage(StrEnum):
+    """What the staged search is at."""
+
+    PEAK = "peak"
+    SHAPES = "shapes"
+    SEEDS = "seeds"
+
+
 class State(StrEnum):
     """The states of a trial, as Optuna names them."""
 

@@ -12,6 +12,7 @@ from sgdr.search.sweeps.config import SweepConfig
 from sgdr.search.sweeps.coordinator import AloneCoordinator, Begun
 from sgdr.search.sweeps.create_study import create_study
 from sgdr.search.sweeps.phase_timer import PhaseTimer
+from sgdr.search.sweeps.progress import Progress
 from sgdr.search.sweeps.session import places, run
 from sgdr.search.sweeps.settings import Settings, resolve
 
@@ -86,12 +87,17 @@ def settings_of(workload: Any, **options: Any) -> Settings:
 
 
 def searched(
-    storage: BaseStorage, settings: Settings, name: str = "s", remarks: list[str] | None = None
+    storage: BaseStorage,
+    settings: Settings,
+    name: str = "s",
+    remarks: list[str] | None = None,
+    heard: list[Progress] | None = None,
 ) -> tuple[bool, Falling]:
     """Begins or goes on with the study; returns whether it came to its end, and the slots."""
     said = (remarks if remarks is not None else []).append
+    progressed = (heard if heard is not None else []).append
     seed = create_study(storage, name, settings, resume=True)
-    callback = Callback(on_remark=said)
+    callback = Callback(progressed, said)
     coordinator = AloneCoordinator(storage, name, callback)
     slots = Falling(settings.slots or 1)
     begun = Begun(coordinator, seed, places(settings, coordinator))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from sgdr.choices import Stage
 from sgdr.cli import confirm as confirmation
 from sgdr.cli import options, schedules
 from sgdr.cli.imports import imported, importing
@@ -107,6 +108,13 @@ sweep.__signature__ = inspect.Signature(_PARAMETERS)  # type: ignore[attr-define
 sweep.__annotations__ = {parameter.name: parameter.annotation for parameter in _PARAMETERS}
 
 
+_DOING = {
+    Stage.PEAK: "seeks the peak",
+    Stage.SHAPES: "tries shapes",
+    Stage.SEEDS: "repeats leaders on new seeds",
+}
+
+
 def _shown(state: SweepProgress) -> Shown:
     parts = [f"{state.running} running"]
     if state.cost is None:
@@ -115,6 +123,8 @@ def _shown(state: SweepProgress) -> Shown:
         parts.insert(0, f"{state.finished} trials")
     if state.best is not None:
         parts.append(f"best {state.best:.4g}")
+    if state.stage is not None:
+        parts.append(_DOING[state.stage])
     if state.failed:
         parts.append(f"{state.failed} failed")
     if state.cost is None:

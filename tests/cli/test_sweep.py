@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sgdr.choices import Stage
 from sgdr.cli.sweep import _shown
 from sgdr.search import Progress
 
@@ -128,6 +129,7 @@ def test_a_cost_that_cannot_be_is_refused_in_one_line(sgdr, tmp_path, words, sai
 def test_the_bar_shows_what_was_asked_for_and_the_cost_and_the_best_so_far():
     now = Progress(finished=5, trials=None, spent=9.34, cost=16, running=3, failed=0, best=0.25, epochs=9)
     assert _shown(now).so_far == "9.3/16.0" and _shown(now).also == "5 trials, 3 running, best 0.25"
+    assert _shown(replace(now, stage=Stage.PEAK)).also == "5 trials, 3 running, best 0.25, seeks the peak"
     by_trials = _shown(replace(now, trials=64, cost=None, failed=1))
     assert (by_trials.so_far, by_trials.what) == ("5/64", "trials")
     assert by_trials.also == "3 running, cost 9.3, best 0.25, 1 failed"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sgdr import relatives
+from sgdr.choices import Stage
 from sgdr.search.storage.schema import ARM, BEGUN, ENQUEUED
 from sgdr.search.strategy.samplers import Arm
 from sgdr.search.sweeps.claim_queue import TrialPlan
@@ -40,6 +41,11 @@ class Chooser:
         """What trains schedules that are of no arm."""
         self._staged = settings.staged(arms, begun.seed)
         """What chooses among the arms; None where each has its share of the trials."""
+
+    @property
+    def stage(self) -> Stage | None:
+        """What a staged search is at; None of others, and before its first trial."""
+        return None if self._staged is None else self._staged.stage
 
     def chosen(self, plan: TrialPlan) -> Chosen:
         """What a planned trial trains.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sgdr.choices import Stage
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -21,3 +23,5 @@ class Progress:
     best: float | None
     epochs: int
     """Epochs trained by this worker, over all trials."""
+    stage: Stage | None = None
+    """What a staged search is at, on this worker; None where it is not known."""

@@ -289,5 +289,6 @@ class Worker:
             failed=log.failed,
             best=log.best,
             epochs=self.epochs,
+            stage=self._chooser.stage,
         )
         self._callback.on_progress(progress)

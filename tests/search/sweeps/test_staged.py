@@ -8,6 +8,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from sgdr import search
+from sgdr.choices import Stage
 from sgdr.search.model.policy import PEAK_TRIALS
 from sgdr.search.problem.declaration import Declaration
 from tests.search_loop import searched, settings_of
@@ -32,6 +33,13 @@ def test_it_begins_with_one_cosine_and_the_same_seed_gives_the_same_sweep():
     assert len(set(arms)) > 1
     assert [trial.params for trial in trials(first)] == [trial.params for trial in trials(again)]
     assert len({trial.user_attrs["seed"] for trial in trials(first)}) == 12
+
+
+def test_it_says_what_it_is_at():
+    heard = []
+    searched(InMemoryStorage(), asked(trials=40), heard=heard)
+    stages = list(dict.fromkeys(progress.stage for progress in heard))
+    assert stages[:2] == [Stage.PEAK, Stage.SHAPES] and set(stages) <= set(Stage)
 
 
 def test_it_goes_on_from_what_the_study_knows():

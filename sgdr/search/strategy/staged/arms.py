@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from optuna.trial import FrozenTrial, TrialState
 
 from sgdr import relatives
+from sgdr.choices import Stage
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.warming import WARMUP
 from sgdr.search.storage.schema import ARM, BEGUN
@@ -54,6 +55,11 @@ class StagedArms:
         """The workload's own values, which are all the parameters of a trial of no arm."""
         shapes = {name: arm.distributions for name, arm in arms.items()}
         self._staging = Staging(shapes, schedule_of, budget, seed, hparams)
+
+    @property
+    def stage(self) -> Stage | None:
+        """What the trial that was begun last is for; None before the first."""
+        return self._staging.stage
 
     def next(self, trials: Sequence[FrozenTrial]) -> Proposal:
         """The trial to begin next, after these of the study. What failed is passed over."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.trial import TrialState
 
+from sgdr.choices import Stage
 from sgdr.search.model.candidates import Candidates
 from sgdr.search.model.policy import allowed_rows, best_row, next_row
 from sgdr.search.model.prior import PRIOR, Prior
@@ -88,6 +89,8 @@ class Staging:
         self._surrogate = Surrogate(self._candidates, prior)
         self._first = self._one_cosine()
         """The rows with which the search begins."""
+        self.stage: Stage | None = None
+        """What the last proposal is for; None before the first."""
 
     def _one_cosine(self) -> Int[np.ndarray, " first"]:
         """The rows of one cosine cycle down to the lowest floor, or all where the space has none."""
@@ -106,8 +109,11 @@ class Staging:
         """The shape and the parameters of the trial to begin next."""
         posterior, rows = self._posterior(trials)
         allowed = allowed_rows(posterior, self._candidates.peaks, self._first, list(rows.values()))
+        is_first = allowed is self._first
         allowed = self._below_nothing(allowed, [(rows[place], trials[place].loss) for place in rows])
-        shape, params = self._points[next_row(posterior, allowed)]
+        row = next_row(posterior, allowed)
+        self.stage = Stage.SEEDS if row in rows.values() else Stage.PEAK if is_first else Stage.SHAPES
+        shape, params = self._points[row]
         return shape, dict(params)
 
     def _below_nothing(
