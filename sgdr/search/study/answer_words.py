@@ -36,7 +36,8 @@ def described(shape: str, schedule: Schedule, hparams: Mapping[str, Any]) -> str
 
 def _schedule(answer: Answer) -> str:
     what = described(answer.shape, answer.schedule, answer.hparams)
-    return f"Use {what} (trial {answer.number}), trained for {answer.budget} epochs."
+    epochs = f"{answer.budget} epoch{'s' * (answer.budget != 1)}"
+    return f"Use {what} (trial {answer.number}), trained for {epochs}."
 
 
 def _value(answer: Answer) -> str:
