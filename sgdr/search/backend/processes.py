@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing as mp
 import multiprocessing.connection
 import pickle
+import signal
 from collections.abc import Callable, Mapping
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgdr.search.backend.slot_process import Message, serve
-from sgdr.search.backend.slots import FINITE, Ended
+from sgdr.search.backend.slots import DEATH, FINITE, Ended
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.workload import CallableWorkload
 
@@ -136,6 +137,7 @@ class _Reports:
     def _handle(self, slot: int, process: _Process) -> None:
         message = process.receive()
         if message is None:
+            self._said.setdefault(slot, {})[DEATH] = process.death()
             self._fail(slot, None)
         elif message[0] == "value":
             row = self._count[slot]
@@ -213,6 +215,16 @@ class _Process:
             if message[0] == "idle":
                 return True
         return False
+
+    def death(self) -> str:
+        """How it died, in words; empty where that is not known."""
+        self._process.join(STOP_SECONDS)
+        code = self._process.exitcode
+        if code is None or code >= 0:
+            return "" if code is None else f"with exit code {code}"
+        names = {each.value: f" ({each.name})" for each in signal.Signals}
+        guess = ": out of memory?" if -code == signal.SIGKILL else ""
+        return f"by signal {-code}{names.get(-code, '')}{guess}"
 
     def kill(self) -> None:
         self.connection.close()

@@ -19,6 +19,8 @@ LONGEST_CALL = 20
 
 MOST_ATTEMPTS = 3
 """How often a run is begun whose process dies."""
+DEATH = "death"
+"""What is said of a trial whose process died: how, in words."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Pending(Protocol):
         """The slots whose trial has ended by itself before its budget, after `read`."""
 
     def said(self) -> dict[int, dict[str, Any]]:
-        """What the trials said of themselves, by slot, after `read`: attributes to be kept with them."""
+        """What the trials said of themselves, by slot, after `read`: attributes to be kept with them; of one
+        that died, `DEATH` too."""
 
 
 class Slots(Protocol):

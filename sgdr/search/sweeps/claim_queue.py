@@ -122,11 +122,12 @@ class ClaimQueue:
             attempts.append(before)
         return attempts
 
-    def last_error(self, trial: FrozenTrial) -> str | None:
-        """Why a trial whose process died is given up; None where it was not its last attempt."""
+    def last_error(self, trial: FrozenTrial, death: str = "") -> str | None:
+        """Why a trial whose process died so is given up; None where it was not its last attempt."""
         attempts = [attempt.user_attrs for attempt in self.attempts(trial)]
         died = sum(BEGUN in attributes and LOST not in attributes for attributes in attempts)
-        return f"its process died {died} times" if died >= MOST_ATTEMPTS else None
+        how = f", the last time {death}" if death else ""
+        return f"its process died {died} times{how}" if died >= MOST_ATTEMPTS else None
 
     def loss_attributes(self, trial: FrozenTrial) -> dict[str, Any]:
         """What is noted with a trial whose worker died."""

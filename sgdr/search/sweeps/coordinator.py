@@ -44,12 +44,12 @@ class Coordinator(Protocol):
         """Notes the values of a trial after so many completed epochs, which the pruners of others want."""
         self.log.reported(trial, values)
 
-    def retry(self, trial: FrozenTrial) -> str | None:
-        """Ends a trial whose process died, and queues it again.
+    def retry(self, trial: FrozenTrial, death: str = "") -> str | None:
+        """Ends a trial whose process died, which `death` says how, and queues it again.
 
         Returns None, or the error for which it is given up when that was its last attempt.
         """
-        error = self.queue.last_error(trial)
+        error = self.queue.last_error(trial, death)
         self.log.end(trial, TrialState.FAIL, None, {} if error is None else {ERROR: error})
         self.queue.see(trial)
         return error

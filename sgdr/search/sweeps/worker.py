@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from sgdr import relatives
 from sgdr.search.artifacts.checkpoints import Checkpoints
 from sgdr.search.backend.curves import Curves, Pace
-from sgdr.search.backend.slots import LONGEST_CALL, Pending, Restorable, Slots
+from sgdr.search.backend.slots import DEATH, LONGEST_CALL, Pending, Restorable, Slots
 from sgdr.search.problem.arms import arm_of
 from sgdr.search.problem.callback import SILENT, Callback
 from sgdr.search.problem.objective import curve_of, value
@@ -261,7 +261,7 @@ class Worker:
         training = self._training.pop(slot)
         training.arm.tell(training.sampled, TrialState.FAIL, None)
         if error is None:
-            error = self._coordinator.retry(training.trial)
+            error = self._coordinator.retry(training.trial, training.said.get(DEATH, ""))
         else:
             self._log.end(training.trial, TrialState.FAIL, None, {ERROR: error})
         if error is not None and self._log.failed > max(3, self._log.ended):

@@ -14,7 +14,7 @@ import pytest
 
 from sgdr import WarmRestarts, search
 from sgdr.search.backend.processes import ProcessSlots
-from sgdr.search.backend.slots import FINITE
+from sgdr.search.backend.slots import DEATH, FINITE
 from sgdr.shapes import EARLIER
 
 MODULE = '''
@@ -169,6 +169,18 @@ def test_death_of_a_process_is_no_error_of_the_trial(slots: ProcessSlots) -> Non
     pending = slots.advance(2)
     assert np.isnan(pending.read()["error"]).all()
     assert pending.failed() == {1: None}
+    assert pending.said() == {1: {DEATH: "with exit code 7"}}
+
+
+@pytest.mark.parametrize("slots", ["dies_once"], indirect=True)
+def test_death_by_a_signal_is_told_with_its_name(
+    slots: ProcessSlots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARKERS", str(tmp_path))
+    slots.fill(0, SCHEDULE, 4, 3, {})
+    pending = slots.advance(4)
+    pending.read()
+    assert pending.said() == {0: {DEATH: "by signal 9 (SIGKILL): out of memory?"}}
 
 
 @pytest.mark.parametrize("slots", ["deaf"], indirect=True)
@@ -260,7 +272,7 @@ def test_function_that_always_fails_ends_the_sweep_with_its_error(module: Module
 
 @pytest.mark.slow
 def test_process_that_always_dies_ends_the_sweep(module: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(search.TooManyFailures, match="died 3 times"):
+    with pytest.raises(search.TooManyFailures, match="died 3 times, the last time with exit code 7"):
         search.sweep(module.always_dies, trials=50, storage=storage(tmp_path), slots=2)
     assert search.load("always_dies", storage(tmp_path)).counts.get("RUNNING", 0) == 0
 
