@@ -43,7 +43,7 @@ class Head:
         with ui.element("div").classes("controls"):
             self._state = ui.element("div")
             self._bar = ui.element("div").classes("wide")
-            self._links = ui.element("div").classes("controls")
+            self._links = ui.element("div").style("display: contents")
         self._below = ui.element("div")
 
     def show(self, seen: Seen) -> None:
