@@ -41,7 +41,6 @@ class Training:
     checkpointed: float = field(default_factory=time.monotonic)
     """The time at which the trial's state was last kept in a checkpoint, or the trial was begun."""
     began: float = field(default_factory=time.monotonic)
-
     ended: Ended | None = None
     """How it has ended by itself, before its budget."""
 

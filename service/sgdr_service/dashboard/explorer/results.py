@@ -93,12 +93,16 @@ class Code:
                 ui.tab(target, name)
         self._tabs.props('no-caps dense align=left outside-arrows mobile-arrows aria-label="Frameworks"')
         self._code = code_block("")
+        self._turn = 0
         self._tabs.value = OWN
 
     async def show(self) -> None:
-        """Shows the code for the target."""
+        """Shows the code for the target, unless another has been asked for meanwhile."""
         now = self._now()
+        self._turn += 1
+        turn = self._turn
         text = await run_in_threadpool(
             code, now.current, str(self._tabs.value), now.steps_per_epoch, now.budget
         )
-        self._code.show(text)
+        if turn == self._turn:  # what is slower may end later
+            self._code.show(text)
