@@ -1,4 +1,4 @@
-"""Lists a page at a time, and the order of tables whose cells may be empty."""
+"""Lists a page at a time."""
 
 from __future__ import annotations
 
@@ -39,10 +39,3 @@ def cut(rows: Sequence[Row], limit: int, offset: int, item: Callable[[Row], Item
     """The page, of which `item` makes what is on it; nothing is checked."""
     shown = [item(row) for row in rows[offset : offset + limit]]
     return Page.model_construct(items=shown, total=len(rows), limit=limit, offset=offset)
-
-
-def ordered(rows: Sequence[Row], value: Callable[[Row], Any], descending: bool) -> list[Row]:
-    """The rows in the order of a column; empty cells come last in either order, and equals keep theirs."""
-    filled = [row for row in rows if value(row) is not None]
-    empty = [row for row in rows if value(row) is None]
-    return sorted(filled, key=value, reverse=descending) + empty

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from operator import itemgetter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sgdr import export
+from sgdr.errors import ArgumentError
 from sgdr.export.parity import Job, report_of
 from sgdr.search.problem.types import Schedule
-from sgdr.search.study.columns import COLUMNS, searched_names
+from sgdr.search.study.listing import cells
 from sgdr.search.study.study import Best, Study
 from sgdr.stepping import Stepping
 from sgdr_service.problems import Problem, invalid
@@ -43,22 +42,12 @@ def details(study: Study) -> StudyDetails:
     return StudyDetails(**vars(summary(study)), **settings, last_error=study.last_error)
 
 
-def column(study: Study, name: str) -> Callable[[dict[str, Any]], Any]:
+def column(study: Study, name: str) -> Callable[[Mapping[str, Any]], Any]:
     """What gives a row's cell in that column. Raises a problem where there is none."""
-    if name in COLUMNS:
-        return itemgetter(name)
-    searched, own = searched_names(study.stored), name.removeprefix("hparams.")
-    if own == name or own not in searched:
-        known = ", ".join((*COLUMNS, *(f"hparams.{hparam}" for hparam in searched)))
-        raise invalid("query.sort", f"sort={name!r} is no column of this study; there are {known}")
-
-    def cell(row: dict[str, Any]) -> Any:
-        value = row["hparams"][own]
-        value = {"inf": math.inf, "-inf": -math.inf}.get(value, value) if isinstance(value, str) else value
-        # Choices may be of several kinds, which have no order among each other.
-        return value if value is None else (isinstance(value, str), value)
-
-    return cell
+    try:
+        return cells(study.stored, name)
+    except ArgumentError as error:
+        raise invalid("query.sort", str(error)) from error
 
 
 def trial(study: Study, number: int) -> dict[str, Any]:

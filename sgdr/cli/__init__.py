@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
-from sgdr.cli import compare, confirm, export, options, rates, studies, sweep
+from sgdr.cli import compare, confirm, export, options, rates, studies, sweep, trials
 
 BAD_INPUT = 2
 ENTRY_POINTS = "sgdr.commands"
@@ -58,6 +58,7 @@ app.command("confirm", epilog=confirm.EXAMPLES)(confirm.confirm)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("answer")(studies.answer)
 app.command("best")(studies.best)
+app.command("trials", epilog=trials.EXAMPLES)(trials.trials)
 app.command("lr")(rates.lr)
 app.command("plot")(rates.plot)
 app.command("export", epilog=export.EXAMPLES)(export.export)

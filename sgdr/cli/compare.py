@@ -33,7 +33,7 @@ EXAMPLES = """
 
 
 def compare(
-    study: Annotated[str, typer.Argument(help="Name of the study.", show_default=False)],
+    study: options.StudyName,
     schedules: Annotated[
         list[str] | None,
         typer.Argument(

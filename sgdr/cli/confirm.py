@@ -33,7 +33,7 @@ EXAMPLES = """
 
 
 def confirm(
-    study: Annotated[str, typer.Argument(help="Name of the study.", show_default=False)],
+    study: options.StudyName,
     top: Annotated[int, typer.Option(help="Candidates of each arm.")] = TOP,
     seeds: Annotated[
         int, typer.Option(help="The most per candidate; fewer where it is clear sooner.")

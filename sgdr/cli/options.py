@@ -33,6 +33,7 @@ def declared(option: Option) -> Any:
 
 
 Storage = Annotated[str | None, declared(OPTIONS["storage"])]
+StudyName = Annotated[str, typer.Argument(help="Name of the study.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 StudyWorkload = Annotated[

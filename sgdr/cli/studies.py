@@ -9,11 +9,9 @@ import typer
 
 from sgdr.cli import options
 
-StudyName = Annotated[str, typer.Argument(help="Name of the study.", show_default=False)]
-
 
 def best(
-    study: StudyName,
+    study: options.StudyName,
     k: Annotated[int, typer.Option("-k", help="How many.")] = 5,
     storage: options.Storage = None,
     json: options.Json = False,
@@ -31,7 +29,7 @@ def best(
 
 
 def answer(
-    study: StudyName,
+    study: options.StudyName,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -119,7 +117,7 @@ def workloads(json: options.Json = False) -> None:
 
 
 def delete(
-    study: StudyName,
+    study: options.StudyName,
     storage: options.Storage = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:

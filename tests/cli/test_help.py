@@ -13,6 +13,7 @@ COMMANDS = (
     "compare",
     "answer",
     "best",
+    "trials",
     "lr",
     "plot",
     "export",

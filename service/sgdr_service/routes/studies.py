@@ -12,10 +12,11 @@ from sgdr.choices import State
 from sgdr.search.evaluation.study_comparison import StudyComparison, kept_comparison
 from sgdr.search.study.answer import Answer
 from sgdr.search.study.columns import COLUMNS
+from sgdr.search.study.listing import ordered
 from sgdr.search.study.study import Study
 from sgdr.search.study.verdict import Verdict
 from sgdr_service import problems
-from sgdr_service.paging import Limit, Offset, Page, cut, ordered
+from sgdr_service.paging import Limit, Offset, Page, cut
 from sgdr_service.presenters import column, details, summary, trial
 from sgdr_service.problems import Problem
 from sgdr_service.schemas import Arm, StudyDetails, StudySummary

@@ -13,13 +13,14 @@ from sgdr_service.dashboard.figures.curves import Drawn, curves
 from sgdr_service.dashboard.figures.history import SPARKS, best_so_far, compared, history, sparkline
 from sgdr_service.dashboard.figures.importance import importance_figure, importances
 from sgdr_service.dashboard.figures.parallel import MOST_LINES, parallel
-from sgdr_service.dashboard.figures.rows import arm, outcome
+from sgdr_service.dashboard.figures.rows import arm
 from sgdr_service.dashboard.figures.schedules import MOST_RESTARTS, POINTS, schedules
 from sgdr_service.dashboard.figures.space import MOST_BINS, heat_map, scatter
 from sgdr_service.dashboard.figures.trial import best_figure
 
 from experiments.bench.filled import fill
 from sgdr import WarmRestarts, Warmup
+from sgdr.search.study.listing import row_outcome
 from sgdr.search.study.lookup import load
 from sgdr.search.study.verdict import Confirmed, Verdict
 from sgdr.shapes import SHAPES
@@ -164,7 +165,7 @@ def test_a_sparkline_is_an_image_of_numbers_with_a_label():
 
 
 def test_outcomes_are_those_of_the_study(study):
-    counted = [outcome(row) for row in study.rows]
+    counted = [row_outcome(row) for row in study.rows]
     assert {name: counted.count(name) for name in set(counted)} == study.outcomes
 
 

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 from sgdr_service.dashboard.figures.history import compared, history
-from sgdr_service.dashboard.figures.rows import by_arm, completed, outcome
+from sgdr_service.dashboard.figures.rows import by_arm, completed
 from sgdr_service.dashboard.pages.compare import compared_row
 from sgdr_service.dashboard.pages.studies import Card, _reached
 from sgdr_service.dashboard.study.curves import chosen
@@ -16,6 +16,7 @@ from sgdr_service.dashboard.study.curves import chosen
 from sgdr.cli import studies as commands
 from sgdr.cli.export import export
 from sgdr.search.storage.connect import close_storage, open_storage
+from sgdr.search.study.listing import row_outcome
 from sgdr.search.study.lookup import load
 from sgdr.shapes import EARLIER
 from tests.search_loop import searched, settings_of
@@ -108,7 +109,9 @@ def test_the_dashboard_draws_them_apart(url, best):
     rows, direction = study.rows, "minimize"
     words, _ = _reached(study)
     assert words == f"error {best.value:.4g}" and Card.of(study, words, "").finished == 8
-    assert len(completed(rows)) == 8 and [outcome(row) for row in rows[8:]] == ["foreign"] * 4 + ["waiting"]
+    assert len(completed(rows)) == 8 and [row_outcome(row) for row in rows[8:]] == ["foreign"] * 4 + [
+        "waiting"
+    ]
     assert set(by_arm(completed(rows))) == {"restarts", "cosine", "constant"}
     assert history(rows, direction, "error")["data"] and compared({"s": rows}, direction, "error")["data"]
     assert compared_row(study)["trial"] == best.number and compared_row(study)["finished"] == 8

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from sgdr.choices import Direction, Outcome
+from sgdr.search.study.listing import row_outcome
 from sgdr_service.dashboard.figures import style
-from sgdr_service.dashboard.figures.rows import Row, by_arm, completed, is_number, outcome
+from sgdr_service.dashboard.figures.rows import Row, by_arm, completed, is_number
 from sgdr_service.dashboard.figures.style import Figure, number, numbers, text
 
 UNFINISHED: Mapping[str, str] = {
@@ -32,7 +33,7 @@ def history(rows: Sequence[Row], direction: str, metric: str, *, log: bool = Fal
     `log`: the axis of values is logarithmic, where all of them are positive.
     """
     done = completed(rows)
-    marked = {name: [row["number"] for row in rows if outcome(row) == name] for name in UNFINISHED}
+    marked = {name: [row["number"] for row in rows if row_outcome(row) == name] for name in UNFINISHED}
     marked = {name: numbered for name, numbered in marked.items() if numbered}
     if not done and not marked:
         return style.empty(style.NONE_COMPLETE if rows else "No trial has begun yet: let the sweep run.")

@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, TypeGuard
 
-from sgdr.choices import Outcome, State
+from sgdr.choices import State
 from sgdr.schedule import FIELDS, WarmRestarts
 from sgdr.search.problem.arms import ALL_ARMS, arm_of
 from sgdr.search.problem.objective import sign
-from sgdr.search.study import summary
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -37,14 +36,6 @@ def ranked(rows: Iterable[Row], direction: str) -> list[Row]:
     """The completed ones, the best first; of equals the earlier."""
     losses = sign(direction)
     return sorted(completed(rows), key=lambda row: (losses * row["value"], row["number"]))
-
-
-def outcome(row: Row) -> str:
-    """complete, pruned, diverged, failed, cut off, running, waiting or foreign, as of `Study.outcomes`."""
-    if row.get("foreign"):
-        return Outcome.FOREIGN
-    diverged, failed = row["diverged_at"] is not None, row["error"] is not None
-    return summary.outcome(row["state"], diverged=diverged, failed=failed)
 
 
 def arm(row: Row) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 from nicegui import ui
 
 from sgdr.choices import Outcome
+from sgdr.search.study.listing import row_outcome
 from sgdr.search.study.study import Study
 from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.figure import Figure
 from sgdr_service.dashboard.figures.curves import Drawn, curves
-from sgdr_service.dashboard.figures.rows import outcome
 from sgdr_service.dashboard.layout import slider
 from sgdr_service.dashboard.render_cache import Seen
 from sgdr_service.dashboard.study.part import Part
@@ -46,7 +46,7 @@ def chosen(study: Study, k: int, pruned: bool) -> list[Drawn]:
     rows, metric = study.rows, study.stored.metric
     numbers = [best.number for best in study.top(k)]
     if pruned:
-        cut = [row["number"] for row in rows if outcome(row) == Outcome.PRUNED]
+        cut = [row["number"] for row in rows if row_outcome(row) == Outcome.PRUNED]
         numbers = [*cut[-k:], *numbers]  # the best are drawn last, above the others
     by_number = {row["number"]: row for row in rows}
     curves = dict(study.curves_of(numbers))
