@@ -20,7 +20,8 @@ from experiments.bench import report
 from sgdr.schedule import WarmRestarts
 from sgdr.search.backend.devices import local_devices, use_all_cores
 from sgdr.search.backend.population import Population
-from sgdr.search.problem.workload import Workload, find
+from sgdr.search.problem.lookup import find
+from sgdr.search.problem.workload import Workload
 
 
 def population(workload: Workload, slots: int, devices: Sequence[jax.Device]) -> Population:

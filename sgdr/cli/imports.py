@@ -31,7 +31,7 @@ def _leave(*_: Any) -> None:
 def imported(workload: str) -> Workload | CallableWorkload:
     """The workload of that name, or at that path. Raises ValueError where there is none."""
     from sgdr.search.backend.devices import use_all_cores
-    from sgdr.search.problem.workload import find
+    from sgdr.search.problem.lookup import find
 
     sys.path.insert(0, "")  # package.module:object is looked for in the current folder, as by `python -m`
     use_all_cores()

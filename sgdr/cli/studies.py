@@ -107,7 +107,7 @@ def studies(storage: options.Storage = None, json: options.Json = False) -> None
 def workloads(json: options.Json = False) -> None:
     """List the registered workloads."""
     from sgdr.cli import report
-    from sgdr.search.problem.workload import registered
+    from sgdr.search.problem.lookup import registered
 
     points = registered()
     if json:

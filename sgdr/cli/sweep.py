@@ -71,7 +71,7 @@ def sweep(**typed: Any) -> None:
     with importing():
         import optuna
 
-        from sgdr.search.problem.workload import registered
+        from sgdr.search.problem.lookup import registered
         from sgdr.search.study.lookup import load
         from sgdr.search.sweeps.launch import sweep as run
         from sgdr.search.sweeps.trial_log import TakenOver

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sgdr.extras import needed_by
 from sgdr.search.problem.callback import Callback
-from sgdr.search.problem.workload import CallableWorkload, Run, Workload, find, registered
+from sgdr.search.problem.lookup import find, registered
+from sgdr.search.problem.workload import CallableWorkload, Run, Workload
 
 # The decorator takes the name of its module as an attribute of this package; imports by path still find both.
 from sgdr.search.problem.workload import workload as workload

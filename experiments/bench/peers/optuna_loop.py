@@ -15,7 +15,8 @@ from optuna.study import StudyDirection
 
 from experiments.bench.peers.space import suggest
 from experiments.bench.peers.training import Outcome, Trainer
-from sgdr.search.problem.workload import Workload, find
+from sgdr.search.problem.lookup import find
+from sgdr.search.problem.workload import Workload
 
 
 def main() -> None:

@@ -39,7 +39,8 @@ class Trial(tune.Trainable):
         """Imports JAX and the workload, in the actor only."""
         start = time.perf_counter()
         from experiments.bench.peers.training import Trainer
-        from sgdr.search.problem.workload import Workload, find
+        from sgdr.search.problem.lookup import find
+        from sgdr.search.problem.workload import Workload
 
         registered = find(workload)
         assert isinstance(registered, Workload)

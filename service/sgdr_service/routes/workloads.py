@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sgdr.choices import Direction
-from sgdr.search.problem.workload import registered
+from sgdr.search.problem.lookup import registered
 from sgdr_service import problems
 from sgdr_service.problems import Problem
 from sgdr_service.routes.studies import answer

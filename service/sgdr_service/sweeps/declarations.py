@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sgdr.search.problem.declaration import Declaration
-from sgdr.search.problem.workload import registered
+from sgdr.search.problem.lookup import registered
 from sgdr_service.sweeps.children import child_environment, python
 
 RETRY_SECONDS = 10.0

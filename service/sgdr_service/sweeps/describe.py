@@ -15,7 +15,8 @@ from typing import Any
 from sgdr.search.problem import hparams
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.functions import check_functions
-from sgdr.search.problem.workload import CallableWorkload, find
+from sgdr.search.problem.lookup import find
+from sgdr.search.problem.workload import CallableWorkload
 from sgdr_service.sweeps.children import NICENESS
 from sgdr_service.sweeps.public_errors import public_words
 

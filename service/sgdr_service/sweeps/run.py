@@ -99,7 +99,7 @@ def _sweep(url: str, study: str, request: SweepRequest, enter: Callable[[str], N
     """Does what is asked, and returns the outcome. Raises KeyboardInterrupt on SIGTERM."""
     from sgdr.search.backend.devices import use_all_cores
     from sgdr.search.evaluation.confirm import confirm
-    from sgdr.search.problem.workload import find
+    from sgdr.search.problem.lookup import find
     from sgdr.search.sweeps.launch import sweep
 
     deadline = None if request.timeout is None else time.monotonic() + request.timeout

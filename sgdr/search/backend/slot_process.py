@@ -20,7 +20,7 @@ import optuna
 
 from sgdr import checks
 from sgdr.search.problem.types import Schedule
-from sgdr.search.problem.workload import own_frame
+from sgdr.search.problem.user_code import own_frame
 
 Message = tuple[str, Any]
 """The kind and the content of a message. To a process: train, grant, stop. From it, behind the serial number

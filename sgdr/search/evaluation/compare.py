@@ -25,10 +25,11 @@ from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.ensembles import Independent, trained_for
 from sgdr.search.problem.functions import check_functions
+from sgdr.search.problem.lookup import find
 from sgdr.search.problem.objective import MEMBERS, OBJECTIVES, troughs_within
 from sgdr.search.problem.seeds import comparison_seed
 from sgdr.search.problem.types import Schedule
-from sgdr.search.problem.workload import CallableWorkload, State, Workload, check_declaration, find
+from sgdr.search.problem.workload import CallableWorkload, State, Workload, check_declaration
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from sgdr.search.backend.slots import Slots
 from sgdr.search.problem.arguments import whole
 from sgdr.search.problem.callback import Callback
 from sgdr.search.problem.ensembles import trained_for
+from sgdr.search.problem.lookup import find
 from sgdr.search.problem.types import Schedule
-from sgdr.search.problem.workload import CallableWorkload, Workload, find
+from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage.connect import open_storage, storage_errors
 from sgdr.search.storage.leases import Lease
 from sgdr.search.storage.schema import SAID_LATER

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sgdr.search.problem.workload import RESERVED, State, Workload, told
+from sgdr.search.problem.user_code import told
+from sgdr.search.problem.workload import RESERVED, State, Workload
 
 
 def check_functions(workload: Workload, hparams: Mapping[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""What a sweep trains: the `Workload` protocol, callable workloads, and looking them up by name.
+"""What a sweep trains: the `Workload` protocol, and callable workloads.
 
 A `Workload` is a set of pure functions, which the engine jits, vmaps and shards. A `CallableWorkload`
 is any Python function that trains a model in whatever framework and reports its value epoch by epoch.
@@ -7,18 +7,12 @@ is any Python function that trains a model in whatever framework and reports its
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
-import inspect
-import re
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sgdr import checks
 from sgdr.choices import Direction
-from sgdr.extras import MissingPackage, needed_by
 from sgdr.search.problem.types import Schedule
 from sgdr.stepping import Interval, checked_interval
 
@@ -26,15 +20,12 @@ if TYPE_CHECKING:
     import jax
     from jaxtyping import Float32, Int32, Key, Num
 
-ENTRY_POINTS = "sgdr.workloads"
 FINITE = "_finite"
 """The name of a value of every epoch: 1.0 where all values and the whole state of the slot were finite."""
 TOGETHER = "ensemble"
 """The name of a value of every epoch of a trial that is worth what its ensemble is: that of the models which
 have joined it so far, before the first that of the model alone."""
 RESERVED = ("number", "epoch", FINITE, TOGETHER)
-_HERE = str(Path(__file__).parents[1])
-_LIBRARIES = re.compile(rf"[/\\](?:site-packages|importlib)[/\\]|^<|^{re.escape(_HERE)}[/\\]")
 DIRECTIONS = tuple(direction.value for direction in Direction)
 
 State = Any
@@ -197,84 +188,6 @@ def workload(
     return decorate
 
 
-def registered() -> dict[str, importlib.metadata.EntryPoint]:
-    """The installed workloads by name, none of them loaded."""
-    points = importlib.metadata.entry_points(group=ENTRY_POINTS)
-    return {point.name: point for point in sorted(points, key=lambda point: point.name)}
-
-
-def find(name: str, *, allow_import: bool = False) -> Workload | CallableWorkload:
-    """The workload registered as `name`, or, where `allow_import`, the object at `package.module:object`.
-
-    An object that is neither a workload nor a callable workload is called without arguments and must
-    return one, so that data is read only when the workload is used. Raises ValueError when there is none.
-    """
-    points = registered()
-    if name in points or (allow_import and ":" in name):
-        workload = _loaded(name, points[name].value if name in points else name)
-    else:
-        known = ", ".join(points) or "none is installed"
-        hint = " or package.module:object" if allow_import else ""
-        raise ValueError(f"unknown workload {name!r}: use one of {known}{hint}")
-    if not isinstance(workload, Workload | CallableWorkload):
-        raise ValueError(
-            f"workload {name!r} is a {type(workload).__name__} without init, update and evaluate: "
-            "give an object that has them, or a function decorated with @search.workload"
-        )
-    check_declaration(workload)
-    return workload
-
-
-def _loaded(name: str, path: str) -> Any:
-    """The object at `path`, or what it returns where it is a class or a function without arguments."""
-    module_name, _, attribute = path.partition(":")
-    if module_name.startswith(".") or module_name.endswith(".py") or "/" in module_name:
-        module = f"{Path(module_name).stem}:{attribute}"
-        raise ValueError(
-            f"workload {name!r}: {module_name!r} is no module; give {module}, from the folder where it lies"
-        )
-    try:
-        with needed_by(f"workload {name!r}"):
-            target: Any = importlib.import_module(module_name)
-    except MissingPackage as error:
-        raise ValueError(str(error)) from error
-    except ModuleNotFoundError as error:
-        its_own = module_name == error.name or module_name.startswith(f"{error.name}.")
-        hint = "run from the folder that holds it, or install" if its_own else "it is imported there: install"
-        raise ValueError(f"workload {name!r}: no module named {error.name!r}; {hint} the package") from error
-    except Exception as error:
-        raise ValueError(f"workload {name!r}: {module_name!r} cannot be imported: {told(error)}") from error
-    for part in attribute.split("."):
-        if not hasattr(target, part):
-            raise ValueError(f"workload {name!r}: {module_name} has no {attribute!r}")
-        target = getattr(target, part)
-    ready = isinstance(target, Workload | CallableWorkload) and not isinstance(target, type)
-    if ready or not callable(target):
-        return target
-    if not isinstance(target, type) and _takes_arguments(target):
-        raise ValueError(
-            f"workload {name!r}: {attribute}() takes arguments, and is no workload; decorate a training "
-            "function with @search.workload(metric=…, direction=…, budget=…)"
-        )
-    try:
-        return target()
-    except ValueError:
-        raise  # its own words, as on missing data
-    except Exception as error:
-        raise ValueError(f"workload {name!r}: calling it failed: {told(error)}") from error
-
-
-def _takes_arguments(function: Callable[..., Any]) -> bool:
-    """Whether it cannot be called without arguments."""
-    try:
-        inspect.signature(function).bind()
-    except TypeError:
-        return True
-    except ValueError:  # of one that is not in Python
-        return False
-    return False
-
-
 def has_ensemble(workload: Any) -> bool:
     """Whether models of the workload can be averaged: it has `predict` and `score`."""
     return all(callable(getattr(workload, name, None)) for name in ("predict", "score"))
@@ -286,19 +199,6 @@ def _attribute(module: str, path: str) -> Any:
     for part in path.split("."):
         target = getattr(target, part, None)
     return target
-
-
-def told(error: Exception) -> str:
-    """An error of the user's code in one line: what, and the innermost of their lines that led there."""
-    frame = own_frame(error)
-    where = f" ({frame.filename}, line {frame.lineno})" if frame else ""
-    return f"{type(error).__name__}: {error}{where}"
-
-
-def own_frame(error: BaseException) -> traceback.FrameSummary | None:
-    """The innermost of the user's own lines that led to an error; None where there is none."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((frame for frame in reversed(frames) if not _LIBRARIES.search(frame.filename)), None)
 
 
 def check_declaration(workload: Workload | CallableWorkload) -> None:

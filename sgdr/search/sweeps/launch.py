@@ -23,10 +23,11 @@ from sgdr.search.problem.arms import planned
 from sgdr.search.problem.callback import SILENT, Callback, takes_functions
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.functions import check_functions
+from sgdr.search.problem.lookup import find
 from sgdr.search.problem.options import KEY, Kind, Option, option
 from sgdr.search.problem.signatures import taking
 from sgdr.search.problem.space import Space
-from sgdr.search.problem.workload import CallableWorkload, Workload, find
+from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage.connect import default_url, open_storage, storage_errors
 from sgdr.search.strategy.named import STAGED
 from sgdr.search.study.lookup import load

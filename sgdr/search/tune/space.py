@@ -11,9 +11,10 @@ from ray.tune.search.sample import Domain
 
 from sgdr.errors import ArgumentError
 from sgdr.search.problem.arguments import whole
+from sgdr.search.problem.lookup import find
 from sgdr.search.problem.space import Space
 from sgdr.search.problem.warming import WARMUP
-from sgdr.search.problem.workload import CallableWorkload, Workload, find
+from sgdr.search.problem.workload import CallableWorkload, Workload
 
 
 def tune_space(

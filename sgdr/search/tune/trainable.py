@@ -24,11 +24,12 @@ from sgdr.search.problem.arguments import one_of, whole
 from sgdr.search.problem.declaration import Declaration
 from sgdr.search.problem.ensembles import trained_for
 from sgdr.search.problem.functions import check_functions
+from sgdr.search.problem.lookup import find
 from sgdr.search.problem.objective import OBJECTIVES, check_predicts, curve_of, sign, value
 from sgdr.search.problem.space import Space
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.warming import WARMUP
-from sgdr.search.problem.workload import CallableWorkload, Workload, find
+from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.tune.config import Config, hparams_of, schedule_of, seed_of
 from sgdr.search.tune.results import EPOCH, RATE, T_0, TAKEN, TROUGH, WORTH
 from sgdr.warmup import unwarmed

@@ -15,7 +15,7 @@ from sgdr.search.backend.devices import local_devices
 from sgdr.search.backend.population import Population
 from sgdr.search.backend.program import INITIAL, trial_key
 from sgdr.search.backend.slots import FINITE, LONGEST_CALL
-from sgdr.search.problem.workload import find
+from sgdr.search.problem.lookup import find
 from tests.search.backend.advanced import curves
 
 SCHEDULES = [

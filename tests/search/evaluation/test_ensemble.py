@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sgdr.search.backend.compilations import compilations
 from sgdr.search.evaluation.ensemble import Ensemble
 from sgdr.search.problem.functions import check_functions
-from sgdr.search.problem.workload import CallableWorkload, find, has_ensemble
+from sgdr.search.problem.lookup import find
+from sgdr.search.problem.workload import CallableWorkload, has_ensemble
 
 TARGETS = np.array([0.5, -1.0, 2.0], np.float32)
 

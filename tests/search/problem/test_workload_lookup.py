@@ -8,7 +8,7 @@ import pytest
 
 from sgdr import search
 from sgdr.search.problem.functions import check_functions
-from sgdr.search.problem.workload import find, registered
+from sgdr.search.problem.lookup import find, registered
 
 
 @pytest.fixture

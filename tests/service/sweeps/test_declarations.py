@@ -9,7 +9,7 @@ from sgdr_service.sweeps.children import child_environment
 from sgdr_service.sweeps.declarations import RETRY_SECONDS, Declarations, WorkloadUnavailable
 
 from sgdr.search.problem.declaration import Declaration
-from sgdr.search.problem.workload import find
+from sgdr.search.problem.lookup import find
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi.concurrency import run_in_threadpool
 from nicegui import ui
 
-from sgdr.search.problem.workload import ENTRY_POINTS, registered
+from sgdr.search.problem.lookup import ENTRY_POINTS, registered
 from sgdr_service.dashboard.context import Here
 from sgdr_service.dashboard.launching.form import empty
 from sgdr_service.dashboard.launching.launcher import Launcher

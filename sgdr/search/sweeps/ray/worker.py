@@ -16,7 +16,8 @@ from optuna.storages import BaseStorage
 from sgdr.search.backend.devices import limit_cores, share_gpu_memory, use_all_cores
 from sgdr.search.problem.arms import Places
 from sgdr.search.problem.callback import Callback
-from sgdr.search.problem.workload import CallableWorkload, Workload, find
+from sgdr.search.problem.lookup import find
+from sgdr.search.problem.workload import CallableWorkload, Workload
 from sgdr.search.storage.connect import StorageError, open_storage, storage_errors
 from sgdr.search.storage.retry import Retrying
 from sgdr.search.sweeps.coordinator import Begun
