@@ -200,6 +200,8 @@ class TrialAttributes:
     """Where the trial has another number than its study."""
     epochs: Annotated[int | None, OfType(int)] = None
     """Epochs trained."""
+    planned_epochs: Annotated[int | None, OfType(int)] = None
+    """Epochs that it was to train, where it ended by itself before."""
     diverged_at: Annotated[int | None, OfType(int)] = None
     """The epoch after which something was not finite."""
     seconds: Annotated[float | None, OfType((int, float))] = None
@@ -237,4 +239,6 @@ def epochs_trained(attrs: Attrs) -> int:
 BEGUN, WORKER, ENQUEUED, CURVE = "schedule", "worker", "enqueued", "curve"
 RETRY_OF, WITHDRAWN, LOST, START = "retry_of", "withdrawn", "lost", "start"
 ARM, SEED, EPOCHS, DIVERGED_AT, ERROR = "arm", "seed", "epochs", "diverged_at", "error"
+PLANNED = "planned_epochs"
+"""See `TrialAttributes.planned_epochs`."""
 STEPS_PER_EPOCH = "steps_per_epoch"

@@ -35,7 +35,7 @@ class Best:
     """The epoch, from 1, whose model has the value; of an ensemble the newest of its models, under anytime
     the best of all."""
     budget: int
-    """Epochs trained."""
+    """Epochs of a whole training: those that it has trained, but for one that ended by itself before."""
     hparams: Mapping[str, Any]
     seed: int
     curves: Mapping[str, list[float]] = field(repr=False)
@@ -125,7 +125,7 @@ def as_best(trial: FrozenTrial, curves: Curve, summary: Summary) -> Best | None:
         value=trial.value,
         schedule=schedule,
         epoch=epoch,
-        budget=len(select),
+        budget=attributes.planned_epochs or len(select),
         hparams={name: trial.params[name] for name in study.space["hparams"]},
         seed=attributes.seed,
         curves=curves,

@@ -22,7 +22,7 @@ from sgdr.search.problem.objective import sign
 from sgdr.search.problem.types import Schedule
 from sgdr.search.problem.warming import WARMUP
 from sgdr.search.storage.own_trials import FINISHED
-from sgdr.search.storage.schema import ARM, DIVERGED_AT, EPOCHS, START, StudyAttributes
+from sgdr.search.storage.schema import ARM, DIVERGED_AT, EPOCHS, PLANNED, START, StudyAttributes
 from sgdr.shapes import RESTARTS
 from sgdr.warmup import unwarmed
 
@@ -96,7 +96,7 @@ def _first_seen(trial: FrozenTrial, hparams: Mapping[str, Any], study: StudyAttr
     schedule: Any = relatives.from_dict(trial.user_attrs["schedule"])
     budget = study.budget
     if trial.state is TrialState.COMPLETE:
-        budget = max(1, trial.user_attrs.get(EPOCHS, budget))
+        budget = max(1, trial.user_attrs.get(PLANNED, trial.user_attrs.get(EPOCHS, budget)))
     elif study.space.get("closed") and (troughs := schedule.troughs(budget=budget)):
         budget = troughs[-1]
     arm = trial.user_attrs.get(ARM)

@@ -83,8 +83,11 @@ class Training:
             if name != FINITE
         }
         seconds = round(time.monotonic() - self.began, 3)
-        attributes = TrialAttributes(curve=curves, epochs=self.epochs, seconds=seconds).to_attrs()
-        return {**attributes, **self.said}
+        planned = None if self.ended is None else self.budget
+        attributes = TrialAttributes(
+            curve=curves, epochs=self.epochs, planned_epochs=planned, seconds=seconds
+        )
+        return {**attributes.to_attrs(), **self.said}
 
 
 def _short(curve: list[float]) -> list[float]:

@@ -226,7 +226,8 @@ def test_a_function_that_returns_early_has_come_to_its_end(module: ModuleType, t
     assert study.spent == trials.epochs.sum() / 5
     for best in study.top(6):
         curve = [best.schedule(e - 1) + best.seed % 7 + e / 100 for e in range(1, 3 + best.seed % 3)]
-        assert best.curves["error"] == curve and best.value == min(curve)
+        assert best.curves["error"] == curve and best.value == min(curve) and best.budget == 5
+    assert study.answer.budget == 5
     verdict = search.confirm("stops_early", storage=storage(tmp_path), workload=module.stops_early, seeds=2)
     assert all(candidate.failed is None for candidate in verdict.candidates)
 
