@@ -53,7 +53,7 @@ class Replay:
         return self._worths
 
     def seeds_left(self, row: int) -> int:
-        """On how many more seeds a schedule can be begun."""
+        """The number of seeds on which a schedule can still be begun."""
         return len(self._seeds) - self._begun.get(row, 0)
 
     def begin(self, row: int) -> Trial:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from sgdr.cli import options
 from sgdr.cli.imports import imported, importing
-from sgdr.cli.progress import Shown, progress
+from sgdr.cli.progress import Shown
+from sgdr.cli.running import running
 
 if TYPE_CHECKING:
     from sgdr.search.evaluation.compare import CompareProgress
@@ -78,26 +77,17 @@ def _run(
 ) -> StudyComparison:
     """Compares with progress on stderr. Ends the command where it is interrupted or fails."""
     from sgdr.search.evaluation.compare_study import compare_study
-    from sgdr.search.storage.connect import StorageError
 
-    say = Console(stderr=True, highlight=False, markup=False)
-    try:
-        with progress(say, _shown) as callback, redirect_stdout(sys.stderr):
-            return compare_study(
-                study,
-                schedules,
-                storage=storage,
-                workload=workload,
-                seeds=seeds,
-                slots=slots,
-                callback=callback,
-            )
-    except KeyboardInterrupt:
-        say.print(f"Interrupted; finished runs are kept. Go on with:\n  {again}", soft_wrap=True)
-        raise typer.Exit(options.INTERRUPTED) from None
-    except (StorageError, MemoryError, RuntimeError) as error:
-        say.print(f"sgdr: {error}", soft_wrap=True)
-        raise typer.Exit(options.FAILED) from None
+    with running(_shown, "finished runs", again) as callback:
+        return compare_study(
+            study,
+            schedules,
+            storage=storage,
+            workload=workload,
+            seeds=seeds,
+            slots=slots,
+            callback=callback,
+        )
 
 
 def _shown(progress: CompareProgress) -> Shown:

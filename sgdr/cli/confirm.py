@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from sgdr.cli import options
 from sgdr.cli.imports import imported, importing
-from sgdr.cli.progress import Shown, progress
+from sgdr.cli.progress import Shown
+from sgdr.cli.running import running
 
 if TYPE_CHECKING:
     from sgdr.search.evaluation.race import ConfirmProgress
@@ -73,26 +72,17 @@ def run(
 ) -> Verdict:
     """Confirms with progress on stderr. Ends the command where it is interrupted or fails."""
     from sgdr.search.evaluation.confirm import confirm as confirmed
-    from sgdr.search.storage.connect import StorageError
 
-    say = Console(stderr=True, highlight=False, markup=False)
-    try:
-        with progress(say, _shown) as callback, redirect_stdout(sys.stderr):
-            return confirmed(
-                study,
-                storage=storage,
-                workload=workload,
-                top=top,
-                seeds=seeds,
-                slots=slots,
-                callback=callback,
-            )
-    except KeyboardInterrupt:
-        say.print(f"Interrupted; finished rounds are kept. Go on with:\n  {again}", soft_wrap=True)
-        raise typer.Exit(options.INTERRUPTED) from None
-    except (StorageError, MemoryError, RuntimeError) as error:
-        say.print(f"sgdr: {error}", soft_wrap=True)
-        raise typer.Exit(options.FAILED) from None
+    with running(_shown, "finished rounds", again) as callback:
+        return confirmed(
+            study,
+            storage=storage,
+            workload=workload,
+            top=top,
+            seeds=seeds,
+            slots=slots,
+            callback=callback,
+        )
 
 
 def _shown(progress: ConfirmProgress) -> Shown:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from sgdr import search
 from sgdr.shapes import EARLIER
+from tests.databases import copied
 
 WORKLOADS = Path(__file__).parents[1] / "slow.py"
 OWN = ("--workload", "tiny:workload", "--seeds", "4", "--slots", "4")
@@ -38,19 +38,10 @@ def file(tmp_path_factory, tiny):
     return database
 
 
-def copied(file, folder):
-    """The URL of the storage in that folder, which holds the study `tiny`."""
-    with sqlite3.connect(file) as old, sqlite3.connect(folder / "sgdr.db") as new:
-        old.backup(new)
-    for connection in (old, new):
-        connection.close()
-    return f"sqlite:///{folder}/sgdr.db"
-
-
 @pytest.fixture(scope="module")
 def compared(file, command_in, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compared")
-    url, run = copied(file, folder), command_in(folder)
+    url, run = copied(file, folder / "sgdr.db"), command_in(folder)
     done = run("compare", "tiny", "cosine base_lr=0.03", "constant base_lr=1e30", *OWN)
     assert done.returncode == 0, done.stderr
     return Compared(run, url, done)
@@ -59,7 +50,7 @@ def compared(file, command_in, tmp_path_factory):
 @pytest.fixture
 def study(file, tmp_path):
     """The URL of the storage in the folder of `sgdr`, which holds the study `tiny`."""
-    return copied(file, tmp_path)
+    return copied(file, tmp_path / "sgdr.db")
 
 
 def test_it_prints_a_row_for_each_schedule_and_a_sentence(compared):

@@ -2,13 +2,13 @@
 
 import json
 import re
-import sqlite3
 from typing import Any, NamedTuple
 
 import pytest
 
 from sgdr import search
 from sgdr.shapes import EARLIER
+from tests.databases import copied
 
 CONFIRM = ("confirm", "tiny", "--workload", "tiny:workload", "--top", "1", "--seeds", "4", "--slots", "4")
 
@@ -21,19 +21,10 @@ def file(tmp_path_factory, tiny):
     return database
 
 
-def copied(file, folder):
-    """The URL of the storage in that folder, which holds the study `tiny`."""
-    with sqlite3.connect(file) as old, sqlite3.connect(folder / "sgdr.db") as new:
-        old.backup(new)
-    for connection in (old, new):
-        connection.close()
-    return f"sqlite:///{folder}/sgdr.db"
-
-
 @pytest.fixture
 def study(file, tmp_path):
     """The URL of the storage in the folder of `sgdr`, which holds the study `tiny`."""
-    return copied(file, tmp_path)
+    return copied(file, tmp_path / "sgdr.db")
 
 
 class Confirmed(NamedTuple):
@@ -49,7 +40,7 @@ class Confirmed(NamedTuple):
 @pytest.fixture(scope="module")
 def confirmed(file, command_in, tmp_path_factory):
     folder = tmp_path_factory.mktemp("confirmed")
-    url, run = copied(file, folder), command_in(folder)
+    url, run = copied(file, folder / "sgdr.db"), command_in(folder)
     best, best_as_json = run("best", "tiny"), run("best", "tiny", "--json")
     done = run(*CONFIRM)
     assert done.returncode == 0, done.stderr

@@ -41,7 +41,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def mostly_on(*kinds: str) -> pytest.MarkDecorator:
-    """On those kinds of storage; on the others where there is time for it."""
+    """The test runs on those kinds of storage; on the others where there is time for it."""
     params = [kind if kind in kinds else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
     return pytest.mark.parametrize("contract_url", params, indirect=True)
 

@@ -56,7 +56,7 @@ def test_both_forms_give_the_same_from_the_folder_or_the_one_above(name: str, tm
 
 
 def test_colours_come_last(tmp_path: Path) -> None:
-    """In a row of the files come 1,024 reds, row by row of the image, then greens, then blues."""
+    """A row of the files has 1,024 reds, row by row of the image, then greens, then blues."""
     folder = write(tmp_path, "cifar10", binary=True)
     row = (np.arange(PIXELS) // 1024 * 100 + np.arange(PIXELS) % 1024 // 32).astype(np.uint8)
     (folder / "test_batch.bin").write_bytes(bytes([7]) + row.tobytes())

@@ -20,7 +20,7 @@ KEY = jax.random.key(0)
     ("depth", "width", "classes", "millions"), [(28, 10, 10, 36.5), (28, 20, 10, 145.8), (16, 8, 10, 11.0)]
 )
 def test_it_has_as_many_weights_as_published(depth: int, width: int, classes: int, millions: float) -> None:
-    """In table 1 of Loshchilov and Hutter."""
+    """The numbers are those of table 1 of Loshchilov and Hutter."""
     network = jax.eval_shape(lambda key: init(key, depth, width, classes), KEY)
     count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(network.weights))
     assert round(count / 1e6, 1) == millions

@@ -137,7 +137,7 @@ class Running:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def make_sweeps(self, **limits: Any) -> Sweeps:
-        """On the same storage, as another service would."""
+        """Another service on the same storage."""
         return Sweeps(self.url, self.declarations, **{**LIMITS, **limits})
 
     def dispatch(self, sweeps: Sweeps | None = None, grace: float = 20.0) -> Dispatcher:
@@ -205,7 +205,7 @@ class Running:
 
 @pytest.fixture
 def running(registered_workloads: Path) -> Iterator[Running]:
-    """On SQLite."""
+    """The storage is SQLite."""
     sweeps = Running(f"sqlite:///{registered_workloads}/service.db")
     yield sweeps
     sweeps.end()
@@ -213,7 +213,7 @@ def running(registered_workloads: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def running_on_postgres(registered_workloads: Path, postgres_url: str) -> Iterator[Running]:
-    """On PostgreSQL."""
+    """The storage is PostgreSQL."""
     sweeps = Running(postgres_url)
     yield sweeps
     sweeps.end()

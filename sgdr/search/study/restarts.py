@@ -1,4 +1,4 @@
-"""Where the restarts of a schedule are, as people are told."""
+"""The epochs of a schedule's restarts, as people are told."""
 
 from __future__ import annotations
 

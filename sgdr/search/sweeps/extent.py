@@ -56,7 +56,7 @@ class CostExtent:
     """Goes on while another training of the whole budget fits, so that no more than the cost is spent."""
 
     cost: float
-    """In full trainings, 1 at least."""
+    """The cost, in full trainings, 1 at least."""
     budget: int
 
     @property

@@ -1,7 +1,6 @@
 """Workloads of which it is known what a confirmation has to find, and studies of them."""
 
 import shutil
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgdr import search
+from tests import databases
 
 State = dict[str, jax.Array]
 
@@ -114,10 +114,6 @@ def confirm(url: str, workload: Any, **how: Any) -> search.Verdict:
 def copied(source: Path, folder: Path) -> str:
     """The URL of a copy of the storage in that folder, with the models beside it."""
     folder.mkdir(exist_ok=True)
-    with sqlite3.connect(source) as old, sqlite3.connect(folder / "s.db") as new:
-        old.backup(new)
-    for connection in (old, new):
-        connection.close()
     if (models := source.with_name("s.db.snapshots")).exists():
         shutil.copytree(models, folder / models.name)
-    return f"sqlite:///{folder}/s.db"
+    return databases.copied(source, folder / "s.db")

@@ -101,7 +101,7 @@ def test_a_study_without_controls_is_undecided_and_says_why(tmp_path):
 
 
 def test_a_control_has_as_many_looks_as_restarts():
-    """With best-trough, restarts choose among troughs; a control has one alone: its best epoch is read."""
+    """Restarts choose among troughs under best-trough; a control has one alone: its best epoch is read."""
     candidate = Candidate(None, "restarts")
     controls = [Candidate(None, arm) for arm in ("cosine", "constant")]
     for objective in OBJECTIVES:

@@ -29,7 +29,7 @@ def opened_at(url: str) -> Iterator[RDBStorage]:
 
 @pytest.fixture
 def storage(postgres_database: str) -> Iterator[RDBStorage]:
-    """In a database of the test's own, on a server that goes on."""
+    """The database is the test's own, on a server that goes on."""
     with opened_at(postgres_database) as opened:
         yield opened
 

@@ -179,7 +179,7 @@ def test_any_number_of_trials_is_read_in_chunks(
 
 @pytest.mark.slow
 def test_more_trials_than_a_statement_takes_variables(tmp_path: Path) -> None:
-    """Of which SQLite takes 32,766, where nobody has set another limit."""
+    """SQLite takes 32,766 variables, where nobody has set another limit."""
     storage = open_storage(f"sqlite:///{tmp_path}/s.db", create=True)
     number = storage.create_new_study([StudyDirection.MINIMIZE], "s")
     waiting = optuna.trial.create_trial(state=TrialState.WAITING)

@@ -1,4 +1,4 @@
-"""Where the restarts of a schedule are said to be."""
+"""The epochs at which the restarts of a schedule are said to be."""
 
 import pytest
 

@@ -234,7 +234,7 @@ class Server:
             time.sleep(0.02)
 
     def client(self) -> httpx2.Client:
-        """With the token."""
+        """A client that has the token."""
         return httpx2.Client(base_url=self.url, headers=AUTHORIZED, timeout=120)
 
     def end(self, number: int = signal.SIGTERM) -> int:

@@ -12,7 +12,7 @@ WRITES = [("POST", "/v1/sweeps"), ("DELETE", "/v1/sweeps/tiny")]
 
 @pytest.fixture
 def own_client(copied, open_client):
-    """On a copy, so that what gets through does no harm."""
+    """The server has a copy, so that what gets through does no harm."""
     with open_client(f"sqlite:///{copied}") as client:
         yield client
 

@@ -277,12 +277,12 @@ def test_interrupt_ends_cleanly_and_resume_goes_on(sweep: Sweep) -> None:
     complete = done[done.state == "COMPLETE"]
     sweep.begin(len(complete) + 4, "--workers", "2", "--resume", workload=SLOWER)
     sweep.end()
-    table = sweep.check(len(complete) + 4, launches=2)
+    table = sweep.check(len(complete) + 4)
     check_unchanged(table, complete)
 
 
 def test_a_killed_worker_loses_no_trial_and_comes_back(sweep: Sweep) -> None:
-    """In a sweep to a cost; workers of one to a number of trials die with their node, below."""
+    """The sweep goes to a cost; workers of one to a number of trials die with their node, below."""
     sweep.begin(16, "--workers", "2", workload=SLOWER, by="--cost")
     sweep.wait_for(2)
     time.sleep(0.5)  # whoever has just ended its trials has begun others
